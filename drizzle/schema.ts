@@ -1,0 +1,77 @@
+// schema.ts -- The two tables, in the part of SQL that MySQL 8 and 9, MariaDB 10.11 and Vitess share.
+//
+// No foreign keys, and every unique key contains the column its table could be sharded by (`coupon_id`), as Vitess asks.
+// Times are UTC `datetime(3)`. User ids are `ascii_bin`: a case-folding collation would make two owners of Redis one row.
+
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  datetime,
+  index,
+  int,
+  mysqlEnum,
+  mysqlTable,
+  primaryKey,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core';
+
+const userIdText = customType<{ data: string }>({
+  dataType: () => 'varchar(64) CHARACTER SET ascii COLLATE ascii_bin',
+});
+
+const instant = (name: string) => datetime(name, { fsp: 3, mode: 'date' });
+
+export const coupons = mysqlTable(
+  'coupons',
+  {
+    id: bigint('id', { mode: 'number', unsigned: true }).primaryKey().autoincrement(),
+    title: varchar('title', { length: 200 }).notNull(),
+    couponType: mysqlEnum('coupon_type', ['FIRST_COME_FIRST_SERVED']).notNull(),
+    /** NULL means without limit. */
+    totalQuantity: bigint('total_quantity', { mode: 'number', unsigned: true }),
+    /** Grows by exactly the rows inserted, in their transaction. */
+    issuedQuantity: bigint('issued_quantity', { mode: 'number', unsigned: true }).notNull().default(0),
+    discountAmount: int('discount_amount', { unsigned: true }).notNull(),
+    minAvailableAmount: int('min_available_amount', { unsigned: true }).notNull(),
+    dateIssueStart: instant('date_issue_start').notNull(),
+    dateIssueEnd: instant('date_issue_end').notNull(),
+    paused: boolean('paused').notNull().default(false),
+    stockHome: mysqlEnum('stock_home', ['mysql', 'redis']).notNull().default('mysql'),
+    epoch: int('epoch', { unsigned: true }).notNull().default(0),
+    version: int('version', { unsigned: true }).notNull().default(1),
+    dateCreated: instant('date_created').notNull(),
+    dateUpdated: instant('date_updated').notNull(),
+  },
+  (table) => [
+    // Serves the reconciler: every coupon whose stock is in Redis.
+    index('coupons_by_home').on(table.stockHome, table.id),
+    // The last guard of P1.
+    check('coupons_never_too_many', sql`issued_quantity <= total_quantity`),
+    check('coupons_period', sql`date_issue_start < date_issue_end`),
+  ],
+);
+
+export const couponIssues = mysqlTable(
+  'coupon_issues',
+  {
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    sequence: bigint('sequence', { mode: 'number', unsigned: true }).notNull(),
+    userId: userIdText('user_id').notNull(),
+    /** When it was accepted, by the clock of the stock's home. */
+    dateIssued: instant('date_issued').notNull(),
+    /** NULL until redeemed. */
+    dateUsed: instant('date_used'),
+    dateCreated: instant('date_created').notNull(),
+    dateUpdated: instant('date_updated').notNull(),
+  },
+  (table) => [
+    // Inserts append, and no sequence exists twice.
+    primaryKey({ columns: [table.couponId, table.sequence] }),
+    // P2; also serves "which of these users have it" and "my coupons".
+    uniqueIndex('coupon_issues_by_user').on(table.userId, table.couponId),
+  ],
+);

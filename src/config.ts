@@ -1,0 +1,125 @@
+// config.ts -- The environment as one frozen `Config`. The only reader of the environment; every fault is reported at once.
+//
+// Each bound of the design is a setting here, with its default and its reason, so that nothing in the system is unbounded
+// and nothing is bounded by a number that an operator cannot see. The README's table is generated from `settings`.
+
+import { hostname } from 'node:os';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+
+const whole = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: fallback, minimum, maximum, description });
+
+const text = (description: string, options: { default?: string; pattern?: string; minLength?: number } = {}) =>
+  Type.String({ description, ...options });
+
+const flag = (description: string) =>
+  Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off', description });
+
+/** Every setting: its type, default and reason. The order is the README's. */
+export const settings = Type.Object({
+  DATABASE_URL: text('MySQL: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`', {
+    pattern: '^mysql://.+/.+',
+  }),
+  REDIS_URL: text('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
+  HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
+  PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
+  WORKER_PORT: whole(3001, 0, 65_535, "port of the worker's `/metrics` and `/livez`; 0 takes a free one"),
+  ADMIN_API_KEY: Type.Optional(
+    text('operators send it as `Authorization: Bearer …`; without it the operator routes are off', { minLength: 16 }),
+  ),
+  LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info', description: 'least severe level that is logged' },
+  ),
+  ALLOW_VOLATILE_REDIS: flag('`on` starts on a Redis that loses acknowledged issues in a crash (see durability)'),
+
+  PARTITIONS: whole(4, 1, 1024, 'streams the coupons are spread over; must be the same in API and worker, for ever'),
+  USERS_PER_BATCH_MAX: whole(500, 1, 1000, 'users in one decision: bounds how long a script or a row lock is held'),
+  BATCHES_IN_FLIGHT_MAX: whole(2, 1, 64, 'decisions under way per coupon and endpoint: two keep Redis and API both busy'),
+  WAITING_USERS_MAX: whole(20_000, 1, 1_000_000, 'users waiting per coupon and endpoint; beyond it 503 at once'),
+  UNPERSISTED_USERS_MAX: whole(
+    1_000_000,
+    1,
+    100_000_000,
+    'accepted users per partition not yet in MySQL; beyond it 503: about 30 bytes of Redis memory each',
+  ),
+  BODY_BYTES_MAX: whole(4096, 64, 1_048_576, 'size of a request body; an issue needs about 100'),
+  RETRY_AFTER_S: whole(1, 1, 3600, '`Retry-After` of a 503'),
+
+  SIGN_MS_MAX: whole(1000, 1, 1000, 'age of a closed sign: how long an edit may go unseen if its message is lost'),
+  SIGNS_MAX: whole(10_000, 1, 1_000_000, 'closed signs per process; the oldest gives way'),
+  SIGN_OWNERS_MAX: whole(1_000_000, 0, 10_000_000, 'owners remembered, 2 bytes each, by one sold-out sign; above it no sign'),
+  CLOCK_SKEW_MS_MAX: whole(2000, 0, 60_000, 'difference of clocks between API and stores that a not-started sign allows for'),
+
+  LOCK_LEASE_MS: whole(5000, 100, 60_000, 'lease of the Redlock lock; fencing makes a longer pause harmless'),
+  LOCK_WAIT_MS_MAX: whole(2000, 10, 60_000, 'wait for the Redlock lock; beyond it 503'),
+  LOCKED_TRIES_MAX: whole(8, 1, 100, 'reads and fenced writes under one lock before the script decides instead'),
+  OPENING_LEASE_MS: whole(5000, 100, 60_000, 'lease of a process that opens a coupon; renewed with each page it loads'),
+  OPENING_WAIT_MS_MAX: whole(15_000, 100, 300_000, 'wait for the opening of a coupon; beyond it 503'),
+  OPENING_PAGE: whole(5000, 1, 10_000, 'rows or entries read per step of an opening: bounds its memory'),
+
+  REDIS_COMMAND_MS_MAX: whole(2000, 10, 60_000, 'wait for a reply of Redis; beyond it the ending is indeterminate'),
+  REDIS_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to Redis'),
+  MYSQL_CONNECTIONS_MAX: whole(10, 1, 1000, 'connections to MySQL per process'),
+  MYSQL_QUEUE_MAX: whole(1000, 1, 100_000, 'requests waiting for a MySQL connection; beyond it 503'),
+  MYSQL_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to MySQL'),
+  TRANSACTION_MS_MAX: whole(10_000, 100, 19_000, 'length of a transaction: PlanetScale ends them after 20 s'),
+
+  WORKER_NAME: text('name of the worker in the consumer group; unique among workers that run at once', {
+    default: hostname(),
+    pattern: '^[A-Za-z0-9_.-]{1,128}$',
+  }),
+  ROWS_PER_TRANSACTION_MAX: whole(5000, 1, 20_000, 'rows the worker writes in one transaction'),
+  ENTRIES_PER_READ_MAX: whole(500, 1, 10_000, 'entries the worker takes from a stream at once'),
+  BLOCK_MS: whole(1000, 10, 10_000, 'wait for new entries: also how soon a stop is noticed; never endless'),
+  CLAIM_IDLE_MS: whole(10_000, 100, 3_600_000, 'age from which a worker takes over the entries of another'),
+  RETRY_MS_MAX: whole(5000, 10, 60_000, 'longest pause between two tries of the worker during an outage'),
+  SHUTDOWN_MS_MAX: whole(25_000, 100, 600_000, 'time to finish what is under way on SIGTERM'),
+});
+
+/** What the process runs with. */
+export type Config = Readonly<Static<typeof settings>>;
+
+/** The environment is wrong. `message` has one line per fault, each naming the variable and what is allowed. */
+export class ConfigFault extends Error {
+  override readonly name = 'ConfigFault';
+}
+
+/**
+ * Decodes the environment.
+ *
+ * @param environment variables as strings; unknown ones are left alone, an empty one counts as not set
+ * @returns the frozen configuration
+ * @throws ConfigFault naming every variable that is missing or wrong; the values are not repeated, since they may be secret
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(settings.properties)) {
+    const value = environment[name]?.trim();
+    if (value) given[name] = schema.type === 'integer' ? toWhole(value) : value;
+    else if (schema.default !== undefined) given[name] = schema.default;
+  }
+  const faults = Object.entries(settings.properties).flatMap(([name, schema]) => faultOf(name, schema, given[name]));
+  if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
+  return Object.freeze(Value.Decode(settings, given));
+}
+
+/** A decimal number as a number; anything else stays text, so that the schema refuses it. `1e3` and `0x10` are text. */
+function toWhole(value: string): number | string {
+  return /^-?\d{1,16}$/.test(value) ? Number(value) : value;
+}
+
+function faultOf(name: string, schema: TSchema, value: unknown): string[] {
+  const optional = !settings.required?.includes(name as never);
+  if (value === undefined) return optional ? [] : [`${name} is not set: ${schema.description}`];
+  if (Value.Check(schema, value)) return [];
+  return [`${name} is wrong: expected ${expected(schema)} (${schema.description})`];
+}
+
+function expected(schema: TSchema): string {
+  if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`;
+  if (schema.anyOf) return `one of ${schema.anyOf.map((choice: TSchema) => choice.const).join(', ')}`;
+  if (schema.pattern) return `text that matches ${schema.pattern}`;
+  return `text of at least ${schema.minLength ?? 1} characters`;
+}
