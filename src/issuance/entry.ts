@@ -1,0 +1,60 @@
+// entry.ts -- What an entry of the stream means. The scripts write entries, workers and openings read them here alone.
+//
+// An entry is one accepted batch: its users have the sequences from `first` on, in order. Fields, all text:
+// v version, c coupon, e epoch, s first sequence, t milliseconds when accepted, u users joined by commas.
+
+import { ID_MAX, isUserId } from '../coupon/coupon.ts';
+
+/** One accepted batch. */
+export interface Entry {
+  readonly couponId: number;
+  /** The epoch of the opening under which it was accepted. */
+  readonly epoch: number;
+  readonly firstSequence: number;
+  /** By the clock of Redis. */
+  readonly acceptedMs: number;
+  /** At least one; the i-th has the sequence `firstSequence + i`. */
+  readonly users: readonly string[];
+}
+
+/** The version that the scripts of this release write. */
+export const ENTRY_VERSION = 1;
+
+/** The largest instant that `datetime` and JavaScript both hold: the end of the year 9999. */
+const INSTANT_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/**
+ * Reads the fields of an entry.
+ *
+ * @param fields names and values in turn, as Redis gives them
+ * @returns the entry, or the reason why it can never be understood; the reason repeats no user id
+ */
+export function readEntry(fields: readonly string[]): Entry | { readonly reason: string } {
+  const value = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) value.set(fields[i] ?? '', fields[i + 1] ?? '');
+  if (value.get('v') !== String(ENTRY_VERSION)) return { reason: 'unknown version' };
+  const couponId = wholeIn(value.get('c'), 1, ID_MAX);
+  const epoch = wholeIn(value.get('e'), 0, ID_MAX);
+  const firstSequence = wholeIn(value.get('s'), 1, ID_MAX);
+  const acceptedMs = wholeIn(value.get('t'), 0, INSTANT_MS_MAX);
+  if (couponId === null) return { reason: 'malformed coupon id' };
+  if (epoch === null) return { reason: 'malformed epoch' };
+  if (firstSequence === null) return { reason: 'malformed sequence' };
+  if (acceptedMs === null) return { reason: 'malformed time' };
+  const users = (value.get('u') ?? '').split(',');
+  if (!users.every(isUserId)) return { reason: 'malformed user id' };
+  return { couponId, epoch, firstSequence, acceptedMs, users };
+}
+
+/** The fields of an entry, as `readEntry` reads them. */
+export function writeEntry(entry: Entry): string[] {
+  const { couponId, epoch, firstSequence, acceptedMs, users } = entry;
+  const head = { v: ENTRY_VERSION, c: couponId, e: epoch, s: firstSequence, t: acceptedMs };
+  return [...Object.entries(head).flatMap(([name, value]) => [name, String(value)]), 'u', users.join(',')];
+}
+
+function wholeIn(text: string | undefined, minimum: number, maximum: number): number | null {
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return null;
+  const value = Number(text);
+  return value >= minimum && value <= maximum ? value : null;
+}

@@ -1,0 +1,58 @@
+// keys.ts -- The names of everything in Redis. The tag in braces keeps all keys of one decision in one Cluster slot.
+
+/** The keys of one partition: what its coupons share. */
+export interface PartitionKeys {
+  /** Stream: one entry per accepted batch. */
+  readonly stream: string;
+  /** Stream: entries that can never be written, with the reason. */
+  readonly dead: string;
+  /** String: users in the stream, accepted but not yet rows. */
+  readonly unpersisted: string;
+}
+
+/** The keys of one coupon, with those of its partition. */
+export interface CouponKeys extends PartitionKeys {
+  /** Hash: run, next, until, gap, start, end, paused, epoch, version. */
+  readonly state: string;
+  /** Hash: user → sequence. */
+  readonly owners: string;
+  /** String with a lease: the token of the process that is opening or closing the coupon. */
+  readonly opening: string;
+  /** String with a lease: the Redlock lock. */
+  readonly lock: string;
+}
+
+/** The consumer group of the workers, on every stream. */
+export const GROUP = 'workers';
+
+/** Where an edit of a coupon is announced, so that every process drops its closed sign. */
+export const CHANGES_CHANNEL = 'coupons:changed';
+
+/** The partition of a coupon. It never changes, so neither may `partitions`. */
+export function partitionOf(couponId: number, partitions: number): number {
+  return couponId % partitions;
+}
+
+/** The keys of a partition. */
+export function partitionKeys(partition: number): PartitionKeys {
+  const stream = `issues:{${partition}}`;
+  return { stream, dead: `${stream}:dead`, unpersisted: `${stream}:unpersisted` };
+}
+
+/** The keys of a coupon. */
+export function couponKeys(couponId: number, partitions: number): CouponKeys {
+  const partition = partitionOf(couponId, partitions);
+  const coupon = `coupon:{${partition}}:${couponId}`;
+  return {
+    ...partitionKeys(partition),
+    state: `${coupon}:state`,
+    owners: `${coupon}:owners`,
+    opening: `${coupon}:opening`,
+    lock: `${coupon}:lock`,
+  };
+}
+
+/** Where the process that holds the opening lease with `token` gathers the owners before they are swapped in. */
+export function loadingKey(keys: CouponKeys, token: string): string {
+  return `${keys.owners}:${token}`;
+}

@@ -1,0 +1,52 @@
+// look.ts -- The caller of look.lua: what Redis knows of a coupon and some users, without changing it.
+
+import type { Stock } from '../../coupon/coupon.ts';
+import { defineScript, listOf, malformed, wholeOf } from '../../redis/script.ts';
+import type { CouponKeys } from '../keys.ts';
+
+export interface LookInput {
+  readonly keys: CouponKeys;
+  /** `run_id` of the server the connection leads to. */
+  readonly server: string;
+  /** At most 1,000; may be empty. */
+  readonly users: readonly string[];
+}
+
+export type LookReply =
+  | { readonly kind: 'not open' }
+  | {
+      readonly kind: 'open';
+      /** By the clock of Redis. */
+      readonly nowMs: number;
+      readonly epoch: number;
+      readonly version: number;
+      readonly stock: Stock;
+      /** The sequence of each asked user who has the coupon. */
+      readonly owners: ReadonlyMap<string, number>;
+    };
+
+const HEAD = 9;
+
+export const look = defineScript<LookInput, LookReply>({
+  source: new URL('./look.lua', import.meta.url),
+  keys: ({ keys }) => [keys.state, keys.owners],
+  args: ({ server, users }) => [server, ...users],
+  read: (raw, { users }) => {
+    const reply = listOf(raw, 'look');
+    if (reply[0] === 'not open') return { kind: 'not open' };
+    if (reply[0] !== 'open' || reply.length !== HEAD + users.length) malformed('look');
+    const whole = (at: number) => wholeOf(reply[at], 'look');
+    const owners = new Map<string, number>();
+    users.forEach((user, i) => {
+      if (reply[HEAD + i] !== null) owners.set(user, whole(HEAD + i));
+    });
+    return {
+      kind: 'open',
+      nowMs: whole(1),
+      epoch: whole(2),
+      version: whole(3),
+      stock: { next: whole(4), until: whole(5), startMs: whole(6), endMs: whole(7), paused: reply[8] === '1' },
+      owners,
+    };
+  },
+});

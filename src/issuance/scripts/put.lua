@@ -1,0 +1,34 @@
+-- put.lua -- Writes what was decided under the lock, if the lock is still ours and nothing changed since the stock was read.
+--
+-- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string, [5] …:lock string
+-- ARGV    coupon id, token of the lock, most unpersisted users; as they were read: epoch, version, next; then the winners in order
+-- Reply   { 'written', now } or { 'changed' } or { 'lost' } or { 'overloaded' }
+-- Cost    O(users)
+
+local HEAD = 6 -- arguments before the first winner
+
+-- A pause longer than the lease: somebody else may hold the lock now.
+if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
+-- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void.
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'start', 'end')
+if state[1] ~= ARGV[4] or state[2] ~= ARGV[5] or state[3] ~= ARGV[6] then return { 'changed' } end
+-- The gate may have closed between the reading and now.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+if now < tonumber(state[4]) or now >= tonumber(state[5]) then return { 'changed' } end
+
+local users, owners, first = {}, {}, tonumber(ARGV[6])
+local next = first
+for i = HEAD + 1, #ARGV do
+  users[#users + 1] = ARGV[i]
+  owners[#owners + 1] = ARGV[i]
+  owners[#owners + 1] = next
+  next = next + 1
+end
+if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then return { 'overloaded' } end
+
+redis.call('HSET', KEYS[2], unpack(owners))
+redis.call('HSET', KEYS[1], 'next', next)
+redis.call('INCRBY', KEYS[4], #users)
+redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[1], 's', first, 't', now, 'u', table.concat(users, ','))
+return { 'written', now }

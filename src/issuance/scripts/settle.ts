@@ -1,0 +1,42 @@
+// settle.ts -- The caller of settle.lua: the worker's last step for entries, after the commit.
+
+import { defineScript, listOf, malformed, wholeOf } from '../../redis/script.ts';
+import { GROUP, type PartitionKeys } from '../keys.ts';
+
+/** What can never be a row, and why. */
+export interface DeadLetter {
+  /** Id of the entry it comes from, which is settled at the same time. */
+  readonly entryId: string;
+  readonly reason: string;
+  /** Names and values in turn. */
+  readonly fields: readonly string[];
+}
+
+export interface SettleInput {
+  readonly keys: PartitionKeys;
+  readonly entries: readonly { readonly id: string; readonly users: number }[];
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+export interface SettleReply {
+  /** Entries that were still there. */
+  readonly deleted: number;
+  /** Users of the partition still in the stream. */
+  readonly unpersisted: number;
+}
+
+export const settle = defineScript<SettleInput, SettleReply>({
+  source: new URL('./settle.lua', import.meta.url),
+  keys: ({ keys }) => [keys.stream, keys.unpersisted, keys.dead],
+  args: ({ entries, deadLetters }) => [
+    GROUP,
+    entries.length,
+    ...entries.flatMap(({ id, users }) => [id, users]),
+    ...deadLetters.flatMap(({ entryId, reason, fields }) => [entryId, reason, fields.length, ...fields]),
+  ],
+  read: (raw) => {
+    const reply = listOf(raw, 'settle');
+    if (reply[0] !== 'settled') malformed('settle');
+    return { deleted: wholeOf(reply[1], 'settle'), unpersisted: wholeOf(reply[2], 'settle') };
+  },
+});

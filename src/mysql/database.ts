@@ -1,0 +1,127 @@
+// database.ts -- The pool of MySQL connections, and the only two ways to use one: `withTransaction` and `withConnection`.
+//
+// A connection on which anything failed is destroyed, never returned: after a lost reply or a timeout it may still hold an
+// open transaction or a late answer. Both ways are bounded in time, since mysql2 by itself waits for ever.
+
+import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
+import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
+import { readDatabaseUrl } from './url.ts';
+
+/** What the pool needs to know. Times in milliseconds. */
+export interface DatabaseSettings {
+  readonly DATABASE_URL: string;
+  readonly MYSQL_CONNECTIONS_MAX: number;
+  readonly MYSQL_QUEUE_MAX: number;
+  readonly MYSQL_CONNECT_MS_MAX: number;
+  readonly TRANSACTION_MS_MAX: number;
+}
+
+/** A pool with its bound on time. */
+export interface Database {
+  readonly pool: Pool;
+  readonly transactionMsMax: number;
+}
+
+/** One connection, seen through Drizzle. */
+export type Session = MySql2Database;
+
+/** Work on a connection took longer than it may. Its transaction is rolled back, unless it was just committing. */
+export class DatabaseTimeout extends Error {
+  override readonly name = 'DatabaseTimeout';
+}
+
+/** Makes the pool; connects on first use. */
+export function openDatabase(settings: DatabaseSettings): Database {
+  const { ssl, ...address } = readDatabaseUrl(settings.DATABASE_URL);
+  const pool = createPool({
+    ...address,
+    ...(ssl && { ssl }),
+    // -FOUND_ROWS: a duplicate that changes nothing counts 0, so that `affectedRows` is the number of rows that went in.
+    // -LOCAL_FILES: the server may not ask this process for files.
+    flags: ['-FOUND_ROWS', '-LOCAL_FILES'],
+    timezone: 'Z',
+    charset: 'utf8mb4',
+    // More than one statement in a query is how an injection becomes a deletion.
+    multipleStatements: false,
+    connectionLimit: settings.MYSQL_CONNECTIONS_MAX,
+    maxIdle: settings.MYSQL_CONNECTIONS_MAX,
+    idleTimeout: 60_000,
+    waitForConnections: true,
+    queueLimit: settings.MYSQL_QUEUE_MAX,
+    connectTimeout: settings.MYSQL_CONNECT_MS_MAX,
+    enableKeepAlive: true,
+  });
+  pool.pool.on('connection', (connection) => {
+    // Queued before the first statement of the borrower. READ COMMITTED: no gap locks, and a read after a row lock sees
+    // what its last holder committed. Strict mode: wrong data is an error, never shortened or zeroed.
+    connection.query(
+      `SET SESSION time_zone = '+00:00', SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
+      destroyOn(connection),
+    );
+    connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', destroyOn(connection));
+  });
+  return { pool, transactionMsMax: settings.TRANSACTION_MS_MAX };
+}
+
+/** Ends every connection once the statements under way are answered. */
+export async function closeDatabase(database: Database): Promise<void> {
+  await database.pool.end();
+}
+
+/**
+ * Runs `work` in a transaction: committed when it returns, rolled back when it throws.
+ *
+ * @throws whatever `work` or MySQL throws; after a failed COMMIT nobody knows whether it took place
+ * @throws DatabaseTimeout when connection, work and commit together take longer than `transactionMsMax`
+ */
+export function withTransaction<Result>(database: Database, work: (tx: Session) => Promise<Result>): Promise<Result> {
+  return withConnection(database, async (session, connection) => {
+    await connection.query('BEGIN');
+    const result = await work(session);
+    await connection.query('COMMIT');
+    return result;
+  });
+}
+
+/** Runs `work` on one connection without a transaction. Throws as `withTransaction` does. */
+export async function withConnection<Result>(
+  database: Database,
+  work: (session: Session, connection: PoolConnection) => Promise<Result>,
+): Promise<Result> {
+  let overdue = false;
+  let borrowed: PoolConnection | undefined;
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    overdue = true;
+    borrowed?.destroy();
+    deadline.reject(new DatabaseTimeout(`MySQL took longer than ${database.transactionMsMax} ms`));
+  }, database.transactionMsMax);
+  const run = async () => {
+    const connection = await database.pool.getConnection();
+    if (overdue) {
+      connection.release();
+      return deadline.promise;
+    }
+    borrowed = connection;
+    try {
+      const result = await work(drizzle(connection), connection);
+      connection.release();
+      return result;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  };
+  try {
+    return await Promise.race([run(), deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A connection whose session could not be set up must not be used. */
+function destroyOn(connection: { destroy(): void }): (error: unknown) => void {
+  return (error) => {
+    if (error) connection.destroy();
+  };
+}

@@ -1,0 +1,60 @@
+// script.ts -- A Lua script and its one typed caller. What comes back is checked before it is believed.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { InvariantViolation } from '../invariant.ts';
+
+/** What a wrapper beside a `.lua` file says about it. */
+export interface ScriptDefinition<Input, Reply> {
+  /** Where the source is: `new URL('./name.lua', import.meta.url)`. */
+  readonly source: URL;
+  readonly keys: (input: Input) => readonly string[];
+  readonly args: (input: Input) => readonly (string | number)[];
+  /** Checks shape and length of the raw reply. Throws `MalformedReply` through `malformed`. */
+  readonly read: (raw: unknown, input: Input) => Reply;
+}
+
+/** Runs the script: one round trip, atomically. Throws what ioredis throws when the reply is an error or does not come. */
+export type Script<Input, Reply> = (redis: Redis, input: Input) => Promise<Reply>;
+
+/**
+ * Makes a script callable.
+ *
+ * Sent by its digest; a Redis that does not know it (first use, restart, `SCRIPT FLUSH`) gets the source. That second
+ * sending is safe: `NOSCRIPT` says that the first one did nothing.
+ */
+export function defineScript<Input, Reply>(definition: ScriptDefinition<Input, Reply>): Script<Input, Reply> {
+  const source = readFileSync(definition.source, 'utf8');
+  const digest = createHash('sha1').update(source).digest('hex');
+  return async (redis, input) => {
+    const keys = definition.keys(input);
+    const rest = [...keys, ...definition.args(input)];
+    const raw = await redis.evalsha(digest, keys.length, ...rest).catch((error: unknown) => {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return redis.eval(source, keys.length, ...rest);
+    });
+    return definition.read(raw, input);
+  };
+}
+
+/** A script answered in a shape that its wrapper does not know: API and script are of different versions. */
+export function malformed(script: string): never {
+  throw new InvariantViolation(`${script} answered in an unknown shape`);
+}
+
+/** The reply as a list. */
+export function listOf(raw: unknown, script: string): readonly unknown[] {
+  return Array.isArray(raw) ? raw : malformed(script);
+}
+
+/** A reply, or a part of one, as a safe integer; Redis gives integers as numbers and hash fields as text. */
+export function wholeOf(raw: unknown, script: string): number {
+  const value = typeof raw === 'string' && raw !== '' ? Number(raw) : raw;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : malformed(script);
+}
+
+/** A part of a reply as text. */
+export function textOf(raw: unknown, script: string): string {
+  return typeof raw === 'string' ? raw : malformed(script);
+}
