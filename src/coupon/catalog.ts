@@ -1,0 +1,83 @@
+// catalog.ts -- The coupons as MySQL keeps them: make, read, list.
+
+import { eq, gt, type SQL, sql } from 'drizzle-orm';
+import { coupons } from '../../drizzle/schema.ts';
+import { invariant } from '../invariant.ts';
+import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import type { Coupon, NewCoupon } from './coupon.ts';
+
+/** What routes need of the catalog. */
+export interface Catalog {
+  /** Makes a coupon. Its stock starts in MySQL. */
+  create(coupon: NewCoupon): Promise<Coupon>;
+  /** The coupon, or null. */
+  read(id: number): Promise<Coupon | null>;
+  /** At most `limit` coupons with an id above `afterId`, by id. */
+  list(page: { readonly afterId: number; readonly limit: number }): Promise<readonly Coupon[]>;
+}
+
+/**
+ * The catalog over a database. All throw what MySQL throws.
+ *
+ * @param announce tells every process that a coupon is new or changed, so that signs which say otherwise come down at once;
+ *   it must not throw, since the change is made and signs come down by themselves within a second
+ */
+export function createCatalog(database: Database, announce: (couponId: number) => Promise<void>): Catalog {
+  return {
+    async create(coupon) {
+      const made = await withConnection(database, (session) => insertCoupon(session, coupon));
+      await announce(made.id);
+      return made;
+    },
+    read: (id) => withConnection(database, (session) => readCoupon(session, id)),
+    list: ({ afterId, limit }) =>
+      withConnection(database, (session) => selectCoupons(session, gt(coupons.id, afterId)).orderBy(coupons.id).limit(limit)).then(
+        (rows) => rows.map(toCoupon),
+      ),
+  };
+}
+
+/** The coupon with its row locked until the transaction ends; or null. */
+export async function lockCoupon(tx: Session, id: number): Promise<Coupon | null> {
+  const [row] = await selectCoupons(tx, eq(coupons.id, id)).for('update');
+  return row ? toCoupon(row) : null;
+}
+
+/** The coupon, or null. */
+export async function readCoupon(session: Session, id: number): Promise<Coupon | null> {
+  const [row] = await selectCoupons(session, eq(coupons.id, id));
+  return row ? toCoupon(row) : null;
+}
+
+async function insertCoupon(session: Session, coupon: NewCoupon): Promise<Coupon> {
+  const now = sql`UTC_TIMESTAMP(3)`;
+  const [{ insertId }] = await session.insert(coupons).values({
+    title: coupon.title,
+    couponType: 'FIRST_COME_FIRST_SERVED',
+    totalQuantity: coupon.totalQuantity,
+    discountAmount: coupon.discountAmount,
+    minAvailableAmount: coupon.minAvailableAmount,
+    dateIssueStart: new Date(coupon.startMs),
+    dateIssueEnd: new Date(coupon.endMs),
+    dateCreated: now,
+    dateUpdated: now,
+  });
+  const made = await readCoupon(session, insertId);
+  invariant(made, 'a coupon that was just made is not there');
+  return made;
+}
+
+function selectCoupons(session: Session, condition: SQL) {
+  return session.select().from(coupons).where(condition).$dynamic();
+}
+
+function toCoupon(row: typeof coupons.$inferSelect): Coupon {
+  const { dateIssueStart, dateIssueEnd, dateCreated, dateUpdated, ...rest } = row;
+  return {
+    ...rest,
+    startMs: dateIssueStart.getTime(),
+    endMs: dateIssueEnd.getTime(),
+    createdMs: dateCreated.getTime(),
+    updatedMs: dateUpdated.getTime(),
+  };
+}

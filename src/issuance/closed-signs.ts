@@ -1,0 +1,135 @@
+// closed-signs.ts -- Refuses without asking anybody, for a second at most, what was just refused.
+//
+// Sold out is the common answer in a rush, and the only one that need not cost a decision. But it must stay right:
+// - A sign is at most `signMsMax` old, and dropped at once when an operator changes the coupon.
+// - Who already has the coupon must still hear `already issued` with its sequence, since a winner whose answer was lost asks
+//   again. So a sold-out sign knows the owners by a filter, and whoever may be among them is let through to the issuer.
+//   The owners of a sold-out coupon do not change, so they are loaded once for each edition.
+// - A not-yet-started sign comes down `skewMsMax` before the start, since the clock that decides is another.
+
+import type { Inspect } from './inspection.ts';
+import { type Outcome, type Refusal, refusal } from './outcome.ts';
+import { OwnersFilter } from './owners-filter.ts';
+
+export interface ClosedSignsBounds {
+  readonly signMsMax: number;
+  readonly signsMax: number;
+  /** Over all signs. */
+  readonly ownersMax: number;
+  readonly skewMsMax: number;
+}
+
+interface Sign {
+  readonly refusal: Refusal;
+  /** By `performance.now()`. */
+  readonly untilMs: number;
+  /** Of a sold-out coupon only. */
+  readonly owners: OwnersFilter | null;
+}
+
+/** The owners of one edition of a sold-out coupon; kept while its sign is renewed. */
+interface KnownOwners {
+  readonly edition: string;
+  readonly filter: OwnersFilter;
+  readonly count: number;
+}
+
+export class ClosedSigns {
+  readonly #inspect: Inspect;
+  readonly #bounds: ClosedSignsBounds;
+  readonly #onFault: (fault: unknown) => void;
+  readonly #signs = new Map<number, Sign>();
+  readonly #known = new Map<number, KnownOwners>();
+  readonly #hanging = new Set<number>();
+  #ownersKept = 0;
+  /** Rises with every drop: what was looked up before a drop must not be hung after it. */
+  #drops = 0;
+
+  constructor(inspect: Inspect, bounds: ClosedSignsBounds, onFault: (fault: unknown) => void) {
+    this.#inspect = inspect;
+    this.#bounds = bounds;
+    this.#onFault = onFault;
+  }
+
+  /** The refusal for this user, if a sign that is still fresh gives it for sure. */
+  refuse(couponId: number, userId: string): Refusal | null {
+    const sign = this.#signs.get(couponId);
+    if (sign === undefined) return null;
+    if (performance.now() >= sign.untilMs) {
+      this.#signs.delete(couponId);
+      return null;
+    }
+    return sign.owners?.mayHave(userId) ? null : sign.refusal;
+  }
+
+  /** Takes note of how an issuer just decided; may hang a sign. */
+  note(couponId: number, outcome: Outcome): void {
+    if (outcome.kind === 'issued' || outcome.kind === 'already issued' || this.#signs.has(couponId)) return;
+    const untilMs = performance.now() + this.#bounds.signMsMax;
+    if (outcome.kind === 'not started' || outcome.kind === 'sold out') {
+      if (this.#hanging.has(couponId) || this.#hanging.size >= this.#bounds.signsMax) return;
+      this.#hanging.add(couponId);
+      this.#lookAndHang(couponId, untilMs)
+        .catch(this.#onFault)
+        .finally(() => this.#hanging.delete(couponId));
+    } else this.#hang(couponId, { refusal: outcome, untilMs, owners: null });
+  }
+
+  /** Takes the sign of a coupon down: it was edited. */
+  drop(couponId: number): void {
+    this.#drops += 1;
+    this.#signs.delete(couponId);
+    this.#forget(couponId);
+  }
+
+  /** Takes every sign down: edits may have been missed. */
+  dropAll(): void {
+    for (const couponId of [...this.#signs.keys(), ...this.#known.keys()]) this.drop(couponId);
+    this.#drops += 1;
+  }
+
+  async #lookAndHang(couponId: number, untilMs: number): Promise<void> {
+    const drops = this.#drops;
+    const found = await this.#inspect(couponId);
+    if (found.kind === 'not started') {
+      const untilStartMs = performance.now() + found.startMs - Date.now() - this.#bounds.skewMsMax;
+      const sign = { refusal: refusal['not started'], untilMs: Math.min(untilMs, untilStartMs), owners: null };
+      if (drops === this.#drops) this.#hang(couponId, sign);
+    }
+    if (found.kind !== 'sold out') return;
+    const known = this.#known.get(couponId);
+    if (known?.edition !== found.edition) {
+      if (found.count > this.#bounds.ownersMax) return;
+      const filter = new OwnersFilter(found.count);
+      for await (const users of found.owners()) for (const user of users) filter.add(user);
+      // What was loaded is whole only if nothing changed on the way.
+      const after = await this.#inspect(couponId);
+      if (after.kind !== 'sold out' || after.edition !== found.edition || drops !== this.#drops) return;
+      this.#keep(couponId, { edition: found.edition, filter, count: found.count });
+    }
+    const owners = this.#known.get(couponId)?.filter;
+    if (owners && drops === this.#drops) this.#hang(couponId, { refusal: refusal['sold out'], untilMs, owners });
+  }
+
+  #hang(couponId: number, sign: Sign): void {
+    const [oldest] = this.#signs.keys();
+    if (this.#signs.size >= this.#bounds.signsMax && oldest !== undefined) this.#signs.delete(oldest);
+    this.#signs.set(couponId, sign);
+  }
+
+  #keep(couponId: number, owners: KnownOwners): void {
+    this.#forget(couponId);
+    for (const oldest of this.#known.keys()) {
+      if (this.#ownersKept + owners.count <= this.#bounds.ownersMax && this.#known.size < this.#bounds.signsMax) break;
+      this.#signs.delete(oldest);
+      this.#forget(oldest);
+    }
+    this.#known.set(couponId, owners);
+    this.#ownersKept += owners.count;
+  }
+
+  #forget(couponId: number): void {
+    this.#ownersKept -= this.#known.get(couponId)?.count ?? 0;
+    this.#known.delete(couponId);
+  }
+}

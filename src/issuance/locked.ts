@@ -1,0 +1,86 @@
+// locked.ts -- The issuer behind `POST /v1/issue-async`: Redlock around read, decide in TypeScript, fenced write.
+//
+// The lock keeps others from deciding in vain; it is not what makes this safe. A process may pause for longer than its lease
+// between any two lines, so the write is a script that checks in one step that the lock is still ours and that nothing was
+// issued or edited since the read (`put.lua`). See Kleppmann, "How to do distributed locking" (2016), on fencing.
+
+import type { Redis } from 'ioredis';
+import { createRedlock, IoredisAdapter } from 'redlock-universal';
+import { decide } from '../coupon/coupon.ts';
+import { serverOf } from '../redis/connection.ts';
+import type { Issuer } from './issuer.ts';
+import { type CouponKeys, couponKeys } from './keys.ts';
+import { type Outcome, Unavailable } from './outcome.ts';
+import { look } from './scripts/look.ts';
+import { put } from './scripts/put.ts';
+import type { Take } from './scripted.ts';
+import type { StockKeeper } from './stock.ts';
+
+export interface LockedDependencies {
+  /** An issuing connection: it must not resend. */
+  readonly redis: Redis;
+  readonly stock: StockKeeper;
+  /** Decides when others, who do not take the lock, issue faster than this one can read and write. */
+  readonly take: Take;
+  readonly settings: {
+    readonly PARTITIONS: number;
+    readonly UNPERSISTED_USERS_MAX: number;
+    readonly LOCK_LEASE_MS: number;
+    readonly LOCK_WAIT_MS_MAX: number;
+    readonly LOCKED_TRIES_MAX: number;
+  };
+}
+
+/** Pause between two tries to get the lock: about as long as its holder needs for a batch. */
+const LOCK_RETRY_MS = 5;
+
+export function createLocked(dependencies: LockedDependencies): Issuer {
+  const { redis, settings } = dependencies;
+  const adapters = [new IoredisAdapter(redis)];
+  return {
+    async issue(couponId, users) {
+      const keys = couponKeys(couponId, settings.PARTITIONS);
+      const lock = createRedlock({
+        adapters,
+        key: keys.lock,
+        ttl: settings.LOCK_LEASE_MS,
+        retryDelay: LOCK_RETRY_MS,
+        retryAttempts: Math.ceil(settings.LOCK_WAIT_MS_MAX / LOCK_RETRY_MS),
+      });
+      const handle = await lock.acquire();
+      try {
+        return await decideUnderLock(dependencies, keys, couponId, users, handle.value);
+      } finally {
+        // Not waited for: the answer is durable already. If the release fails, the lease runs out.
+        lock.release(handle).catch(() => false);
+      }
+    },
+  };
+}
+
+async function decideUnderLock(
+  { redis, stock, take, settings }: LockedDependencies,
+  keys: CouponKeys,
+  couponId: number,
+  users: readonly string[],
+  token: string,
+): Promise<readonly Outcome[]> {
+  for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
+    const seen = await look(redis, { keys, server: serverOf(redis), users });
+    if (seen.kind === 'not open') {
+      const opened = await stock.open(couponId);
+      if (opened !== 'open') return users.map(() => opened);
+      continue;
+    }
+    const { outcomes, taken } = decide(seen.stock, seen.owners, users, seen.nowMs);
+    if (taken.length === 0) return outcomes;
+    const { epoch, version, stock: { next } } = seen;
+    const unpersistedUsersMax = settings.UNPERSISTED_USERS_MAX;
+    const written = await put(redis, { keys, couponId, token, unpersistedUsersMax, epoch, version, next, taken });
+    if (written === 'written') return outcomes;
+    if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
+    if (written === 'lost') break;
+  }
+  // The lock ran out, or `scripted` was faster every time: the script needs neither lock nor luck.
+  return (await take(couponId, users)).outcomes;
+}

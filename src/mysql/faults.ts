@@ -1,0 +1,40 @@
+// faults.ts -- What a failure of MySQL means: is the data wrong for ever, or is the database not able to just now?
+//
+// Only what MySQL says of the data itself is final. Everything else (connections, deadlocks, lock waits, read-only, full disks,
+// missing privileges, errors nobody foresaw) may be over tomorrow, and taking it for bad data would throw away issues.
+
+/** The codes by which MySQL and MariaDB refuse a value. */
+const dataErrorNumbers = new Set([
+  1048, // column cannot be null
+  1264, // out of range
+  1265, // data truncated
+  1292, // incorrect value
+  1364, // no default value
+  1366, // incorrect value for column
+  1406, // data too long
+  1411, // incorrect value for function
+  1690, // out of range in an expression
+  3819, // CHECK violated (MySQL)
+  4025, // CHECK violated (MariaDB)
+]);
+
+/** The error of the driver below those that Drizzle wraps around it. */
+export function rootCause(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause;
+  return cause;
+}
+
+/** Whether MySQL refuses the data, so that trying again cannot help. An error without a number of MySQL's is not of its making. */
+export function isDataFault(error: unknown): boolean {
+  const number = errorNumber(error);
+  return number !== null && dataErrorNumbers.has(number);
+}
+
+/** MySQL's number for the error, or null when it does not come from the server. */
+export function errorNumber(error: unknown): number | null {
+  const cause = rootCause(error);
+  if (!(cause instanceof Error) || !('errno' in cause) || typeof cause.errno !== 'number') return null;
+  // Errors of sockets have negative numbers.
+  return cause.errno > 0 ? cause.errno : null;
+}

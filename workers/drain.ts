@@ -1,0 +1,169 @@
+// drain.ts -- From the stream to MySQL: deliver at least once, write idempotently, settle only after the commit.
+//
+// What may pass (an outage of any length, a deadlock, a full disk) is tried again for ever and never taken for bad data. What
+// can never be written goes to the dead stream alone, found by halving its batch, so that one bad message blocks nobody.
+
+import type { Redis } from 'ioredis';
+import { type Entry, readEntry, writeEntry } from '../src/issuance/entry.ts';
+import { couponKeys, type PartitionKeys } from '../src/issuance/keys.ts';
+import { type DeadIssue, issuesOf, type Written, writeEntries } from '../src/issuance/ledger.ts';
+import { type DeadLetter, settle } from '../src/issuance/scripts/settle.ts';
+import { InvariantViolation } from '../src/invariant.ts';
+import type { Database } from '../src/mysql/database.ts';
+import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
+import type { Message } from './inbox.ts';
+import { untilDone } from './retry.ts';
+
+/** Everything that can be told of draining, for metrics and logs. */
+export interface DrainReports {
+  written(written: Written, entries: readonly Entry[], seconds: number): void;
+  /** A try failed for a reason that may pass. */
+  retrying(failure: unknown, pauseMs: number): void;
+  deadLetter(reason: string, users: number): void;
+  settled(unpersisted: number): void;
+}
+
+export interface DrainDependencies {
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly keys: PartitionKeys;
+  readonly settings: {
+    readonly PARTITIONS: number;
+    readonly ROWS_PER_TRANSACTION_MAX: number;
+    readonly RETRY_MS_MAX: number;
+  };
+  readonly reports: DrainReports;
+  /** Once it says stop, no retry follows: what is unfinished stays in the stream. */
+  readonly stop: AbortSignal;
+}
+
+interface Readable {
+  readonly id: string;
+  readonly entry: Entry;
+}
+
+/**
+ * Writes and settles messages, in transactions of at most `ROWS_PER_TRANSACTION_MAX` rows (or one entry).
+ *
+ * @throws Stopped when told to stop between two tries; nothing is lost
+ */
+export async function drain(dependencies: DrainDependencies, messages: readonly Message[]): Promise<void> {
+  const { unreadable, readable } = sortOut(messages);
+  if (unreadable.length > 0) await settleAll(dependencies, unreadable, []);
+  for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {
+    await writeAndSettle(dependencies, chunk);
+  }
+}
+
+/** Splits off what cannot be understood, with its dead letter, and what is gone already. */
+function sortOut(messages: readonly Message[]) {
+  const unreadable: { id: string; users: number; letter: DeadLetter | null }[] = [];
+  const readable: Readable[] = [];
+  for (const { id, fields } of messages) {
+    const entry = fields === null ? null : readEntry(fields);
+    if (entry === null || fields === null) unreadable.push({ id, users: 0, letter: null });
+    else if ('reason' in entry) unreadable.push({ id, users: 0, letter: { entryId: id, reason: entry.reason, fields } });
+    else readable.push({ id, entry });
+  }
+  return { unreadable, readable };
+}
+
+/** Consecutive entries together, up to a bound of rows. */
+function* chunksOf(readable: readonly Readable[], rowsMax: number): Generator<readonly Readable[]> {
+  let chunk: Readable[] = [];
+  let rows = 0;
+  for (const each of readable) {
+    if (chunk.length > 0 && rows + each.entry.users.length > rowsMax) {
+      yield chunk;
+      chunk = [];
+      rows = 0;
+    }
+    chunk.push(each);
+    rows += each.entry.users.length;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly Readable[]): Promise<void> {
+  const { database, reports, settings, stop } = dependencies;
+  const startedMs = performance.now();
+  let written: Written;
+  try {
+    written = await untilDone(
+      () => writeEntries(database, chunk.map(({ entry }) => entry)),
+      { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass, onFailure: reports.retrying },
+    );
+  } catch (failure) {
+    if (mayPass(failure) || stop.aborted) throw failure;
+    return bisect(dependencies, chunk, failure);
+  }
+  reports.written(written, chunk.map(({ entry }) => entry), (performance.now() - startedMs) / 1000);
+  const letters = written.dead.map((dead) => letterOf(dead, chunk));
+  await settleAll(dependencies, chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null })), letters);
+  await forgetStale(dependencies, written);
+}
+
+/** Only what MySQL or our own rules say of the data is final. */
+function mayPass(failure: unknown): boolean {
+  return !isDataFault(failure) && !(failure instanceof InvariantViolation);
+}
+
+/** Halves a batch that MySQL refuses until the one bad entry is alone. */
+async function bisect(dependencies: DrainDependencies, chunk: readonly Readable[], failure: unknown): Promise<void> {
+  const [only] = chunk;
+  if (chunk.length > 1) {
+    const middle = chunk.length >> 1;
+    await writeAndSettle(dependencies, chunk.slice(0, middle));
+    await writeAndSettle(dependencies, chunk.slice(middle));
+  } else if (only) {
+    const reason = failure instanceof InvariantViolation ? failure.message : `MySQL error ${errorNumber(failure)}`;
+    const letter = { entryId: only.id, reason, fields: writeEntry(only.entry) };
+    await settleAll(dependencies, [{ id: only.id, users: only.entry.users.length, letter }], []);
+  }
+}
+
+/** The dead letter of one issue: an entry of its own, so that it can be replayed under its sequence. */
+function letterOf({ issue, reason }: DeadIssue, chunk: readonly Readable[]): DeadLetter {
+  const source = chunk.find(({ entry }) =>
+    issuesOf(entry).some((each) => each.couponId === issue.couponId && each.userId === issue.userId && each.sequence === issue.sequence),
+  );
+  const { couponId, epoch, sequence: firstSequence, acceptedMs, userId } = issue;
+  const fields = writeEntry({ couponId, epoch, firstSequence, acceptedMs, users: [userId] });
+  if (!source) throw new InvariantViolation('P3: a dead issue comes from no entry');
+  return { entryId: source.id, reason, fields };
+}
+
+async function settleAll(
+  { redis, keys, reports, settings, stop }: DrainDependencies,
+  ended: readonly { readonly id: string; readonly users: number; readonly letter: DeadLetter | null }[],
+  letters: readonly DeadLetter[],
+): Promise<void> {
+  const deadLetters = [...ended.flatMap(({ letter }) => letter ?? []), ...letters];
+  const settled = await untilDone(() => settle(redis, { keys, entries: ended, deadLetters }), {
+    pauseMsMax: settings.RETRY_MS_MAX,
+    stop,
+    mayPass: (failure) => !(failure instanceof InvariantViolation),
+    onFailure: reports.retrying,
+  });
+  for (const { reason, fields } of deadLetters) {
+    const entry = readEntry(fields);
+    reports.deadLetter(reason, 'reason' in entry ? 0 : entry.users.length);
+  }
+  reports.settled(settled.unpersisted);
+}
+
+/**
+ * Rows that differ from what Redis says of their users: Redis lost data and gave a sequence out twice. Its state is dropped, so
+ * that the next request opens the coupon anew from what is true.
+ */
+async function forgetStale({ redis, settings, reports, stop }: DrainDependencies, written: Written): Promise<void> {
+  const coupons = new Set([...written.displaced, ...written.superseded].map(({ couponId }) => couponId));
+  for (const couponId of coupons) {
+    await untilDone(() => redis.unlink(couponKeys(couponId, settings.PARTITIONS).state), {
+      pauseMsMax: settings.RETRY_MS_MAX,
+      stop,
+      mayPass: () => true,
+      onFailure: reports.retrying,
+    });
+  }
+}

@@ -1,0 +1,121 @@
+// inbox.ts -- The entries of one partition that this worker is to write: its own unfinished ones, then those of workers that
+// died, then new ones. An entry stays in the stream until it is settled, so nothing that is taken out of here can be lost.
+
+import type { Redis } from 'ioredis';
+import { GROUP, type PartitionKeys } from '../src/issuance/keys.ts';
+
+/** An entry as it stands in the stream; `fields` is null when it was deleted while it was still assigned to us. */
+export interface Message {
+  readonly id: string;
+  readonly fields: readonly string[] | null;
+}
+
+export interface InboxSettings {
+  readonly WORKER_NAME: string;
+  readonly ENTRIES_PER_READ_MAX: number;
+  readonly BLOCK_MS: number;
+  readonly CLAIM_IDLE_MS: number;
+}
+
+export interface InboxDependencies {
+  /** Has the connection to itself, since it blocks. */
+  readonly blocking: Redis;
+  readonly keys: PartitionKeys;
+  readonly settings: InboxSettings;
+}
+
+export class Inbox {
+  readonly #redis: Redis;
+  readonly #stream: string;
+  readonly #settings: InboxSettings;
+  /** Up to where our own unfinished entries were read; null when there are no more. */
+  #ownAfter: string | null = '0';
+  #claimAfter = '0-0';
+  #nextClaimMs = 0;
+
+  constructor({ blocking, keys, settings }: InboxDependencies) {
+    this.#redis = blocking;
+    this.#stream = keys.stream;
+    this.#settings = settings;
+  }
+
+  /**
+   * The next entries, in the order of the stream; empty when none came within `BLOCK_MS`.
+   *
+   * @throws what Redis throws; nothing is lost, and the next call starts over with our own unfinished entries
+   */
+  async next(): Promise<readonly Message[]> {
+    try {
+      return (await this.#own()) ?? (await this.#claimed()) ?? (await this.#fresh());
+    } catch (error) {
+      // A reply may have been lost that assigned entries to us.
+      this.#ownAfter = '0';
+      if (!(error instanceof Error && error.message.startsWith('NOGROUP'))) throw error;
+      await this.#createGroup();
+      return [];
+    }
+  }
+
+  /** From the first entry there is, never `$`: entries that were accepted before the first worker came count too. */
+  async #createGroup(): Promise<void> {
+    await this.#redis.xgroup('CREATE', this.#stream, GROUP, '0', 'MKSTREAM').catch((error: unknown) => {
+      if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
+    });
+  }
+
+  async #own(): Promise<readonly Message[] | null> {
+    if (this.#ownAfter === null) return null;
+    const messages = await this.#read(this.#ownAfter);
+    this.#ownAfter = messages.at(-1)?.id ?? null;
+    return messages.length > 0 ? messages : null;
+  }
+
+  /** Looks for entries of dead workers a few times per `CLAIM_IDLE_MS`, until a round through all of them is done. */
+  async #claimed(): Promise<readonly Message[] | null> {
+    const { WORKER_NAME, CLAIM_IDLE_MS, ENTRIES_PER_READ_MAX } = this.#settings;
+    if (performance.now() < this.#nextClaimMs) return null;
+    const [cursor, messages] = readClaim(
+      await this.#redis.xautoclaim(
+        this.#stream,
+        GROUP,
+        WORKER_NAME,
+        CLAIM_IDLE_MS,
+        this.#claimAfter,
+        'COUNT',
+        ENTRIES_PER_READ_MAX,
+      ),
+    );
+    this.#claimAfter = cursor;
+    if (cursor === '0-0') this.#nextClaimMs = performance.now() + CLAIM_IDLE_MS / 4;
+    return messages.length > 0 ? messages : null;
+  }
+
+  #fresh(): Promise<readonly Message[]> {
+    return this.#read('>');
+  }
+
+  async #read(from: string): Promise<readonly Message[]> {
+    const { WORKER_NAME, ENTRIES_PER_READ_MAX, BLOCK_MS } = this.#settings;
+    const reply: unknown = await this.#redis.xreadgroup(
+      'GROUP',
+      GROUP,
+      WORKER_NAME,
+      'COUNT',
+      ENTRIES_PER_READ_MAX,
+      'BLOCK',
+      BLOCK_MS,
+      'STREAMS',
+      this.#stream,
+      from,
+    );
+    if (!Array.isArray(reply)) return [];
+    const [[, entries]] = reply as [[string, [string, string[] | null][]]];
+    return entries.map(([id, fields]) => ({ id, fields }));
+  }
+}
+
+/** Redis 7 leaves deleted entries out and names them in a third part, which it has already forgotten. */
+function readClaim(reply: unknown): [cursor: string, messages: readonly Message[]] {
+  const [cursor, entries] = reply as [string, ([string, string[]] | null)[]];
+  return [cursor, entries.flatMap((entry) => (entry ? [{ id: entry[0], fields: entry[1] }] : []))];
+}

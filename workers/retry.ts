@@ -1,0 +1,40 @@
+// retry.ts -- Tries again until it works, with a growing pause, until told to stop.
+
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** The worker was told to stop while it waited for the next try. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+}
+
+export interface RetryOptions {
+  readonly pauseMsMax: number;
+  readonly stop: AbortSignal;
+  /** Whether trying again can help. */
+  readonly mayPass: (failure: unknown) => boolean;
+  readonly onFailure: (failure: unknown, pauseMs: number) => void;
+}
+
+/** First pause; doubles with each failure. */
+const PAUSE_MS_MIN = 20;
+
+/**
+ * Runs `work` until it succeeds.
+ *
+ * @throws its failure when that cannot pass; Stopped when `stop` is given between two tries
+ */
+export async function untilDone<Result>(work: () => Promise<Result>, options: RetryOptions): Promise<Result> {
+  const { pauseMsMax, stop, mayPass, onFailure } = options;
+  for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+    try {
+      return await work();
+    } catch (failure) {
+      if (!mayPass(failure)) throw failure;
+      onFailure(failure, pauseMs);
+    }
+    if (stop.aborted) throw new Stopped('stopped while waiting to try again');
+    await pause(pauseMs, undefined, { signal: stop }).catch(() => {
+      throw new Stopped('stopped while waiting to try again');
+    });
+  }
+}
