@@ -89,20 +89,28 @@ export class ConfigFault extends Error {
 /**
  * Decodes the environment.
  *
+ * @param names the settings that the process needs; all of them unless said otherwise
  * @param environment variables as strings; unknown ones are left alone, an empty one counts as not set
  * @returns the frozen configuration
  * @throws ConfigFault naming every variable that is missing or wrong; the values are not repeated, since they may be secret
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+export function readConfig<Name extends keyof Config = keyof Config>(
+  names: readonly Name[] = Object.keys(settings.properties) as Name[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Pick<Config, Name> {
+  const needed = Type.Pick(settings, names);
   const given: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(settings.properties)) {
+  for (const [name, schema] of Object.entries<TSchema>(needed.properties)) {
     const value = environment[name]?.trim();
     if (value) given[name] = schema.type === 'integer' ? toWhole(value) : value;
     else if (schema.default !== undefined) given[name] = schema.default;
   }
-  const faults = Object.entries(settings.properties).flatMap(([name, schema]) => faultOf(name, schema, given[name]));
+  const faults = Object.entries<TSchema>(needed.properties).flatMap(([name, schema]) =>
+    faultOf(name, schema, given[name]),
+  );
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
-  return Object.freeze(Value.Decode(settings, given));
+  const config: unknown = Value.Decode(needed, given);
+  return Object.freeze(config as Pick<Config, Name>);
 }
 
 /** A decimal number as a number; anything else stays text, so that the schema refuses it. `1e3` and `0x10` are text. */
@@ -111,7 +119,7 @@ function toWhole(value: string): number | string {
 }
 
 function faultOf(name: string, schema: TSchema, value: unknown): string[] {
-  const optional = !settings.required?.includes(name as never);
+  const optional = !settings.required?.some((required) => required === name);
   if (value === undefined) return optional ? [] : [`${name} is not set: ${schema.description}`];
   if (Value.Check(schema, value)) return [];
   return [`${name} is wrong: expected ${expected(schema)} (${schema.description})`];

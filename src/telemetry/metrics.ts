@@ -12,6 +12,8 @@ export interface Metrics {
   readonly contentType: string;
   /** The exposition text. */
   render(): Promise<string>;
+  /** Adds what is to be read anew whenever Prometheus asks. */
+  onRender(refresh: () => void): void;
 }
 
 /** Metrics of the API. */
@@ -140,5 +142,13 @@ function newRegistry(service: 'api' | 'worker'): Registry {
 }
 
 function exposition(registry: Registry): Metrics {
-  return { contentType: registry.contentType, render: () => registry.metrics() };
+  const refreshers: (() => void)[] = [];
+  return {
+    contentType: registry.contentType,
+    render: () => {
+      for (const refresh of refreshers) refresh();
+      return registry.metrics();
+    },
+    onRender: (refresh) => refreshers.push(refresh),
+  };
 }

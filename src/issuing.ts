@@ -1,0 +1,136 @@
+// issuing.ts -- Puts the parts of the API together: connections below, the three issuers above them, one life for all.
+
+import type { Redis } from 'ioredis';
+import type { Config } from './config.ts';
+import { type Catalog, createCatalog } from './coupon/catalog.ts';
+import { ClosedSigns } from './issuance/closed-signs.ts';
+import { createInspect } from './issuance/inspection.ts';
+import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
+import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
+import { CHANGES_CHANNEL } from './issuance/keys.ts';
+import { createLocked } from './issuance/locked.ts';
+import { createScripted, createTake } from './issuance/scripted.ts';
+import { createIssues, type Issues } from './issuance/status.ts';
+import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
+import { createSynchronous } from './issuance/synchronous.ts';
+import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
+import { issuingConnection, subscribingConnection } from './redis/connection.ts';
+import type { Log } from './telemetry/log.ts';
+import type { ApiMetrics } from './telemetry/metrics.ts';
+
+/** Everything that answers requests, before HTTP. */
+export interface Issuing {
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly database: Database;
+  readonly stock: StockKeeper;
+  readonly issuers: Readonly<Record<IssuerName, Issuer>>;
+  readonly issuance: Issuance;
+  readonly catalog: Catalog;
+  readonly issues: Issues;
+  /** Listens for edits of coupons; call it once the connections stand. */
+  listen(): Promise<void>;
+  /** Answers what was accepted, then ends the connections. */
+  close(): Promise<void>;
+}
+
+export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Issuing {
+  const onRedisFault = (error: unknown) => {
+    metrics.faults.inc({ dependency: 'redis' });
+    log.warn({ error }, 'the connection to Redis failed; trying again');
+  };
+  const redis = issuingConnection(config, onRedisFault);
+  const subscriber = subscribingConnection(config, onRedisFault);
+  const database = openDatabase(config);
+  const stock = createStockKeeper({
+    redis,
+    database,
+    settings: config,
+    onOpened: (couponId, kind, owners) => {
+      metrics.openings.inc({ kind });
+      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
+    },
+  });
+  const take = createTake({ redis, stock, settings: config });
+  const issuers = {
+    synchronous: createSynchronous({ database, take }),
+    locked: createLocked({ redis, stock, take, settings: config }),
+    scripted: createScripted(take),
+  };
+  const signs = new ClosedSigns(
+    createInspect({ redis, database, settings: config }),
+    {
+      signMsMax: config.SIGN_MS_MAX,
+      signsMax: config.SIGNS_MAX,
+      ownersMax: config.SIGN_OWNERS_MAX,
+      skewMsMax: config.CLOCK_SKEW_MS_MAX,
+    },
+    (error) => log.warn({ error }, 'a closed sign could not be hung'),
+  );
+  const bounds = {
+    usersPerBatchMax: config.USERS_PER_BATCH_MAX,
+    batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
+    waitingMax: config.WAITING_USERS_MAX,
+  };
+  const issuance = createIssuance({ issuers, signs, bounds, reports: reportsTo(metrics, log) });
+  measureLoad(metrics, issuance);
+  const announce = async (couponId: number) => {
+    signs.drop(couponId);
+    await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
+  };
+  return {
+    redis,
+    subscriber,
+    database,
+    stock,
+    issuers,
+    issuance,
+    catalog: createCatalog(database, announce),
+    issues: createIssues({ redis, database, stock, settings: config }),
+    async listen() {
+      subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
+      // Messages sent while the connection was down are gone.
+      subscriber.on('ready', () => signs.dropAll());
+      await subscriber.subscribe(CHANGES_CHANNEL);
+    },
+    async close() {
+      await issuance.close();
+      redis.disconnect();
+      subscriber.disconnect();
+      await closeDatabase(database);
+    },
+  };
+}
+
+function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
+  return {
+    batch(issuer, { outcomes, arrivedMs, startedMs, endedMs }) {
+      metrics.batchUsers.observe({ issuer }, arrivedMs.length);
+      metrics.decisionSeconds.observe({ issuer }, (endedMs - startedMs) / 1000);
+      for (const ms of arrivedMs) metrics.seconds.observe({ issuer }, (endedMs - ms) / 1000);
+      const counts = new Map<string, number>();
+      for (const { kind } of outcomes ?? []) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      if (!outcomes) counts.set('indeterminate', arrivedMs.length);
+      for (const [outcome, count] of counts) metrics.requests.inc({ issuer, outcome }, count);
+    },
+    refusedBySign(issuer, { kind }) {
+      metrics.signRefusals.inc();
+      metrics.requests.inc({ issuer, outcome: kind });
+    },
+    failed(issuer, failure) {
+      metrics.faults.inc({ dependency: 'batch' });
+      log.error({ issuer, error: failure }, 'a batch failed; its endings are indeterminate');
+    },
+  };
+}
+
+/** Gauges are read when they are asked for. */
+function measureLoad(metrics: ApiMetrics, issuance: Issuance): void {
+  metrics.onRender(() => {
+    for (const issuer of issuerNames) {
+      const { waiting, batchesInFlight } = issuance.load(issuer);
+      metrics.waiting.set({ issuer }, waiting);
+      metrics.inFlight.set({ issuer }, batchesInFlight);
+    }
+  });
+}

@@ -1,0 +1,29 @@
+// migrate.ts -- Entry of `bun run migrate`: brings the database to this release, once, and ends.
+
+import { ConfigFault, readConfig } from './config.ts';
+import { closeDatabase, openDatabase } from './mysql/database.ts';
+import { applyMigrations } from './mysql/migrations.ts';
+import { DatabaseUrlFault } from './mysql/url.ts';
+import { reasonOf } from './preflight.ts';
+
+/** How long to wait for another process that migrates; a migration of large tables takes its time. */
+const LOCK_WAIT_S = 600;
+
+try {
+  const config = readConfig([
+    'DATABASE_URL',
+    'MYSQL_CONNECTIONS_MAX',
+    'MYSQL_QUEUE_MAX',
+    'MYSQL_CONNECT_MS_MAX',
+    'TRANSACTION_MS_MAX',
+  ]);
+  // A migration is not a transaction of a request: it may take as long as it takes.
+  const database = { ...openDatabase(config), transactionMsMax: 2 ** 31 - 1 };
+  const applied = await applyMigrations(database, LOCK_WAIT_S);
+  console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
+  await closeDatabase(database);
+} catch (error) {
+  const known = error instanceof ConfigFault || error instanceof DatabaseUrlFault;
+  console.error(known ? error.message : `DATABASE_URL: the migration failed (${reasonOf(error)})`);
+  process.exit(1);
+}

@@ -1,0 +1,46 @@
+// server.ts -- Entry of `bun run start`: config, connections, app, serve; SIGTERM drains in reverse order.
+
+import { createApp } from './app.ts';
+import { ConfigFault, readConfig } from './config.ts';
+import { createIssuing } from './issuing.ts';
+import { DatabaseUrlFault } from './mysql/url.ts';
+import { PreflightFault, preflight } from './preflight.ts';
+import { createReadiness } from './readiness.ts';
+import { serve } from './serve.ts';
+import { createLog } from './telemetry/log.ts';
+import { createApiMetrics } from './telemetry/metrics.ts';
+
+try {
+  await start();
+} catch (error) {
+  const known = error instanceof ConfigFault || error instanceof PreflightFault || error instanceof DatabaseUrlFault;
+  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  if (!known && !taken) throw error;
+  console.error(taken ? 'PORT: this port is taken; stop what listens there, or set PORT to another' : error.message);
+  process.exit(1);
+}
+
+async function start(): Promise<void> {
+  const config = readConfig();
+  const log = createLog('api', config.LOG_LEVEL);
+  const metrics = createApiMetrics();
+  const issuing = createIssuing(config, metrics, log);
+  const { database, redis, subscriber, issuance, issues, catalog } = issuing;
+  await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
+  await issuing.listen();
+  const readiness = createReadiness({ redis, database });
+  const app = createApp({ config, issuance, issues, catalog, readiness, metrics, log });
+  const server = await serve(app.fetch, { host: config.HOST, port: config.PORT });
+  log.info({ url: server.url }, 'listening');
+
+  const stop = async () => {
+    log.info('stopping: answering what was accepted');
+    // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
+    setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
+    readiness.stop();
+    await server.stop();
+    await issuing.close();
+    log.info('stopped');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
+}

@@ -1,0 +1,30 @@
+// partition.ts -- The loop of one partition: next messages, drain them, again; a failure of Redis is waited out.
+
+import type { Redis } from 'ioredis';
+import { partitionKeys } from '../src/issuance/keys.ts';
+import { type DrainDependencies, drain } from './drain.ts';
+import { Inbox, type InboxSettings } from './inbox.ts';
+import { Stopped, untilDone } from './retry.ts';
+
+export interface PartitionDependencies extends Omit<DrainDependencies, 'keys' | 'settings'> {
+  readonly partition: number;
+  /** Has the connection to itself, since it blocks. */
+  readonly blocking: Redis;
+  readonly settings: DrainDependencies['settings'] & InboxSettings;
+}
+
+/** Drains until told to stop, and returns after the batch in hand. Throws InvariantViolation when we are at fault. */
+export async function drainPartition(dependencies: PartitionDependencies): Promise<void> {
+  const { partition, blocking, settings, reports, stop } = dependencies;
+  const keys = partitionKeys(partition);
+  const inbox = new Inbox({ blocking, keys, settings });
+  const patience = { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass: () => true, onFailure: reports.retrying };
+  try {
+    while (!stop.aborted) {
+      const messages = await untilDone(() => inbox.next(), patience);
+      if (messages.length > 0) await drain({ ...dependencies, keys }, messages);
+    }
+  } catch (failure) {
+    if (!(failure instanceof Stopped)) throw failure;
+  }
+}

@@ -1,0 +1,62 @@
+// worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the batch in hand.
+
+import { ConfigFault, readConfig } from '../src/config.ts';
+import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
+import { DatabaseUrlFault } from '../src/mysql/url.ts';
+import { PreflightFault, preflight } from '../src/preflight.ts';
+import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
+import { serve } from '../src/serve.ts';
+import { createLog } from '../src/telemetry/log.ts';
+import { createWorkerMetrics } from '../src/telemetry/metrics.ts';
+import { drainPartition } from './partition.ts';
+import { reportsTo } from './reports.ts';
+
+try {
+  await work();
+} catch (error) {
+  const known = error instanceof ConfigFault || error instanceof PreflightFault || error instanceof DatabaseUrlFault;
+  if (!known) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
+
+async function work(): Promise<void> {
+  const config = readConfig();
+  const log = createLog('worker', config.LOG_LEVEL);
+  const metrics = createWorkerMetrics();
+  const onFault = (error: unknown) => log.warn({ error }, 'the connection to Redis failed; trying again');
+  const database = openDatabase(config);
+  const redis = issuingConnection(config, onFault);
+  const partitions = Array.from({ length: config.PARTITIONS }, (_, partition) => ({
+    partition,
+    blocking: blockingConnection(config, config.BLOCK_MS, onFault),
+  }));
+  await preflight(database, [redis, ...partitions.map(({ blocking }) => blocking)], config.ALLOW_VOLATILE_REDIS === 'on');
+
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  const server = await serve((request) => answer(request, metrics), { host: config.HOST, port: config.WORKER_PORT });
+  log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
+  await Promise.all(
+    partitions.map(({ partition, blocking }) => {
+      const reports = reportsTo(metrics, log, partition);
+      return drainPartition({ partition, blocking, redis, database, settings: config, reports, stop: stop.signal });
+    }),
+  );
+  await server.stop();
+  for (const connection of [redis, ...partitions.map(({ blocking }) => blocking)]) connection.disconnect();
+  await closeDatabase(database);
+  log.info('stopped after the batch in hand');
+}
+
+/** The worker's whole HTTP surface. */
+async function answer(request: Request, metrics: ReturnType<typeof createWorkerMetrics>): Promise<Response> {
+  switch (new URL(request.url).pathname) {
+    case '/livez':
+      return new Response('ok\n');
+    case '/metrics':
+      return new Response(await metrics.render(), { headers: { 'content-type': metrics.contentType } });
+    default:
+      return new Response('not found\n', { status: 404 });
+  }
+}
