@@ -53,7 +53,7 @@ export const settings = Type.Object({
   CLOCK_SKEW_MS_MAX: whole(2000, 0, 60_000, 'difference of clocks between API and stores that a not-started sign allows for'),
 
   LOCK_LEASE_MS: whole(5000, 100, 60_000, 'lease of the Redlock lock; fencing makes a longer pause harmless'),
-  LOCK_WAIT_MS_MAX: whole(2000, 10, 60_000, 'wait for the Redlock lock; beyond it 503'),
+  LOCK_WAIT_MS_MAX: whole(500, 10, 60_000, 'wait for the Redlock lock; beyond it the script decides'),
   LOCKED_TRIES_MAX: whole(8, 1, 100, 'reads and fenced writes under one lock before the script decides instead'),
   OPENING_LEASE_MS: whole(5000, 100, 60_000, 'lease of a process that opens a coupon; renewed with each page it loads'),
   OPENING_WAIT_MS_MAX: whole(15_000, 100, 300_000, 'wait for the opening of a coupon; beyond it 503'),

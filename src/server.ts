@@ -28,8 +28,8 @@ async function start(): Promise<void> {
   const { database, redis, subscriber, issuance, issues, catalog } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
-  const readiness = createReadiness({ redis, database });
-  const app = createApp({ config, issuance, issues, catalog, readiness, metrics, log });
+  const probe = createReadiness({ redis, database });
+  const app = createApp({ config, issuance, issues, catalog, readiness: probe.check, metrics, log });
   const server = await serve(app.fetch, { host: config.HOST, port: config.PORT });
   log.info({ url: server.url }, 'listening');
 
@@ -37,7 +37,7 @@ async function start(): Promise<void> {
     log.info('stopping: answering what was accepted');
     // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
-    readiness.stop();
+    probe.stop();
     await server.stop();
     await issuing.close();
     log.info('stopped');

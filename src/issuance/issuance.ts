@@ -38,15 +38,16 @@ export interface Issuance {
 }
 
 export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDependencies): Issuance {
-  const combinerOf = (name: IssuerName) =>
+  const combinerOf = (name: IssuerName, batchesInFlightMax = bounds.batchesInFlightMax) =>
     new Combiner<number, string, Outcome>(
       (couponId, users) => decideBatch(issuers[name], couponId, users, signs, (failure) => reports.failed(name, failure)),
-      bounds,
+      { ...bounds, batchesInFlightMax },
       (report) => reports.batch(name, report),
     );
   const combiners = {
     synchronous: combinerOf('synchronous'),
-    locked: combinerOf('locked'),
+    // Two batches of one process would only keep the lock from one another.
+    locked: combinerOf('locked', 1),
     scripted: combinerOf('scripted'),
   } satisfies Record<IssuerName, unknown>;
   return {
