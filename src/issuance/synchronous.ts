@@ -5,7 +5,7 @@
 // after the commit. The entry in the stream is there all the same, so that a crash between the two loses nothing; the worker
 // later finds the rows written.
 
-import { and, eq, inArray } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
@@ -14,6 +14,7 @@ import { type Database, type Session, withTransaction } from '../mysql/database.
 import type { Entry } from './entry.ts';
 import type { Issuer } from './issuer.ts';
 import { type Issue, insertIssues, raiseIssued, type Written, writeEntries } from './ledger.ts';
+import { userLiterals } from './literals.ts';
 import { type Outcome, refusal, Unavailable } from './outcome.ts';
 import type { Take, Taken } from './scripted.ts';
 import { readKnown } from './stock.ts';
@@ -72,7 +73,7 @@ async function ownersAmong(tx: Session, couponId: number, users: readonly string
   const rows = await tx
     .select({ userId: couponIssues.userId, sequence: couponIssues.sequence })
     .from(couponIssues)
-    .where(and(eq(couponIssues.couponId, couponId), inArray(couponIssues.userId, [...users])));
+    .where(sql`${couponIssues.couponId} = ${couponId} AND ${couponIssues.userId} IN (${sql.raw(userLiterals(users))})`);
   return new Map(rows.map(({ userId, sequence }) => [userId, sequence]));
 }
 
