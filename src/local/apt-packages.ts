@@ -15,28 +15,32 @@ export function canInstallWithApt(): boolean {
 }
 
 /**
- * Installs, of each list of alternatives, the first package that this release has.
+ * Installs, of each list of alternatives, the first set of packages that this release has.
  *
  * @throws Error with what apt printed when it fails
  */
-export async function installWithApt(wanted: readonly (readonly string[])[]): Promise<string[]> {
+export async function installWithApt(wanted: readonly (readonly string[][])[]): Promise<string[]> {
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const aptGet = async (...args: string[]): Promise<string> =>
     await mustRun('apt-get', ['-q', '-y', '-o', `DPkg::Lock::Timeout=${lockWaitSecondsMax}`, ...args], { environment });
   await aptGet('update');
-  const names = await Promise.all(wanted.map(firstAvailable));
+  const names = (await Promise.all(wanted.map(firstAvailable))).flat();
   await withoutStartingServices(() => aptGet('install', '--no-install-recommends', ...names));
   return names;
 }
 
-async function firstAvailable(alternatives: readonly string[]): Promise<string> {
-  for (const name of alternatives) {
-    const { output } = await runCommand('apt-cache', ['policy', name], {
-      environment: { ...process.env, LC_ALL: 'C' },
-    });
-    if (/^ {2}Candidate: (?!\(none\))/m.test(output)) return name;
+async function firstAvailable(alternatives: readonly string[][]): Promise<string[]> {
+  for (const names of alternatives) {
+    const known = await Promise.all(names.map(isKnown));
+    if (known.every(Boolean)) return names;
   }
-  throw new Error(`apt knows none of these packages: ${alternatives.join(', ')}`);
+  throw new Error(`apt knows none of these packages: ${alternatives.flat().join(', ')}`);
+}
+
+async function isKnown(name: string): Promise<boolean> {
+  const environment = { ...process.env, LC_ALL: 'C' };
+  const { output } = await runCommand('apt-cache', ['policy', name], { environment });
+  return /^ {2}Candidate: (?!\(none\))/m.test(output);
 }
 
 /** A policy of 101 forbids package scripts to start anything; whatever policy the machine had is put back. */

@@ -70,7 +70,7 @@ function folders(...names: string[]): string[] {
 async function lintLua(): Promise<CommandResult> {
   const files = globSync('src/**/*.lua', { cwd: root });
   if (files.length === 0) return { ok: true, ended: 'code 0', output: '' };
-  if (findProgram('luacheck') === undefined && canInstallWithApt()) await installWithApt([['lua-check']]);
+  if (findProgram('luacheck') === undefined && canInstallWithApt()) await installWithApt([[['lua-check']]]);
   const program = findProgram('luacheck');
   if (program === undefined) {
     throw new Error('luacheck not found: install it (Debian, Ubuntu: lua-check; macOS: brew install luacheck).');

@@ -1,14 +1,11 @@
 // A private MySQL or MariaDB, durable as the design asks: a committed row is on disk, so kill -9 loses nothing.
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { findProgram } from './find-program.ts';
 import { firstReply } from './first-reply.ts';
 import { type PrivateServer, startPrivateServer } from './private-server.ts';
-
-const run = promisify(execFile);
+import { mustRun } from './run-command.ts';
 
 /** Also what a MySQL in a container is started with. */
 export const mysqlSettings: Record<string, string> = {
@@ -104,10 +101,15 @@ async function initialize(program: string, folder: string, dataFolder: string): 
   const unfinishedFolder = `${dataFolder}.unfinished`;
   rmSync(unfinishedFolder, { recursive: true, force: true });
   mkdirSync(unfinishedFolder);
-  const { stdout: version } = await run(program, ['--no-defaults', '--version']);
+  const version = await mustRun(program, ['--no-defaults', '--version']);
   if (version.includes('MariaDB')) await initializeMariadb(folder, 'mysql.unfinished');
   else
-    await run(program, ['--no-defaults', '--initialize-insecure', `--datadir=${unfinishedFolder}`, ...userArguments]);
+    await mustRun(program, [
+      '--no-defaults',
+      '--initialize-insecure',
+      `--datadir=${unfinishedFolder}`,
+      ...userArguments,
+    ]);
   renameSync(unfinishedFolder, dataFolder);
 }
 
@@ -118,7 +120,7 @@ async function initializeMariadb(folder: string, name: string): Promise<void> {
   const detour = mkdtempSync(join(tmpdir(), 'coupon-'));
   try {
     symlinkSync(folder, join(detour, 'folder'));
-    await run(program, [
+    await mustRun(program, [
       '--no-defaults',
       `--datadir=${join(detour, 'folder', name)}`,
       '--auth-root-authentication-method=normal',

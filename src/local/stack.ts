@@ -27,9 +27,9 @@ export interface StackOptions {
 interface Store {
   name: string;
   variable: string;
-  programs: string[];
-  /** Debian packages, the smaller first: without `-core` comes a system service that nobody here needs. */
-  packages: string[];
+  isInstalled(): boolean;
+  /** Alternative sets of Debian packages, the smaller first: without `-core` comes a system service that nobody here needs. */
+  packages: string[][];
   startPrivate(folder: string): Promise<PrivateServer>;
   startContainer(folder: string): Promise<PrivateServer>;
 }
@@ -37,8 +37,8 @@ interface Store {
 const redis: Store = {
   name: 'Redis',
   variable: 'REDIS_URL',
-  programs: ['redis-server'],
-  packages: ['redis-server'],
+  isInstalled: () => findProgram('redis-server') !== undefined,
+  packages: [['redis-server']],
   startPrivate: (folder) => startRedisServer({ folder }),
   startContainer: startRedisContainer,
 };
@@ -46,8 +46,12 @@ const redis: Store = {
 const mysql: Store = {
   name: 'MySQL',
   variable: 'DATABASE_URL',
-  programs: ['mariadbd', 'mysqld'],
-  packages: ['mariadb-server-core', 'mariadb-server'],
+  // MariaDB needs more than its server to make an empty database: Debian keeps these in packages of their own.
+  isInstalled: () => {
+    const programs = findProgram('mariadbd') === undefined ? ['mysqld'] : ['mariadb-install-db', 'my_print_defaults'];
+    return programs.every((name) => findProgram(name) !== undefined);
+  },
+  packages: [['mariadb-server-core', 'mariadb-client-core'], ['mariadb-server']],
   startPrivate: (folder) => startMysqlServer({ folder }),
   startContainer: startMysqlContainer,
 };
@@ -58,7 +62,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     [redis, options.redisUrl],
     [mysql, options.databaseUrl],
   ]);
-  const missing = [...given].filter(([store, url]) => url === undefined && !isInstalled(store)).map(([store]) => store);
+  const missing = [...given]
+    .filter(([store, url]) => url === undefined && !store.isInstalled())
+    .map(([store]) => store);
   const useContainers = missing.length > 0 && (await hasDockerEngine());
   if (missing.length > 0 && !useContainers) await install(missing, options.say);
 
@@ -84,10 +90,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-function isInstalled(store: Store): boolean {
-  return findProgram(...store.programs) !== undefined;
-}
-
 async function start(store: Store, inContainer: boolean, folder: string): Promise<PrivateServer> {
   return await step(
     store.name,
@@ -109,7 +111,7 @@ async function install(missing: readonly Store[], say: Say): Promise<void> {
 function howToGet(missing: readonly Store[]): string {
   const names = missing.map(({ name }) => name).join(' and ');
   const variables = missing.map(({ variable }) => variable).join(' and ');
-  const packages = missing.map((store) => store.packages.at(-1)).join(' ');
+  const packages = missing.flatMap((store) => store.packages.at(-1) ?? []).join(' ');
   const formulas = missing.map((store) => (store === redis ? 'redis' : 'mariadb')).join(' ');
   return [
     `${names} not found, and nothing here can provide it: no program on the PATH, no Docker engine that answers, no right to install.`,
