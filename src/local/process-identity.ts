@@ -8,37 +8,55 @@ export interface ProcessIdentity {
   began: string;
 }
 
+export interface RunningProcess extends ProcessIdentity {
+  parentPid: number;
+  /** Of the program, perhaps cut off or with a path in front. */
+  name: string;
+}
+
 /** Who runs under this pid now; undefined when nobody does. A zombie is nobody: it has ended and only waits to be noticed. */
+export function findProcess(pid: number): RunningProcess | undefined {
+  return existsSync('/proc/self/stat') ? findOnLinux(pid) : findElsewhere(pid);
+}
+
+/** What to remember of a process in order to know it again. */
 export function identify(pid: number): ProcessIdentity | undefined {
-  const began = existsSync('/proc/self/stat') ? beganOnLinux(pid) : beganElsewhere(pid);
-  return began === undefined ? undefined : { pid, began };
+  const found = findProcess(pid);
+  return found && { pid, began: found.began };
 }
 
 export function isStillRunning(identity: ProcessIdentity): boolean {
-  return identify(identity.pid)?.began === identity.began;
+  return findProcess(identity.pid)?.began === identity.began;
 }
 
-function beganOnLinux(pid: number): string | undefined {
+function findOnLinux(pid: number): RunningProcess | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
     return undefined;
   }
-  // The name, in parentheses, may hold anything; the fields after it are plain. See proc(5): state is 3rd, starttime 22nd.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const state = fields[0];
-  const startTicks = fields[19];
+  // The name, in parentheses, may hold anything; the fields after it are plain. See proc(5): state is 3rd, parent 4th, start 22nd.
+  const [state, parentPid, ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startTicks = others[17];
   if (startTicks === undefined || state === 'Z' || state === 'X') return undefined;
-  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${startTicks}`;
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+  return { pid, began: `${boot} ${startTicks}`, parentPid: Number(parentPid), name };
 }
 
-function beganElsewhere(pid: number): string | undefined {
+function findElsewhere(pid: number): RunningProcess | undefined {
+  let line: string;
   try {
-    const began = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
-    return began === '' ? undefined : began;
+    line = execFileSync('ps', ['-o', 'ppid=,lstart=,comm=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env: { LC_ALL: 'C' },
+    });
   } catch {
     // ps exits with 1 when there is no such process.
     return undefined;
   }
+  // Such as `501 Sun Nov 22 21:16:01 2026 /bin/sh`.
+  const match = /^\s*(\d+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\d+)\s+(.*?)\s*$/.exec(line);
+  return match === null ? undefined : { pid, began: match[2] ?? '', parentPid: Number(match[1]), name: match[3] ?? '' };
 }
