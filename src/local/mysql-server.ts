@@ -44,6 +44,8 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
           '--no-defaults',
           `--datadir=${dataFolder}`,
           `--init-file=${openingFile}`,
+          // MySQL does not start without the folder that it was built to export to; ours is sure to be there.
+          `--secure-file-priv=${folder}`,
           `--port=${port}`,
           ...serverArguments,
           ...mysqlArguments(settings),

@@ -28,7 +28,7 @@ export interface PrivateServer {
 export interface ServerKind {
   /** As people read it, and in small letters the name of its files: `Redis`. */
   name: string;
-  /** Makes the folder ready to serve from, once before each start; must find half-made work of an interrupted one. */
+  /** Makes ready to serve, before each start; must clear half-made work of an interrupted one. */
   prepare(): Promise<void>;
   command(port: number): { program: string; args: string[] };
   isReady(port: number): Promise<boolean>;
@@ -54,7 +54,6 @@ export async function startPrivateServer(kind: ServerKind, options: PrivateServe
   mkdirSync(options.folder, { recursive: true });
   const life = new ServerLife(kind, options.folder, options.readyMsMax ?? 60_000);
   await life.clearAway();
-  await kind.prepare();
   if (options.port !== undefined) {
     await life.start(options.port);
     return life;
@@ -97,6 +96,7 @@ class ServerLife implements PrivateServer {
   }
 
   async start(port: number): Promise<void> {
+    await this.#kind.prepare();
     const log = openSync(this.logFile, 'w');
     const child = await startChild({ ...this.#kind.command(port), stdio: ['ignore', log, log] });
     closeSync(log);

@@ -114,7 +114,7 @@ function howToGet(missing: readonly Store[]): string {
   const packages = missing.flatMap((store) => store.packages.at(-1) ?? []).join(' ');
   const formulas = missing.map((store) => (store === redis ? 'redis' : 'mariadb')).join(' ');
   return [
-    `${names} not found, and nothing here can provide it: no program on the PATH, no Docker engine that answers, no right to install.`,
+    `${names} not found, and nothing here can provide what is missing: no program on the PATH, no Docker engine that answers, no right to install.`,
     'One of these is enough, then run the command again:',
     `  Debian, Ubuntu   sudo apt-get install ${packages}`,
     `  macOS            brew install ${formulas}`,
