@@ -3,11 +3,11 @@
 import { existsSync, globSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { canInstallWithApt, installWithApt } from './apt-packages.ts';
+import { cleanUpOnSignals } from './cleanup.ts';
 import { findProgram } from './find-program.ts';
 import { installPackages } from './packages.ts';
 import { duration, say } from './progress.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
-import { stopOnSignals } from './stop-on-signals.ts';
 import { countsFromLine, countsLine, type TestCounts } from './test-counts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -28,7 +28,7 @@ const checks: Check[] = [
 ];
 
 // A check in hand ends with us, by its lifeline; there is nothing else to undo.
-stopOnSignals([], () => say('\nStopped.'), 130);
+cleanUpOnSignals({ code: 130, words: 'Stopped.' });
 await installPackages(root);
 const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
 const failedNames: string[] = [];

@@ -1,6 +1,7 @@
 // Entry: `bun run dev`, everything for a newcomer. It stops all that it started, in reverse order, and leaves only data behind.
 import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
+import { cleanUpOnSignals } from './cleanup.ts';
 import { isPortFree } from './free-port.ts';
 import { endpointLines } from './endpoint-lines.ts';
 import { installPackages } from './packages.ts';
@@ -8,20 +9,18 @@ import { duration, say, step } from './progress.ts';
 import { ReloadingProcess } from './reloading-process.ts';
 import { mustRun, runCommand } from './run-command.ts';
 import { startStack } from './stack.ts';
-import { stopOnSignals } from './stop-on-signals.ts';
 import { waitUntil } from './wait-until.ts';
 import { watchFiles } from './watch-files.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const readyMsMax = 60_000;
-const undo: (() => unknown)[] = [];
+const cleanup = cleanUpOnSignals({ code: 0, words: 'Stopped. Your data stay in .local/.' });
 
-stopOnSignals(undo, () => say('\nStopped. Your data stay in .local/.'));
 try {
   await dev();
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-  for (const stop of undo.splice(0).reverse()) await stop();
+  await cleanup.run();
   process.exit(1);
 }
 
@@ -40,7 +39,7 @@ async function dev(): Promise<void> {
     databaseUrl: process.env['DATABASE_URL'],
     say,
   });
-  undo.push(() => stack.stop());
+  cleanup.add(() => stack.stop());
   const environment = {
     ...process.env,
     REDIS_URL: stack.redisUrl,
@@ -85,7 +84,7 @@ async function choosePort(text: string): Promise<number> {
 
 async function startProcesses(processes: readonly ReloadingProcess[], migrate: () => Promise<unknown>): Promise<void> {
   for (const process of processes) {
-    undo.push(() => process.stop());
+    cleanup.add(() => process.stop());
     await process.start();
   }
   // One reload after the other: two at once would start a process twice.
@@ -100,7 +99,7 @@ async function startProcesses(processes: readonly ReloadingProcess[], migrate: (
     reload = reload.catch((error: unknown) => say(`reload │ ${String(error)}`));
   });
   // Last in, so first out: nothing may start again while we stop.
-  undo.push(async () => {
+  cleanup.add(async () => {
     stopWatching();
     await reload;
   });

@@ -3,26 +3,25 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startChild } from './child-process.ts';
+import { cleanUpOnSignals } from './cleanup.ts';
 import { findProgram } from './find-program.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
 import { startStack } from './stack.ts';
-import { stopOnSignals } from './stop-on-signals.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 // Generous for a loaded machine; a test that hangs still ends.
 const testMsMax = 60_000;
-const undo: (() => unknown)[] = [];
+const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
 
-stopOnSignals(undo, () => say('\nStopped.'), 130);
 let counts: TestCounts = { passed: 0, failed: 1, skipped: 0 };
 try {
   counts = await test(process.argv.slice(2));
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
 } finally {
-  for (const stop of undo.splice(0).reverse()) await stop();
+  await cleanup.run();
 }
 say(countsLine(counts));
 process.exit(counts.failed > 0 ? 1 : 0);
@@ -35,14 +34,14 @@ async function test(args: readonly string[]): Promise<TestCounts> {
     (installed) => (installed ? 'installed' : 'as in bun.lock'),
   );
   const folder = mkdtempSync(join(tmpdir(), 'coupon-test-'));
-  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   const stack = await startStack({
     folder,
     redisUrl: process.env['TEST_REDIS_URL'],
     databaseUrl: process.env['TEST_DATABASE_URL'],
     say,
   });
-  undo.push(() => stack.stop());
+  cleanup.add(() => stack.stop());
   const reportFile = join(folder, 'report.xml');
   const runner = await startChild({
     program: process.execPath,
@@ -63,7 +62,7 @@ async function test(args: readonly string[]): Promise<TestCounts> {
       DENO_PATH: denoPath(),
     },
   });
-  undo.push(() => runner.stop());
+  cleanup.add(() => runner.stop());
   const ended = await runner.ended;
   say(`\nTests took ${duration(performance.now() - startMs)}, with the servers.`);
   return countsIn(existsSync(reportFile) ? readFileSync(reportFile, 'utf8') : '', ended);
