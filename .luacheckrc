@@ -3,4 +3,4 @@
 std = 'lua51'
 read_globals = { 'redis', 'KEYS', 'ARGV', 'cjson', 'cmsgpack', 'struct' }
 allow_defined = false
-max_line_length = 120
+max_line_length = 160
