@@ -24,6 +24,9 @@ export interface ChildProcessOptions {
   environment?: Record<string, string | undefined>;
 }
 
+// Longer than the API and the worker allow themselves to finish what is under way.
+const stopMsMax = 30_000;
+
 /** Starts a child. It has a process group of its own: Ctrl-C reaches us alone, and we stop things in the right order. */
 export async function startChild(options: ChildProcessOptions): Promise<ChildProcess> {
   const child = spawn(options.program, options.args, {
@@ -60,7 +63,7 @@ function childFrom(child: NodeChildProcess, pid: number, ended: Promise<string>)
     ended,
     hasEnded,
     signal,
-    async stop(waitMsMax = 20_000) {
+    async stop(waitMsMax = stopMsMax) {
       signal('SIGTERM');
       // A stopped process (SIGSTOP) would never see it.
       signal('SIGCONT');

@@ -45,6 +45,10 @@ async function dev(): Promise<void> {
     REDIS_URL: stack.redisUrl,
     DATABASE_URL: stack.databaseUrl,
     PORT: String(port),
+    // A free one: whoever moves the API to the next port must not collide with the worker.
+    WORKER_PORT: process.env['WORKER_PORT'] ?? '0',
+    // What goes wrong; the rest would bury the lines that a newcomer needs.
+    LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
     // Known to everybody, and good for this stack alone, whose servers listen on loopback.
     ADMIN_API_KEY: process.env['ADMIN_API_KEY'] ?? 'local-development-key-not-a-secret',
   };
