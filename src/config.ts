@@ -36,7 +36,12 @@ export const settings = Type.Object({
 
   PARTITIONS: whole(4, 1, 1024, 'streams the coupons are spread over; must be the same in API and worker, for ever'),
   USERS_PER_BATCH_MAX: whole(500, 1, 1000, 'users in one decision: bounds how long a script or a row lock is held'),
-  BATCHES_IN_FLIGHT_MAX: whole(2, 1, 64, 'decisions under way per coupon and endpoint: two keep Redis and API both busy'),
+  BATCHES_IN_FLIGHT_MAX: whole(
+    2,
+    1,
+    64,
+    'decisions under way per coupon and endpoint: two keep Redis and API both busy',
+  ),
   WAITING_USERS_MAX: whole(20_000, 1, 1_000_000, 'users waiting per coupon and endpoint; beyond it 503 at once'),
   UNPERSISTED_USERS_MAX: whole(
     1_000_000,
@@ -49,8 +54,18 @@ export const settings = Type.Object({
 
   SIGN_MS_MAX: whole(1000, 1, 1000, 'age of a closed sign: how long an edit may go unseen if its message is lost'),
   SIGNS_MAX: whole(10_000, 1, 1_000_000, 'closed signs per process; the oldest gives way'),
-  SIGN_OWNERS_MAX: whole(1_000_000, 0, 10_000_000, 'owners remembered, 2 bytes each, by one sold-out sign; above it no sign'),
-  CLOCK_SKEW_MS_MAX: whole(2000, 0, 60_000, 'difference of clocks between API and stores that a not-started sign allows for'),
+  SIGN_OWNERS_MAX: whole(
+    1_000_000,
+    0,
+    10_000_000,
+    'owners remembered, 2 bytes each, by one sold-out sign; above it no sign',
+  ),
+  CLOCK_SKEW_MS_MAX: whole(
+    2000,
+    0,
+    60_000,
+    'difference of clocks between API and stores that a not-started sign allows for',
+  ),
 
   LOCK_LEASE_MS: whole(5000, 100, 60_000, 'lease of the Redlock lock; fencing makes a longer pause harmless'),
   LOCK_WAIT_MS_MAX: whole(500, 10, 60_000, 'wait for the Redlock lock; beyond it the script decides'),

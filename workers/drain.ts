@@ -62,7 +62,8 @@ function sortOut(messages: readonly Message[]) {
   for (const { id, fields } of messages) {
     const entry = fields === null ? null : readEntry(fields);
     if (entry === null || fields === null) unreadable.push({ id, users: 0, letter: null });
-    else if ('reason' in entry) unreadable.push({ id, users: 0, letter: { entryId: id, reason: entry.reason, fields } });
+    else if ('reason' in entry)
+      unreadable.push({ id, users: 0, letter: { entryId: id, reason: entry.reason, fields } });
     else readable.push({ id, entry });
   }
   return { unreadable, readable };
@@ -90,16 +91,28 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   let written: Written;
   try {
     written = await untilDone(
-      () => writeEntries(database, chunk.map(({ entry }) => entry)),
+      () =>
+        writeEntries(
+          database,
+          chunk.map(({ entry }) => entry),
+        ),
       { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass, onFailure: reports.retrying },
     );
   } catch (failure) {
     if (mayPass(failure) || stop.aborted) throw failure;
     return bisect(dependencies, chunk, failure);
   }
-  reports.written(written, chunk.map(({ entry }) => entry), (performance.now() - startedMs) / 1000);
+  reports.written(
+    written,
+    chunk.map(({ entry }) => entry),
+    (performance.now() - startedMs) / 1000,
+  );
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
-  await settleAll(dependencies, chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null })), letters);
+  await settleAll(
+    dependencies,
+    chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null })),
+    letters,
+  );
   await forgetStale(dependencies, written);
 }
 
@@ -125,7 +138,9 @@ async function bisect(dependencies: DrainDependencies, chunk: readonly Readable[
 /** The dead letter of one issue: an entry of its own, so that it can be replayed under its sequence. */
 function letterOf({ issue, reason }: DeadIssue, chunk: readonly Readable[]): DeadLetter {
   const source = chunk.find(({ entry }) =>
-    issuesOf(entry).some((each) => each.couponId === issue.couponId && each.userId === issue.userId && each.sequence === issue.sequence),
+    issuesOf(entry).some(
+      (each) => each.couponId === issue.couponId && each.userId === issue.userId && each.sequence === issue.sequence,
+    ),
   );
   const { couponId, epoch, sequence: firstSequence, acceptedMs, userId } = issue;
   const fields = writeEntry({ couponId, epoch, firstSequence, acceptedMs, users: [userId] });

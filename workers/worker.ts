@@ -31,7 +31,11 @@ async function work(): Promise<void> {
     partition,
     blocking: blockingConnection(config, config.BLOCK_MS, onFault),
   }));
-  await preflight(database, [redis, ...partitions.map(({ blocking }) => blocking)], config.ALLOW_VOLATILE_REDIS === 'on');
+  await preflight(
+    database,
+    [redis, ...partitions.map(({ blocking }) => blocking)],
+    config.ALLOW_VOLATILE_REDIS === 'on',
+  );
 
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());

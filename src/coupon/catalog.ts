@@ -31,9 +31,9 @@ export function createCatalog(database: Database, announce: (couponId: number) =
     },
     read: (id) => withConnection(database, (session) => readCoupon(session, id)),
     list: ({ afterId, limit }) =>
-      withConnection(database, (session) => selectCoupons(session, gt(coupons.id, afterId)).orderBy(coupons.id).limit(limit)).then(
-        (rows) => rows.map(toCoupon),
-      ),
+      withConnection(database, (session) =>
+        selectCoupons(session, gt(coupons.id, afterId)).orderBy(coupons.id).limit(limit),
+      ).then((rows) => rows.map(toCoupon)),
   };
 }
 

@@ -40,7 +40,12 @@ export function createInspect({ redis, database, settings }: InspectionDependenc
       if (!stock.paused && nowMs < stock.startMs) return { kind: 'not started', startMs: stock.startMs };
       if (!isSoldOut(stock)) return { kind: 'other' };
       const edition = `redis ${epoch} ${version} ${stock.next}`;
-      return { kind: 'sold out', edition, count: await redis.hlen(keys.owners), owners: () => ownersInRedis(redis, keys.owners) };
+      return {
+        kind: 'sold out',
+        edition,
+        count: await redis.hlen(keys.owners),
+        owners: () => ownersInRedis(redis, keys.owners),
+      };
     }
     const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
     if (coupon?.stockHome !== 'mysql') return { kind: 'other' };

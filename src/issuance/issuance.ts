@@ -40,7 +40,8 @@ export interface Issuance {
 export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDependencies): Issuance {
   const combinerOf = (name: IssuerName, batchesInFlightMax = bounds.batchesInFlightMax) =>
     new Combiner<number, string, Outcome>(
-      (couponId, users) => decideBatch(issuers[name], couponId, users, signs, (failure) => reports.failed(name, failure)),
+      (couponId, users) =>
+        decideBatch(issuers[name], couponId, users, signs, (failure) => reports.failed(name, failure)),
       { ...bounds, batchesInFlightMax },
       (report) => reports.batch(name, report),
     );

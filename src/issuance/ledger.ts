@@ -228,4 +228,3 @@ function instantText(ms: number): string {
   if (ms !== lastInstant.ms) lastInstant = { ms, text: new Date(ms).toISOString().slice(0, 23).replace('T', ' ') };
   return lastInstant.text;
 }
-

@@ -79,7 +79,11 @@ async function decideUnderLock(
     }
     const { outcomes, taken } = decide(seen.stock, seen.owners, users, seen.nowMs);
     if (taken.length === 0) return outcomes;
-    const { epoch, version, stock: { next } } = seen;
+    const {
+      epoch,
+      version,
+      stock: { next },
+    } = seen;
     const unpersistedUsersMax = settings.UNPERSISTED_USERS_MAX;
     const written = await put(redis, { keys, couponId, token, unpersistedUsersMax, epoch, version, next, taken });
     if (written === 'written') return outcomes;

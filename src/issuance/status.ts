@@ -30,7 +30,10 @@ export interface IssuesDependencies {
 
 export function createIssues({ redis, database, stock, settings }: IssuesDependencies): Issues {
   const rowOf = (couponId: number, userId: string) =>
-    withConnection(database, async (session) => (await readRow(session, couponId, userId)) ?? readCoupon(session, couponId));
+    withConnection(
+      database,
+      async (session) => (await readRow(session, couponId, userId)) ?? readCoupon(session, couponId),
+    );
   return {
     async statusOf(couponId, userId) {
       const found = await rowOf(couponId, userId);

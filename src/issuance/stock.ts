@@ -230,7 +230,9 @@ async function* streamPages({ redis, couponId, settings }: Attempt, stream: stri
 async function* rowPages({ database, couponId, settings }: Attempt): AsyncGenerator<readonly Owner[]> {
   let after = 0;
   for (;;) {
-    const rows = await withConnection(database, (session) => readOwners(session, couponId, after, settings.OPENING_PAGE));
+    const rows = await withConnection(database, (session) =>
+      readOwners(session, couponId, after, settings.OPENING_PAGE),
+    );
     yield rows;
     const last = rows.at(-1);
     if (!last || rows.length < settings.OPENING_PAGE) return;

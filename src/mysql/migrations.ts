@@ -44,13 +44,16 @@ export function missingMigrations(database: Database): Promise<number> {
 async function lockMigrations(connection: PoolConnection, waitS: number): Promise<void> {
   const [rows] = await connection.query("SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), ?) AS locked", [waitS]);
   const [row] = rows as { locked: number | null }[];
-  if (row?.locked !== 1) throw new Error(`another process has been migrating for ${waitS} s; try again when it is done`);
+  if (row?.locked !== 1)
+    throw new Error(`another process has been migrating for ${waitS} s; try again when it is done`);
 }
 
 async function countMissing(session: Session): Promise<number> {
   const known = readMigrationFiles({ migrationsFolder });
   try {
-    const [rows] = await session.execute(sql`SELECT COALESCE(MAX(created_at), 0) AS latest FROM ${sql.identifier(JOURNAL)}`);
+    const [rows] = await session.execute(
+      sql`SELECT COALESCE(MAX(created_at), 0) AS latest FROM ${sql.identifier(JOURNAL)}`,
+    );
     const [row] = rows as unknown as { latest: number | string }[];
     return known.filter(({ folderMillis }) => folderMillis > Number(row?.latest ?? 0)).length;
   } catch (error) {

@@ -47,7 +47,8 @@ function wantsTls(parameters: URLSearchParams): boolean {
   const accept = parameters.get('sslaccept');
   const mode = parameters.get('sslmode')?.toLowerCase();
   if (accept !== null && accept !== 'strict') throw new DatabaseUrlFault('DATABASE_URL: sslaccept must be strict');
-  if (ssl?.includes('false') || ssl === '0') throw new DatabaseUrlFault('DATABASE_URL: leave ssl out to go without TLS');
+  if (ssl?.includes('false') || ssl === '0')
+    throw new DatabaseUrlFault('DATABASE_URL: leave ssl out to go without TLS');
   if (mode !== undefined && mode !== 'disable' && mode !== 'disabled' && !tlsModes.has(mode))
     throw new DatabaseUrlFault('DATABASE_URL: sslmode must be verify_identity, or be left out');
   return ssl !== null || accept !== null || (mode !== undefined && tlsModes.has(mode));

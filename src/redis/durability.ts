@@ -38,8 +38,7 @@ export async function readDurability(redis: Redis): Promise<RedisDurability> {
 export function durabilityFaults(durability: RedisDurability, allowVolatile: boolean): string[] {
   const faults: string[] = [];
   const [major = 0, minor = 0] = durability.version.split('.').map(Number);
-  if (major < 7)
-    faults.push(`REDIS_URL: Redis ${major}.${minor} is too old; use ${VERSION_MIN} or newer`);
+  if (major < 7) faults.push(`REDIS_URL: Redis ${major}.${minor} is too old; use ${VERSION_MIN} or newer`);
   if (durability.appendFsync === 'off' && !allowVolatile)
     faults.push(
       'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',
