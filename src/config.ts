@@ -4,7 +4,7 @@
 // and nothing is bounded by a number that an operator cannot see. The README's table is generated from `settings`.
 
 import { hostname } from 'node:os';
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { KindGuard, type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
 const whole = (fallback: number, minimum: number, maximum: number, description: string) =>
@@ -142,7 +142,11 @@ function faultOf(name: string, schema: TSchema, value: unknown): string[] {
 
 function expected(schema: TSchema): string {
   if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`;
-  if (schema.anyOf) return `one of ${schema.anyOf.map((choice: TSchema) => choice.const).join(', ')}`;
+  if (KindGuard.IsUnion(schema)) return `one of ${schema.anyOf.map(literalText).join(', ')}`;
   if (schema.pattern) return `text that matches ${schema.pattern}`;
   return `text of at least ${schema.minLength ?? 1} characters`;
+}
+
+function literalText(choice: TSchema): string {
+  return KindGuard.IsLiteral(choice) ? String(choice.const) : '';
 }

@@ -39,7 +39,7 @@ async function checkRedis(connections: readonly [Redis, ...Redis[]], allowVolati
 
 async function checkMysql(database: Database): Promise<string[]> {
   try {
-    await withConnection(database, (_, connection) => connection.query('SELECT 1'));
+    await withConnection(database, (session) => session.execute('SELECT 1'));
     const missing = await missingMigrations(database);
     return missing === 0 ? [] : [`DATABASE_URL: ${missing} migration(s) are missing; run \`bun run migrate\``];
   } catch (error) {
@@ -51,7 +51,7 @@ async function checkMysql(database: Database): Promise<string[]> {
 export function reasonOf(error: unknown): string {
   const cause = rootCause(error);
   if (!(cause instanceof Error)) return 'unknown reason';
-  const code = 'code' in cause && cause.code ? String(cause.code) : cause.name;
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
   const number = errorNumber(error);
   return number === null ? code : `${code} ${number}`;
 }

@@ -52,6 +52,6 @@ export function createTake({ redis, stock, settings }: TakerDependencies): Take 
   };
 }
 
-export function createScripted(take: Take): Issuer {
-  return { issue: async (couponId, users) => (await take(couponId, users)).outcomes };
+export function createScripted(takeStock: Take): Issuer {
+  return { issue: async (couponId, users) => (await takeStock(couponId, users)).outcomes };
 }
