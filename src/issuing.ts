@@ -104,18 +104,12 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
 
 function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
   return {
-    batch(issuer, { outcomes, arrivedMs, startedMs, endedMs }) {
-      metrics.batchUsers.observe({ issuer }, arrivedMs.length);
+    batch(issuer, { users, startedMs, endedMs }) {
+      metrics.batchUsers.observe({ issuer }, users);
       metrics.decisionSeconds.observe({ issuer }, (endedMs - startedMs) / 1000);
-      for (const ms of arrivedMs) metrics.seconds.observe({ issuer }, (endedMs - ms) / 1000);
-      const counts = new Map<string, number>();
-      for (const { kind } of outcomes ?? []) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-      if (!outcomes) counts.set('indeterminate', arrivedMs.length);
-      for (const [outcome, count] of counts) metrics.requests.inc({ issuer, outcome }, count);
     },
-    refusedBySign(issuer, { kind }) {
+    refusedBySign() {
       metrics.signRefusals.inc();
-      metrics.requests.inc({ issuer, outcome: kind });
     },
     failed(issuer, failure) {
       metrics.faults.inc({ dependency: 'batch' });

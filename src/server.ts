@@ -30,7 +30,11 @@ async function start(): Promise<void> {
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const app = createApp({ config, issuance, issues, catalog, readiness: probe.check, metrics, log });
-  const server = await serve(app.fetch, { host: config.HOST, port: config.PORT });
+  const server = await serve(app.fetch, {
+    host: config.HOST,
+    port: config.PORT,
+    onError: (error) => log.error({ error }, 'the server failed'),
+  });
   log.info({ url: server.url }, 'listening');
 
   const stop = async () => {

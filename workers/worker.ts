@@ -39,7 +39,11 @@ async function work(): Promise<void> {
 
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  const server = await serve((request) => answer(request, metrics), { host: config.HOST, port: config.WORKER_PORT });
+  const server = await serve((request) => answer(request, metrics), {
+    host: config.HOST,
+    port: config.WORKER_PORT,
+    onError: (error) => log.error({ error }, 'the metrics server failed'),
+  });
   log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
   await Promise.all(
     partitions.map(({ partition, blocking }) => {

@@ -22,11 +22,10 @@ export type DecideBatch<Key, Request, Outcome> = (
 ) => Promise<readonly Outcome[]>;
 
 /** What a batch was like, told after its waiters were answered. Times by `performance.now()`. */
-export interface BatchReport<Outcome> {
-  /** Null when the batch failed. */
-  readonly outcomes: readonly Outcome[] | null;
-  /** When each request arrived. */
-  readonly arrivedMs: readonly number[];
+export interface BatchReport {
+  /** How many requests it had. */
+  readonly users: number;
+  readonly failed: boolean;
   readonly startedMs: number;
   readonly endedMs: number;
 }
@@ -40,7 +39,6 @@ export interface CombinerBounds {
 
 interface Waiter<Request, Outcome> {
   readonly request: Request;
-  readonly arrivedMs: number;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (failure: unknown) => void;
 }
@@ -56,14 +54,14 @@ interface Lane<Key, Request, Outcome> {
 export class Combiner<Key, Request, Outcome> {
   readonly #decide: DecideBatch<Key, Request, Outcome>;
   readonly #bounds: CombinerBounds;
-  readonly #report: (report: BatchReport<Outcome>) => void;
+  readonly #report: (report: BatchReport) => void;
   readonly #lanes = new Map<Key, Lane<Key, Request, Outcome>>();
   #closed: (() => void) | null = null;
 
   constructor(
     decide: DecideBatch<Key, Request, Outcome>,
     bounds: CombinerBounds,
-    report: (report: BatchReport<Outcome>) => void = () => {},
+    report: (report: BatchReport) => void = () => {},
   ) {
     this.#decide = decide;
     this.#bounds = bounds;
@@ -86,8 +84,7 @@ export class Combiner<Key, Request, Outcome> {
       return Promise.reject(new Unavailable('overloaded', 'too many users are waiting for this coupon'));
     }
     const { waiting } = lane;
-    const arrivedMs = performance.now();
-    const answer = new Promise<Outcome>((resolve, reject) => waiting.push({ request, arrivedMs, resolve, reject }));
+    const answer = new Promise<Outcome>((resolve, reject) => waiting.push({ request, resolve, reject }));
     this.#startBatches(lane);
     return answer;
   }
@@ -127,27 +124,26 @@ export class Combiner<Key, Request, Outcome> {
 
   async #run(lane: Lane<Key, Request, Outcome>, batch: readonly Waiter<Request, Outcome>[]): Promise<void> {
     const startedMs = performance.now();
-    const outcomes = await this.#answer(lane.key, batch);
+    const failed = !(await this.#answer(lane.key, batch));
     lane.batchesInFlight -= 1;
     // The next batch goes out before the books are kept of this one.
     this.#startBatches(lane);
     if (lane.batchesInFlight === 0) this.#lanes.delete(lane.key);
-    const arrivedMs = batch.map((waiter) => waiter.arrivedMs);
-    this.#report({ outcomes, arrivedMs, startedMs, endedMs: performance.now() });
+    this.#report({ users: batch.length, failed, startedMs, endedMs: performance.now() });
     if (this.#closed && this.#lanes.size === 0) this.#closed();
   }
 
-  /** Answers every waiter of a batch; null when it failed. */
-  async #answer(key: Key, batch: readonly Waiter<Request, Outcome>[]): Promise<readonly Outcome[] | null> {
+  /** Answers every waiter of a batch; false when it failed. */
+  async #answer(key: Key, batch: readonly Waiter<Request, Outcome>[]): Promise<boolean> {
     try {
       const requests = batch.map((waiter) => waiter.request);
       const outcomes = await this.#decide(key, requests);
       if (outcomes.length !== batch.length) throw new InvariantViolation('P3: a batch needs one outcome per request');
       for (let i = 0; i < batch.length; i++) batch[i]?.resolve(outcomes[i] as Outcome);
-      return outcomes;
+      return true;
     } catch (failure) {
       for (const waiter of batch) waiter.reject(failure);
-      return null;
+      return false;
     }
   }
 }

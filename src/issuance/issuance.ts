@@ -8,8 +8,8 @@ import { type Outcome, Unavailable } from './outcome.ts';
 
 /** Everything that can be told of the way of requests, for metrics and logs. */
 export interface IssuanceReports {
-  batch(issuer: IssuerName, report: BatchReport<Outcome>): void;
-  refusedBySign(issuer: IssuerName, outcome: Outcome): void;
+  batch(issuer: IssuerName, report: BatchReport): void;
+  refusedBySign(): void;
   /** A batch failed with something that is neither overload nor stopping. Told once for the batch. */
   failed(issuer: IssuerName, failure: unknown): void;
 }
@@ -55,7 +55,7 @@ export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDepe
     issue(issuer, couponId, userId) {
       const refused = signs.refuse(couponId, userId);
       if (!refused) return combiners[issuer].submit(couponId, userId);
-      reports.refusedBySign(issuer, refused);
+      reports.refusedBySign();
       return Promise.resolve(refused);
     },
     load: (issuer) => combiners[issuer].load(),

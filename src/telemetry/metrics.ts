@@ -20,21 +20,26 @@ export interface Metrics {
 export function createApiMetrics() {
   const registry = newRegistry('api');
   const registers = [registry];
+  const requests = new Counter({
+    name: 'coupon_issue_requests_total',
+    help: 'Answers of the issue endpoints, by issuer and outcome',
+    labelNames: ['issuer', 'outcome'] as const,
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'coupon_issue_seconds',
+    help: 'Time from arrival to answer, in seconds',
+    labelNames: ['issuer'] as const,
+    buckets: SECONDS,
+    registers,
+  });
   return {
     ...exposition(registry),
-    requests: new Counter({
-      name: 'coupon_issue_requests_total',
-      help: 'Answers of the issue endpoints, by issuer and outcome',
-      labelNames: ['issuer', 'outcome'] as const,
-      registers,
-    }),
-    seconds: new Histogram({
-      name: 'coupon_issue_seconds',
-      help: 'Time from arrival to outcome, in seconds',
-      labelNames: ['issuer'] as const,
-      buckets: SECONDS,
-      registers,
-    }),
+    /** One answer of an issue endpoint. `outcome` must come from a fixed set. */
+    observeRequest(issuer: string, outcome: string, tookSeconds: number): void {
+      requests.inc({ issuer, outcome });
+      seconds.observe({ issuer }, tookSeconds);
+    },
     batchUsers: new Histogram({
       name: 'coupon_batch_users',
       help: 'Users decided together',

@@ -1,0 +1,94 @@
+// body.ts -- A JSON body, read within its limit and checked against its schema. Nothing is coerced, nothing is ignored.
+//
+// The limit holds before anything is buffered: by `Content-Length` where there is one (the server's parser sees to it that
+// no more arrives), else piece by piece.
+//
+// `text()` and `JSON.parse` rather than `json()`: measured on Bun, it costs less, and it lets us see bytes that were not UTF-8.
+
+import type { Static, TObject } from '@sinclair/typebox';
+import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { Value } from '@sinclair/typebox/value';
+import { type Fault, invalid, problem } from './problem.ts';
+
+/**
+ * Makes the reader of one kind of body.
+ *
+ * @param schema an object without additional properties; the `description` of each is what a caller is told to send
+ * @param bytesMax the largest body
+ * @returns a function from a request to the value as sent, or to the answer that refuses it: 415, 413, 400 or 422
+ */
+export function bodyReader<T extends TObject>(
+  schema: T,
+  bytesMax: number,
+): (request: Request) => Promise<Static<T> | Response> {
+  const check = TypeCompiler.Compile(schema);
+  return async (request) => {
+    if (!isJson(request.headers.get('content-type'))) return problem('UNSUPPORTED_MEDIA_TYPE');
+    const bytes = request.headers.get('content-length');
+    if (bytes !== null && Number(bytes) > bytesMax) return tooLarge(bytesMax);
+    let text: string | null;
+    try {
+      text = bytes === null ? await limitedText(request, bytesMax) : await request.text();
+    } catch {
+      // The connection broke or its framing was wrong. Most likely nobody reads this answer.
+      return problem('MALFORMED_REQUEST', 'The body could not be read to its end.');
+    }
+    if (text === null) return tooLarge(bytesMax);
+    const value = parse(text);
+    if (value instanceof Response) return value;
+    return check.Check(value) ? value : invalid(faultsOf(schema, value));
+  };
+}
+
+function tooLarge(bytesMax: number): Response {
+  return problem('PAYLOAD_TOO_LARGE', `The body is larger than ${bytesMax} bytes.`);
+}
+
+function isJson(contentType: string | null): boolean {
+  if (contentType === 'application/json') return true;
+  return contentType !== null && /^application\/json[ \t]*(?:;.*)?$/i.test(contentType);
+}
+
+/** The body as text, or null as soon as it is longer than `bytesMax`; no more than that and one piece is ever held. */
+async function limitedText(request: Request, bytesMax: number): Promise<string | null> {
+  if (request.body === null) return '';
+  const decoder = new TextDecoder();
+  const reader = request.body.getReader();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > bytesMax) return null;
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+function parse(text: string): unknown {
+  if (text === '') return problem('MALFORMED_REQUEST', 'The body is empty.');
+  // What the decoder puts in place of bytes that are not UTF-8. It can be meant, but then only by mistake.
+  if (text.includes('\uFFFD')) return problem('MALFORMED_REQUEST', 'The body is not valid UTF-8.');
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message quotes what was sent; deep nesting ends here too.
+    return problem('MALFORMED_REQUEST', 'The body is not JSON.');
+  }
+}
+
+/** What is wrong with `value`. Names of unknown members are not repeated: they are the caller's text. */
+function faultsOf(schema: TObject, value: unknown): readonly Fault[] {
+  const names = Object.keys(schema.properties);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return [{ in: 'body', pointer: '', expected: `an object with ${names.join(', ')}` }];
+  }
+  const members = new Map<string, unknown>(Object.entries(value));
+  const faults = Object.entries(schema.properties).flatMap(([name, member]): Fault[] => {
+    const right = members.has(name) ? Value.Check(member, members.get(name)) : !schema.required?.includes(name);
+    return right ? [] : [{ in: 'body', pointer: `/${name}`, expected: member.description ?? 'another value' }];
+  });
+  const unknown = [...members.keys()].some((name) => !names.includes(name));
+  if (unknown) faults.push({ in: 'body', pointer: '', expected: `no members but ${names.join(', ')}` });
+  return faults;
+}

@@ -1,0 +1,164 @@
+// problem.ts -- The one table of error codes, and their RFC 9457 documents. Nothing internal is ever in the text.
+//
+// A code, once published, keeps its meaning and its status: clients branch on `code`, people read `title` and `detail`.
+
+import { Type } from '@sinclair/typebox';
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** When it is answered, for the documentation; also the `detail` where nothing more can be said. */
+  readonly when: string;
+}
+
+/** Every code with its HTTP status and title. */
+export const problems = {
+  COUPON_NOT_EXIST: { status: 404, title: 'No such coupon', when: 'There is no coupon with this id.' },
+  INVALID_COUPON_ISSUE_DATE: {
+    status: 409,
+    title: 'Not open for issuing',
+    when: 'The coupon is not open now: before its start, from its end on, or paused. `detail` says which.',
+  },
+  DUPLICATED_COUPON_ISSUE: {
+    status: 409,
+    title: 'Already issued',
+    when: 'The user already has this coupon. `sequence` is the number of that issue.',
+  },
+  INVALID_COUPON_ISSUE_QUANTITY: {
+    status: 409,
+    title: 'Sold out',
+    when: 'All pieces of this coupon have been issued.',
+  },
+  FAIL_COUPON_ISSUE_REQUEST: {
+    status: 503,
+    title: 'Not available now',
+    when: 'The system is overloaded, stopping, or waits for a store that does not answer. Ask again after `Retry-After`.',
+  },
+  MALFORMED_REQUEST: { status: 400, title: 'Malformed request', when: 'The body is empty, or not JSON in UTF-8.' },
+  INVALID_REQUEST: {
+    status: 422,
+    title: 'Invalid request',
+    when: 'The request can be read, but a value is missing, unknown or out of range. `faults` lists each.',
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'Credentials needed',
+    when: 'This route is for operators: send `Authorization: Bearer …` with the key of this installation.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'Not allowed',
+    when: 'The routes for operators are off, since this installation has no key for them.',
+  },
+  NOT_FOUND: { status: 404, title: 'No such path', when: 'There is nothing under this path and method.' },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    title: 'Body too large',
+    when: 'The body is larger than this installation accepts.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'Not JSON',
+    when: 'The body must be announced as `Content-Type: application/json`.',
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    title: 'Too many requests',
+    when: 'This address asks too often. Only where an operator has set a limit; by default there is none.',
+  },
+  INTERNAL: {
+    status: 500,
+    title: 'Internal error',
+    when: 'Something broke here. The ending is unknown; it has been logged.',
+  },
+} as const satisfies Readonly<Record<string, ProblemKind>>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** Something wrong with a request, told without repeating what was sent. */
+export interface Fault {
+  readonly in: 'body' | 'path' | 'query';
+  /** JSON pointer of the member of the body (empty: the body as a whole), or of the parameter. */
+  readonly pointer: string;
+  readonly expected: string;
+}
+
+/** Members that only some problems have. */
+export interface ProblemMembers {
+  /** With DUPLICATED_COUPON_ISSUE: the number of the issue that the user has. */
+  readonly sequence?: number;
+  /** With INVALID_REQUEST: everything that is wrong, not only the first. */
+  readonly faults?: readonly Fault[];
+}
+
+const codes = Object.keys(problems).sort();
+
+/** The shape of every problem document, as it is documented. */
+export const ProblemDocument = Type.Object(
+  {
+    type: Type.String({ description: 'Where the code is explained: a path on this server.' }),
+    title: Type.String({ description: 'The code in words; the same for every occurrence.' }),
+    status: Type.Integer({ description: 'The HTTP status.', minimum: 400, maximum: 599 }),
+    code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable; the member to branch on.' })),
+    detail: Type.String({ description: 'What happened this time, for people.' }),
+    sequence: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'With DUPLICATED_COUPON_ISSUE: the number of the issue the user has.' }),
+    ),
+    faults: Type.Optional(
+      Type.Array(
+        Type.Object({
+          in: Type.Unsafe<Fault['in']>(Type.String({ enum: ['body', 'path', 'query'] })),
+          pointer: Type.String({ description: 'JSON pointer; empty for the body as a whole.' }),
+          expected: Type.String({ description: 'What would have been right. The value sent is not repeated.' }),
+        }),
+        { description: 'With INVALID_REQUEST: everything that is wrong.' },
+      ),
+    ),
+  },
+  { description: 'An error or a refusal, by RFC 9457.' },
+);
+
+const PROBLEM_TYPE = 'application/problem+json';
+
+/** The document of a problem as JSON text. Refusals that never differ are made once with this and sent many times. */
+export function problemText(
+  code: ProblemCode,
+  detail: string = problems[code].when,
+  members: ProblemMembers = {},
+): string {
+  const { status, title } = problems[code];
+  return JSON.stringify({ type: `/problems/${code}`, title, status, code, detail, ...members });
+}
+
+/** What `new Response` needs beside the text. Reused, since a rush answers the same refusal many times. */
+export function problemInit(code: ProblemCode, headers: Readonly<Record<string, string>> = {}): ResponseInit {
+  return { status: problems[code].status, headers: new Headers({ 'content-type': PROBLEM_TYPE, ...headers }) };
+}
+
+/**
+ * The answer that reports a problem.
+ *
+ * @param code which problem; decides status and title
+ * @param detail what happened this time: never a value of the caller, never anything internal
+ * @param members members that only this code has
+ * @param headers more headers, such as `retry-after`
+ */
+export function problem(
+  code: ProblemCode,
+  detail?: string,
+  members?: ProblemMembers,
+  headers?: Readonly<Record<string, string>>,
+): Response {
+  return new Response(problemText(code, detail, members), problemInit(code, headers));
+}
+
+/** The answer to a request that can be read but not accepted. */
+export function invalid(faults: readonly Fault[]): Response {
+  const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+  return problem('INVALID_REQUEST', `The request has ${count}.`, { faults });
+}
+
+/** Whether `text` is a code of the table. */
+export function isProblemCode(text: string): text is ProblemCode {
+  return Object.hasOwn(problems, text);
+}

@@ -1,0 +1,258 @@
+// routes.ts -- The three issue endpoints and the status of an issue, from the body of a request to the text of its answer.
+//
+// The three are the hot path. They use no hooks, read and check the body themselves, and answer from prebuilt parts, so that
+// they cost about what a route costs that only validates the same body.
+
+import { Type } from '@sinclair/typebox';
+import { Elysia } from 'elysia';
+import { CouponId, readCouponId, readUserId, SentUserId, UserId } from '../coupon/identifier.ts';
+import { bodyReader } from '../http/body.ts';
+import { type Told, told } from '../http/document.ts';
+import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
+import type { IssuerName } from './issuer.ts';
+import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from './outcome.ts';
+import type { IssueStatus } from './status.ts';
+
+/** How a request ended, for metrics: an outcome, or why there is none. */
+export type Ending = Outcome['kind'] | UnavailableReason | 'invalid' | 'failed';
+
+export interface IssuanceDependencies {
+  readonly config: { readonly BODY_BYTES_MAX: number; readonly RETRY_AFTER_S: number };
+  readonly issuance: {
+    /** @throws Unavailable when it was not decided, or nobody knows */
+    issue(issuer: IssuerName, couponId: number, userId: string): Promise<Outcome>;
+  };
+  readonly issues: {
+    /** null: no such coupon */
+    statusOf(couponId: number, userId: string): Promise<IssueStatus | null>;
+  };
+  readonly metrics: {
+    /** Called once for each request of an issue endpoint, just before its answer is sent. */
+    observeRequest(endpoint: IssuerName, ending: Ending, seconds: number): void;
+  };
+}
+
+/** Body of the three issue endpoints. */
+export const IssueRequest = Type.Object({ couponId: CouponId, userId: SentUserId }, { additionalProperties: false });
+
+const Sequence = Type.Integer({ minimum: 1, description: 'Number of the issue within its coupon, from 1.' });
+
+/** Answer of the three issue endpoints. */
+export const Issue = Type.Object({
+  couponId: CouponId,
+  userId: UserId,
+  sequence: Sequence,
+  status: Type.Union([Type.Literal('ISSUED'), Type.Literal('ACCEPTED')], {
+    description: '`ISSUED`: a row in MySQL. `ACCEPTED`: durable in Redis, and soon a row.',
+  }),
+});
+
+/** Answer about one user and one coupon. */
+export const IssueStatusAnswer = Type.Object({
+  couponId: CouponId,
+  userId: UserId,
+  sequence: Type.Union([Sequence, Type.Null()], { description: 'Number of the issue; null with `NONE`.' }),
+  status: Type.String({
+    enum: ['NONE', 'ACCEPTED', 'ISSUED', 'USED'],
+    description: '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed.',
+  }),
+});
+
+/** The schemas by the names that the document gives them. */
+export const issuanceSchemas = { IssueRequest, Issue, IssueStatus: IssueStatusAnswer };
+
+/** The endpoints under `/v1/issue`, `/v1/issue-async`, `/v2/issue-async` and the status of an issue. */
+export function issuanceRoutes(dependencies: IssuanceDependencies) {
+  const synchronous = issueEndpoint('synchronous', 201, 'ISSUED', dependencies);
+  const locked = issueEndpoint('locked', 202, 'ACCEPTED', dependencies);
+  const scripted = issueEndpoint('scripted', 202, 'ACCEPTED', dependencies);
+  // `parse: 'none'`: the endpoints read the body themselves, within its limit. Only `request` is taken from the context,
+  // since Elysia prepares what a handler's source text mentions.
+  return new Elysia({ name: 'issuance' })
+    .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: synchronousTold })
+    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: lockedTold })
+    .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: scriptedTold })
+    .get('/v1/coupons/:id/issues/:userId', ({ params }) => answerStatus(dependencies, params.id, params.userId), {
+      detail: statusTold,
+    });
+}
+
+function issueEndpoint(
+  endpoint: IssuerName,
+  status: 201 | 202,
+  word: 'ISSUED' | 'ACCEPTED',
+  { config, issuance, metrics }: IssuanceDependencies,
+): (request: Request) => Promise<Response> {
+  const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
+  const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
+  const observe = (ending: Ending, startMs: number) =>
+    metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
+  return async (request) => {
+    const startMs = performance.now();
+    const body = await readBody(request);
+    if (body instanceof Response) {
+      observe('invalid', startMs);
+      return body;
+    }
+    const { couponId } = body;
+    const userId = String(body.userId);
+    let outcome: Outcome;
+    try {
+      outcome = await issuance.issue(endpoint, couponId, userId);
+    } catch (cause) {
+      // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. Who
+      // threw it has logged why, once for the whole batch.
+      observe(cause instanceof Unavailable ? cause.reason : 'failed', startMs);
+      if (cause instanceof Unavailable) return unavailable(cause.reason);
+      throw cause;
+    }
+    observe(outcome.kind, startMs);
+    if (outcome.kind !== 'issued') return refuse(outcome);
+    const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
+    const location = `/v1/coupons/${couponId}/issues/${userId}`;
+    return new Response(text, { status, headers: { 'content-type': 'application/json', location } });
+  };
+}
+
+function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
+  if (outcome.kind === 'already issued') {
+    return problem('DUPLICATED_COUPON_ISSUE', undefined, { sequence: outcome.sequence });
+  }
+  const { text, init } = refusals[outcome.kind];
+  return new Response(text, init);
+}
+
+/** Refusals do not differ from one request to the next, and a rush answers millions: each is written once. */
+const refusals = {
+  'not exist': prebuilt('COUPON_NOT_EXIST'),
+  paused: prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon is paused.'),
+  'not started': prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has not started.'),
+  ended: prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has ended.'),
+  'sold out': prebuilt('INVALID_COUPON_ISSUE_QUANTITY'),
+} satisfies Record<Refusal['kind'], unknown>;
+
+function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<string, string>>) {
+  return { text: problemText(code, detail), init: problemInit(code, headers) };
+}
+
+/** What a caller is told of why there is no decision, or none that anybody knows of. */
+const unavailableDetails = {
+  overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
+  stopping: 'This server is stopping. Nothing was decided.',
+  dependency: 'A store did not answer. The ending is unknown: asking again tells it.',
+} satisfies Record<UnavailableReason, string>;
+
+/** Makes the answers to `Unavailable`: 503 with `Retry-After`. */
+export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason) => Response {
+  const headers = { 'retry-after': String(retryAfterS) };
+  const answers = {
+    overloaded: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.overloaded, headers),
+    stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
+    dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
+  };
+  return (reason) => new Response(answers[reason].text, answers[reason].init);
+}
+
+async function answerStatus({ issues }: IssuanceDependencies, idText: string, userIdText: string): Promise<Response> {
+  const couponId = readCouponId(idText);
+  const userId = readUserId(userIdText);
+  const faults = [couponId, userId].filter((read) => typeof read === 'object');
+  if (typeof couponId === 'object' || typeof userId === 'object') return invalid(faults);
+  const status = await issues.statusOf(couponId, userId);
+  if (!status) return problem('COUPON_NOT_EXIST');
+  const sequence = status.kind === 'none' ? null : status.sequence;
+  return Response.json({ couponId, userId, sequence, status: statusWords[status.kind] }, { headers: noStore });
+}
+
+const statusWords = {
+  none: 'NONE',
+  accepted: 'ACCEPTED',
+  issued: 'ISSUED',
+  used: 'USED',
+} satisfies Record<IssueStatus['kind'], string>;
+
+/** It changes within milliseconds: a copy in a cache would deny an issue that was promised. */
+const noStore = { 'cache-control': 'no-store' };
+
+const issueTold = {
+  tag: 'issuing',
+  body: {
+    schema: 'IssueRequest',
+    examples: {
+      number: { summary: 'A user id as a number', value: { couponId: 1, userId: 42 } },
+      text: { summary: 'A user id as text', value: { couponId: 1, userId: 'b7e1-4f0c' } },
+    },
+  },
+  problems: [
+    'COUPON_NOT_EXIST',
+    'INVALID_COUPON_ISSUE_DATE',
+    'DUPLICATED_COUPON_ISSUE',
+    'INVALID_COUPON_ISSUE_QUANTITY',
+    'FAIL_COUPON_ISSUE_REQUEST',
+    'MALFORMED_REQUEST',
+    'INVALID_REQUEST',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'TOO_MANY_REQUESTS',
+  ],
+} as const;
+
+const orderOfChecks = `
+Checks in this order: the coupon exists, it is not paused, now is within its period, the user does not have it, stock is left.`;
+
+const issueLocation = { Location: 'Where the status of this issue can be read.' };
+
+const synchronousTold = told({
+  ...issueTold,
+  summary: 'Issue at once, in MySQL',
+  description: `Decides in one MySQL transaction and answers after its commit: a 201 is a row.${orderOfChecks}`,
+  answers: {
+    201: {
+      description: 'Issued: the row is in MySQL.',
+      headers: issueLocation,
+      schema: 'Issue',
+      example: { couponId: 1, userId: '42', sequence: 37, status: 'ISSUED' },
+    },
+  },
+});
+
+const accepted: Told['answers'] = {
+  202: {
+    description: 'Accepted: durable in Redis, with its number; a worker soon makes it a row in MySQL.',
+    headers: issueLocation,
+    schema: 'Issue',
+    example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
+  },
+};
+
+const lockedTold = told({
+  ...issueTold,
+  summary: 'Accept under a distributed lock, in Redis',
+  description: `Reads the stock under a Redlock lock, decides, and writes with a fence, so that a lost lock cannot over-issue.${orderOfChecks}`,
+  answers: accepted,
+});
+
+const scriptedTold = told({
+  ...issueTold,
+  summary: 'Accept in one script, in Redis',
+  description: `Checks, takes stock and queues the issue in one Lua script. The fastest way.${orderOfChecks}`,
+  answers: accepted,
+});
+
+const statusTold = told({
+  tag: 'coupons',
+  summary: 'What has become of an issue',
+  description: 'Also tells a client that lost its answer whether it has the coupon.',
+  parameters: [
+    { name: 'id', in: 'path', schema: CouponId, example: 1 },
+    { name: 'userId', in: 'path', schema: UserId, example: '42' },
+  ],
+  answers: {
+    200: {
+      description: 'The status.',
+      schema: 'IssueStatus',
+      example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
+    },
+  },
+  problems: ['COUPON_NOT_EXIST', 'INVALID_REQUEST', 'FAIL_COUPON_ISSUE_REQUEST'],
+});

@@ -1,0 +1,93 @@
+// serve.ts -- Serves an app on Bun or Deno. Beside the entries, the only file that knows the runtime.
+//
+// It takes the app's `fetch` on both runtimes. Elysia's own `listen` would use Bun's router; measured, that made no difference
+// that could be seen, and it shares its port with any other process that asks for it.
+
+import type { App } from './app.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Tells of an error that the app did not turn into an answer, which is a bug. */
+  onError(error: unknown): void;
+}
+
+/** A server that listens. */
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more connections, closes idle ones, and resolves when every request under way has its whole answer. */
+  stop(): Promise<void>;
+}
+
+/** Seconds an idle connection is kept: longer than the 60 s of common load balancers, which else would meet closed ones. */
+const IDLE_S = 75;
+
+/**
+ * Serves `fetch`.
+ *
+ * @throws when the port is taken or not allowed; the error has `code` EADDRINUSE or EACCES
+ */
+export async function serve(fetch: App['fetch'], options: ServeOptions): Promise<Listening> {
+  return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
+}
+
+function serveOnBun(fetch: App['fetch'], { host, port, onError }: ServeOptions): Listening {
+  const server = Bun.serve({
+    hostname: host,
+    port,
+    // A second server on one port is a mistake, and must not silently take half of the requests.
+    reusePort: false,
+    idleTimeout: IDLE_S,
+    // The app keeps the limit, and answers with a problem document; Bun's own refusal is empty. Nothing is buffered ahead of
+    // the app's reading, so no memory depends on this: measured with bodies of 512 MB.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    // Bun's own error page shows source code.
+    development: false,
+    fetch: (request) => fetch(request),
+    error: (error) => {
+      onError(error);
+      return new Response(null, { status: 500 });
+    },
+  });
+  return {
+    url: addressOf(host, server.port ?? port),
+    port: server.port ?? port,
+    // Resolves after the last byte of the last answer has gone out. Connections on which nothing was ever asked stay open
+    // until they are idle for too long, or the process ends: Bun has no way to close them.
+    stop: () => server.stop(),
+  };
+}
+
+/** The little of Deno that is used here; its types would clash with Bun's. */
+interface DenoRuntime {
+  serve(
+    options: { hostname: string; port: number; onListen(): void; onError(error: unknown): Response },
+    handler: (request: Request) => Response | Promise<Response>,
+  ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
+}
+
+function serveOnDeno(fetch: App['fetch'], { host, port, onError }: ServeOptions): Listening {
+  const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
+  const server = Deno.serve(
+    {
+      hostname: host,
+      port,
+      // By default it prints a line of its own.
+      onListen: () => {},
+      onError: (error) => {
+        onError(error);
+        return new Response(null, { status: 500 });
+      },
+    },
+    (request) => fetch(request),
+  );
+  return { url: addressOf(host, server.addr.port), port: server.addr.port, stop: () => server.shutdown() };
+}
+
+/** An address that can be opened: the wildcard addresses stand for this machine. */
+function addressOf(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}

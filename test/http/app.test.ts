@@ -1,0 +1,103 @@
+// app.test.ts -- The app by itself: the suite of every way of serving, and what its dependencies are told.
+
+import { expect, test } from 'bun:test';
+import { Unavailable } from '../../src/issuance/outcome.ts';
+import { servesTheSurface } from './conformance.ts';
+import { fakeApp, ready } from './fakes.ts';
+
+const shared = fakeApp();
+servesTheSurface('app', async (path, init) => shared.app.fetch(new Request(`http://localhost${path}`, init)));
+
+const issue = (body: string) =>
+  new Request('http://localhost/v1/issue', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+
+test('what is refused never reaches an issuer, and what is not reaches it once, as text', async () => {
+  const { app, told } = fakeApp();
+  for (const body of ['', '{}', '{"couponId":0,"userId":1}', `{"couponId":1,"userId":1}${' '.repeat(9999)}`]) {
+    await app.fetch(issue(body));
+  }
+  expect(told.issued).toEqual([]);
+  await app.fetch(issue('{"couponId":1,"userId":42}'));
+  expect(told.issued).toEqual([{ issuer: 'synchronous', couponId: 1, userId: '42' }]);
+});
+
+test('every request of an issue endpoint is observed once, by how it ended', async () => {
+  const { app, told } = fakeApp();
+  for (let couponId = 0; couponId <= 11; couponId += 1) await app.fetch(issue(`{"couponId":${couponId},"userId":1}`));
+  const endings = ['invalid', 'issued', 'already issued', 'sold out', 'not started', 'ended', 'paused'];
+  endings.push('overloaded', 'stopping', 'dependency', 'failed', 'not exist');
+  expect(told.observed).toEqual(endings.map((ending) => ({ endpoint: 'synchronous', ending, measured: true })));
+});
+
+test('an unknown error is logged with its route and the chain of its causes, but without the statement', async () => {
+  const { app, told } = fakeApp();
+  expect((await app.fetch(issue('{"couponId":10,"userId":"someone"}'))).status).toBe(500);
+  expect(told.logged).toMatchObject([
+    { fields: { route: '/v1/issue', errors: [{ name: 'Error' }, { name: 'Error' }] }, message: 'a request failed' },
+  ]);
+  expect(JSON.stringify(told.logged)).not.toMatch(/someone|Duplicate entry|INSERT/);
+});
+
+test('a coupon is created from instants in milliseconds', async () => {
+  const { app, told } = fakeApp();
+  const body = JSON.stringify({
+    title: 'é 🎁',
+    totalQuantity: 1,
+    discountAmount: 2,
+    minAvailableAmount: 3,
+    dateIssueStart: '1970-01-01T00:00:00.001Z',
+    dateIssueEnd: '9999-12-31T23:59:59.999Z',
+  });
+  const headers = { 'content-type': 'application/json', authorization: 'Bearer a-key-for-operators-only' };
+  expect((await app.fetch(new Request('http://localhost/v1/coupons', { method: 'POST', body, headers }))).status).toBe(
+    201,
+  );
+  expect(told.created).toEqual([
+    {
+      title: 'é 🎁',
+      totalQuantity: 1,
+      discountAmount: 2,
+      minAvailableAmount: 3,
+      startMs: 1,
+      endMs: 253_402_300_799_999,
+    },
+  ]);
+});
+
+test('without a key the operator routes are off, even for who sends one', async () => {
+  const { app } = fakeApp({ config: { BODY_BYTES_MAX: 100, RETRY_AFTER_S: 1 } });
+  for (const authorization of ['', 'Bearer undefined', 'Bearer ']) {
+    const answer = await app.fetch(new Request('http://localhost/v1/coupons', { headers: { authorization } }));
+    expect(await answer.json()).toMatchObject({ code: 'FORBIDDEN', status: 403 });
+    expect(answer.status).toBe(403);
+  }
+});
+
+test('a store that fails under an operator is 503 with Retry-After', async () => {
+  const fail = async () => {
+    throw new Unavailable('dependency', 'internal');
+  };
+  const { app, told } = fakeApp({ catalog: { create: fail, read: fail, list: fail } });
+  const headers = { authorization: 'Bearer a-key-for-operators-only' };
+  for (const path of ['/v1/coupons', '/v1/coupons/1']) {
+    const answer = await app.fetch(new Request(`http://localhost${path}`, { headers }));
+    expect(answer.headers.get('retry-after')).toBe('2');
+    expect(await answer.json()).toMatchObject({ code: 'FAIL_COUPON_ISSUE_REQUEST' });
+  }
+  expect(told.logged).toEqual([]);
+});
+
+test('what is not ready is 503 and says why', async () => {
+  const readiness = { ...ready, ready: false, checks: [{ name: 'mysql', ok: false, detail: 'does not answer' }] };
+  const { app } = fakeApp({ readiness: async () => readiness });
+  const answer = await app.fetch(new Request('http://localhost/readyz'));
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toEqual(readiness);
+});
+
+test('a host of few letters hides no path', async () => {
+  const { app } = fakeApp();
+  for (const host of ['a', 'api', 'localhost:3000', 'coupons.example.com', '[::1]:80']) {
+    expect((await app.fetch(new Request(`http://${host}/hello`))).status).toBe(200);
+  }
+});

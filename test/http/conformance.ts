@@ -1,0 +1,457 @@
+// conformance.ts -- What every way of serving the app answers: one suite for the bare app, Bun and Deno.
+
+import { describe, expect, test } from 'bun:test';
+import { type ProblemCode, problems } from '../../src/http/problem.ts';
+import { BODY_BYTES_MAX, OPERATOR_KEY } from './fakes.ts';
+
+type Body = NonNullable<RequestInit['body']>;
+
+/** Sends one request; `path` begins with a slash. */
+export type Ask = (path: string, init?: RequestInit) => Promise<Response>;
+
+const json = { 'content-type': 'application/json' };
+const operator = { authorization: `Bearer ${OPERATOR_KEY}` };
+const endpoints = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
+
+const newCoupon = {
+  title: 'Spring sale',
+  totalQuantity: 700,
+  discountAmount: 0,
+  minAvailableAmount: 4_294_967_295,
+  dateIssueStart: '2027-03-01T10:00:00+09:00',
+  dateIssueEnd: '2027-04-01T00:00:00Z',
+};
+
+/** Runs the suite against one way of serving. `ask` is looked up late, since a server starts in `beforeAll`. */
+export function servesTheSurface(name: string, ask: Ask): void {
+  describe(`${name}: issuing`, () => describeIssuing(ask));
+  describe(`${name}: bad bodies`, () => describeBadBodies(ask));
+  describe(`${name}: paths and methods`, () => describePaths(ask));
+  describe(`${name}: coupons`, () => describeCoupons(ask));
+  describe(`${name}: operations`, () => describeOperations(ask));
+}
+
+/** Checks that an answer is the document of one code, whole but for what differs; returns it. */
+async function expectProblem(answer: Response, code: ProblemCode): Promise<Record<string, unknown>> {
+  const { status, title } = problems[code];
+  const document = (await answer.json()) as Record<string, unknown>;
+  expect({ ...document, http: answer.status, contentType: answer.headers.get('content-type') }).toMatchObject({
+    http: status,
+    contentType: 'application/problem+json',
+    type: `/problems/${code}`,
+    title,
+    status,
+    code,
+    detail: expect.stringMatching(/^[A-Z].*\.$/),
+  });
+  expect(JSON.stringify(document)).not.toContain('internal:');
+  return document;
+}
+
+function post(ask: Ask, path: string, body: Body, headers: Record<string, string> = json): Promise<Response> {
+  return ask(path, { method: 'POST', body, headers });
+}
+
+function describeIssuing(ask: Ask): void {
+  for (const endpoint of endpoints) {
+    test(`${endpoint} answers an issue with its number and where to read it`, async () => {
+      const answer = await post(ask, endpoint, '{"couponId":1,"userId":42}');
+      const status = endpoint === '/v1/issue' ? 'ISSUED' : 'ACCEPTED';
+      expect(await answer.json()).toEqual({ couponId: 1, userId: '42', sequence: 37, status });
+      expect(answer.status).toBe(endpoint === '/v1/issue' ? 201 : 202);
+      expect(answer.headers.get('location')).toBe('/v1/coupons/1/issues/42');
+      expect(answer.headers.get('content-type')).toBe('application/json');
+    });
+
+    const endings: readonly [number, ProblemCode, string][] = [
+      [3, 'INVALID_COUPON_ISSUE_QUANTITY', 'All pieces'],
+      [4, 'INVALID_COUPON_ISSUE_DATE', 'has not started'],
+      [5, 'INVALID_COUPON_ISSUE_DATE', 'has ended'],
+      [6, 'INVALID_COUPON_ISSUE_DATE', 'is paused'],
+      [7, 'FAIL_COUPON_ISSUE_REQUEST', 'Nothing was decided'],
+      [8, 'FAIL_COUPON_ISSUE_REQUEST', 'is stopping'],
+      [9, 'FAIL_COUPON_ISSUE_REQUEST', 'ending is unknown'],
+      [10, 'INTERNAL', 'has been logged'],
+      [11, 'COUPON_NOT_EXIST', 'no coupon'],
+    ];
+    test.each(endings)(`${endpoint} tells how coupon %d ends: %s, "%s"`, async (couponId, code, detail) => {
+      const answer = await post(ask, endpoint, JSON.stringify({ couponId, userId: 'u' }));
+      const document = await expectProblem(answer, code);
+      expect(document.detail).toContain(detail);
+      expect(answer.headers.get('retry-after')).toBe(code === 'FAIL_COUPON_ISSUE_REQUEST' ? '2' : null);
+    });
+
+    test(`${endpoint} gives the owner the number again`, async () => {
+      const document = await expectProblem(
+        await post(ask, endpoint, '{"couponId":2,"userId":"u"}'),
+        'DUPLICATED_COUPON_ISSUE',
+      );
+      expect(document).toEqual({
+        type: '/problems/DUPLICATED_COUPON_ISSUE',
+        title: 'Already issued',
+        status: 409,
+        code: 'DUPLICATED_COUPON_ISSUE',
+        detail: problems.DUPLICATED_COUPON_ISSUE.when,
+        sequence: 12,
+      });
+    });
+  }
+
+  const users: readonly [string, string][] = [
+    ['0', '0'],
+    ['-0', '0'],
+    ['9007199254740991', '9007199254740991'],
+    ['1e2', '100'],
+    ['"__proto__"', '__proto__'],
+    ['"null"', 'null'],
+    [`"${'a'.repeat(64)}"`, 'a'.repeat(64)],
+    ['"\\u0041-_z9"', 'A-_z9'],
+  ];
+  test.each(users)('the user %s is taken as %s', async (sent, userId) => {
+    const answer = await post(ask, '/v2/issue-async', `{"couponId":1,"userId":${sent}}`);
+    expect(await answer.json()).toEqual({ couponId: 1, userId, sequence: 37, status: 'ACCEPTED' });
+  });
+
+  const contentTypes = [
+    'application/json',
+    'Application/JSON',
+    'application/json; charset=utf-8',
+    'application/json ;x=y',
+  ];
+  test.each(contentTypes)('a body of type %s is read', async (type) => {
+    const answer = await post(ask, '/v2/issue-async', '{"couponId":1,"userId":1}', { 'content-type': type });
+    expect(answer.status).toBe(202);
+  });
+
+  test('a body may begin with a byte order mark and be padded up to the limit', async () => {
+    const body = '{"couponId":1,"userId":1}';
+    expect((await post(ask, '/v2/issue-async', `\uFEFF${body}`)).status).toBe(202);
+    expect((await post(ask, '/v2/issue-async', body.padEnd(BODY_BYTES_MAX))).status).toBe(202);
+    await expectProblem(await post(ask, '/v2/issue-async', body.padEnd(BODY_BYTES_MAX + 1)), 'PAYLOAD_TOO_LARGE');
+  });
+}
+
+const COUPON = { in: 'body', pointer: '/couponId', expected: 'id of a coupon: an integer from 1 to 9007199254740991' };
+const USER = {
+  in: 'body',
+  pointer: '/userId',
+  expected: 'id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and -, or an integer from 0 to 9007199254740991',
+};
+const OTHER = { in: 'body', pointer: '', expected: 'no members but couponId, userId' };
+const WHOLE = { in: 'body', pointer: '', expected: 'an object with couponId, userId' };
+
+function describeBadBodies(ask: Ask): void {
+  const malformed: readonly [string, Body][] = [
+    ['nothing', ''],
+    ['blanks', '   '],
+    ['a cut object', '{"couponId":1,'],
+    ['two values', '{}{}'],
+    ['single quotes', "{'couponId':1}"],
+    ['a trailing comma', '{"couponId":1,"userId":1,}'],
+    ['NaN', '{"couponId":NaN,"userId":1}'],
+    ['a comment', '{"couponId":1,"userId":1}//'],
+    ['deep nesting without an end', '['.repeat(BODY_BYTES_MAX)],
+    ['a bare line break in a text', '{"couponId":1,"userId":"a\nb"}'],
+    ['bytes that are not UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])],
+    ['UTF-16', new Uint8Array([0xff, 0xfe, 0x7b, 0x00, 0x7d, 0x00])],
+    ['a NUL', '\0'],
+  ];
+  test.each(malformed)('%s is malformed', async (_, body) => {
+    await expectProblem(await post(ask, '/v1/issue', body), 'MALFORMED_REQUEST');
+  });
+
+  const nested = `${'['.repeat(2000)}${']'.repeat(2000)}`;
+  const wrong: readonly [string, object[]][] = [
+    ['null', [WHOLE]],
+    ['1', [WHOLE]],
+    ['"couponId"', [WHOLE]],
+    ['[]', [WHOLE]],
+    ['[{"couponId":1,"userId":1}]', [WHOLE]],
+    [nested, [WHOLE]],
+    ['{}', [COUPON, USER]],
+    ['{"couponId":1}', [USER]],
+    ['{"userId":1}', [COUPON]],
+    ['{"couponId":1,"userId":1,"quantity":2}', [OTHER]],
+    ['{"couponId":1,"userId":1,"__proto__":{"admin":true}}', [OTHER]],
+    ['{"__proto__":{"couponId":1,"userId":1}}', [COUPON, USER, OTHER]],
+    ['{"constructor":1,"toString":2}', [COUPON, USER, OTHER]],
+    ['{"couponId":1,"couponId":0,"userId":1}', [COUPON]],
+    ...['0', '-1', '1.5', '1e300', '9007199254740992', '"1"', 'true', 'null', '[1]', '{}'].map(
+      (couponId): [string, object[]] => [`{"couponId":${couponId},"userId":1}`, [COUPON]],
+    ),
+    ...['-1', '1.5', '9007199254740992', 'true', 'null', '[]', '{"id":1}', '""', '" "', '"a b"', '"a}b"', '"{p}"'].map(
+      (userId): [string, object[]] => [`{"couponId":1,"userId":${userId}}`, [USER]],
+    ),
+    ...['"a\\n"', '"\\u0000"', '"\\ud800"', '"é"', '"Ａ"', '"a:b"', '"*"', `"${'a'.repeat(65)}"`].map(
+      (userId): [string, object[]] => [`{"couponId":1,"userId":${userId}}`, [USER]],
+    ),
+  ];
+  test.each(wrong)('%s is invalid, and every fault is told without its value', async (body, faults) => {
+    const document = await expectProblem(await post(ask, '/v2/issue-async', body), 'INVALID_REQUEST');
+    expect(document.faults).toEqual(faults);
+  });
+
+  const types = [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/jsonp',
+    'application/json5',
+    'json',
+    '*/*',
+  ];
+  test.each(types)('a body of type %s is not supported', async (type) => {
+    const answer = await post(ask, '/v1/issue', '{"couponId":1,"userId":1}', { 'content-type': type });
+    await expectProblem(answer, 'UNSUPPORTED_MEDIA_TYPE');
+  });
+
+  test('a request without body and type is not supported', async () => {
+    await expectProblem(await ask('/v1/issue', { method: 'POST' }), 'UNSUPPORTED_MEDIA_TYPE');
+    await expectProblem(await ask('/v1/issue', { method: 'POST', headers: json }), 'MALFORMED_REQUEST');
+  });
+
+  test('a large body is refused, announced or in pieces', async () => {
+    await expectProblem(await post(ask, '/v1/issue', 'x'.repeat(1_000_000)), 'PAYLOAD_TOO_LARGE');
+    const pieces = new Blob(['x'.repeat(100_000)]).stream();
+    await expectProblem(await post(ask, '/v1/issue', pieces), 'PAYLOAD_TOO_LARGE');
+  });
+}
+
+function describePaths(ask: Ask): void {
+  const missing: readonly [string, string][] = [
+    ['GET', '/'],
+    ['GET', '/nope'],
+    ['GET', '/%'],
+    ['GET', '/%00'],
+    ['GET', '/%ff'],
+    ['GET', '//v1/issue'],
+    ['GET', '/v1'],
+    ['GET', '/V1/issue'],
+    ['GET', '/v1/issue'],
+    ['PUT', '/v1/issue'],
+    ['DELETE', '/v1/issue'],
+    ['PATCH', '/v2/issue-async'],
+    ['OPTIONS', '/v1/issue'],
+    ['POST', '/hello'],
+    ['POST', '/v1/coupons/1'],
+    ['DELETE', '/v1/coupons/1/issues/42'],
+    ['GET', '/v1/coupons/1/issues'],
+    ['GET', '/v1/coupons/1/issues/1/2'],
+    ['GET', '/swagger/assets/package.json'],
+    ['GET', '/swagger/assets/..%2Fpackage.json'],
+    ['GET', '/swagger/assets/%'],
+    ['GET', '/problems/toString'],
+  ];
+  test.each(missing)('%s %s is not there', async (method, path) => {
+    await expectProblem(await ask(path, { method }), 'NOT_FOUND');
+  });
+
+  test('a query does not hide a path', async () => {
+    expect((await ask('/hello?x=%&y=1')).status).toBe(200);
+  });
+
+  test('HEAD has the status of GET and no body', async () => {
+    for (const [path, status] of [
+      ['/hello', 200],
+      ['/nope', 404],
+      ['/v1/coupons/99/issues/1', 404],
+    ] as const) {
+      const answer = await ask(path, { method: 'HEAD' });
+      expect(answer.status).toBe(status);
+    }
+  });
+
+  const statuses: readonly [string, object][] = [
+    ['none', { couponId: 1, userId: 'none', sequence: null, status: 'NONE' }],
+    ['accepted', { couponId: 1, userId: 'accepted', sequence: 37, status: 'ACCEPTED' }],
+    ['issued', { couponId: 1, userId: 'issued', sequence: 37, status: 'ISSUED' }],
+    ['used', { couponId: 1, userId: 'used', sequence: 37, status: 'USED' }],
+  ];
+  test.each(statuses)('the status of an issue that is %s can be read', async (userId, expected) => {
+    const answer = await ask(`/v1/coupons/1/issues/${userId}`);
+    expect(await answer.json()).toEqual(expected);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test('the status of a coupon that does not exist is not found', async () => {
+    await expectProblem(await ask('/v1/coupons/99/issues/1'), 'COUPON_NOT_EXIST');
+  });
+
+  const couponIds = [
+    '0',
+    '01',
+    '-1',
+    '+1',
+    '1.0',
+    '1e3',
+    '9007199254740992',
+    '99999999999999999999',
+    'x',
+    '%31x',
+    '%zz',
+    '%',
+    '%00',
+  ];
+  test.each(couponIds)('%s in a path is no coupon id', async (id) => {
+    const document = await expectProblem(await ask(`/v1/coupons/${id}/issues/1`), 'INVALID_REQUEST');
+    expect(document.faults).toEqual([{ ...COUPON, in: 'path' }]);
+  });
+
+  const userIds = ['a b', '%7Bp%7D', 'a%0A', '%', '%E0%A4%A', '%C3%A9', 'a'.repeat(65), '%2F', 'a.b'];
+  test.each(userIds)('%s in a path is no user id', async (id) => {
+    const document = await expectProblem(await ask(`/v1/coupons/1/issues/${id}`), 'INVALID_REQUEST');
+    expect(document.faults).toMatchObject([{ in: 'path', pointer: '/userId' }]);
+  });
+}
+
+function describeCoupons(ask: Ask): void {
+  const create = (change: object, headers: Record<string, string> = operator) =>
+    post(ask, '/v1/coupons', JSON.stringify({ ...newCoupon, ...change }), { ...json, ...headers });
+
+  test('an operator creates a coupon and is told the whole of it', async () => {
+    const answer = await create({});
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get('location')).toBe('/v1/coupons/26');
+    expect(await answer.json()).toEqual({
+      ...newCoupon,
+      id: 26,
+      couponType: 'FIRST_COME_FIRST_SERVED',
+      issuedQuantity: 0,
+      dateIssueStart: '2027-03-01T01:00:00.000Z',
+      dateIssueEnd: '2027-04-01T00:00:00.000Z',
+      paused: false,
+      version: 1,
+      dateCreated: '2026-11-22T08:30:00.000Z',
+      dateUpdated: '2026-11-22T08:30:00.000Z',
+    });
+  });
+
+  test('a coupon may be without limit', async () => {
+    expect(await (await create({ totalQuantity: null })).json()).toMatchObject({ totalQuantity: null });
+  });
+
+  const wrong: readonly [string, unknown][] = [
+    ...['', ' \n', 'x'.repeat(201), 1, null, '\ud800', ['x']].map((value): [string, unknown] => ['title', value]),
+    ...[0, -1, 1.5, 2 ** 53, '1', true].map((value): [string, unknown] => ['totalQuantity', value]),
+    ...[-1, 0.5, 2 ** 32, '1', null].map((value): [string, unknown] => ['discountAmount', value]),
+    ...[-1, 2 ** 32].map((value): [string, unknown] => ['minAvailableAmount', value]),
+    ...['2027-03-01', '2027-03-01T10:00:00', '2027-02-29T10:00:00Z', '2027-03-01T24:00:00Z', 1_800_000_000, null].map(
+      (value): [string, unknown] => ['dateIssueStart', value],
+    ),
+    ...['2027-03-01T01:00:00Z', '2026-01-01T00:00:00Z', '10000-01-01T00:00:00Z', 'tomorrow'].map(
+      (value): [string, unknown] => ['dateIssueEnd', value],
+    ),
+  ];
+  test.each(wrong)('a coupon cannot have the %s %p', async (name, value) => {
+    const document = await expectProblem(await create({ [name]: value }), 'INVALID_REQUEST');
+    expect(document.faults).toMatchObject([{ in: 'body', pointer: `/${name}` }]);
+  });
+
+  test('members that only the system sets are refused', async () => {
+    const document = await expectProblem(await create({ id: 7, issuedQuantity: 0 }), 'INVALID_REQUEST');
+    expect(document.faults).toMatchObject([{ in: 'body', pointer: '' }]);
+  });
+
+  const routes: readonly [string, string][] = [
+    ['POST', '/v1/coupons'],
+    ['GET', '/v1/coupons'],
+    ['GET', '/v1/coupons/1'],
+  ];
+  test.each(routes)('%s %s is for operators, whatever is sent', async (method, path) => {
+    for (const authorization of [undefined, '', 'Bearer', 'Basic eDp5', OPERATOR_KEY, `Token ${OPERATOR_KEY}`]) {
+      const answer = await ask(path, { method, headers: authorization === undefined ? {} : { authorization } });
+      await expectProblem(answer, 'UNAUTHENTICATED');
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    }
+    for (const key of ['wrong', `${OPERATOR_KEY}x`, OPERATOR_KEY.slice(1), OPERATOR_KEY.toUpperCase()]) {
+      const answer = await ask(path, { method, headers: { authorization: `Bearer ${key}` } });
+      await expectProblem(answer, 'UNAUTHENTICATED');
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    }
+  });
+
+  test('an operator reads a coupon', async () => {
+    const answer = await ask('/v1/coupons/7', { headers: { authorization: `bearer  ${OPERATOR_KEY}` } });
+    expect(await answer.json()).toMatchObject({ id: 7, title: 'Winter sale' });
+    await expectProblem(await ask('/v1/coupons/26', { headers: operator }), 'COUPON_NOT_EXIST');
+    await expectProblem(await ask('/v1/coupons/1e1', { headers: operator }), 'INVALID_REQUEST');
+  });
+
+  test('an operator turns the pages of the list, and meets each coupon once', async () => {
+    const seen: number[] = [];
+    const sizes: number[] = [];
+    let next: number | null = 0;
+    while (next !== null && sizes.length < 10) {
+      const answer: Response = await ask(`/v1/coupons?after=${next}&limit=10`, { headers: operator });
+      const page = (await answer.json()) as { coupons: { id: number }[]; next: number | null };
+      sizes.push(page.coupons.length);
+      seen.push(...page.coupons.map(({ id }) => id));
+      next = page.next;
+    }
+    expect(sizes).toEqual([10, 10, 5]);
+    expect(seen).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
+  });
+
+  test('a page has 20 coupons unless told otherwise, and the last says so', async () => {
+    const page = async (query: string) => (await ask(`/v1/coupons${query}`, { headers: operator })).json();
+    expect(await page('')).toMatchObject({ coupons: { length: 20 }, next: 20 });
+    expect(await page('?limit=25')).toMatchObject({ coupons: { length: 25 }, next: null });
+    expect(await page('?after=25')).toEqual({ coupons: [], next: null });
+  });
+
+  const queries: readonly [string, string[]][] = [
+    ['limit=0', ['/limit']],
+    ['limit=101', ['/limit']],
+    ['limit=', ['/limit']],
+    ['limit=1e1', ['/limit']],
+    ['after=-1', ['/after']],
+    ['after=9007199254740992&limit=x', ['/after', '/limit']],
+  ];
+  test.each(queries)('the query %s is invalid', async (query, pointers) => {
+    const answer = await ask(`/v1/coupons?${query}`, { headers: operator });
+    const { faults } = await expectProblem(answer, 'INVALID_REQUEST');
+    expect(faults).toMatchObject(pointers.map((pointer) => ({ in: 'query', pointer })));
+  });
+}
+
+function describeOperations(ask: Ask): void {
+  test('hello, alive, ready and metrics answer', async () => {
+    expect(await (await ask('/hello')).text()).toBe('hello');
+    expect(await (await ask('/livez')).text()).toBe('alive');
+    expect(await (await ask('/readyz')).json()).toEqual({
+      ready: true,
+      checks: [{ name: 'redis', ok: true, detail: 'answers' }],
+      durability: { redis: 'appendonly yes, appendfsync always' },
+    });
+    const metrics = await ask('/metrics');
+    expect(await metrics.text()).toBe('up 1\n');
+    expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+
+  test('every type of problem is explained where it points', async () => {
+    for (const [code, { status, title }] of Object.entries(problems)) {
+      const answer = await ask(`/problems/${code}`);
+      expect(await answer.text()).toStartWith(`${code} (${status}): ${title}\n`);
+    }
+  });
+
+  test('the page of the documentation and all it loads come from here', async () => {
+    const page = await ask('/swagger');
+    const html = await page.text();
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+    expect(html).not.toMatch(/https?:|<script>|\son\w+=/);
+    const loaded = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');
+    expect(loaded).toHaveLength(4);
+    for (const path of loaded) {
+      const asset = await ask(path);
+      expect({ path, status: asset.status }).toEqual({ path, status: 200 });
+      expect((await asset.bytes()).length).toBeGreaterThan(100);
+    }
+  });
+
+  test('an asset that a browser has is not sent again', async () => {
+    const path = '/swagger/assets/swagger-ui.css';
+    const etag = (await ask(path)).headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[\w-]{43}"$/);
+    expect((await ask(path, { headers: { 'if-none-match': etag } })).status).toBe(304);
+  });
+}

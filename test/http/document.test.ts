@@ -1,0 +1,172 @@
+// document.test.ts -- The OpenAPI document is valid, complete, and says what the code does.
+
+import { describe, expect, test } from 'bun:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Type } from '@sinclair/typebox';
+import { toOpenApi } from '../../src/http/document.ts';
+import { problems } from '../../src/http/problem.ts';
+import { fakeApp, OPERATOR_KEY } from './fakes.ts';
+
+interface Media {
+  readonly schema?: object;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly description: string;
+  readonly security?: readonly object[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly description?: string;
+    readonly example?: unknown;
+  }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
+  readonly responses: Readonly<
+    Record<string, { readonly description: string; readonly content: Readonly<Record<string, Media>> }>
+  >;
+}
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, { readonly properties: Record<string, { readonly enum?: string[] }> }>>;
+  };
+}
+
+const { app } = fakeApp();
+const answer = await app.fetch(new Request('http://localhost/swagger/json'));
+const text = await answer.text();
+const document = JSON.parse(text) as OpenApi;
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    route: `${method.toUpperCase()} ${path}`,
+    method,
+    path,
+    operation,
+  })),
+);
+
+test('the document is valid OpenAPI 3.0.3, and is told to be JSON', async () => {
+  const { valid, errors } = await new Validator().validate(JSON.parse(text));
+  expect({ valid, errors }).toEqual({ valid: true, errors: undefined });
+  expect(document.openapi).toBe('3.0.3');
+  expect(answer.headers.get('content-type')).toStartWith('application/json');
+});
+
+test('the validator would notice: without the description of one response the document is invalid', async () => {
+  const broken = JSON.parse(text.replace('"description":"In the text format."', '"x-description":""'));
+  expect((await new Validator().validate(broken)).valid).toBe(false);
+});
+
+test('nothing of JSON Schema is left that OpenAPI 3.0 does not know', () => {
+  expect(text).not.toMatch(/"\$id"|"const"|"type":"null"|"undefined"/);
+  const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map((match) => match[1] ?? '');
+  expect([...new Set(references)].sort()).toEqual(Object.keys(document.components.schemas).sort());
+});
+
+test('a union with null becomes nullable, a literal an enum', () => {
+  const schema = Type.Object({
+    a: Type.Union([Type.Integer(), Type.Null()]),
+    b: Type.Array(Type.Literal('x', { $id: 'id' })),
+  });
+  expect(JSON.parse(JSON.stringify(toOpenApi(schema)))).toEqual({
+    type: 'object',
+    required: ['a', 'b'],
+    properties: {
+      a: { type: 'integer', nullable: true },
+      b: { type: 'array', items: { type: 'string', enum: ['x'] } },
+    },
+  });
+});
+
+test('every route is documented, and nothing else', () => {
+  expect(operations.map(({ route }) => route).sort()).toEqual([
+    'GET /hello',
+    'GET /livez',
+    'GET /metrics',
+    'GET /problems/{code}',
+    'GET /readyz',
+    'GET /v1/coupons',
+    'GET /v1/coupons/{id}',
+    'GET /v1/coupons/{id}/issues/{userId}',
+    'POST /v1/coupons',
+    'POST /v1/issue',
+    'POST /v1/issue-async',
+    'POST /v2/issue-async',
+  ]);
+  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+});
+
+test('every code of the table is documented with an example, and no other', () => {
+  const codes = Object.keys(problems).sort();
+  expect(document.components.schemas.Problem?.properties.code?.enum).toEqual(codes);
+  const shown = operations.flatMap(({ operation }) =>
+    Object.entries(operation.responses).flatMap(([status, { content }]) =>
+      Object.entries(content['application/problem+json']?.examples ?? {}).map(([code, { value }]) => {
+        expect(value).toMatchObject({ code, status: Number(status) });
+        return code;
+      }),
+    ),
+  );
+  expect([...new Set(shown)].sort()).toEqual(codes);
+});
+
+describe.each(operations)('$route', ({ method, path, operation }) => {
+  test('says what it is, in whole sentences and under a known tag', () => {
+    expect(operation.summary).not.toBe('');
+    expect(operation.description).toMatch(/^[A-Z`][^]*\.$/);
+    expect(document.tags.map(({ name }) => [name])).toContainEqual([...operation.tags]);
+    for (const { name, description, example } of operation.parameters ?? []) {
+      expect({ name, told: Boolean(description), shown: example !== undefined }).toEqual({
+        name,
+        told: true,
+        shown: true,
+      });
+    }
+    const inPath = (operation.parameters ?? [])
+      .filter((parameter) => parameter.in === 'path')
+      .map(({ name }) => `{${name}}`);
+    expect([...path.matchAll(/\{\w+\}/g)].map(([name]) => name)).toEqual(inPath);
+  });
+
+  test('shows every answer: description, schema and example', () => {
+    expect(Object.keys(operation.responses)).toContain('500');
+    for (const [status, { description, content }] of Object.entries(operation.responses)) {
+      const media = Object.values(content);
+      expect({ status, described: description.length > 2, kinds: media.length }).toEqual({
+        status,
+        described: true,
+        kinds: 1,
+      });
+      for (const { schema, example, examples } of media) {
+        expect(schema).toBeDefined();
+        expect(example ?? examples).toBeDefined();
+      }
+    }
+  });
+
+  const bodies = Object.values(operation.requestBody?.content['application/json']?.examples ?? {});
+  if (method === 'post') {
+    test.each(bodies)('answers its own example as documented: $summary', async ({ value }) => {
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${OPERATOR_KEY}` };
+      const request = new Request(`http://localhost${path}`, { method: 'POST', headers, body: JSON.stringify(value) });
+      const sent = await app.fetch(request);
+      const documented = operation.responses[sent.status]?.content['application/json'];
+      expect(sent.ok).toBe(true);
+      expect(Object.keys((await sent.json()) as object).sort()).toEqual(Object.keys(documented?.example ?? {}).sort());
+    });
+  }
+
+  test('is for operators exactly if it refuses those who are not', async () => {
+    const concrete = path.replace('{id}', '1').replace('{userId}', '1').replace('{code}', 'INTERNAL');
+    const sent = await app.fetch(new Request(`http://localhost${concrete}`, { method: method.toUpperCase() }));
+    expect(operation.security ?? []).toEqual(sent.status === 401 ? [{ operator: [] }] : []);
+  });
+});

@@ -1,0 +1,115 @@
+// fakes.ts -- An app whose dependencies are plain values: what the HTTP surface does with every ending, without any store.
+
+import { type App, type AppDependencies, createApp } from '../../src/app.ts';
+import type { Coupon } from '../../src/coupon/coupon.ts';
+import type { Readiness } from '../../src/http/health.ts';
+import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
+import type { IssueStatus } from '../../src/issuance/status.ts';
+
+export const OPERATOR_KEY = 'a-key-for-operators-only';
+export const BODY_BYTES_MAX = 4096;
+
+/** What the fake issuer answers, by coupon id. */
+export const endings: Readonly<Record<number, Outcome | Error>> = {
+  1: { kind: 'issued', sequence: 37 },
+  2: { kind: 'already issued', sequence: 12 },
+  3: refusal['sold out'],
+  4: refusal['not started'],
+  5: refusal.ended,
+  6: refusal.paused,
+  7: new Unavailable('overloaded', 'internal: 20000 waiting'),
+  8: new Unavailable('stopping', 'internal: draining'),
+  9: new Unavailable('dependency', 'internal: redis 10.0.0.7 timed out'),
+  10: new Error('internal: secret of the database', {
+    cause: Object.assign(new Error('Duplicate entry'), { sql: 'INSERT' }),
+  }),
+};
+
+export const coupon: Coupon = {
+  id: 1,
+  title: 'Winter sale',
+  couponType: 'FIRST_COME_FIRST_SERVED',
+  totalQuantity: 1000,
+  issuedQuantity: 37,
+  discountAmount: 5000,
+  minAvailableAmount: 20_000,
+  startMs: Date.UTC(2026, 11, 1),
+  endMs: Date.UTC(2027, 0, 1),
+  paused: false,
+  stockHome: 'mysql',
+  epoch: 0,
+  version: 1,
+  createdMs: Date.UTC(2026, 10, 22, 8, 30),
+  updatedMs: Date.UTC(2026, 10, 22, 8, 30),
+};
+
+/** The coupons of the fake catalog: 1 to 25. */
+const coupons = Array.from({ length: 25 }, (_, index): Coupon => ({ ...coupon, id: index + 1 }));
+
+export const ready: Readiness = {
+  ready: true,
+  checks: [{ name: 'redis', ok: true, detail: 'answers' }],
+  durability: { redis: 'appendonly yes, appendfsync always' },
+};
+
+/** Everything the app told its dependencies. */
+export interface Told {
+  readonly issued: unknown[];
+  readonly created: unknown[];
+  readonly observed: unknown[];
+  readonly logged: unknown[];
+}
+
+/** An app on fakes, and what it tells them. */
+export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told: Told } {
+  const told: Told = { issued: [], created: [], observed: [], logged: [] };
+  const app = createApp({
+    config: { ADMIN_API_KEY: OPERATOR_KEY, BODY_BYTES_MAX, RETRY_AFTER_S: 2 },
+    issuance: {
+      issue: async (issuer, couponId, userId) => {
+        told.issued.push({ issuer, couponId, userId });
+        return endingOf(couponId);
+      },
+    },
+    issues: { statusOf: async (couponId, userId) => statusOf(couponId, userId) },
+    catalog: {
+      create: async (created) => {
+        told.created.push(created);
+        return { ...coupon, ...created, id: 26, issuedQuantity: 0 };
+      },
+      read: async (id) => coupons.find((one) => one.id === id) ?? null,
+      list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
+    },
+    readiness: async () => ready,
+    metrics: {
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      render: async () => 'up 1\n',
+      observeRequest: (endpoint, ending, seconds) => told.observed.push({ endpoint, ending, measured: seconds >= 0 }),
+    },
+    log: { error: (fields, message) => told.logged.push({ fields, message }) },
+    ...change,
+  });
+  return { app, told };
+}
+
+/** An issuer that answers like the fake one, but for coupon 12, which it issues only after `wait`. */
+export function issueWithin(wait: () => Promise<void>): AppDependencies['issuance']['issue'] {
+  return async (_, couponId) => {
+    if (couponId !== 12) return endingOf(couponId);
+    await wait();
+    return { kind: 'issued', sequence: 9 };
+  };
+}
+
+function endingOf(couponId: number): Outcome {
+  const ending = endings[couponId] ?? refusal['not exist'];
+  if (ending instanceof Error) throw ending;
+  return ending;
+}
+
+function statusOf(couponId: number, userId: string): IssueStatus | null {
+  if (couponId === 10) throw new Error('internal: secret of the database');
+  if (couponId > 10) return null;
+  if (userId === 'accepted' || userId === 'issued' || userId === 'used') return { kind: userId, sequence: 37 };
+  return { kind: 'none' };
+}

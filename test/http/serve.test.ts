@@ -1,0 +1,222 @@
+// serve.test.ts -- The app behind real servers, Bun and Deno: the same suite, the wire, and stopping without cutting an answer.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { serve } from '../../src/serve.ts';
+import { type Ask, servesTheSurface } from './conformance.ts';
+import { BODY_BYTES_MAX, fakeApp, issueWithin } from './fakes.ts';
+import { openWire } from './wire.ts';
+
+const options = {
+  host: '127.0.0.1',
+  port: 0,
+  onError: (error: unknown) => {
+    throw error;
+  },
+};
+
+/** A server with one slow coupon, 12: `entered` waits for a request for it, `release` lets that end. */
+interface Started {
+  readonly port: number;
+  entered(): Promise<void>;
+  release(): void;
+  stop(): Promise<void>;
+}
+
+const runtimes: readonly [string, () => Promise<Started>][] = [
+  ['bun', startBun],
+  ['deno', startDeno],
+];
+
+for (const [runtime, start] of runtimes) {
+  let server: Started | undefined;
+  beforeAll(async () => {
+    server = await start();
+  });
+  afterAll(async () => server?.stop());
+  const port = () => {
+    if (!server) throw new Error('the server did not start');
+    return server.port;
+  };
+  const ask: Ask = (path, init) => fetch(`http://127.0.0.1:${port()}${path}`, { redirect: 'manual', ...init });
+  servesTheSurface(runtime, ask);
+  describe(`${runtime}: wire`, () => describeWire(port));
+}
+
+async function startBun(): Promise<Started> {
+  const entered = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const issue = issueWithin(() => {
+    entered.resolve();
+    return gate.promise;
+  });
+  const { port, stop } = await serve(fakeApp({ issuance: { issue } }).app.fetch, options);
+  return { port, stop, entered: () => entered.promise, release: () => gate.resolve() };
+}
+
+/** Starts the app on fakes in a Deno process, which is steered by lines; see `deno-entry.ts`. */
+async function startDeno(): Promise<Started> {
+  const permissions = ['--allow-net=127.0.0.1', '--allow-read', '--allow-env'];
+  const command = [
+    process.env.DENO_PATH ?? 'deno',
+    'run',
+    '--quiet',
+    '--no-lock',
+    '--node-modules-dir=manual',
+    ...permissions,
+  ];
+  const child = Bun.spawn([...command, `${import.meta.dir}/deno-entry.ts`], {
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  });
+  const lines = linesOf(child.stdout);
+  const { value: port } = await lines.next();
+  if (!port) throw new Error(`Deno did not start: it ended with ${await child.exited}`);
+  const say = (line: string) => {
+    child.stdin.write(`${line}\n`);
+    return child.stdin.flush();
+  };
+  return {
+    port: Number(port),
+    entered: async () => {
+      const { value } = await lines.next();
+      expect(value).toBe('entered');
+    },
+    release: () => void say('release'),
+    stop: async () => {
+      await say('stop');
+      const code = await child.exited;
+      expect(code).toBe(0);
+    },
+  };
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
+  let rest = '';
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  return undefined;
+}
+
+const head = (request: string, ...headers: string[]) =>
+  `${[request, 'Host: localhost', ...headers].join('\r\n')}\r\n\r\n`;
+const json = 'Content-Type: application/json';
+
+function describeWire(port: () => number): void {
+  test('a body that is announced too large is refused before it is sent', async () => {
+    const wire = await openWire(port());
+    wire.write(head('POST /v1/issue HTTP/1.1', json, 'Content-Length: 9000000000'));
+    expect(await wire.until(/"detail":"[^"]+"}/)).toMatch(/^HTTP\/1.1 413 [^]*PAYLOAD_TOO_LARGE/);
+    wire.destroy();
+  });
+
+  test('a body in pieces is refused as soon as it is too large, though it never ends', async () => {
+    const wire = await openWire(port());
+    wire.write(head('POST /v1/issue HTTP/1.1', json, 'Transfer-Encoding: chunked'));
+    for (let piece = 0; piece * 1024 <= BODY_BYTES_MAX; piece += 1) wire.write(`400\r\n${'x'.repeat(1024)}\r\n`);
+    expect(await wire.until(/"detail":"[^"]+"}/)).toMatch(/^HTTP\/1.1 413 [^]*PAYLOAD_TOO_LARGE/);
+    wire.destroy();
+  });
+
+  test('a small body in pieces is read, even if a letter is cut in two', async () => {
+    const wire = await openWire(port());
+    wire.write(head('POST /v2/issue-async HTTP/1.1', json, 'Transfer-Encoding: chunked'));
+    wire.write('10\r\n{"couponId":1,"u\r\n10\r\nserId":1,"\xc3\r\n'.replace('10\r\nserId":1,"', 'b\r\nserId":1,"'));
+    wire.write('5\r\n\xa9":1}\r\n0\r\n\r\n');
+    expect(await wire.until(/"faults":.*}/)).toMatch(/^HTTP\/1.1 422 [^]*no members but couponId, userId/);
+    wire.destroy();
+  });
+
+  test('one connection carries many requests, refused ones too', async () => {
+    const wire = await openWire(port());
+    for (const [body, status] of [
+      ['{', 400],
+      ['{}', 422],
+      ['{"couponId":1,"userId":1}', 202],
+      ['', 400],
+    ] as const) {
+      wire.write(head('POST /v2/issue-async HTTP/1.1', json, `Content-Length: ${body.length}`) + body);
+      await wire.until(new RegExp(`HTTP/1.1 ${status} [^]*}$`));
+    }
+    wire.destroy();
+  });
+
+  test('the answer to HEAD ends with its headers, so that the next answer follows', async () => {
+    for (const path of ['/hello', '/nope', '/v1/issue', '/swagger', '/v1/coupons/99/issues/1']) {
+      const wire = await openWire(port());
+      wire.write(head(`HEAD ${path} HTTP/1.1`));
+      expect(await wire.until(/\r\n\r\n/)).toEndWith('\r\n\r\n');
+      wire.write(head('GET /livez HTTP/1.1', 'Connection: close'));
+      expect(await wire.until(/alive/)).toMatch(/^HTTP\/1.1 \d{3} [^{<]*\r\n\r\nHTTP\/1.1 200 [^{<]*alive/);
+      wire.destroy();
+    }
+  });
+
+  const strange: readonly [string, string][] = [
+    ['no HTTP', 'what\r\n\r\n'],
+    ['an unknown method', head('BREW /v1/issue HTTP/1.1')],
+    ['a path with raw bytes', head('GET /v1/coupons/1/issues/\xff\xfe HTTP/1.1')],
+    ['a length that is no number', head('POST /v1/issue HTTP/1.1', json, 'Content-Length: abc')],
+    ['a negative length', head('POST /v1/issue HTTP/1.1', json, 'Content-Length: -1')],
+    ['two lengths', head('POST /v1/issue HTTP/1.1', json, 'Content-Length: 1', 'Content-Length: 2')],
+    [
+      'a length and pieces',
+      `${head('POST /v1/issue HTTP/1.1', json, 'Content-Length: 5', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+    ],
+    ['pieces that are none', `${head('POST /v1/issue HTTP/1.1', json, 'Transfer-Encoding: chunked')}zz\r\n`],
+    ['a header of 100 kB', head('GET /livez HTTP/1.1', `X: ${'x'.repeat(100_000)}`)],
+    ['a path of 100 kB', head(`GET /${'x'.repeat(100_000)} HTTP/1.1`)],
+  ];
+  test.each(strange)('%s is refused or cut, never a 5xx, and the server goes on', async (_, text) => {
+    const wire = await openWire(port());
+    wire.write(text);
+    const first = wire.until(/\r\n/).catch((lost: Error) => lost.message);
+    expect(await first).toMatch(/^HTTP\/1.1 4\d\d |^the connection ended after: $/);
+    wire.destroy();
+    const next = await openWire(port());
+    next.write(head('GET /livez HTTP/1.1'));
+    await next.until(/alive/);
+    next.destroy();
+  });
+}
+
+describe('stopping', () => {
+  test.each(runtimes)(
+    'on %s the answer under way is whole, idle connections close, new ones are refused',
+    async (_, start) => {
+      const server = await start();
+      const [idle, busy] = await Promise.all([openWire(server.port), openWire(server.port)]);
+      idle.write(head('GET /livez HTTP/1.1'));
+      await idle.until(/alive/);
+      const body = '{"couponId":12,"userId":1}';
+      busy.write(head('POST /v1/issue HTTP/1.1', json, `Content-Length: ${body.length}`) + body);
+      await server.entered();
+      const stopping = server.stop();
+      await idle.closed();
+      await expect(openWire(server.port)).rejects.toThrow('ECONNREFUSED');
+      expect(await Promise.race([stopping, busy.closed(), Promise.resolve('still serving')])).toBe('still serving');
+      server.release();
+      expect(await busy.until(/}$/)).toMatch(/^HTTP\/1.1 201 [^]*"sequence":9/);
+      await stopping;
+      await busy.closed();
+    },
+  );
+
+  test('a taken port is an error, not a shared port', async () => {
+    const { app } = fakeApp();
+    const server = await serve(app.fetch, options);
+    await expect(serve(app.fetch, { ...options, port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await server.stop();
+  });
+
+  test('the address of a server is one that can be opened', async () => {
+    for (const host of ['127.0.0.1', '0.0.0.0', 'localhost']) {
+      const server = await serve(fakeApp().app.fetch, { ...options, host });
+      expect(await (await fetch(`${server.url}/livez`)).text()).toBe('alive');
+      await server.stop();
+    }
+  });
+});
