@@ -53,16 +53,15 @@ function isJson(contentType: string | null): boolean {
 async function limitedText(request: Request, bytesMax: number): Promise<string | null> {
   if (request.body === null) return '';
   const decoder = new TextDecoder();
-  const reader = request.body.getReader();
+  const pieces = request.body as AsyncIterable<Uint8Array>;
   let text = '';
   let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.byteLength;
+  for await (const piece of pieces) {
+    bytes += piece.byteLength;
     if (bytes > bytesMax) return null;
-    text += decoder.decode(value, { stream: true });
+    text += decoder.decode(piece, { stream: true });
   }
+  return text + decoder.decode();
 }
 
 function parse(text: string): unknown {

@@ -171,19 +171,26 @@ function toHeaders(headers: Readonly<Record<string, string>>) {
   );
 }
 
+/** The members of a schema that the two languages say differently. */
+interface SchemaParts extends Schema {
+  readonly anyOf?: readonly TSchema[];
+  readonly items?: TSchema;
+  readonly properties?: Readonly<Record<string, TSchema>>;
+}
+
 /** A TypeBox schema as OpenAPI 3.0.3 understands it. */
 export function toOpenApi(schema: TSchema): Schema {
-  const { $id: _, const: literal, anyOf, items, properties, ...rest } = schema;
+  const { $id: _, const: literal, anyOf, items, properties, ...rest }: SchemaParts = schema;
   const translated: Schema = { ...rest };
   if (literal !== undefined) translated.enum = [literal];
   if (items) translated.items = toOpenApi(items);
   if (properties) {
     translated.properties = Object.fromEntries(
-      Object.entries<TSchema>(properties).map(([name, member]) => [name, toOpenApi(member)]),
+      Object.entries(properties).map(([name, member]) => [name, toOpenApi(member)]),
     );
   }
   if (!anyOf) return translated;
-  const choices = (anyOf as readonly TSchema[]).filter((choice) => choice.type !== 'null').map(toOpenApi);
+  const choices = anyOf.filter((choice) => choice.type !== 'null').map(toOpenApi);
   const nullable = choices.length < anyOf.length ? { nullable: true } : {};
   const [only] = choices;
   return choices.length === 1

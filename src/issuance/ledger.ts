@@ -91,7 +91,8 @@ export async function insertIssues(tx: Session, issues: readonly Issue[]): Promi
     const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
     // The no-op update makes a duplicate a success without a change. `INSERT IGNORE` would also swallow bad data.
     const [result] = await tx.execute(
-      sql`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES ${sql.raw(rows.join(','))} ON DUPLICATE KEY UPDATE date_used = date_used`,
+      sql`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated)
+          VALUES ${sql.raw(rows.join(','))} ON DUPLICATE KEY UPDATE date_used = date_used`,
     );
     inserted += result.affectedRows;
   }

@@ -29,13 +29,12 @@ test('every request of an issue endpoint is observed once, by how it ended', asy
   expect(told.observed).toEqual(endings.map((ending) => ({ endpoint: 'synchronous', ending, measured: true })));
 });
 
-test('an unknown error is logged with its route and the chain of its causes, but without the statement', async () => {
+test('an unknown error is logged with its route, and the log decides what of it may be said', async () => {
   const { app, told } = fakeApp();
   expect((await app.fetch(issue('{"couponId":10,"userId":"someone"}'))).status).toBe(500);
   expect(told.logged).toMatchObject([
-    { fields: { route: '/v1/issue', errors: [{ name: 'Error' }, { name: 'Error' }] }, message: 'a request failed' },
+    { fields: { route: '/v1/issue', error: expect.any(Error) as unknown }, message: 'a request failed' },
   ]);
-  expect(JSON.stringify(told.logged)).not.toMatch(/someone|Duplicate entry|INSERT/);
 });
 
 test('a coupon is created from instants in milliseconds', async () => {

@@ -42,7 +42,7 @@ async function expectProblem(answer: Response, code: ProblemCode): Promise<Recor
     title,
     status,
     code,
-    detail: expect.stringMatching(/^[A-Z].*\.$/),
+    detail: expect.stringMatching(/^[A-Z].*\.$/) as unknown,
   });
   expect(JSON.stringify(document)).not.toContain('internal:');
   return document;

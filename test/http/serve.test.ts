@@ -73,7 +73,7 @@ async function startDeno(): Promise<Started> {
   const { value: port } = await lines.next();
   if (!port) throw new Error(`Deno did not start: it ended with ${await child.exited}`);
   const say = (line: string) => {
-    child.stdin.write(`${line}\n`);
+    void child.stdin.write(`${line}\n`);
     return child.stdin.flush();
   };
   return {
@@ -173,8 +173,8 @@ function describeWire(port: () => number): void {
   test.each(strange)('%s is refused or cut, never a 5xx, and the server goes on', async (_, text) => {
     const wire = await openWire(port());
     wire.write(text);
-    const first = wire.until(/\r\n/).catch((lost: Error) => lost.message);
-    expect(await first).toMatch(/^HTTP\/1.1 4\d\d |^the connection ended after: $/);
+    const first = wire.until(/\r\n/).catch(String);
+    expect(await first).toMatch(/^HTTP\/1.1 4\d\d |^Error: the connection ended after: $/);
     wire.destroy();
     const next = await openWire(port());
     next.write(head('GET /livez HTTP/1.1'));

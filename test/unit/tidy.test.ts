@@ -27,7 +27,7 @@ const luaLinesMax = 60;
 const lineLengthMax = 160;
 
 const mayReadEnvironment = /^(src\/config[.]ts|src\/local\/|test\/|bench\/)/;
-const mayUseBun = /^(src\/server[.]ts|src\/migrate[.]ts|src\/local\/|workers\/|test\/|bench\/)/;
+const mayUseBun = /^(src\/serve[.]ts|src\/server[.]ts|src\/migrate[.]ts|src\/local\/|workers\/|test\/|bench\/)/;
 
 const rules: Rule[] = [
   {
