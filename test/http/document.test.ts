@@ -61,7 +61,9 @@ test('the document is valid OpenAPI 3.0.3, and is told to be JSON', async () => 
 });
 
 test('the validator would notice: without the description of one response the document is invalid', async () => {
-  const broken = JSON.parse(text.replace('"description":"In the text format."', '"x-description":""')) as typeof document;
+  const broken = JSON.parse(
+    text.replace('"description":"In the text format."', '"x-description":""'),
+  ) as typeof document;
   expect((await new Validator().validate({ ...broken })).valid).toBe(false);
 });
 
