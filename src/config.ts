@@ -10,8 +10,15 @@ import { Value } from '@sinclair/typebox/value';
 const whole = (fallback: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: fallback, minimum, maximum, description });
 
-const text = (description: string, options: { default?: string; pattern?: string; minLength?: number } = {}) =>
-  Type.String({ description, ...options });
+interface TextOptions {
+  readonly default?: string;
+  /** What the default is called in documents, where it differs from machine to machine. */
+  readonly defaultName?: string;
+  readonly pattern?: string;
+  readonly minLength?: number;
+}
+
+const text = (description: string, options: TextOptions = {}) => Type.String({ description, ...options });
 
 const flag = (description: string) =>
   Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off', description });
@@ -49,7 +56,7 @@ export const settings = Type.Object({
 
   SIGN_MS_MAX: whole(1000, 1, 1000, 'age of a closed sign: how long an edit may go unseen if its message is lost'),
   SIGNS_MAX: whole(10_000, 1, 1_000_000, 'closed signs per process; the oldest gives way'),
-  SIGN_OWNERS_MAX: whole(1_000_000, 0, 10_000_000, 'owners remembered, 2 bytes each, by one sold-out sign; above it no sign'),
+  SIGN_OWNERS_MAX: whole(1_000_000, 0, 10_000_000, 'owners remembered, 2 to 4 bytes each, by all sold-out signs; above it no sign'),
   CLOCK_SKEW_MS_MAX: whole(2000, 0, 60_000, 'difference of clocks between API and stores that a not-started sign allows for'),
 
   LOCK_LEASE_MS: whole(5000, 100, 60_000, 'lease of the Redlock lock; fencing makes a longer pause harmless'),
@@ -68,6 +75,7 @@ export const settings = Type.Object({
 
   WORKER_NAME: text('name of the worker in the consumer group; unique among workers that run at once', {
     default: hostname(),
+    defaultName: 'by default the name of the host',
     pattern: '^[A-Za-z0-9_.-]{1,128}$',
   }),
   ROWS_PER_TRANSACTION_MAX: whole(5000, 1, 20_000, 'rows the worker writes in one transaction'),
@@ -122,12 +130,14 @@ function faultOf(name: string, schema: TSchema, value: unknown): string[] {
   const optional = !settings.required?.some((required) => required === name);
   if (value === undefined) return optional ? [] : [`${name} is not set: ${schema.description}`];
   if (Value.Check(schema, value)) return [];
-  return [`${name} is wrong: expected ${expected(schema)} (${schema.description})`];
+  return [`${name} is wrong: expected ${allowedValues(schema)} (${schema.description})`];
 }
 
-function expected(schema: TSchema): string {
+/** What a setting may be, in words. */
+export function allowedValues(schema: TSchema): string {
   if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`;
-  if (schema.anyOf) return `one of ${schema.anyOf.map((choice: TSchema) => choice.const).join(', ')}`;
+  const choices = schema.anyOf as readonly TSchema[] | undefined;
+  if (choices) return `one of ${choices.map((choice) => String(choice.const)).join(', ')}`;
   if (schema.pattern) return `text that matches ${schema.pattern}`;
   return `text of at least ${schema.minLength ?? 1} characters`;
 }
