@@ -4,14 +4,21 @@
 // and nothing is bounded by a number that an operator cannot see. The README's table is generated from `settings`.
 
 import { hostname } from 'node:os';
-import { KindGuard, type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
 const whole = (fallback: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: fallback, minimum, maximum, description });
 
-const text = (description: string, options: { default?: string; pattern?: string; minLength?: number } = {}) =>
-  Type.String({ description, ...options });
+interface TextOptions {
+  readonly default?: string;
+  /** What the default is called in documents, where it differs from machine to machine. */
+  readonly defaultName?: string;
+  readonly pattern?: string;
+  readonly minLength?: number;
+}
+
+const text = (description: string, options: TextOptions = {}) => Type.String({ description, ...options });
 
 const flag = (description: string) =>
   Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off', description });
@@ -58,7 +65,7 @@ export const settings = Type.Object({
     1_000_000,
     0,
     10_000_000,
-    'owners remembered, 2 bytes each, by one sold-out sign; above it no sign',
+    'owners remembered, 2 to 4 bytes each, by all sold-out signs; above it no sign',
   ),
   CLOCK_SKEW_MS_MAX: whole(
     2000,
@@ -83,11 +90,18 @@ export const settings = Type.Object({
 
   WORKER_NAME: text('name of the worker in the consumer group; unique among workers that run at once', {
     default: hostname(),
+    defaultName: 'by default the name of the host',
     pattern: '^[A-Za-z0-9_.-]{1,128}$',
   }),
   ROWS_PER_TRANSACTION_MAX: whole(5000, 1, 20_000, 'rows the worker writes in one transaction'),
   ENTRIES_PER_READ_MAX: whole(500, 1, 10_000, 'entries the worker takes from a stream at once'),
   BLOCK_MS: whole(1000, 10, 10_000, 'wait for new entries: also how soon a stop is noticed; never endless'),
+  GATHER_MS: whole(
+    20,
+    0,
+    1000,
+    'pause after a transaction, in which entries gather for the next: fewer, larger transactions',
+  ),
   CLAIM_IDLE_MS: whole(10_000, 100, 3_600_000, 'age from which a worker takes over the entries of another'),
   RETRY_MS_MAX: whole(5000, 10, 60_000, 'longest pause between two tries of the worker during an outage'),
   SHUTDOWN_MS_MAX: whole(25_000, 100, 600_000, 'time to finish what is under way on SIGTERM'),
@@ -137,16 +151,14 @@ function faultOf(name: string, schema: TSchema, value: unknown): string[] {
   const optional = !settings.required?.some((required) => required === name);
   if (value === undefined) return optional ? [] : [`${name} is not set: ${schema.description}`];
   if (Value.Check(schema, value)) return [];
-  return [`${name} is wrong: expected ${expected(schema)} (${schema.description})`];
+  return [`${name} is wrong: expected ${allowedValues(schema)} (${schema.description})`];
 }
 
-function expected(schema: TSchema): string {
+/** What a setting may be, in words. */
+export function allowedValues(schema: TSchema): string {
   if (schema.type === 'integer') return `a whole number from ${schema.minimum} to ${schema.maximum}`;
-  if (KindGuard.IsUnion(schema)) return `one of ${schema.anyOf.map(literalText).join(', ')}`;
+  const choices = schema.anyOf as readonly TSchema[] | undefined;
+  if (choices) return `one of ${choices.map((choice) => String(choice.const)).join(', ')}`;
   if (schema.pattern) return `text that matches ${schema.pattern}`;
   return `text of at least ${schema.minLength ?? 1} characters`;
-}
-
-function literalText(choice: TSchema): string {
-  return KindGuard.IsLiteral(choice) ? String(choice.const) : '';
 }

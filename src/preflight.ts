@@ -51,7 +51,7 @@ async function checkMysql(database: Database): Promise<string[]> {
 export function reasonOf(error: unknown): string {
   const cause = rootCause(error);
   if (!(cause instanceof Error)) return 'unknown reason';
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
+  const code = 'code' in cause && typeof cause.code === 'string' && cause.code !== '' ? cause.code : cause.name;
   const number = errorNumber(error);
   return number === null ? code : `${code} ${number}`;
 }

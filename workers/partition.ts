@@ -1,5 +1,6 @@
 // partition.ts -- The loop of one partition: next messages, drain them, again; a failure of Redis is waited out.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { partitionKeys } from '../src/issuance/keys.ts';
 import { type DrainDependencies, drain } from './drain.ts';
@@ -10,7 +11,7 @@ export interface PartitionDependencies extends Omit<DrainDependencies, 'keys' | 
   readonly partition: number;
   /** Has the connection to itself, since it blocks. */
   readonly blocking: Redis;
-  readonly settings: DrainDependencies['settings'] & InboxSettings;
+  readonly settings: DrainDependencies['settings'] & InboxSettings & { readonly GATHER_MS: number };
 }
 
 /** Drains until told to stop, and returns after the batch in hand. Throws InvariantViolation when we are at fault. */
@@ -22,7 +23,10 @@ export async function drainPartition(dependencies: PartitionDependencies): Promi
   try {
     while (!stop.aborted) {
       const messages = await untilDone(() => inbox.next(), patience);
-      if (messages.length > 0) await drain({ ...dependencies, keys }, messages);
+      if (messages.length === 0) continue;
+      await drain({ ...dependencies, keys }, messages);
+      // An entry that comes alone is written at once; in a rush those of the next milliseconds share a transaction.
+      if (!stop.aborted) await pause(settings.GATHER_MS);
     }
   } catch (failure) {
     if (!(failure instanceof Stopped)) throw failure;

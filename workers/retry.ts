@@ -15,7 +15,7 @@ export interface RetryOptions {
   readonly onFailure: (failure: unknown, pauseMs: number) => void;
 }
 
-/** First pause; doubles with each failure. */
+/** First pause, unless `pauseMsMax` is shorter; doubles with each failure. */
 const PAUSE_MS_MIN = 20;
 
 /**
@@ -25,7 +25,7 @@ const PAUSE_MS_MIN = 20;
  */
 export async function untilDone<Result>(work: () => Promise<Result>, options: RetryOptions): Promise<Result> {
   const { pauseMsMax, stop, mayPass, onFailure } = options;
-  for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
+  for (let pauseMs = Math.min(PAUSE_MS_MIN, pauseMsMax); ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
     try {
       return await work();
     } catch (failure) {

@@ -19,9 +19,17 @@ export interface ClosedSignsBounds {
   readonly skewMsMax: number;
 }
 
+/** The clocks of this process, in milliseconds: one that never jumps, for ages; the time of day, for starts of coupons. */
+export interface Clock {
+  elapsedMs(): number;
+  nowMs(): number;
+}
+
+const processClock: Clock = { elapsedMs: () => performance.now(), nowMs: () => Date.now() };
+
 interface Sign {
   readonly refusal: Refusal;
-  /** By `performance.now()`. */
+  /** By `Clock.elapsedMs`. */
   readonly untilMs: number;
   /** Of a sold-out coupon only. */
   readonly owners: OwnersFilter | null;
@@ -38,38 +46,51 @@ export class ClosedSigns {
   readonly #inspect: Inspect;
   readonly #bounds: ClosedSignsBounds;
   readonly #onFault: (fault: unknown) => void;
+  readonly #clock: Clock;
   readonly #signs = new Map<number, Sign>();
   readonly #known = new Map<number, KnownOwners>();
   readonly #hanging = new Set<number>();
   #ownersKept = 0;
-  /** Rises with every drop: what was looked up before a drop must not be hung after it. */
+  /** Rises with every drop: what was decided or looked up before a drop must not be hung after it. */
   #drops = 0;
 
-  constructor(inspect: Inspect, bounds: ClosedSignsBounds, onFault: (fault: unknown) => void) {
+  constructor(
+    inspect: Inspect,
+    bounds: ClosedSignsBounds,
+    onFault: (fault: unknown) => void,
+    clock: Clock = processClock,
+  ) {
     this.#inspect = inspect;
     this.#bounds = bounds;
     this.#onFault = onFault;
+    this.#clock = clock;
   }
 
   /** The refusal for this user, if a sign that is still fresh gives it for sure. */
   refuse(couponId: number, userId: string): Refusal | null {
     const sign = this.#signs.get(couponId);
     if (sign === undefined) return null;
-    if (performance.now() >= sign.untilMs) {
+    if (this.#clock.elapsedMs() >= sign.untilMs) {
       this.#signs.delete(couponId);
       return null;
     }
     return sign.owners?.mayHave(userId) ? null : sign.refusal;
   }
 
-  /** Takes note of how an issuer just decided; may hang a sign. */
-  note(couponId: number, outcome: Outcome): void {
+  /** How many drops there were. Ask before a decision begins, and hand it to `note` with the outcome. */
+  get drops(): number {
+    return this.#drops;
+  }
+
+  /** Takes note of how an issuer decided; may hang a sign, unless there was a drop since the decision began. */
+  note(couponId: number, outcome: Outcome, drops: number): void {
+    if (drops !== this.#drops) return;
     if (outcome.kind === 'issued' || outcome.kind === 'already issued' || this.#signs.has(couponId)) return;
-    const untilMs = performance.now() + this.#bounds.signMsMax;
+    const untilMs = this.#clock.elapsedMs() + this.#bounds.signMsMax;
     if (outcome.kind === 'not started' || outcome.kind === 'sold out') {
       if (this.#hanging.has(couponId) || this.#hanging.size >= this.#bounds.signsMax) return;
       this.#hanging.add(couponId);
-      this.#lookAndHang(couponId, untilMs)
+      this.#lookAndHang(couponId, untilMs, drops)
         .catch(this.#onFault)
         .finally(() => this.#hanging.delete(couponId));
     } else this.#hang(couponId, { refusal: outcome, untilMs, owners: null });
@@ -88,11 +109,10 @@ export class ClosedSigns {
     this.#drops += 1;
   }
 
-  async #lookAndHang(couponId: number, untilMs: number): Promise<void> {
-    const drops = this.#drops;
+  async #lookAndHang(couponId: number, untilMs: number, drops: number): Promise<void> {
     const found = await this.#inspect(couponId);
     if (found.kind === 'not started') {
-      const untilStartMs = performance.now() + found.startMs - Date.now() - this.#bounds.skewMsMax;
+      const untilStartMs = this.#clock.elapsedMs() + found.startMs - this.#clock.nowMs() - this.#bounds.skewMsMax;
       const sign = { refusal: refusal['not started'], untilMs: Math.min(untilMs, untilStartMs), owners: null };
       if (drops === this.#drops) this.#hang(couponId, sign);
     }

@@ -72,11 +72,12 @@ async function decideBatch(
   signs: ClosedSigns,
   onFailure: (failure: unknown) => void,
 ): Promise<readonly Outcome[]> {
+  const { drops } = signs;
   try {
     const outcomes = await issuer.issue(couponId, users);
     // The last one decided is the newest news of the stock.
     const last = outcomes.at(-1);
-    if (last) signs.note(couponId, last);
+    if (last) signs.note(couponId, last, drops);
     return outcomes;
   } catch (failure) {
     if (failure instanceof Unavailable && failure.reason !== 'dependency') throw failure;

@@ -1,7 +1,7 @@
-// owners-filter.ts -- Remembers, in two bytes each, who has a sold-out coupon: "surely not" or "perhaps".
+// owners-filter.ts -- Remembers, in two to four bytes each, who has a sold-out coupon: "surely not" or "perhaps".
 //
-// A Bloom filter (Bloom, CACM 13:7, 1970) with 16 bits and 6 hashes an owner says "perhaps" of about 1 in 1,000 others, who
-// then cost a question to Redis. It never says "surely not" of an owner.
+// A Bloom filter (Bloom, CACM 13:7, 1970) with 16 to 32 bits and 6 hashes an owner says "perhaps" of 1 in 1,000 others or
+// fewer, who then cost a question to Redis. It never says "surely not" of an owner.
 
 const BITS_PER_OWNER = 16;
 const HASHES = 6;

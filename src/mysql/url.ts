@@ -29,17 +29,26 @@ const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'veri
 export function readDatabaseUrl(url: string): DatabaseAddress {
   if (!URL.canParse(url)) throw new DatabaseUrlFault('DATABASE_URL is not a URL');
   const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
-  const database = decodeURIComponent(pathname.slice(1));
+  const database = decoded(pathname.slice(1));
   if (protocol !== 'mysql:' || hostname === '' || database === '' || database.includes('/'))
     throw new DatabaseUrlFault('DATABASE_URL must look like mysql://user:password@host:3306/database');
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? 3306 : Number(port),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
+    user: decoded(username),
+    password: decoded(password),
     database,
     ssl: wantsTls(searchParams) ? { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' } : undefined,
   };
+}
+
+/** A part of the URL as it was meant. A password with a bare `%` is a common slip. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new DatabaseUrlFault('DATABASE_URL: write a % in user, password or database as %25');
+  }
 }
 
 function wantsTls(parameters: URLSearchParams): boolean {

@@ -14,7 +14,7 @@ export interface RedisDurability {
 }
 
 /** The oldest Redis whose `XAUTOCLAIM` and script effects this system relies on. */
-const VERSION_MIN = '7.0';
+const MAJOR_MIN = 7;
 
 /** Asks the server. Throws what ioredis throws. */
 export async function readDurability(redis: Redis): Promise<RedisDurability> {
@@ -37,8 +37,11 @@ export async function readDurability(redis: Redis): Promise<RedisDurability> {
  */
 export function durabilityFaults(durability: RedisDurability, allowVolatile: boolean): string[] {
   const faults: string[] = [];
-  const [major = 0, minor = 0] = durability.version.split('.').map(Number);
-  if (major < 7) faults.push(`REDIS_URL: Redis ${major}.${minor} is too old; use ${VERSION_MIN} or newer`);
+  // A version that is no number is nothing to rely on either.
+  if (!(Number.parseInt(durability.version, 10) >= MAJOR_MIN))
+    faults.push(
+      `REDIS_URL: Redis ${durability.version || 'of unknown version'} is too old; use ${MAJOR_MIN}.0 or newer`,
+    );
   if (durability.appendFsync === 'off' && !allowVolatile)
     faults.push(
       'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',

@@ -50,7 +50,8 @@ export function listOf(raw: unknown, script: string): readonly unknown[] {
 
 /** A reply, or a part of one, as a safe integer; Redis gives integers as numbers and hash fields as text. */
 export function wholeOf(raw: unknown, script: string): number {
-  const value = typeof raw === 'string' && raw !== '' ? Number(raw) : raw;
+  // Spelled out, since `Number` takes blanks for zero.
+  const value = typeof raw === 'string' && /^-?\d{1,16}$/.test(raw) ? Number(raw) : raw;
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : malformed(script);
 }
 

@@ -1,5 +1,6 @@
 // log.ts -- JSON lines on standard output. A line never holds personal data or a secret.
 
+import { DrizzleQueryError } from 'drizzle-orm/errors';
 import { type Logger, pino } from 'pino';
 import { errorNumber, rootCause } from '../mysql/faults.ts';
 
@@ -21,7 +22,8 @@ export function describeFault(error: unknown): Record<string, unknown> {
   const cause = rootCause(error);
   const number = errorNumber(error);
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (number !== null || error.name === 'DrizzleQueryError') return { name: 'MysqlError', number, code };
+  // Recognised by its class, since it has no name of its own: without a number it wraps a broken connection.
+  if (number !== null || error instanceof DrizzleQueryError) return { name: 'MysqlError', number, code };
   return {
     name: error.name,
     message: error.message,

@@ -36,6 +36,8 @@ export const look = defineScript<LookInput, LookReply>({
     if (reply[0] === 'not open') return { kind: 'not open' };
     if (reply[0] !== 'open' || reply.length !== HEAD + users.length) malformed('look');
     const whole = (at: number) => wholeOf(reply[at], 'look');
+    const paused = whole(8);
+    if (paused !== 0 && paused !== 1) malformed('look');
     const owners = new Map<string, number>();
     users.forEach((user, i) => {
       if (reply[HEAD + i] !== null) owners.set(user, whole(HEAD + i));
@@ -45,7 +47,7 @@ export const look = defineScript<LookInput, LookReply>({
       nowMs: whole(1),
       epoch: whole(2),
       version: whole(3),
-      stock: { next: whole(4), until: whole(5), startMs: whole(6), endMs: whole(7), paused: reply[8] === '1' },
+      stock: { next: whole(4), until: whole(5), startMs: whole(6), endMs: whole(7), paused: paused === 1 },
       owners,
     };
   },

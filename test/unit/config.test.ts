@@ -1,0 +1,124 @@
+// Shows that a wrong environment is told of as a whole, in words that name the setting and never the value.
+import { describe, expect, test } from 'bun:test';
+import type { TSchema } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { ConfigFault, readConfig, settings } from '../../src/config.ts';
+
+const required = { DATABASE_URL: 'mysql://root@localhost/coupons', REDIS_URL: 'redis://localhost:6379' };
+
+interface WholeSetting {
+  name: string;
+  minimum: number;
+  maximum: number;
+}
+
+const schemas: [name: string, schema: TSchema][] = Object.entries(settings.properties);
+const wholeSettings = schemas.flatMap(([name, schema]): WholeSetting[] => {
+  const { type, minimum, maximum } = schema as { type?: string; minimum?: number; maximum?: number };
+  return type === 'integer' && minimum !== undefined && maximum !== undefined ? [{ name, minimum, maximum }] : [];
+});
+
+/** The lines of the fault; none when the environment is fine. */
+function faultsOf(environment: Record<string, string | undefined>): string[] {
+  try {
+    readConfig(undefined, environment);
+    return [];
+  } catch (fault) {
+    expect(fault).toBeInstanceOf(ConfigFault);
+    return fault instanceof ConfigFault ? fault.message.split('\n') : [];
+  }
+}
+
+test('the two addresses are enough, and everything else has its default', () => {
+  const defaults = schemas.flatMap(([name, { default: fallback }]): [string, unknown][] =>
+    fallback === undefined ? [] : [[name, fallback]],
+  );
+  const config: Record<string, unknown> = readConfig(undefined, required);
+  expect(config).toEqual({ ...Object.fromEntries(defaults), ...required });
+});
+
+test('every default is a value that the setting allows', () => {
+  const wrong = schemas.filter(([, schema]) => schema.default !== undefined && !Value.Check(schema, schema.default));
+  expect(wrong).toEqual([]);
+});
+
+test('every setting says what it is for', () => {
+  expect(schemas.filter(([, schema]) => !schema.description).map(([name]) => name)).toEqual([]);
+});
+
+test('the configuration cannot be changed', () => {
+  const config = readConfig(undefined, required);
+  expect(Object.isFrozen(config)).toBe(true);
+  expect(() => Object.assign(config, { PORT: 1 })).toThrow(TypeError);
+});
+
+test('all faults are reported at once, each in a line that names its setting', () => {
+  const faults = faultsOf({ REDIS_URL: 'http://localhost', PORT: '65536', LOG_LEVEL: 'loud', ADMIN_API_KEY: 'short' });
+  expect(faults.map((line) => line.split(' ')[0])).toEqual([
+    'DATABASE_URL',
+    'REDIS_URL',
+    'PORT',
+    'ADMIN_API_KEY',
+    'LOG_LEVEL',
+  ]);
+});
+
+test('a fault says what is allowed', () => {
+  expect(faultsOf({ ...required, PORT: '-1' })).toEqual([
+    'PORT is wrong: expected a whole number from 0 to 65535 (port of the API; 0 takes a free one)',
+  ]);
+  expect(faultsOf({ ...required, ALLOW_VOLATILE_REDIS: 'true' })[0]).toContain('expected one of on, off');
+  expect(faultsOf({ ...required, ADMIN_API_KEY: 'short' })[0]).toContain('expected text of at least 16 characters');
+});
+
+test('no fault repeats a value, since it may be a secret', () => {
+  const secret = 'hunter2-S3CRET';
+  const environment = Object.fromEntries(schemas.map(([name]) => [name, secret]));
+  const faults = faultsOf({ ...environment, WORKER_NAME: `${secret} ${secret}`, ADMIN_API_KEY: secret });
+  expect(faults.length).toBeGreaterThan(30);
+  expect(faults.filter((line) => line.includes(secret))).toEqual([]);
+});
+
+describe.each(wholeSettings)('$name', ({ name, minimum, maximum }) => {
+  const read = (value: string): unknown => readConfig(undefined, { ...required, [name]: value })[name as 'PORT'];
+
+  test('takes its bounds, and nothing beyond them', () => {
+    expect([read(String(minimum)), read(String(maximum))]).toEqual([minimum, maximum]);
+    for (const beyond of [minimum - 1, maximum + 1]) expect(() => read(String(beyond))).toThrow(`${name} is wrong`);
+  });
+
+  test.each(['1.5', '1e3', '0x10', '1,000', 'many', 'NaN', 'Infinity', '99999999999999999999'])(
+    'does not take %p for a whole number',
+    (value) => {
+      expect(() => read(value)).toThrow(`${name} is wrong: expected a whole number from ${minimum} to ${maximum}`);
+    },
+  );
+});
+
+test('blanks around a value do not count', () => {
+  expect(readConfig(['PORT'], { PORT: ' 8080\n' })).toEqual({ PORT: 8080 });
+});
+
+test.each(['', '  ', undefined])('%p counts as not set', (value) => {
+  expect(readConfig(['PORT'], { PORT: value })).toEqual({ PORT: 3000 });
+  expect(readConfig(['ADMIN_API_KEY'], { ADMIN_API_KEY: value })).toEqual({});
+  expect(() => readConfig(['REDIS_URL'], { REDIS_URL: value })).toThrow('REDIS_URL is not set');
+});
+
+test('a process is asked only for what it needs', () => {
+  expect(readConfig(['DATABASE_URL'], { DATABASE_URL: required.DATABASE_URL, PORT: 'wrong' })).toEqual({
+    DATABASE_URL: required.DATABASE_URL,
+  });
+});
+
+test('variables that are no settings are left alone', () => {
+  expect(Object.keys(readConfig(undefined, { ...required, PATH: '/bin' }))).not.toContain('PATH');
+});
+
+test.each(['postgres://u@h/d', 'mysql://', 'mysql://host', 'localhost'])('%p is no address of MySQL', (url) => {
+  expect(() => readConfig(['DATABASE_URL'], { DATABASE_URL: url })).toThrow('DATABASE_URL is wrong');
+});
+
+test.each(['redis://localhost', 'rediss://user:password@host:6380/1'])('%p is an address of Redis', (url) => {
+  expect(readConfig(['REDIS_URL'], { REDIS_URL: url })).toEqual({ REDIS_URL: url });
+});

@@ -1,0 +1,75 @@
+// Shows what is read off a Redis about the crashes it survives, and which Redis is refused.
+import { describe, expect, test } from 'bun:test';
+import type { Redis } from 'ioredis';
+import { durabilityFaults, type RedisDurability, readDurability } from '../../src/redis/durability.ts';
+
+const durable: RedisDurability = {
+  version: '7.0.15',
+  appendFsync: 'always',
+  maxmemoryPolicy: 'noeviction',
+  role: 'master',
+};
+
+/** A Redis that tells of itself; `fsync` null forbids CONFIG. */
+function telling(facts: Record<string, string>, fsync: string | null): Redis {
+  const lines = Object.entries(facts).map(([name, value]) => `${name}:${value}\r\n`);
+  const redis = {
+    info: () => Promise.resolve(`# Server\r\n${lines.join('')}`),
+    config: () =>
+      fsync === null ? Promise.reject(new Error('ERR unknown command')) : Promise.resolve(['appendfsync', fsync]),
+  };
+  return redis as unknown as Redis;
+}
+
+const facts = { redis_version: '7.0.15', aof_enabled: '1', maxmemory_policy: 'noeviction', role: 'master' };
+
+describe('what the server has is read', () => {
+  test.each(['always', 'everysec', 'no'] as const)('appendfsync %s', async (appendFsync) => {
+    expect(await readDurability(telling(facts, appendFsync))).toEqual({ ...durable, appendFsync });
+  });
+
+  test('no AOF is `off`, whatever appendfsync says', async () => {
+    const without = { ...facts, aof_enabled: '0' };
+    expect(await readDurability(telling(without, 'always'))).toEqual({ ...durable, appendFsync: 'off' });
+  });
+
+  test('a server that forbids CONFIG is not taken for volatile', async () => {
+    expect(await readDurability(telling(facts, null))).toEqual({ ...durable, appendFsync: 'unknown' });
+  });
+
+  test('a policy that evicts, and a replica, are seen', async () => {
+    const replica = { ...facts, maxmemory_policy: 'allkeys-lru', role: 'slave' };
+    expect(await readDurability(telling(replica, 'always'))).toEqual({
+      ...durable,
+      maxmemoryPolicy: 'allkeys-lru',
+      role: 'slave',
+    });
+  });
+
+  test('a server that tells nothing is not taken for a good one', async () => {
+    const silent = await readDurability(telling({}, null));
+    expect(silent).toEqual({ version: '', appendFsync: 'off', maxmemoryPolicy: 'unknown', role: '' });
+    expect(durabilityFaults(silent, false)).toHaveLength(2);
+  });
+});
+
+test.each(['always', 'everysec', 'no', 'unknown'] as const)('a start with appendfsync %s is fine', (appendFsync) => {
+  expect(durabilityFaults({ ...durable, appendFsync }, false)).toEqual([]);
+});
+
+test('a start without AOF is refused, with setting and cure, unless that was accepted by name', () => {
+  const volatile: RedisDurability = { ...durable, appendFsync: 'off' };
+  expect(durabilityFaults(volatile, false)).toEqual([
+    'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',
+  ]);
+  expect(durabilityFaults(volatile, true)).toEqual([]);
+});
+
+test.each(['7.0.0', '7.4.1', '8.2.0', '10.0.0'])('Redis %s is new enough', (version) => {
+  expect(durabilityFaults({ ...durable, version }, false)).toEqual([]);
+});
+
+test.each(['2.8.24', '5.0.14', '6.2.14', '', 'unknown'])('Redis %p is refused, with setting and cure', (version) => {
+  const faults = durabilityFaults({ ...durable, version }, true);
+  expect(faults).toEqual([`REDIS_URL: Redis ${version || 'of unknown version'} is too old; use 7.0 or newer`]);
+});

@@ -1,0 +1,94 @@
+// Shows that an entry comes back as it was written, and that one which cannot be understood says why without a user id.
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { ID_MAX } from '../../src/coupon/coupon.ts';
+import { type Entry, readEntry, writeEntry } from '../../src/issuance/entry.ts';
+
+const instantMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const userId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+const entry: fc.Arbitrary<Entry> = fc.record({
+  couponId: fc.integer({ min: 1, max: ID_MAX }),
+  epoch: fc.integer({ min: 0, max: ID_MAX }),
+  firstSequence: fc.integer({ min: 1, max: ID_MAX }),
+  acceptedMs: fc.integer({ min: 0, max: instantMsMax }),
+  users: fc.array(userId, { minLength: 1, maxLength: 50 }),
+});
+const good = { v: '1', c: '7', e: '3', s: '41', t: '1700000000000', u: 'alice-4711,bob' };
+
+const fieldsOf = (values: Record<string, string>) => Object.entries(values).flat();
+
+test('an entry comes back as it was written', () => {
+  fc.assert(fc.property(entry, (written) => expect(readEntry(writeEntry(written))).toEqual(written)));
+});
+
+test('an entry is read from the fields that the scripts write', () => {
+  const read: Entry = {
+    couponId: 7,
+    epoch: 3,
+    firstSequence: 41,
+    acceptedMs: 1_700_000_000_000,
+    users: ['alice-4711', 'bob'],
+  };
+  expect(readEntry(fieldsOf(good))).toEqual(read);
+  expect(writeEntry(read)).toEqual(fieldsOf(good));
+});
+
+test('the order of fields does not matter, nor do fields of later releases', () => {
+  fc.assert(
+    fc.property(fc.shuffledSubarray(Object.entries({ ...good, x: 'new' }), { minLength: 7 }), (fields) => {
+      expect(readEntry(fields.flat())).toEqual(readEntry(fieldsOf(good)));
+    }),
+  );
+});
+
+const notWhole = [
+  '',
+  ' ',
+  '-1',
+  '+1',
+  '1.5',
+  '1e3',
+  '0x10',
+  ' 7',
+  '7\n',
+  'seven',
+  '9007199254740992',
+  '99999999999999999',
+];
+const malformed: [field: keyof typeof good, reason: string, values: string[]][] = [
+  ['v', 'unknown version', ['', '0', '2', '01', 'one']],
+  ['c', 'malformed coupon id', [...notWhole, '0']],
+  ['e', 'malformed epoch', notWhole],
+  ['s', 'malformed sequence', [...notWhole, '0']],
+  ['t', 'malformed time', [...notWhole, String(instantMsMax + 1)]],
+  [
+    'u',
+    'malformed user id',
+    ['', ',', 'alice-4711,', ',bob', 'alice 4711', "alice'", 'a;b', 'ä', `a,${'x'.repeat(65)}`],
+  ],
+];
+
+describe.each(malformed)('field `%s`', (field, reason, values) => {
+  test.each(values)('%p can never be understood', (value) => {
+    expect(readEntry(fieldsOf({ ...good, [field]: value }))).toEqual({ reason });
+  });
+
+  test('must be there', () => {
+    expect(readEntry(fieldsOf(Object.fromEntries(Object.entries(good).filter(([name]) => name !== field))))).toEqual({
+      reason,
+    });
+  });
+});
+
+test('any fields at all are an entry or a reason, never a fault, and the reason repeats nothing of them', () => {
+  const name = fc.oneof(fc.constantFrom('v', 'c', 'e', 's', 't', 'u'), fc.string());
+  const value = fc.oneof(fc.constantFrom('1', '7', '0'), fc.string(), userId);
+  const reasons = ['unknown version', ...malformed.map(([, reason]) => reason)];
+  fc.assert(
+    fc.property(fc.array(fc.oneof(name, value)), (fields) => {
+      const read = readEntry(fields);
+      if ('reason' in read) expect(reasons).toContain(read.reason);
+      else expect(readEntry(writeEntry(read))).toEqual(read);
+    }),
+  );
+});

@@ -1,0 +1,19 @@
+// Failures as the drivers throw them, with a user id wherever the real ones have one.
+
+/** An id that must turn up nowhere. */
+export const secretUser = 'alice-4711';
+
+/** What mysql2 throws when the server refuses a statement. */
+export function serverFault(number: number): Error {
+  return Object.assign(new Error(`Incorrect value: '${secretUser}' at row 1`), {
+    errno: number,
+    code: 'ER_SOMETHING',
+    sqlState: 'HY000',
+    sql: `INSERT INTO coupon_issues VALUES (1,1,'${secretUser}')`,
+  });
+}
+
+/** What a socket throws when nobody listens, or the connection breaks. */
+export function socketFault(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:3306'), { errno: -111, code: 'ECONNREFUSED' });
+}

@@ -1,0 +1,105 @@
+// Shows what a database URL means, above all when it means TLS, and that a wrong one is never repeated.
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { DatabaseUrlFault, readDatabaseUrl } from '../../src/mysql/url.ts';
+
+const base = 'mysql://root:secret@db.example:3307/coupons';
+const checkedTls = { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' };
+
+test('a URL gives the whole address', () => {
+  expect(readDatabaseUrl(base)).toEqual({
+    host: 'db.example',
+    port: 3307,
+    user: 'root',
+    password: 'secret',
+    database: 'coupons',
+    ssl: undefined,
+  });
+});
+
+test('the port is 3306 and the password empty unless given', () => {
+  expect(readDatabaseUrl('mysql://root@localhost/coupons')).toMatchObject({ port: 3306, password: '' });
+});
+
+test('an IPv6 address loses its brackets', () => {
+  expect(readDatabaseUrl('mysql://root@[::1]/coupons').host).toBe('::1');
+});
+
+test('what is escaped in user, password and database is taken as it was meant', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1 }), fc.string(), (user, password) => {
+      const url = `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@localhost/my%20coupons`;
+      expect(readDatabaseUrl(url)).toMatchObject({ user, password, database: 'my coupons' });
+    }),
+  );
+});
+
+describe('TLS checks certificate and host name whenever it is asked for', () => {
+  test.each([
+    'ssl={"rejectUnauthorized":true}',
+    'ssl=%7B%22rejectUnauthorized%22%3Atrue%7D',
+    'ssl=true',
+    'ssl=',
+    'sslaccept=strict',
+    'sslmode=require',
+    'sslmode=REQUIRED',
+    'sslmode=verify_ca',
+    'sslmode=verify-ca',
+    'sslmode=VERIFY_IDENTITY',
+    'sslmode=verify-full',
+    'sslmode=disabled&sslaccept=strict',
+  ])('?%s', (query) => {
+    expect(readDatabaseUrl(`${base}?${query}`).ssl).toEqual(checkedTls);
+  });
+});
+
+test.each(['', '?sslmode=disable', '?sslmode=DISABLED', '?connection_limit=5'])('there is no TLS with %p', (query) => {
+  expect(readDatabaseUrl(base + query).ssl).toBeUndefined();
+});
+
+test.each([
+  'sslaccept=accept_invalid_certs',
+  'sslaccept=',
+  'ssl={"rejectUnauthorized":false}',
+  'ssl=false',
+  'ssl=0',
+  'sslmode=prefer',
+  'sslmode=',
+])('TLS that checks nothing is refused: ?%s', (query) => {
+  expect(() => readDatabaseUrl(`${base}?${query}`)).toThrow(DatabaseUrlFault);
+});
+
+test.each([
+  'localhost',
+  '',
+  'postgres://root:secret@localhost/coupons',
+  'mysql://root:secret@localhost',
+  'mysql://root:secret@localhost/',
+  'mysql://root:secret@localhost/a/b',
+  'mysql://root:secret@localhost/a%2Fb',
+  'mysql:///coupons',
+  'mysql://root:secret@localhost:99999/coupons',
+  'mysql://root:100%secret@localhost/coupons',
+  'mysql://root:secret@localhost/100%',
+])('%p is refused without repeating it', (url) => {
+  const read = () => readDatabaseUrl(url);
+  expect(read).toThrow(DatabaseUrlFault);
+  expect(read).not.toThrow('secret');
+});
+
+test('any text at all is an address or a fault that says so', () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.string().map((rest) => `mysql://${rest}`),
+    fc.webUrl(),
+  );
+  fc.assert(
+    fc.property(text, (url) => {
+      try {
+        expect(readDatabaseUrl(url).database).not.toBe('');
+      } catch (fault) {
+        expect(fault).toBeInstanceOf(DatabaseUrlFault);
+      }
+    }),
+  );
+});

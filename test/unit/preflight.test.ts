@@ -1,0 +1,22 @@
+// Shows that the reason of a failed start is a code, never a message that may hold addresses and names of users.
+import { expect, test } from 'bun:test';
+import { DrizzleQueryError } from 'drizzle-orm/errors';
+import { reasonOf } from '../../src/preflight.ts';
+import { serverFault, socketFault } from './faults.ts';
+
+test.each([
+  ['a socket', socketFault(), 'ECONNREFUSED'],
+  ['MySQL', serverFault(1045), 'ER_SOMETHING 1045'],
+  ['Drizzle', new DrizzleQueryError('select 1', [], serverFault(1049)), 'ER_SOMETHING 1049'],
+  ['an error without a code', new TypeError('at 10.0.0.7'), 'TypeError'],
+  ['an error with an empty code', Object.assign(new Error('at 10.0.0.7'), { code: '' }), 'Error'],
+  [
+    'several addresses at once',
+    Object.assign(new AggregateError([socketFault(), socketFault()], 'at 10.0.0.7'), { code: 'ECONNREFUSED' }),
+    'ECONNREFUSED',
+  ],
+  ['a text', 'at 10.0.0.7', 'unknown reason'],
+  ['nothing', undefined, 'unknown reason'],
+])('the reason of a failure of %s', (_, failure, reason) => {
+  expect(reasonOf(failure)).toBe(reason);
+});

@@ -1,0 +1,101 @@
+// Shows that the worker tries until it works, waits longer each time up to its bound, and stops when told to.
+import { expect, test } from 'bun:test';
+import { type RetryOptions, Stopped, untilDone } from '../../workers/retry.ts';
+
+class Passing extends Error {}
+class Final extends Error {}
+
+/** Options that keep what they are told. */
+function options(changes: Partial<RetryOptions> = {}) {
+  const told: { failure: unknown; pauseMs: number }[] = [];
+  const retry: RetryOptions = {
+    pauseMsMax: 1,
+    stop: new AbortController().signal,
+    mayPass: (failure) => failure instanceof Passing,
+    onFailure: (failure, pauseMs) => told.push({ failure, pauseMs }),
+    ...changes,
+  };
+  return { retry, told };
+}
+
+/** Work that throws each of `failures` once, then succeeds. */
+function failing(failures: readonly Error[]) {
+  let tries = 0;
+  const work = () => {
+    const failure = failures[tries++];
+    return failure ? Promise.reject(failure) : Promise.resolve('done');
+  };
+  return { work, tries: () => tries };
+}
+
+test('work that succeeds is done once', async () => {
+  const { retry, told } = options();
+  const { work, tries } = failing([]);
+  expect(await untilDone(work, retry)).toBe('done');
+  expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
+});
+
+test('a failure that may pass is told, and the work tried again until it succeeds', async () => {
+  const { retry, told } = options();
+  const failures = Array.from({ length: 30 }, (_, i) => new Passing(`failure ${i}`));
+  const { work, tries } = failing(failures);
+  expect(await untilDone(work, retry)).toBe('done');
+  expect({ tries: tries(), told: told.map(({ failure }) => failure) }).toEqual({ tries: 31, told: failures });
+});
+
+test('a failure that cannot pass is thrown at once, and not told', async () => {
+  const { retry, told } = options();
+  const final = new Final('bad data');
+  const { work, tries } = failing([final]);
+  expect(await untilDone(work, retry).catch((failure: unknown) => failure)).toBe(final);
+  expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
+});
+
+test('the pause doubles with each failure, up to its bound', async () => {
+  const { retry, told } = options({ pauseMsMax: 45 });
+  await untilDone(failing([new Passing(), new Passing(), new Passing(), new Passing()]).work, retry);
+  expect(told.map(({ pauseMs }) => pauseMs)).toEqual([20, 40, 45, 45]);
+});
+
+test('no pause is longer than its bound, not even the first', async () => {
+  const { retry, told } = options({ pauseMsMax: 3 });
+  await untilDone(failing([new Passing(), new Passing()]).work, retry);
+  expect(told.map(({ pauseMs }) => pauseMs)).toEqual([3, 3]);
+});
+
+test('a stop ends a pause at once, without another try', async () => {
+  const stopping = new AbortController();
+  const { retry, told } = options({ pauseMsMax: 20, stop: stopping.signal });
+  const { work, tries } = failing([new Passing(), new Passing()]);
+  const onFailure: RetryOptions['onFailure'] = (failure, pauseMs) => {
+    retry.onFailure(failure, pauseMs);
+    // Comes when the pause has begun, and before any timer.
+    setImmediate(() => stopping.abort());
+  };
+  const ending = untilDone(work, { ...retry, onFailure }).catch((failure: unknown) => failure);
+  expect(await ending).toBeInstanceOf(Stopped);
+  expect({ tries: tries(), told: told.length }).toEqual({ tries: 1, told: 1 });
+});
+
+test('after a stop nothing is tried again', async () => {
+  const stopping = new AbortController();
+  const { retry, told } = options({ stop: stopping.signal });
+  let tries = 0;
+  const work = () => {
+    tries += 1;
+    stopping.abort();
+    return Promise.reject(new Passing());
+  };
+  expect(await untilDone(work, retry).catch((failure: unknown) => failure)).toBeInstanceOf(Stopped);
+  expect({ tries, told: told.length }).toEqual({ tries: 1, told: 1 });
+});
+
+test('work that succeeds while a stop comes has succeeded', async () => {
+  const stopping = new AbortController();
+  const { retry } = options({ stop: stopping.signal });
+  const work = () => {
+    stopping.abort();
+    return Promise.resolve('done');
+  };
+  expect(await untilDone(work, retry)).toBe('done');
+});
