@@ -3,7 +3,7 @@
 // The limit holds before anything is buffered: by `Content-Length` where there is one (the server's parser sees to it that
 // no more arrives), else piece by piece.
 //
-// `text()` and `JSON.parse` rather than `json()`: measured on Bun, it costs less, and it lets us see bytes that were not UTF-8.
+// `text()` and `JSON.parse` rather than `json()`: measured on Bun, it costs the same, and it lets us see bytes that were not UTF-8.
 
 import type { Static, TObject } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
