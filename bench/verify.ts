@@ -4,7 +4,7 @@
 import { ConfigFault, readConfig } from '../src/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
-import { reasonOf } from '../src/preflight.ts';
+import { PreflightFault, preflight, reasonOf } from '../src/preflight.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
 import { type Evidence, NoSuchCoupon, readEvidence } from './verification/evidence.ts';
 import { faultsIn } from './verification/judgement.ts';
@@ -64,10 +64,12 @@ export async function verify({
   // What goes wrong with the connection is thrown by the command that needed it.
   const redis = issuingConnection(config, () => undefined);
   try {
-    await redis.connect();
+    // What the stores lose in a crash is their business here; that they can be read is ours.
+    await preflight(database, [redis], true);
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {
+    if (error instanceof PreflightFault) throw new VerificationFault(error.message, { cause: error });
     const reason = error instanceof NoSuchCoupon ? error.message : `the stores cannot be read (${reasonOf(error)})`;
     throw new VerificationFault(`verification: ${reason}`, { cause: error });
   } finally {

@@ -20,7 +20,7 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
     name: 'k6',
     run: `${script}-${scenario}`,
     issues: script !== 'hello',
-    findTool: findK6,
+    findTool: () => findK6(),
     command: ({ url }, folder) => ({
       args: [
         'run',

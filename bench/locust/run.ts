@@ -25,7 +25,7 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
     name: 'locust',
     run: name,
     issues: name !== 'hello',
-    findTool: findLocust,
+    findTool: () => findLocust(),
     command: ({ url }, folder) => ({
       args: [
         '--locustfile=bench/locust/locustfile.py',

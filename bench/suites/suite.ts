@@ -31,7 +31,7 @@ const root = resolve(import.meta.dirname, '../..');
  * Runs a suite as a command.
  *
  * @param read makes the suite of the arguments and the environment; throws SettingFault for what it does not know
- * @returns never: 0 when the tool's thresholds and every promise held, 1 when not, 2 when no load could be sent
+ * @returns never: 0 when the tool's thresholds and every promise held, 1 when not, 2 when it could not be run or not be judged
  */
 export async function runSuite(
   read: (args: readonly string[], environment: NodeJS.ProcessEnv) => Suite,

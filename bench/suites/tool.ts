@@ -10,21 +10,27 @@ export class ToolMissing extends Error {
   override readonly name = 'ToolMissing';
 }
 
-const folder = resolve(import.meta.dirname, '../../.local/tools');
+/** Where to look, and where a private copy goes. */
+export interface Places {
+  readonly folder: string;
+  find(name: string): string | undefined;
+}
 
-/** The versions that the suites were written and tried with. */
+const usual: Places = { folder: resolve(import.meta.dirname, '../../.local/tools'), find: findProgram };
+
+/** The versions that the suites were tried with. */
 const k6Version = 'v1.8.1';
-const locustVersion = '2.43.4';
+export const locustVersion = '2.43.4';
 
 /** @throws ToolMissing */
-export async function findK6(): Promise<string> {
+export async function findK6({ folder, find }: Places = usual): Promise<string> {
   const bin = resolve(folder, 'bin');
   const own = resolve(bin, 'k6');
-  const found = findProgram('k6') ?? (existsSync(own) ? own : undefined);
+  const found = find('k6') ?? (existsSync(own) ? own : undefined);
   if (found !== undefined) return found;
   const howTo =
     'k6 not found: install it (https://grafana.com/docs/k6/latest/set-up/install-k6/), or Go, which can build it';
-  const go = findProgram('go');
+  const go = find('go');
   if (go === undefined) throw new ToolMissing(howTo);
   say(`  k6 not found: building it with Go, once, which takes some minutes`);
   mkdirSync(bin, { recursive: true });
@@ -39,13 +45,13 @@ export async function findK6(): Promise<string> {
 }
 
 /** @throws ToolMissing */
-export async function findLocust(): Promise<string> {
+export async function findLocust({ folder, find }: Places = usual): Promise<string> {
   const environment = resolve(folder, 'locust');
   const own = resolve(environment, 'bin/locust');
-  const found = findProgram('locust') ?? (existsSync(own) ? own : undefined);
+  const found = find('locust') ?? (existsSync(own) ? own : undefined);
   if (found !== undefined) return found;
   const howTo = `Locust not found: install it (pip install locust==${locustVersion}), or Python 3.10 or newer with venv and pip`;
-  const python = findProgram('python3');
+  const python = find('python3');
   if (python === undefined) throw new ToolMissing(howTo);
   say(`  Locust not found: installing it into an environment of its own, once`);
   await step(

@@ -95,9 +95,19 @@ function statusOf(text: string | undefined): Claim['status'] {
 }
 
 function readCountsFile(path: string): Static<typeof CountsFile> {
-  const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  const parsed = parseJson(readFileSync(path, 'utf8'));
   if (!Value.Check(CountsFile, parsed)) throw new RecordFault(`${path} does not hold a coupon and counts`);
   return parsed;
+}
+
+/** The value, or undefined when the text is no JSON: a file that broke off. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The caller says which file it is.
+    return undefined;
+  }
 }
 
 function filesOf(folder: string, pattern: string): string[] {
