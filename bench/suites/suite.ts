@@ -50,8 +50,7 @@ export async function runSuite(
       ConfigFault,
       DatabaseUrlFault,
     ];
-    if (!(error instanceof Error)) throw error;
-    console.error(known.some((kind) => error instanceof kind) ? error.message : error);
+    console.error(error instanceof Error && known.some((kind) => error instanceof kind) ? error.message : error);
   } finally {
     await cleanup.run();
   }
@@ -62,7 +61,7 @@ async function run(suite: Suite, cleanup: Cleanup): Promise<number> {
   // A given target is looked at first: to install a tool for minutes and then find nobody at home helps no one.
   const given = await givenTarget(process.env, suite.issues);
   const program = await suite.findTool();
-  const target = given ?? (await startPrivateTarget(cleanup));
+  const target = given ?? (await startOwn(cleanup));
   const folder = resolve(root, 'reports', suite.name, suite.run);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -85,6 +84,15 @@ async function run(suite: Suite, cleanup: Cleanup): Promise<number> {
       : `  ${suite.name} ${suite.run}: FAILED (${suite.name} ended with ${ended})`,
   );
   return ended === 'code 0' && held ? 0 : 1;
+}
+
+/** @throws TargetFault with the words of whatever did not come up: they are for people */
+async function startOwn(cleanup: Cleanup): Promise<Target> {
+  try {
+    return await startPrivateTarget(cleanup);
+  } catch (error) {
+    throw new TargetFault(error instanceof Error ? error.message : String(error), { cause: error });
+  }
 }
 
 async function verifyRun(target: Target, folder: string): Promise<boolean> {
