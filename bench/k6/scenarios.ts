@@ -63,7 +63,7 @@ const RUSH_STOCK = 5_000;
 const defaults: Record<ScenarioName, Pick<Settings, 'ratePerS' | 'durationS' | 'virtualUsersMax'>> = {
   steady: { ratePerS: 300, durationS: 15, virtualUsersMax: 300 },
   rush: { ratePerS: 10_000, durationS: 12, virtualUsersMax: 500 },
-  spike: { ratePerS: 1_500, durationS: 15, virtualUsersMax: 500 },
+  spike: { ratePerS: 1_000, durationS: 15, virtualUsersMax: 1_000 },
   soak: { ratePerS: 150, durationS: 30, virtualUsersMax: 300 },
 };
 

@@ -14,12 +14,16 @@ import urllib.request
 from datetime import datetime, timedelta, timezone
 from itertools import count
 
+import gevent
 from locust import FastHttpUser, constant_throughput, events, task
 from locust.runners import MasterRunner, WorkerRunner
 
 TARGET = os.environ.get("TARGET", "http://localhost:3000").rstrip("/")
 STOCK = int(os.environ.get("STOCK", "2000"))
 P99_MS_MAX = int(os.environ.get("P99_MS_MAX", "2000"))
+
+# The process that read this file: the workers of `--processes` are copies of it.
+IMPORTED_BY = os.getpid()
 
 # One request in ten is of somebody who has asked before, a moment ago.
 REPEAT_EVERY = 10
@@ -169,11 +173,21 @@ def add_options(parser):
 def prepare(environment, **_):
     """Ends the run before any load is sent when the target is not ready or the coupon cannot be made."""
     if isinstance(environment.runner, WorkerRunner):
+        gevent.spawn(leave_with_parent, environment.runner)
         return
     refuse_unhealthy()
     only_hello = all(user_class is HelloUser for user_class in environment.user_classes)
     if not only_hello:
         environment.parsed_options.coupon_id = create_coupon()
+
+
+def leave_with_parent(runner):
+    """A worker that `--processes` made would wait a minute for a master that ended at once, and call that an error."""
+    if os.getpid() == IMPORTED_BY:
+        return
+    while os.getppid() == IMPORTED_BY:
+        gevent.sleep(0.2)
+    runner.quit()
 
 
 def refuse_unhealthy():
