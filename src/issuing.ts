@@ -12,7 +12,9 @@ import { createLocked } from './issuance/locked.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
 import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
+import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
+import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
 import type { Log } from './telemetry/log.ts';
@@ -27,6 +29,7 @@ export interface Issuing {
   readonly issuers: Readonly<Record<IssuerName, Issuer>>;
   readonly issuance: Issuance;
   readonly catalog: Catalog;
+  readonly upkeep: Upkeep;
   readonly issues: Issues;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
@@ -78,6 +81,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     signs.drop(couponId);
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
+  const onStoreFault = (error: unknown) => {
+    metrics.faults.inc({ dependency: 'store' });
+    log.error({ error }, 'a store failed; the ending is unknown to the caller');
+  };
+  const upkeep = createUpkeep({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
   return {
     redis,
     subscriber,
@@ -85,7 +93,8 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     stock,
     issuers,
     issuance,
-    catalog: createCatalog(database, announce),
+    catalog: answering(createCatalog(database, announce), onStoreFault),
+    upkeep: answering(upkeep, onStoreFault),
     issues: createIssues({ redis, database, stock, settings: config }),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
