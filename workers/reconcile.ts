@@ -3,11 +3,12 @@
 //
 // One worker at a time does it, under a lease in Redis; a second would find the same and do the same, only for nothing.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { eq, gt, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { coupons } from '../drizzle/schema.ts';
 import { type Audit, auditCoupon } from '../src/issuance/audit.ts';
-import { type Backlog, readBacklog } from '../src/issuance/backlog.ts';
+import { countWaiting, type WaitingUsers } from '../src/issuance/stream-entries.ts';
 import { closeCoupon } from '../src/issuance/closing.ts';
 import { couponKeys, partitionKeys, partitionOf } from '../src/issuance/keys.ts';
 import { look } from '../src/issuance/scripts/look.ts';
@@ -19,8 +20,6 @@ export interface ReconcileReports {
   drift(audit: Audit): void;
   repaired(couponId: number): void;
   closed(couponId: number): void;
-  /** Of a partition: users in the stream, and the age of the oldest entry by the clock of Redis. */
-  backlog(partition: number, users: number, oldestMs: number | null): void;
   /** A round is over. `missing` and `unknown` are sums over all coupons. */
   round(sums: { readonly coupons: number; readonly missing: number; readonly unknown: number }): void;
 }
@@ -37,6 +36,8 @@ export interface ReconcileDependencies {
   /** Brings the copy of a coupon's settings in Redis up to the version in MySQL. */
   readonly repair: (couponId: number) => Promise<'in step' | 'repaired' | 'not open'>;
   readonly reports: ReconcileReports;
+  /** A round failed; the next one starts over. */
+  readonly onFault: (fault: unknown) => void;
   readonly stop: AbortSignal;
 }
 
@@ -54,6 +55,15 @@ interface OpenCoupon {
   readonly overMs: number;
 }
 
+/** Reconciles every `RECONCILE_MS` until told to stop. */
+export async function keepReconciled(dependencies: ReconcileDependencies): Promise<void> {
+  const { settings, onFault, stop } = dependencies;
+  while (!stop.aborted) {
+    await reconcile(dependencies).catch(onFault);
+    await pause(settings.RECONCILE_MS, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
 /**
  * One round through all coupons whose stock is in Redis.
  *
@@ -64,13 +74,14 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   const { redis, settings, reports, stop } = dependencies;
   const lease = await redis.set(LEASE_KEY, settings.WORKER_NAME, 'PX', settings.RECONCILE_MS, 'NX');
   if (lease === null) return false;
-  const backlogs = await readBacklogs(dependencies);
+  const waiting: WaitingUsers[] = [];
+  for (let p = 0; p < settings.PARTITIONS; p++) waiting.push(await countWaiting(redis, partitionKeys(p)));
   const sums = { coupons: 0, missing: 0, unknown: 0 };
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
       if (stop.aborted) return true;
-      const backlog = backlogs[partitionOf(coupon.id, settings.PARTITIONS)];
-      const audit = backlog ? await reconcileCoupon(dependencies, coupon, backlog) : null;
+      const around = waiting[partitionOf(coupon.id, settings.PARTITIONS)];
+      const audit = around ? await reconcileCoupon(dependencies, coupon, around) : null;
       sums.coupons += 1;
       sums.missing += audit?.missing ?? 0;
       sums.unknown += audit?.unknown ?? 0;
@@ -78,17 +89,6 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   }
   reports.round(sums);
   return true;
-}
-
-async function readBacklogs({ redis, settings, reports }: ReconcileDependencies): Promise<readonly Backlog[]> {
-  const backlogs: Backlog[] = [];
-  for (let partition = 0; partition < settings.PARTITIONS; partition++) {
-    const backlog = await readBacklog(redis, partitionKeys(partition));
-    const users = [...backlog.unpersisted.values()].reduce((sum, count) => sum + count, 0);
-    reports.backlog(partition, users, backlog.oldestMs);
-    backlogs.push(backlog);
-  }
-  return backlogs;
 }
 
 async function* openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {
@@ -119,10 +119,10 @@ async function* openCoupons({ database }: ReconcileDependencies): AsyncGenerator
 async function reconcileCoupon(
   dependencies: ReconcileDependencies,
   coupon: OpenCoupon,
-  backlog: Backlog,
+  around: WaitingUsers,
 ): Promise<Audit | null> {
   const { redis, settings, reports } = dependencies;
-  if (coupon.overMs >= settings.CLOSE_AFTER_MS && !backlog.unpersisted.has(coupon.id)) {
+  if (coupon.overMs >= settings.CLOSE_AFTER_MS && !around.unpersisted.has(coupon.id)) {
     if (await closeCoupon(dependencies, coupon.id, coupon.epoch)) reports.closed(coupon.id);
     return null;
   }
@@ -132,7 +132,7 @@ async function reconcileCoupon(
   if (seen.kind === 'not open') return null;
   if (seen.version !== coupon.version && (await dependencies.repair(coupon.id)) === 'repaired')
     reports.repaired(coupon.id);
-  const waiting = (backlog.unpersisted.get(coupon.id) ?? 0) + (backlog.dead.get(coupon.id) ?? 0);
+  const waiting = (around.unpersisted.get(coupon.id) ?? 0) + (around.dead.get(coupon.id) ?? 0);
   if (seen.issued === coupon.issuedQuantity + waiting) return null;
   // Perhaps only because it goes on while we read; this way of counting is exact all the same.
   const audit = await auditCoupon(dependencies, coupon.id);

@@ -10,7 +10,7 @@ import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import { entriesOf } from './backlog.ts';
+import { entriesOf } from './stream-entries.ts';
 import type { Entry } from './entry.ts';
 import { couponKeys } from './keys.ts';
 import { instantLiteral } from './literals.ts';

@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { type Database, withTransaction } from '../mysql/database.ts';
-import { entriesOf } from './backlog.ts';
+import { entriesOf } from './stream-entries.ts';
 import { couponKeys } from './keys.ts';
 import { close } from './scripts/close.ts';
 import { readKnown } from './stock.ts';

@@ -1,7 +1,7 @@
 // dead-letters.ts -- What could not be written, for an operator to look at, to replay or to discard. Nothing happens by itself.
 
 import type { Redis } from 'ioredis';
-import { streamPages } from './backlog.ts';
+import { streamPages } from './stream-entries.ts';
 import { type Entry, readEntry } from './entry.ts';
 import { partitionKeys } from './keys.ts';
 import { replay } from './scripts/replay.ts';

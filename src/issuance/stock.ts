@@ -17,7 +17,7 @@ import { lockCoupon } from '../coupon/catalog.ts';
 import { type Coupon, gate, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection, withTransaction } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import { streamPages } from './backlog.ts';
+import { streamPages } from './stream-entries.ts';
 import { type CouponKeys, couponKeys } from './keys.ts';
 import { issuesOf } from './ledger.ts';
 import { type Refusal, refusal, Unavailable } from './outcome.ts';

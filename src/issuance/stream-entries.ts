@@ -1,4 +1,4 @@
-// backlog.ts -- What is accepted but not a row, read from the stream and from the dead letters, page by page.
+// stream-entries.ts -- What is accepted but not a row, read from the stream and from the dead letters, page by page.
 
 import type { Redis } from 'ioredis';
 import { type Entry, readEntry } from './entry.ts';
@@ -37,28 +37,22 @@ export async function entriesOf(redis: Redis, stream: string, couponId: number):
 }
 
 /** Users per coupon that are in the stream, and among the dead letters, of one partition. */
-export interface Backlog {
+export interface WaitingUsers {
   readonly unpersisted: ReadonlyMap<number, number>;
   readonly dead: ReadonlyMap<number, number>;
-  /** When the oldest entry of the stream was accepted, by the clock of Redis; null when it is empty. */
-  readonly oldestMs: number | null;
 }
 
 /** Counts a partition. One pass over each stream, bounded by `UNPERSISTED_USERS_MAX`. */
-export async function readBacklog(redis: Redis, keys: PartitionKeys): Promise<Backlog> {
-  const [unpersisted, dead] = [await countUsers(redis, keys.stream), await countUsers(redis, keys.dead)];
-  return { unpersisted: unpersisted.users, dead: dead.users, oldestMs: unpersisted.oldestMs };
+export async function countWaiting(redis: Redis, keys: PartitionKeys): Promise<WaitingUsers> {
+  return { unpersisted: await countUsers(redis, keys.stream), dead: await countUsers(redis, keys.dead) };
 }
 
-async function countUsers(redis: Redis, stream: string) {
+async function countUsers(redis: Redis, stream: string): Promise<ReadonlyMap<number, number>> {
   const users = new Map<number, number>();
-  let oldestMs: number | null = null;
   for await (const page of streamPages(redis, stream)) {
     for (const { entry } of page) {
-      if ('reason' in entry) continue;
-      users.set(entry.couponId, (users.get(entry.couponId) ?? 0) + entry.users.length);
-      oldestMs = Math.min(oldestMs ?? entry.acceptedMs, entry.acceptedMs);
+      if (!('reason' in entry)) users.set(entry.couponId, (users.get(entry.couponId) ?? 0) + entry.users.length);
     }
   }
-  return { users, oldestMs };
+  return users;
 }
