@@ -17,8 +17,8 @@ export interface ProcessPlan {
 
 /** Starts a process for each plan, gives the word when all are ready, and returns what each reports, in the same order. */
 export async function issueInProcesses(config: Config, plans: readonly ProcessPlan[]): Promise<ProcessReport[]> {
-  const settings = Object.entries(config).map(([name, value]) => [name, String(value)]);
-  const environment = { ...process.env, ...Object.fromEntries(settings) };
+  const environment: Record<string, string | undefined> = { ...process.env };
+  for (const [name, value] of Object.entries(config)) environment[name] = String(value);
   const started = plans.map((plan) => start(plan, environment));
   try {
     for (const { lines } of started) await expectReady(lines);
@@ -50,7 +50,7 @@ async function expectReady(lines: AsyncIterator<string>): Promise<void> {
 }
 
 async function nextLine(lines: AsyncIterator<string>): Promise<string> {
-  const { done, value } = await lines.next();
-  if (done) throw new Error('a process of a test ended without a word');
-  return value;
+  const line: IteratorResult<string, unknown> = await lines.next();
+  if (line.done === true) throw new Error('a process of a test ended without a word');
+  return line.value;
 }

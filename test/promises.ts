@@ -21,7 +21,8 @@ export async function brokenPromises(stores: Stores, couponId: number, heard: re
   const facts = await countFacts(stores, couponId);
   const broken: string[] = [];
   if (facts.total !== null && facts.rowCount > facts.total) broken.push(`P1: ${facts.rowCount} rows of ${facts.total}`);
-  if (facts.issued !== facts.rowCount) broken.push(`P1: issued_quantity is ${facts.issued}, rows are ${facts.rowCount}`);
+  if (facts.issued !== facts.rowCount)
+    broken.push(`P1: issued_quantity is ${facts.issued}, rows are ${facts.rowCount}`);
   if (facts.users !== facts.rowCount) broken.push(`P2: ${facts.rowCount} rows of ${facts.users} users`);
   if (facts.outside > 0) broken.push(`P5: ${facts.outside} rows outside the period`);
   const soldOut = heard.some(({ outcome }) => outcome.kind === 'sold out');

@@ -18,8 +18,7 @@ const MARK_S = 600;
 export async function claimRedisDatabase(serverUrl: string): Promise<RedisDatabase> {
   const url = new URL(serverUrl);
   url.pathname = '/0';
-  const marks = new Redis(url.href, { lazyConnect: true, replyMapping: 'legacy' });
-  await marks.connect();
+  const marks = await connectTo(url.href);
   const token = randomUUID();
   const databases = await countDatabases(marks);
   let taken: number | null = null;
@@ -28,8 +27,7 @@ export async function claimRedisDatabase(serverUrl: string): Promise<RedisDataba
     return taken !== null;
   });
   url.pathname = `/${taken}`;
-  const own = new Redis(url.href, { lazyConnect: true, replyMapping: 'legacy' });
-  await own.connect();
+  const own = await connectTo(url.href);
   await own.flushdb();
   return {
     url: url.href,
@@ -59,4 +57,13 @@ async function takeOne(marks: Redis, databases: number, token: string): Promise<
 
 function markOf(index: number): string {
   return `test:database:${index}`;
+}
+
+/** A plain connection for tests. */
+export async function connectTo(url: string): Promise<Redis> {
+  const redis = new Redis(url, { lazyConnect: true, replyMapping: 'legacy' });
+  // Tests stop servers on purpose. A command that fails says so itself; without a listener each try to reconnect is printed.
+  redis.on('error', () => {});
+  await redis.connect();
+  return redis;
 }

@@ -6,7 +6,7 @@
 
 import { randomInt } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
 import { type Config, readConfig } from '../src/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
@@ -20,7 +20,7 @@ import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { createApiMetrics } from '../src/telemetry/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
-import { claimRedisDatabase } from './redis-database.ts';
+import { claimRedisDatabase, connectTo } from './redis-database.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
@@ -85,19 +85,27 @@ const HOUR_MS = 3_600_000;
 /** Quick where production is patient, so that tests are. */
 const quick: Settings = { LOG_LEVEL: 'silent', BLOCK_MS: 20, RETRY_MS_MAX: 50, CLOCK_SKEW_MS_MAX: 0 };
 
-async function openWith(options: StoresOptions, undo: (() => Promise<unknown>)[], close: () => Promise<void>): Promise<Stores> {
+async function openWith(
+  options: StoresOptions,
+  undo: (() => Promise<unknown>)[],
+  close: () => Promise<void>,
+): Promise<Stores> {
   const redisDatabase = await claimRedisDatabase(options.redisUrl ?? given('TEST_REDIS_URL'));
   undo.push(redisDatabase.release);
   const databaseUrl = await createDatabase(options.databaseUrl ?? given('TEST_DATABASE_URL'), undo);
   const configWith = (settings: Settings) =>
-    readConfig(undefined, asEnvironment({ ...quick, REDIS_URL: redisDatabase.url, DATABASE_URL: databaseUrl, ...settings }));
+    readConfig(
+      undefined,
+      asEnvironment({ ...quick, REDIS_URL: redisDatabase.url, DATABASE_URL: databaseUrl, ...settings }),
+    );
   const config = configWith({});
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
   await applyMigrations(database, 30);
-  await withConnection(database, (session) => session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)));
-  const redis = new Redis(redisDatabase.url, { lazyConnect: true, replyMapping: 'legacy' });
-  await redis.connect();
+  await withConnection(database, (session) =>
+    session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
+  );
+  const redis = await connectTo(redisDatabase.url);
   undo.push(async () => redis.disconnect());
   return {
     redis,
@@ -105,7 +113,8 @@ async function openWith(options: StoresOptions, undo: (() => Promise<unknown>)[]
     config,
     configWith,
     createApi: (settings = {}) => startApi(configWith(settings), undo),
-    startWorker: (settings = {}) => startTestWorker(configWith({ WORKER_NAME: randomName('worker'), ...settings }), undo),
+    startWorker: (settings = {}) =>
+      startTestWorker(configWith({ WORKER_NAME: randomName('worker'), ...settings }), undo),
     coupon: (fields = {}) => createCoupon(database, fields),
     couponNow: (id) => couponNow(database, id),
     edit: (id, fields) => edit(database, redis, keysOf(config, id), id, fields),
@@ -137,7 +146,10 @@ function keysOf(config: Config, couponId: number): CouponKeys {
 async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[]): Promise<string> {
   const name = randomName('coupon_test');
   const url = new URL(serverUrl);
-  const bounds = readConfig(['MYSQL_CONNECTIONS_MAX', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX'], {});
+  const bounds = readConfig(
+    ['MYSQL_CONNECTIONS_MAX', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX'],
+    {},
+  );
   const server = openDatabase({ ...bounds, DATABASE_URL: serverUrl });
   undo.push(() => closeDatabase(server));
   await withConnection(server, (_, connection) => connection.query(`CREATE DATABASE ${name}`));
@@ -201,7 +213,10 @@ async function edit(
   fields: Partial<typeof coupons.$inferInsert>,
 ): Promise<void> {
   await withConnection(database, (session) =>
-    session.update(coupons).set({ ...fields, version: sql`version + 1` }).where(eq(coupons.id, id)),
+    session
+      .update(coupons)
+      .set({ ...fields, version: sql`version + 1` })
+      .where(eq(coupons.id, id)),
   );
   await redis.del(keys.state);
 }

@@ -43,9 +43,9 @@ export async function startTestWorker(config: Config, undo: (() => Promise<unkno
       stop: stop.signal,
     }),
   );
-  let death: unknown = null;
+  let death: Error | null = null;
   const ended = Promise.all(loops).catch((error: unknown) => {
-    death = error;
+    death = new Error('the worker died', { cause: error });
     stop.abort();
   });
   const end = once(async () => {

@@ -111,7 +111,10 @@ function describeStock(issue: Issue, coupon: MakeCoupon): void {
 
 function describeOrder(issue: Issue, coupon: MakeCoupon): void {
   const past = { dateIssueStart: new Date(Date.now() - 9 * MINUTE_MS), dateIssueEnd: new Date(Date.now() - MINUTE_MS) };
-  const future = { dateIssueStart: new Date(Date.now() + MINUTE_MS), dateIssueEnd: new Date(Date.now() + 9 * MINUTE_MS) };
+  const future = {
+    dateIssueStart: new Date(Date.now() + MINUTE_MS),
+    dateIssueEnd: new Date(Date.now() + 9 * MINUTE_MS),
+  };
   const present = { dateIssueStart: past.dateIssueStart, dateIssueEnd: future.dateIssueEnd };
 
   test('says of a coupon that is not there that it does not exist, and makes nothing', async () => {

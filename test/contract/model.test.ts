@@ -29,7 +29,7 @@ const HOUR_MS = 3_600_000;
 const startsIn = { open: -HOUR_MS, 'not started': HOUR_MS, ended: -3 * HOUR_MS } as const;
 
 const users = fc.array(fc.constantFrom('a', 'A', 'b', 'c', 'd', '1', '01', '-'), { minLength: 1, maxLength: 9 });
-const step: fc.Arbitrary<Step> = fc.oneof(
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('issue'), issuer: fc.constantFrom(...issuerNames), users }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('pause'), paused: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('lose'), what: fc.constantFrom('state', 'owners') }) },
@@ -41,7 +41,7 @@ const history: fc.Arbitrary<History> = fc.record({
     { weight: 8, arbitrary: fc.constant('open') },
     { weight: 1, arbitrary: fc.constantFrom('not started', 'ended') },
   ),
-  steps: fc.array(step, { minLength: 1, maxLength: 16 }),
+  steps: fc.array(anyStep, { minLength: 1, maxLength: 16 }),
 });
 
 /** What the rules say so far. */
@@ -58,7 +58,12 @@ class Model {
     const next = this.owners.size + 1;
     const until = lastSequence(next, this.owners.size, this.#history.total);
     const startMs = startsIn[this.#history.period];
-    const decision = decide({ startMs, endMs: startMs + 2 * HOUR_MS, paused: this.paused, next, until }, this.owners, batch, 0);
+    const decision = decide(
+      { startMs, endMs: startMs + 2 * HOUR_MS, paused: this.paused, next, until },
+      this.owners,
+      batch,
+      0,
+    );
     decision.taken.forEach((user, i) => this.owners.set(user, next + i));
     return decision.outcomes;
   }

@@ -39,12 +39,18 @@ test('raced by several processes, it is done once, raises the epoch once, and lo
   // Owners to load, so that the opening takes its time.
   await api.issuers.synchronous.issue(id, people(300, 'before'));
   const batches = (prefix: string) => [people(40, prefix), people(60, prefix)];
-  const plans = [...issuerNames, 'scripted' as const].map((issuer, i) => ({ issuer, couponId: id, batches: batches(`p${i}`) }));
+  const plans = [...issuerNames, 'scripted' as const].map((issuer, i) => ({
+    issuer,
+    couponId: id,
+    batches: batches(`p${i}`),
+  }));
   const reports = await issueInProcesses(stores.config, plans);
   await drain();
   const before = people(300, 'before').map((userId, i): Heard => ({ userId, outcome: issued(i + 1) }));
   const heard = reports.flatMap(({ outcomes }, i) =>
-    outcomes.flatMap((batch, k) => batch.map((outcome, at): Heard => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome }))),
+    outcomes.flatMap((batch, k) =>
+      batch.map((outcome, at): Heard => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome })),
+    ),
   );
   expect(heard).toHaveLength(400);
   expect(await brokenPromises(stores, id, [...before, ...heard])).toEqual([]);
@@ -152,7 +158,12 @@ test('dead letters keep their sequences and their stock, since they may be repla
   });
   expect([await stores.redis.xlen(keys.stream), await stores.redis.xlen(keys.dead)]).toEqual([0, 1]);
   await stores.redis.del(keys.state);
-  expect(await api.issuers.scripted.issue(id, ['b', 'c', 'd', 'e'])).toEqual([already(2), issued(3), issued(4), soldOut]);
+  expect(await api.issuers.scripted.issue(id, ['b', 'c', 'd', 'e'])).toEqual([
+    already(2),
+    issued(3),
+    issued(4),
+    soldOut,
+  ]);
 });
 
 test('entries are counted over many pages, and only those of the coupon', async () => {
@@ -190,7 +201,8 @@ test('an opening whose lease ran out changes nothing any more', async () => {
   const before = await everything();
   const late = { keys, token: 'late', leaseMs: 5000 };
   const stock = { startMs: 0, endMs: 1, paused: false, next: 1, until: 9 };
-  const swap = () => finishOpening(stores.redis, { ...late, owners: 0, server: serverOf(api.redis), stock, epoch: 1, version: 1 });
+  const swap = () =>
+    finishOpening(stores.redis, { ...late, owners: 0, server: serverOf(api.redis), stock, epoch: 1, version: 1 });
   expect(await loadOwners(stores.redis, { ...late, owners: ['z', 1] })).toBe(null);
   expect(await swap()).toBe('superseded');
   // Nor when somebody else is at it just now.
@@ -250,7 +262,10 @@ test('a late visitor of a coupon that is over does not open it', async () => {
   await api.issuers.scripted.issue(id, ['a']);
   await drain();
   await withConnection(stores.database, (session) =>
-    session.update(coupons).set({ dateIssueEnd: new Date(Date.now() - 1000) }).where(eq(coupons.id, id)),
+    session
+      .update(coupons)
+      .set({ dateIssueEnd: new Date(Date.now() - 1000) })
+      .where(eq(coupons.id, id)),
   );
   const keys = stores.keys(id);
   await stores.redis.del(keys.state, keys.owners);

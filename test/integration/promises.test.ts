@@ -32,13 +32,19 @@ test('P1: a row too many is found', async () => {
   const { id, heard } = await issued();
   await run(`INSERT INTO coupon_issues SELECT coupon_id, 3, 'c', date_issued, NULL, date_created, date_updated
     FROM coupon_issues WHERE coupon_id = ${id} AND sequence = 1`);
-  const broken = await brokenPromises(stores, id, [...heard, { userId: 'c', outcome: { kind: 'issued', sequence: 3 } }]);
+  const broken = await brokenPromises(stores, id, [
+    ...heard,
+    { userId: 'c', outcome: { kind: 'issued', sequence: 3 } },
+  ]);
   expect(broken).toEqual(['P1: 3 rows of 2', 'P1: issued_quantity is 2, rows are 3', 'P4: sold out at 3 of 2']);
 });
 
 test('P2: a user with two answers that say issued is found', async () => {
   const { id, heard } = await issued();
-  const broken = await brokenPromises(stores, id, [...heard, { userId: 'a', outcome: { kind: 'issued', sequence: 1 } }]);
+  const broken = await brokenPromises(stores, id, [
+    ...heard,
+    { userId: 'a', outcome: { kind: 'issued', sequence: 1 } },
+  ]);
   expect(broken).toEqual(['P2: a heard issued twice']);
 });
 
@@ -68,7 +74,9 @@ test('P4: stock that is left although somebody heard sold out is found', async (
 
 test('P5: rows before the start and from the end on are found', async () => {
   const { id, heard } = await issued();
-  await run(`UPDATE coupon_issues SET date_issued = date_issued - INTERVAL 1 DAY WHERE coupon_id = ${id} AND sequence = 1`);
+  await run(
+    `UPDATE coupon_issues SET date_issued = date_issued - INTERVAL 1 DAY WHERE coupon_id = ${id} AND sequence = 1`,
+  );
   await run(`UPDATE coupons SET date_issue_end =
     (SELECT date_issued FROM coupon_issues WHERE coupon_id = ${id} AND sequence = 2) WHERE id = ${id}`);
   expect(await brokenPromises(stores, id, heard)).toEqual(['P5: 2 rows outside the period']);
