@@ -114,7 +114,7 @@ async function openWith(
     configWith,
     createApi: (settings = {}) => startApi(configWith(settings), undo),
     startWorker: (settings = {}) =>
-      startTestWorker(configWith({ WORKER_NAME: randomName('worker'), ...settings }), undo),
+      startTestWorker(configWith({ WORKER_NAME: randomName('worker'), ...settings }), redis, undo),
     coupon: (fields = {}) => createCoupon(database, fields),
     couponNow: (id) => couponNow(database, id),
     edit: (id, fields) => edit(database, redis, keysOf(config, id), id, fields),

@@ -22,8 +22,16 @@ export interface TestWorker extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts a worker over all partitions. */
-export async function startTestWorker(config: Config, undo: (() => Promise<unknown>)[]): Promise<TestWorker> {
+/**
+ * Starts a worker over all partitions.
+ *
+ * @param observer a connection that stands whatever is done to those of the worker
+ */
+export async function startTestWorker(
+  config: Config,
+  observer: Redis,
+  undo: (() => Promise<unknown>)[],
+): Promise<TestWorker> {
   const ignore = () => {};
   const redis = issuingConnection(config, ignore);
   const partitions = Array.from({ length: config.PARTITIONS }, (_, partition) => partition);
@@ -61,7 +69,7 @@ export async function startTestWorker(config: Config, undo: (() => Promise<unkno
     async drained() {
       await eventually('the streams to be empty', async () => {
         if (death) throw death;
-        return (await countEntries(redis, partitions)) === 0;
+        return (await countEntries(observer, partitions)) === 0;
       });
     },
     stop: end,
