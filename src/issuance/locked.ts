@@ -84,7 +84,8 @@ async function decideUnderLock(
   token: string,
 ): Promise<readonly Outcome[]> {
   for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
-    const seen = await look(redis, { keys, server: serverOf(redis), users });
+    const server = serverOf(redis);
+    const seen = await look(redis, { keys, server, users });
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
       if (opened !== 'open') return users.map(() => opened);
@@ -98,7 +99,17 @@ async function decideUnderLock(
       stock: { next },
     } = seen;
     const unpersistedUsersMax = settings.UNPERSISTED_USERS_MAX;
-    const written = await put(redis, { keys, couponId, token, unpersistedUsersMax, epoch, version, next, taken });
+    const written = await put(redis, {
+      keys,
+      couponId,
+      token,
+      unpersistedUsersMax,
+      server,
+      epoch,
+      version,
+      next,
+      taken,
+    });
     if (written === 'written') return outcomes;
     if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
     if (written === 'lost') break;
