@@ -17,8 +17,8 @@ export interface ProcessReport {
   readonly outcomes: readonly (readonly Outcome[])[];
   /** How many openings this process did. */
   readonly openings: number;
-  /** How often it ran a script of ours. */
-  readonly scripts: number;
+  /** How often it ran each script, by digest. */
+  readonly scripts: Readonly<Record<string, number>>;
 }
 
 if (import.meta.main) await main();
@@ -29,10 +29,11 @@ async function main(): Promise<void> {
   if (!name) throw new Error(`there is no issuer ${issuer}`);
   const metrics = createApiMetrics();
   const { redis, issuers, close } = createIssuing(readConfig(), metrics, createLog('api', 'silent'));
-  let scripts = 0;
+  const scripts: Record<string, number> = {};
   const send = redis.sendCommand.bind(redis);
   redis.sendCommand = (command, stream) => {
-    if (command.name === 'evalsha') scripts += 1;
+    const digest = String(command.args[0]);
+    if (command.name === 'evalsha') scripts[digest] = (scripts[digest] ?? 0) + 1;
     return send(command, stream);
   };
   await connect(redis);
