@@ -60,16 +60,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     locked: createLocked({ redis, stock, take, settings: config }),
     scripted: createScripted(take),
   };
-  const signs = new ClosedSigns(
-    createInspect({ redis, database, settings: config }),
-    {
-      signMsMax: config.SIGN_MS_MAX,
-      signsMax: config.SIGNS_MAX,
-      ownersMax: config.SIGN_OWNERS_MAX,
-      skewMsMax: config.CLOCK_SKEW_MS_MAX,
-    },
-    (error) => log.warn({ error }, 'a closed sign could not be hung'),
-  );
+  const signs = createSigns(config, redis, database, log);
   const bounds = {
     usersPerBatchMax: config.USERS_PER_BATCH_MAX,
     batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
@@ -109,6 +100,19 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       await closeDatabase(database);
     },
   };
+}
+
+function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
+  return new ClosedSigns(
+    createInspect({ redis, database, settings: config }),
+    {
+      signMsMax: config.SIGN_MS_MAX,
+      signsMax: config.SIGNS_MAX,
+      ownersMax: config.SIGN_OWNERS_MAX,
+      skewMsMax: config.CLOCK_SKEW_MS_MAX,
+    },
+    (error) => log.warn({ error }, 'a closed sign could not be hung'),
+  );
 }
 
 function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {

@@ -116,11 +116,13 @@ export function mergeSpans(spans: readonly Span[], end: number): readonly Span[]
 /** Counts rows and reads the counter beside them in one statement, so that no issue comes between. */
 async function countRows(session: Session, coupon: Coupon, next: number | null, spans: readonly Span[]) {
   const inSpans = spans.map(({ from, to }) => sql`(sequence >= ${from} AND sequence < ${to})`);
+  const start = sql.raw(instantLiteral(coupon.startMs));
+  const end = sql.raw(instantLiteral(coupon.endMs));
   const [rows] = await session.execute(
     sql`SELECT COUNT(*) AS amount,
                COALESCE(SUM(sequence < ${next ?? Number.MAX_SAFE_INTEGER}), 0) AS below,
                COALESCE(SUM(${inSpans.length > 0 ? sql.join(inSpans, sql` OR `) : sql`FALSE`}), 0) AS inSpans,
-               COALESCE(SUM(date_issued < ${sql.raw(instantLiteral(coupon.startMs))} OR date_issued >= ${sql.raw(instantLiteral(coupon.endMs))}), 0) AS outsidePeriod,
+               COALESCE(SUM(date_issued < ${start} OR date_issued >= ${end}), 0) AS outsidePeriod,
                (SELECT issued_quantity FROM coupons WHERE id = ${coupon.id}) AS counter
           FROM coupon_issues WHERE coupon_id = ${coupon.id}`,
   );
