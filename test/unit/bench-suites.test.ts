@@ -108,7 +108,10 @@ const refused: [name: string, args: string[], environment: Record<string, string
     'a verification of stores that are not there',
     ['bench/verify.ts', '1'],
     stores,
-    'REDIS_URL: Redis cannot be reached (Error); start it, or correct the address\nDATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
+    [
+      'REDIS_URL: Redis cannot be reached (Error); start it, or correct the address',
+      'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
+    ].join('\n'),
   ],
 ];
 
