@@ -5,6 +5,7 @@ import { type Config, ConfigFault, readConfig } from '../src/config.ts';
 import { CHANGES_CHANNEL } from '../src/issuance/keys.ts';
 import { createStockKeeper } from '../src/issuance/stock.ts';
 import { createUpkeep } from '../src/issuance/upkeep.ts';
+import { measureStores, transactionMeter } from '../src/measuring.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
 import { PreflightFault, preflight } from '../src/preflight.ts';
@@ -29,9 +30,13 @@ async function work(): Promise<void> {
   const config = readConfig();
   const log = createLog('worker', config.LOG_LEVEL);
   const metrics = createWorkerMetrics();
-  const onFault = (error: unknown) => log.warn({ error }, 'the connection to Redis failed; trying again');
-  const database = openDatabase(config);
+  const onFault = (error: unknown) => {
+    metrics.redisFaults.of().add();
+    log.warn({ error }, 'the connection to Redis failed; trying again');
+  };
+  const database = openDatabase(config, transactionMeter(metrics));
   const redis = issuingConnection(config, onFault);
+  measureStores(metrics, { redis, database, settings: config });
   const partitions = Array.from({ length: config.PARTITIONS }, (_, partition) => ({
     partition,
     blocking: blockingConnection(config, config.BLOCK_MS, onFault),
