@@ -44,18 +44,23 @@ export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): 
 }
 
 /** Reports of the reconciler. */
-export function reconcileReportsTo(log: Log): ReconcileReports {
+export function reconcileReportsTo(metrics: WorkerMetrics, log: Log): ReconcileReports {
   return {
     drift(audit) {
+      for (const kind of ['missing', 'unknown', 'unexpected'] as const) metrics.drift.of(kind).add(audit[kind]);
       log.error({ audit }, 'P3: Redis and MySQL disagree about a coupon');
     },
     repaired(couponId) {
+      metrics.reconciled.of('repaired').add();
       log.warn({ couponId }, 'repaired the copy of a coupon in Redis that lagged behind');
     },
     closed(couponId) {
+      metrics.reconciled.of('closed').add();
       log.info({ couponId }, 'put a coupon away that is long over');
     },
     round(sums) {
+      metrics.reconciled.of('compared').add(sums.coupons);
+      metrics.lastRound.of().set(Date.now() / 1000);
       log.debug(sums, 'reconciled');
     },
   };

@@ -126,12 +126,6 @@ function apiTable() {
     }),
     ...combinerTable(),
     ...lockTable(),
-    openings: counter({
-      name: 'coupon_openings_total',
-      unit: 'openings',
-      help: 'Openings of a coupon in Redis: first, rebuilt after Redis lost it, or proven right after Redis restarted',
-      labels: [['kind', ['first', 'rebuilt', 'proven']]],
-    }),
     ...stockTable(),
   };
 }
@@ -263,6 +257,29 @@ function workerTable() {
       unit: 'entries',
       help: 'Entries that the worker moved to the dead stream',
     }),
+    ...reconcileTable(),
+  };
+}
+
+function reconcileTable() {
+  return {
+    drift: counter({
+      name: 'coupon_audit_drift_issues_total',
+      unit: 'issues',
+      help: 'Issues about which Redis and MySQL disagree, counted anew in every round of the reconciler',
+      labels: [['kind', ['missing', 'unknown', 'unexpected']]],
+    }),
+    reconciled: counter({
+      name: 'coupon_reconciled_coupons_total',
+      unit: 'coupons',
+      help: 'Coupons that the reconciler compared, those that it repaired, and those that it put away',
+      labels: [['result', ['compared', 'repaired', 'closed']]],
+    }),
+    lastRound: gauge({
+      name: 'coupon_reconcile_last_round_timestamp_seconds',
+      unit: 'seconds',
+      help: 'When this worker last ended a round of reconciling; only one worker at a time does',
+    }),
   };
 }
 
@@ -312,6 +329,12 @@ function processTable() {
       name: 'coupon_metric_reading_failures_total',
       unit: 'readings',
       help: 'Readings of a store for these metrics that failed; what they would have told is left out',
+    }),
+    openings: counter({
+      name: 'coupon_openings_total',
+      unit: 'openings',
+      help: 'Openings of a coupon in Redis: first, rebuilt after Redis lost it, or proven right after Redis restarted',
+      labels: [['kind', ['first', 'rebuilt', 'proven']]],
     }),
     ...backlogTable(),
   };
