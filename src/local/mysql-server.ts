@@ -30,12 +30,14 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
   const folder = resolve(options.folder);
   const dataFolder = join(folder, 'mysql');
   const openingFile = join(folder, 'mysql.sql');
+  const temporaryFolder = join(folder, 'mysql.temporary');
   const settings = { ...mysqlSettings, ...options.settings };
   return await startPrivateServer(
     {
       name: 'MySQL',
       async prepare() {
         writeFileSync(openingFile, openingStatements);
+        mkdirSync(temporaryFolder, { recursive: true });
         if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder);
       },
       command: (port) => ({
@@ -44,6 +46,8 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
           '--no-defaults',
           `--datadir=${dataFolder}`,
           `--init-file=${openingFile}`,
+          // Its own: a server that starts deletes what looks like forgotten temporary tables, also those of its neighbours.
+          `--tmpdir=${temporaryFolder}`,
           // MySQL does not start without the folder that it was built to export to; ours is sure to be there.
           `--secure-file-priv=${folder}`,
           `--port=${port}`,
@@ -122,13 +126,15 @@ async function initializeMariadb(folder: string, name: string): Promise<void> {
   const detour = mkdtempSync(join(tmpdir(), 'coupon-'));
   try {
     symlinkSync(folder, join(detour, 'folder'));
-    await mustRun(program, [
+    const args = [
       '--no-defaults',
       `--datadir=${join(detour, 'folder', name)}`,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       ...userArguments,
-    ]);
+    ];
+    // Also its temporary tables have a folder of their own: a server that starts elsewhere would delete them under its feet.
+    await mustRun(program, args, { environment: { ...process.env, TMPDIR: detour } });
   } finally {
     rmSync(detour, { recursive: true, force: true });
   }
