@@ -12,7 +12,7 @@ import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
-import { untilDone } from './retry.ts';
+import { Stopped, untilDone } from './retry.ts';
 
 /** Everything that can be told of draining, for metrics and logs. */
 export interface DrainReports {
@@ -69,9 +69,12 @@ function sortOut(messages: readonly Message[]) {
   return { unreadable, readable };
 }
 
-/** Consecutive entries together, up to a bound of rows. */
-function* chunksOf(readable: readonly Readable[], rowsMax: number): Generator<readonly Readable[]> {
-  let chunk: Readable[] = [];
+/** Consecutive entries together, up to a bound of rows; an entry above the bound is alone. */
+export function* chunksOf<Item extends { readonly entry: Pick<Entry, 'users'> }>(
+  readable: readonly Item[],
+  rowsMax: number,
+): Generator<readonly Item[]> {
+  let chunk: Item[] = [];
   let rows = 0;
   for (const each of readable) {
     if (chunk.length > 0 && rows + each.entry.users.length > rowsMax) {
@@ -99,7 +102,9 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
       { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass, onFailure: reports.retrying },
     );
   } catch (failure) {
-    if (mayPass(failure) || stop.aborted) throw failure;
+    if (mayPass(failure)) throw failure;
+    // Halving takes many transactions; the entries stay in the stream and are found bad again after the start.
+    if (stop.aborted) throw new Stopped('stopped before a bad entry was found', { cause: failure });
     return bisect(dependencies, chunk, failure);
   }
   reports.written(
