@@ -12,6 +12,7 @@ import { createLocked } from './issuance/locked.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
 import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
+import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
@@ -78,6 +79,10 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     signs.drop(couponId);
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
+  const onStoreFault = (error: unknown) => {
+    metrics.faults.inc({ dependency: 'store' });
+    log.error({ error }, 'a store failed; the ending is unknown to the caller');
+  };
   return {
     redis,
     subscriber,
@@ -85,8 +90,8 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     stock,
     issuers,
     issuance,
-    catalog: createCatalog(database, announce),
-    issues: createIssues({ redis, database, stock, settings: config }),
+    catalog: answering(createCatalog(database, announce), onStoreFault),
+    issues: answering(createIssues({ redis, database, stock, settings: config }), onStoreFault),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
       // Messages sent while the connection was down are gone.
