@@ -203,7 +203,7 @@ export class Crowd {
       const coupon = reply.kind === 'answer' && reply.status === 201 ? readCoupon(reply.body) : null;
       if (coupon) {
         this.coupons.push(coupon);
-        this.#offers.set(slot, { coupon, users: [], refusalsLeft: 300, usersLeft: 4000 });
+        this.#offers.set(slot, { coupon, users: [], refusalsLeft: 100, usersLeft: 1000 });
         return;
       }
       await pause(BACKOFF_MS);
@@ -218,7 +218,7 @@ function creationOf(kind: Kind, random: SeededRandom): Question {
   const limited = kind === 'limited' || kind === 'later';
   const body = {
     title: `A coupon that is ${kind}`,
-    totalQuantity: limited ? random.between(50, 2000) : null,
+    totalQuantity: limited ? random.between(20, 600) : null,
     discountAmount: 1000,
     minAvailableAmount: 0,
     dateIssueStart: new Date(startMs).toISOString(),

@@ -124,6 +124,8 @@ async function recovery(crowd: Crowd, after: string): Promise<void> {
 }
 
 async function isDrained({ redis, config }: Cluster): Promise<boolean> {
+  // The observer's own connection may still be on its way back.
+  if (redis.status !== 'ready') return false;
   const streams = Array.from({ length: config.PARTITIONS }, (_, partition) => partitionKeys(partition).stream);
   const lengths = await Promise.all(streams.map((stream) => redis.xlen(stream)));
   return lengths.every((length) => length === 0);
