@@ -26,6 +26,9 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: settings.REDIS_CONNECT_MS_MAX,
+  // A connection whose other side vanished without a word stays open for many minutes; a command timeout alone would fail every
+  // command until then. Silence while a reply is due ends it, and the next connection finds whoever is there now.
+  socketTimeout: settings.REDIS_COMMAND_MS_MAX,
   // Before the ready check a restarted Redis may still be loading; the check also tells which server this is (`run_id`).
   enableReadyCheck: true,
   // Slower than plain writes on Bun; the combiner has batched already.
@@ -64,6 +67,7 @@ export function blockingConnection(settings: RedisSettings, blockMs: number, onF
       ...common(settings),
       enableOfflineQueue: false,
       commandTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
+      socketTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
     }),
     onFault,
   );
