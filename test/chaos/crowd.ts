@@ -189,6 +189,7 @@ export class Crowd {
 
   #endingOf(reply: Reply, couponId: number, userId: string): Ending {
     if (reply.kind !== 'answer') return { kind: 'indeterminate' };
+    if (reply.status === 503 && !reply.headers.has('retry-after')) this.wrongAnswers.push('503 without Retry-After');
     const ending = readEnding(reply.status, reply.body, { couponId, userId });
     if (ending) return ending;
     this.wrongAnswers.push(`${reply.status} ${reply.body}`);

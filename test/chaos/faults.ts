@@ -43,14 +43,18 @@ function processFaults(what: string, among: (cluster: Cluster) => readonly KeptP
     },
     {
       name: `replace ${what}`,
-      async inflict(cluster, random) {
-        const chosen = random.pick(among(cluster));
-        const ended = await chosen.replace();
-        if (ended !== 'code 0') throw new Error(`${chosen.name} was asked to finish and ended with ${ended}`);
-      },
+      inflict: (cluster, random) => replace(random.pick(among(cluster))),
     },
   ];
 }
+
+/** A deploy: every process is asked to finish and replaced by a new one, one after the other. */
+export const rollingRestart: Fault = {
+  name: 'replace every process in turn',
+  async inflict({ apis, workers }) {
+    for (const each of [...apis, ...workers]) await replace(each);
+  },
+};
 
 /** A worker that dies of itself at one point of its next transaction. The other worker stands still, or it would get the work. */
 function crashFault(point: (typeof crashPoints)[number]): Fault {
@@ -112,6 +116,11 @@ const collapses: readonly Fault[] = [
     },
   },
 ];
+
+async function replace(chosen: KeptProcess): Promise<void> {
+  const ended = await chosen.replace();
+  if (ended !== 'code 0') throw new Error(`${chosen.name} was asked to finish and ended with ${ended}`);
+}
 
 async function killAndAwait(processes: readonly KeptProcess[]): Promise<void> {
   await Promise.all(processes.map((each) => each.kill()));

@@ -78,7 +78,7 @@ export class KeptProcess {
     this.#child?.signal(signal);
   }
 
-  /** Kills it without warning; the supervisor starts it again, if asked to in another way. */
+  /** Kills it without warning; it is started again at once, once in another way if `next` says so. */
   async kill(next: NextStart | null = null): Promise<void> {
     this.#next = next;
     const child = this.#child;
@@ -87,8 +87,7 @@ export class KeptProcess {
   }
 
   /** Asks it to finish, and waits until a new one answers. Returns how the old one ended. */
-  async replace(next: NextStart | null = null): Promise<string> {
-    this.#next = next;
+  async replace(): Promise<string> {
     const child = this.#child;
     child?.signal('SIGTERM');
     const ended = (await child?.ended) ?? 'was not running';
