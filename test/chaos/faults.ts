@@ -65,10 +65,13 @@ function crashFault(point: (typeof crashPoints)[number]): Fault {
       const others = workers.filter((worker) => worker !== chosen);
       const { starts } = chosen;
       for (const other of others) other.signal('SIGSTOP');
-      await chosen.kill({ entry: 'test/chaos/crashing-worker.ts', environment: { CRASH_AT: point } });
-      // Two starts: the one that dies, and the one after it.
-      await chosen.startedTimes(starts + 2);
-      for (const other of others) other.signal('SIGCONT');
+      try {
+        await chosen.kill({ entry: 'test/chaos/crashing-worker.ts', environment: { CRASH_AT: point } });
+        // Two starts: the one that dies, and the one after it.
+        await chosen.startedTimes(starts + 2);
+      } finally {
+        for (const other of others) other.signal('SIGCONT');
+      }
       await chosen.ready();
     },
   };

@@ -5,7 +5,7 @@ import { coupons, couponIssues } from '../../drizzle/schema.ts';
 import { couponKeys, partitionKeys } from '../../src/issuance/keys.ts';
 import { waitUntil } from '../../src/local/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { type Accusation, checkHistory, type HistoryRow } from '../checker.ts';
+import { type Accusation, checkHistory, type HistoryRow, type Verdict } from '../checker.ts';
 import type { Cluster } from './cluster.ts';
 import { type Counts, Crowd } from './crowd.ts';
 import { type Fault, faultsFor } from './faults.ts';
@@ -90,12 +90,14 @@ export async function auditRun(
 /** What is to be read at the end of a run, one line each. */
 export function reportLines(report: Report): string[] {
   const { counts } = report;
-  const verdicts = Map.groupBy(report.accusations, ({ verdict }) => verdict);
+  const verdictCount = (name: Verdict) => report.accusations.filter(({ verdict }) => verdict === name).length;
   return [
-    `seed ${report.seed}: ${report.faults} faults in ${report.seconds.toFixed(0)} s, well again after at most ${report.recoveryMsMax.toFixed(0)} ms`,
-    `  ${report.attempts} requests on ${report.coupons} coupons: ${counts.ok} issued, ${counts.duplicate} had it, ${counts.refused} refused, ` +
-      `${counts.indeterminate} indeterminate (${counts.unavailable} 503, ${counts.unanswered} unanswered, ${counts.timedOut} late, ${counts.cut} cut)`,
-    `  ${report.rows} rows; lost ${verdicts.get('lost')?.length ?? 0}, twice ${verdicts.get('twice')?.length ?? 0}, over ${verdicts.get('over')?.length ?? 0}, ` +
+    `seed ${report.seed}: ${report.faults} faults in ${report.seconds.toFixed(0)} s, ` +
+      `well again after at most ${report.recoveryMsMax.toFixed(0)} ms`,
+    `  ${report.attempts} requests on ${report.coupons} coupons: ${counts.ok} issued, ${counts.duplicate} had it, ` +
+      `${counts.refused} refused, ${counts.indeterminate} indeterminate ` +
+      `(${counts.unavailable} 503, ${counts.unanswered} unanswered, ${counts.timedOut} late, ${counts.cut} cut)`,
+    `  ${report.rows} rows; lost ${verdictCount('lost')}, twice ${verdictCount('twice')}, over ${verdictCount('over')}, ` +
       `all accusations ${report.accusations.length}, other faults ${report.otherFaults.length}`,
     ...report.accusations
       .slice(0, 20)
