@@ -31,6 +31,8 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   socketTimeout: settings.REDIS_COMMAND_MS_MAX,
   // Before the ready check a restarted Redis may still be loading; the check also tells which server this is (`run_id`).
   enableReadyCheck: true,
+  // While it loads, it guesses how long that will take, at first wildly; believed, a guess keeps us away from a server that is well.
+  maxLoadingRetryTime: RECONNECT_MS_MAX,
   // Slower than plain writes on Bun; the combiner has batched already.
   enableAutoPipelining: false,
   lazyConnect: true,
