@@ -36,6 +36,8 @@ export interface Row {
 export interface TestApi extends Issuing, AsyncDisposable {
   /** How many openings it did. */
   openings(): Promise<{ readonly proven: number; readonly rebuilt: number }>;
+  /** How many requests it refused by a closed sign, without asking a store. */
+  signRefusals(): Promise<number>;
 }
 
 export interface Stores {
@@ -175,12 +177,17 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
       const countOf = (kind: string) => values.find(({ labels }) => labels.kind === kind)?.value ?? 0;
       return { proven: countOf('proven'), rebuilt: countOf('rebuilt') };
     },
+    async signRefusals() {
+      const { values } = await metrics.signRefusals.get();
+      return values[0]?.value ?? 0;
+    },
   };
 }
 
 function createCoupon(database: Database, fields: Partial<NewCoupon>): Promise<Coupon> {
   const now = new Date();
-  const { startMs = now.getTime() - HOUR_MS, endMs = now.getTime() + HOUR_MS, totalQuantity = 10 } = fields;
+  const { startMs = now.getTime() - HOUR_MS, totalQuantity = 10 } = fields;
+  const { endMs = Math.max(startMs, now.getTime()) + HOUR_MS } = fields;
   return withConnection(database, async (session) => {
     const [{ insertId }] = await session.insert(coupons).values({
       title: fields.title ?? 'A coupon of a test',
