@@ -111,7 +111,7 @@ describe('delivery', () => {
     await accept(id, 'c');
     await writeEntries(stores.database, await takeAndDie(id, 'phoenix'));
     const worker = await drain({ WORKER_NAME: 'phoenix' });
-    expect(worker.written).toEqual([{ inserted: 0, replayed: 3, superseded: [], displaced: [], dead: [] }]);
+    expect(worker.written).toEqual([{ inserted: 0, replayed: 3, superseded: [], displaced: [], dead: [], older: [] }]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
     expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
     expect(await deadOf(id)).toEqual([]);
@@ -386,7 +386,7 @@ describe('an outage', () => {
     await accept(id, 'a', 'b');
     const worker = await drain({ DATABASE_URL: proxy.url });
     expect(proxy.repliesLost()).toBe(1);
-    expect(worker.written).toEqual([{ inserted: 0, replayed: 2, superseded: [], displaced: [], dead: [] }]);
+    expect(worker.written).toEqual([{ inserted: 0, replayed: 2, superseded: [], displaced: [], dead: [], older: [] }]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
     expect(await deadOf(id)).toEqual([]);
   });

@@ -12,7 +12,7 @@ local HEAD = 7 -- arguments before the first winner
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
 -- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void. So does
 -- a restart: MySQL may know more by now than this state, which is to be compared with it first.
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until')
 if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] or state[4] ~= ARGV[4] then return { 'changed' } end
 -- The gate may have closed between the reading and now.
 local clock = redis.call('TIME')
@@ -27,6 +27,9 @@ for i = HEAD + 1, #ARGV do
   owners[#owners + 1] = next
   next = next + 1
 end
+-- A total that is being lowered takes `until` down before it raises the version.
+local last = tonumber(state[7])
+if last >= 0 and next - 1 > last then return { 'changed' } end
 if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
 redis.call('HSET', KEYS[2], unpack(owners))
