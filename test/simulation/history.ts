@@ -26,14 +26,18 @@ export interface Working {
 /** What an operator changes. The period is moved far enough for no clock to matter. */
 export type Edit = { readonly totalQuantity: number } | { readonly paused: boolean } | { readonly over: boolean };
 
+/** What Redis may lose. `proof`: it restarted, with all it had. `restore`: it came back with an old backup. */
+export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'everything';
+
 export type Step =
   | Issuing
   | Working
   /** All at once; the stores decide on the order. */
   | { readonly kind: 'together'; readonly parts: readonly (Issuing | Working)[] }
   | { readonly kind: 'edit'; readonly api: number; readonly edit: Edit; readonly death: Death | null }
-  /** What Redis may lose. `proof`: it restarted, with all it had. */
-  | { readonly kind: 'lose'; readonly what: 'state' | 'owners' | 'proof' | 'everything' }
+  | { readonly kind: 'lose'; readonly what: Loss }
+  /** Keeps what Redis has now, for `restore`. */
+  | { readonly kind: 'back up' }
   | { readonly kind: 'reconcile' };
 
 export interface History {
@@ -79,13 +83,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('lose'),
-      what: fc.constantFrom('state', 'owners', 'proof', 'everything'),
+      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'everything'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconcile') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('reconcile', 'back up') }) },
 );
 
 export const history: fc.Arbitrary<History> = fc.record({
   total: fc.option(fc.integer({ min: 0, max: 9 }), { freq: 8 }),
-  steps: fc.array(step, { minLength: 1, maxLength: 16 }),
+  // As long as may be from the beginning: in short ones little can go wrong.
+  steps: fc.array(step, { minLength: 4, maxLength: 18, size: 'max' }),
 });

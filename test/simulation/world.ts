@@ -1,5 +1,6 @@
 // world.ts -- Two APIs, two workers and an operator around one coupon, on real stores. After every step the promises are checked.
 
+import type { Redis } from 'ioredis';
 import { decide, lastSequence } from '../../src/coupon/coupon.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
 import { partitionKeys } from '../../src/issuance/keys.ts';
@@ -10,7 +11,7 @@ import { Inbox } from '../../workers/inbox.ts';
 import { reconcile } from '../../workers/reconcile.ts';
 import type { Settings, Stores, TestApi } from '../stores.ts';
 import { type Death, type Executioner, watchOver } from './crash.ts';
-import type { Edit, History, Issuing, Step, Working } from './history.ts';
+import type { Edit, History, Issuing, Loss, Step, Working } from './history.ts';
 import { readTruth, type Truth } from './truth.ts';
 
 /** One partition, and short leases: what a dead process holds is soon free. */
@@ -58,6 +59,8 @@ export class World {
   /** Who was told which sequence, and can rely on it. */
   readonly #promised = new Map<string, number>();
   readonly #asked = new Set<string>();
+  /** Keys and what they held. */
+  #backup: [key: string, value: Buffer][] | null = null;
   #truth: Truth;
 
   private constructor(stores: Stores, truth: Truth) {
@@ -87,7 +90,7 @@ export class World {
     const before = this.#truth;
     const told = await this.#do(step);
     this.#truth = await readTruth(this.#stores, this.#couponId);
-    if (step.kind === 'lose' && step.what === 'everything') this.#forgetWhatIsNoRow();
+    if (step.kind === 'lose' && (step.what === 'everything' || step.what === 'restore')) this.#forgetWhatIsLost();
     const broken = [...this.#truth.broken, ...this.#brokenWords(before, told)];
     if (step.kind === 'issue') broken.push(...this.#brokenRules(before, told));
     if (broken.length > 0) throw new Broken(`after ${name}:\n  ${broken.join('\n  ')}`);
@@ -109,6 +112,9 @@ export class World {
         return [];
       case 'lose':
         await this.#lose(step.what);
+        return [];
+      case 'back up':
+        await this.#backUp();
         return [];
       case 'reconcile':
         await this.#reconcile();
@@ -136,12 +142,30 @@ export class World {
     await this.#outlive(this.#apis, api, null, startApi, ({ upkeep }) => upkeep.repair(this.#couponId));
   }
 
-  async #lose(what: 'state' | 'owners' | 'proof' | 'everything'): Promise<void> {
+  async #lose(what: Loss): Promise<void> {
     const { redis } = this.#stores;
     const keys = this.#stores.keys(this.#couponId);
-    if (what === 'everything') await redis.flushdb();
-    else if (what !== 'proof') await redis.del(keys[what]);
-    else if ((await redis.exists(keys.state)) === 1) await redis.hset(keys.state, 'run', 'the server before');
+    if (what === 'everything') {
+      await redis.flushdb();
+      // Numbers are given out again from here on: a backup of before would belong to another history.
+      this.#backup = null;
+    } else if (what === 'restore') {
+      if (!this.#backup) return;
+      await redis.flushdb();
+      for (const [key, value] of this.#backup) await redis.restore(key, 0, value);
+    } else if (what !== 'proof') await redis.del(keys[what]);
+    // A Redis that comes back is another server.
+    if (what === 'proof' || what === 'restore') await forgetServer(redis, keys.state);
+  }
+
+  async #backUp(): Promise<void> {
+    const { redis } = this.#stores;
+    const { state, owners, stream, unpersisted } = this.#stores.keys(this.#couponId);
+    this.#backup = [];
+    for (const key of [state, owners, stream, unpersisted]) {
+      const value = await redis.dumpBuffer(key);
+      if (value) this.#backup.push([key, value]);
+    }
   }
 
   async #reconcile(): Promise<void> {
@@ -186,9 +210,9 @@ export class World {
     }
   }
 
-  /** After Redis lost everything: P3 holds for what it had not to begin with. */
-  #forgetWhatIsNoRow(): void {
-    for (const user of this.#promised.keys()) if (!this.#truth.rows.has(user)) this.#promised.delete(user);
+  /** After Redis lost what it had accepted: P3 holds for what is a row, or came back with the backup. */
+  #forgetWhatIsLost(): void {
+    for (const user of this.#promised.keys()) if (!this.#truth.holders.has(user)) this.#promised.delete(user);
   }
 
   /** Holds what was told, now and before, against the truth. */
@@ -245,6 +269,10 @@ export class World {
   async #close(): Promise<void> {
     for (const alive of [...this.#apis, ...this.#workers]) await alive?.process[Symbol.asyncDispose]();
   }
+}
+
+async function forgetServer(redis: Redis, state: string): Promise<void> {
+  if ((await redis.exists(state)) === 1) await redis.hset(state, 'run', 'the server before');
 }
 
 async function startApi(stores: Stores): Promise<Alive<TestApi>> {
