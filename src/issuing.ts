@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { type Catalog, createCatalog } from './coupon/catalog.ts';
 import { ClosedSigns } from './issuance/closed-signs.ts';
+import type { CombinerBounds } from './issuance/combiner.ts';
 import { createInspect } from './issuance/inspection.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
@@ -54,28 +55,9 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
   });
-  const take = createTake({ redis, stock, settings: config });
-  const issuers = {
-    synchronous: createSynchronous({ database, take }),
-    locked: createLocked({ redis, stock, take, settings: config }),
-    scripted: createScripted(take),
-  };
-  const signs = new ClosedSigns(
-    createInspect({ redis, database, settings: config }),
-    {
-      signMsMax: config.SIGN_MS_MAX,
-      signsMax: config.SIGNS_MAX,
-      ownersMax: config.SIGN_OWNERS_MAX,
-      skewMsMax: config.CLOCK_SKEW_MS_MAX,
-    },
-    (error) => log.warn({ error }, 'a closed sign could not be hung'),
-  );
-  const bounds = {
-    usersPerBatchMax: config.USERS_PER_BATCH_MAX,
-    batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
-    waitingMax: config.WAITING_USERS_MAX,
-  };
-  const issuance = createIssuance({ issuers, signs, bounds, reports: reportsTo(metrics, log) });
+  const issuers = createIssuers(config, redis, database, stock);
+  const signs = createSigns(config, redis, database, log);
+  const issuance = createIssuance({ issuers, signs, bounds: boundsOf(config), reports: reportsTo(metrics, log) });
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
     signs.drop(couponId);
@@ -108,6 +90,34 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       subscriber.disconnect();
       await closeDatabase(database);
     },
+  };
+}
+
+function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper) {
+  const take = createTake({ redis, stock, settings: config });
+  return {
+    synchronous: createSynchronous({ database, take }),
+    locked: createLocked({ redis, stock, take, settings: config }),
+    scripted: createScripted(take),
+  } satisfies Record<IssuerName, Issuer>;
+}
+
+function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
+  const bounds = {
+    signMsMax: config.SIGN_MS_MAX,
+    signsMax: config.SIGNS_MAX,
+    ownersMax: config.SIGN_OWNERS_MAX,
+    skewMsMax: config.CLOCK_SKEW_MS_MAX,
+  };
+  const inspect = createInspect({ redis, database, settings: config });
+  return new ClosedSigns(inspect, bounds, (error) => log.warn({ error }, 'a closed sign could not be hung'));
+}
+
+function boundsOf(config: Config): CombinerBounds {
+  return {
+    usersPerBatchMax: config.USERS_PER_BATCH_MAX,
+    batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
+    waitingMax: config.WAITING_USERS_MAX,
   };
 }
 

@@ -91,7 +91,7 @@ export function couponRoutes({ config, catalog, upkeep }: CouponDependencies) {
     });
 }
 
-type Reader<Body> = (request: Request) => Promise<Body | Response>;
+type Reader<Body> = (request: Request) => Promise<Body | Response> | Response;
 
 async function answerCreate(
   catalog: CouponDependencies['catalog'],
