@@ -6,10 +6,13 @@ import { type Catalog, createCatalog } from './coupon/catalog.ts';
 import { ClosedSigns } from './issuance/closed-signs.ts';
 import type { CombinerBounds } from './issuance/combiner.ts';
 import { createInspect } from './issuance/inspection.ts';
+import { createIssueOnce, type IssueOnce } from './issuance/idempotency.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
 import { CHANGES_CHANNEL } from './issuance/keys.ts';
 import { createLocked } from './issuance/locked.ts';
+import { createSample, ProgressHub } from './issuance/progress.ts';
+import { RowWatch } from './issuance/row-watch.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
 import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
@@ -31,9 +34,13 @@ export interface Issuing {
   readonly issuance: Issuance;
   readonly catalog: Catalog;
   readonly upkeep: Upkeep;
+  readonly issueOnce: IssueOnce;
   readonly issues: Issues;
+  readonly progress: ProgressHub;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
+  /** Answers everybody who only waits or listens, so that a server can stop. */
+  letGo(): Promise<void>;
   /** Answers what was accepted, then ends the connections. */
   close(): Promise<void>;
 }
@@ -67,6 +74,8 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     metrics.faults.inc({ dependency: 'store' });
     log.error({ error }, 'a store failed; the ending is unknown to the caller');
   };
+  const after = createAfterIssuing(config, redis, database, stock, onStoreFault);
+  const issueOnce = createIssueOnce({ redis, issuance, issues: after.issues, settings: config });
   const upkeep = createUpkeep({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
   return {
     redis,
@@ -77,14 +86,18 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     issuance,
     catalog: answering(createCatalog(database, announce), onStoreFault),
     upkeep: answering(upkeep, onStoreFault),
-    issues: createIssues({ redis, database, stock, settings: config }),
+    issues: after.issues,
+    progress: after.progress,
+    ...answering({ issueOnce }, onStoreFault),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
       // Messages sent while the connection was down are gone.
       subscriber.on('ready', () => signs.dropAll());
       await subscriber.subscribe(CHANGES_CHANNEL);
     },
+    letGo: after.letGo,
     async close() {
+      await after.letGo();
       await issuance.close();
       redis.disconnect();
       subscriber.disconnect();
@@ -100,6 +113,27 @@ function createIssuers(config: Config, redis: Redis, database: Database, stock: 
     locked: createLocked({ redis, stock, take, settings: config }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
+}
+
+/** What is asked of issues once they were promised. */
+function createAfterIssuing(
+  config: Config,
+  redis: Redis,
+  database: Database,
+  stock: StockKeeper,
+  onFault: (fault: unknown) => void,
+) {
+  const watch = new RowWatch({ database, settings: config, onFault });
+  const issues = createIssues({ redis, database, stock, watch, settings: config });
+  const sample = createSample({ redis, database, settings: config });
+  const progress = new ProgressHub({ ...answering({ sample }, () => undefined), settings: config, onFault });
+  return {
+    issues: answering(issues, onFault),
+    progress,
+    letGo: async () => {
+      await Promise.all([watch.close(), progress.close()]);
+    },
+  };
 }
 
 function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
