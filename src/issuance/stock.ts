@@ -17,7 +17,7 @@ import { lockCoupon } from '../coupon/catalog.ts';
 import { type Coupon, gate, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection, withTransaction } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import { readEntry } from './entry.ts';
+import { streamPages } from './stream-entries.ts';
 import { type CouponKeys, couponKeys } from './keys.ts';
 import { issuesOf } from './ledger.ts';
 import { type Refusal, refusal, Unavailable } from './outcome.ts';
@@ -61,9 +61,6 @@ export interface StockKeeper {
 
 /** Pause between two looks at an opening that another process has under way. */
 const BUSY_WAIT_MS = 20;
-
-/** Entries read at once; each holds up to a whole batch of users. */
-const STREAM_PAGE = 100;
 
 /** What one attempt works with. */
 interface Attempt extends StockDependencies {
@@ -211,22 +208,14 @@ interface Owner {
  */
 async function* pages(attempt: Attempt): AsyncGenerator<readonly Owner[]> {
   const { keys } = attempt;
-  for (const stream of [keys.stream, keys.dead, keys.stream]) yield* streamPages(attempt, stream);
+  for (const stream of [keys.stream, keys.dead, keys.stream]) yield* ownersInStream(attempt, stream);
   yield* rowPages(attempt);
 }
 
-async function* streamPages({ redis, couponId, settings }: Attempt, stream: string): AsyncGenerator<readonly Owner[]> {
-  let start = '-';
-  for (;;) {
-    const entries = await redis.xrange(stream, start, '+', 'COUNT', STREAM_PAGE);
-    const mine = entries.flatMap(([, fields]) => {
-      const entry = readEntry(fields);
-      return 'reason' in entry || entry.couponId !== couponId ? [] : issuesOf(entry);
-    });
+async function* ownersInStream({ redis, couponId, settings }: Attempt, stream: string) {
+  for await (const page of streamPages(redis, stream)) {
+    const mine = page.flatMap(({ entry }) => ('reason' in entry || entry.couponId !== couponId ? [] : issuesOf(entry)));
     for (let i = 0; i < mine.length; i += settings.OPENING_PAGE) yield mine.slice(i, i + settings.OPENING_PAGE);
-    const last = entries.at(-1);
-    if (!last || entries.length < STREAM_PAGE) return;
-    start = `(${last[0]}`;
   }
 }
 
