@@ -10,7 +10,7 @@ import { createIssueOnce, type IssueOnce } from './issuance/idempotency.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
 import { CHANGES_CHANNEL } from './issuance/keys.ts';
-import { createLocked } from './issuance/locked.ts';
+import { createLocked, type LockReports } from './issuance/locked.ts';
 import { createSample, ProgressHub } from './issuance/progress.ts';
 import { RowWatch } from './issuance/row-watch.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
@@ -19,10 +19,12 @@ import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
 import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
 import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
+import { measureStock, measureStores, transactionMeter } from './measuring.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
+import type { Distribution } from './telemetry/instruments.ts';
 import type { Log } from './telemetry/log.ts';
-import type { ApiMetrics } from './telemetry/metrics.ts';
+import { type ApiMetrics, promiseBrokenBy } from './telemetry/metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
 export interface Issuing {
@@ -47,22 +49,24 @@ export interface Issuing {
 
 export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Issuing {
   const onRedisFault = (error: unknown) => {
-    metrics.faults.inc({ dependency: 'redis' });
+    metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
   };
   const redis = issuingConnection(config, onRedisFault);
   const subscriber = subscribingConnection(config, onRedisFault);
-  const database = openDatabase(config);
+  const database = openDatabase(config, transactionMeter(metrics));
+  measureStores(metrics, { redis, database, settings: config });
+  measureStock(metrics, { redis, database, settings: config });
   const stock = createStockKeeper({
     redis,
     database,
     settings: config,
     onOpened: (couponId, kind, owners) => {
-      metrics.openings.inc({ kind });
+      metrics.openings.of(kind).add();
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
   });
-  const issuers = createIssuers(config, redis, database, stock);
+  const issuers = createIssuers(config, redis, database, stock, lockReportsTo(metrics));
   const signs = createSigns(config, redis, database, log);
   const issuance = createIssuance({ issuers, signs, bounds: boundsOf(config), reports: reportsTo(metrics, log) });
   measureLoad(metrics, issuance);
@@ -71,7 +75,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
-    metrics.faults.inc({ dependency: 'store' });
+    metrics.operatorFailures.of().add();
     log.error({ error }, 'a store failed; the ending is unknown to the caller');
   };
   const after = createAfterIssuing(config, redis, database, stock, onStoreFault);
@@ -106,11 +110,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
   };
 }
 
-function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper) {
+function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockReports) {
   const take = createTake({ redis, stock, settings: config });
   return {
     synchronous: createSynchronous({ database, take }),
-    locked: createLocked({ redis, stock, take, settings: config }),
+    locked: createLocked({ redis, stock, take, settings: config, reports }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
 }
@@ -156,18 +160,36 @@ function boundsOf(config: Config): CombinerBounds {
 }
 
 function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
+  const series = Object.fromEntries(
+    issuerNames.map((issuer) => [
+      issuer,
+      {
+        batchUsers: metrics.batchUsers.of(issuer),
+        decisionSeconds: metrics.decisionSeconds.of(issuer),
+      },
+    ]),
+  ) as Record<IssuerName, Readonly<Record<'batchUsers' | 'decisionSeconds', Distribution>>>;
+  const signRefusals = metrics.signRefusals.of();
   return {
     batch(issuer, { users, startedMs, endedMs }) {
-      metrics.batchUsers.observe({ issuer }, users);
-      metrics.decisionSeconds.observe({ issuer }, (endedMs - startedMs) / 1000);
+      const { batchUsers, decisionSeconds } = series[issuer];
+      batchUsers.observe(users);
+      decisionSeconds.observe((endedMs - startedMs) / 1000);
     },
-    refusedBySign() {
-      metrics.signRefusals.inc();
-    },
+    refusedBySign: () => signRefusals.add(),
     failed(issuer, failure) {
-      metrics.faults.inc({ dependency: 'batch' });
-      log.error({ issuer, error: failure }, 'a batch failed; its endings are indeterminate');
+      metrics.failedBatches.of(issuer).add();
+      const promise = promiseBrokenBy(failure);
+      if (promise) metrics.brokenPromises.of(promise).add();
+      log.error({ issuer, promise, error: failure }, 'a batch failed; its endings are indeterminate');
     },
+  };
+}
+
+function lockReportsTo({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockReports {
+  return {
+    waited: (result, seconds) => lockWaitSeconds.of(result).observe(seconds),
+    held: (seconds) => lockHeldSeconds.of().observe(seconds),
   };
 }
 
@@ -176,8 +198,8 @@ function measureLoad(metrics: ApiMetrics, issuance: Issuance): void {
   metrics.onRender(() => {
     for (const issuer of issuerNames) {
       const { waiting, batchesInFlight } = issuance.load(issuer);
-      metrics.waiting.set({ issuer }, waiting);
-      metrics.inFlight.set({ issuer }, batchesInFlight);
+      metrics.waiting.of(issuer).set(waiting);
+      metrics.inFlight.of(issuer).set(batchesInFlight);
     }
   });
 }
