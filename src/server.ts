@@ -25,18 +25,13 @@ async function start(): Promise<void> {
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
-  const { database, redis, subscriber, issuance, issues, catalog, upkeep, audit, deadLetters } = issuing;
+  const { database, redis, subscriber } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const app = createApp({
+    ...issuing,
     config,
-    issuance,
-    issues,
-    catalog,
-    upkeep,
-    audit,
-    deadLetters,
     readiness: probe.check,
     metrics,
     log,
@@ -53,6 +48,7 @@ async function start(): Promise<void> {
     // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
     probe.stop();
+    await issuing.letGo();
     await server.stop();
     await issuing.close();
     log.info('stopped');
