@@ -1,6 +1,8 @@
 // callers.ts -- Callers of the three endpoints over real HTTP. Every answer is kept, and in the end held against the rows.
 
 import { createApp } from '../../src/app.ts';
+import { auditCoupon } from '../../src/issuance/audit.ts';
+import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
 import type { IssuerName } from '../../src/issuance/issuer.ts';
 import type { Refusal } from '../../src/issuance/outcome.ts';
 import { serve } from '../../src/serve.ts';
@@ -31,10 +33,11 @@ const CLOCK_MS_MAX = 2;
 /** Serves the whole HTTP surface of an API on a free port. */
 export async function openCallers(stores: Stores, api: TestApi): Promise<Callers> {
   const { config } = stores;
-  const { issuance, issues, catalog, upkeep } = api;
   const readiness = () => Promise.reject(new Error('nobody asks for it here'));
   const log = createLog('api', 'silent');
-  const app = createApp({ config, issuance, issues, catalog, upkeep, readiness, metrics: createApiMetrics(), log });
+  const audit = (couponId: number) => auditCoupon({ ...api, settings: config }, couponId);
+  const deadLetters = createDeadLetters(api.redis, config.PARTITIONS);
+  const app = createApp({ ...api, config, audit, deadLetters, readiness, metrics: createApiMetrics(), log });
   const faults: unknown[] = [];
   const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => faults.push(error) });
   const attempts: Attempt[] = [];

@@ -83,10 +83,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('lose'),
-      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'everything'),
+      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'restore', 'everything'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('reconcile', 'back up') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconcile') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('back up') }) },
 );
 
 export const history: fc.Arbitrary<History> = fc.record({
