@@ -1,0 +1,45 @@
+// Entry: `bun run bench`, how fast the system is beside its ceiling and the ordinary ways, and whether it stayed exact meanwhile.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Cleanup, cleanUpOnSignals } from '../src/local/cleanup.ts';
+import { say } from '../src/local/progress.ts';
+import { compare } from './compare/compare.ts';
+import { type Flags, help, readFlags } from './compare/flags.ts';
+import { readReport, reportFolder, writeReport } from './report/report.ts';
+import { comparisonTable, textTable } from './report/tables.ts';
+import { bindToCores } from './stand/cores.ts';
+import { describeMachine, type Machine } from './stand/machine.ts';
+import { openStand, type Stand } from './stand/stand.ts';
+import { requireWrk } from './stand/wrk.ts';
+
+const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped. Nothing of the run is kept.' });
+let code = 0;
+try {
+  await bench(readFlags(process.argv.slice(2)), cleanup);
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  code = 1;
+} finally {
+  await cleanup.run();
+}
+process.exit(code);
+
+async function bench(flags: Flags, undo: Cleanup): Promise<void> {
+  if (flags.help) return say(help);
+  requireWrk();
+  const cores = await bindToCores(flags.cores);
+  const profileFolder = flags.profile ? join(reportFolder, 'profiles') : undefined;
+  if (profileFolder !== undefined) mkdirSync(profileFolder, { recursive: true });
+  const stand = await openStand({ cleanup: undo, profileFolder });
+  const machine = await describeMachine(cores, stand.redis, stand.database);
+  say(`  on cores ${cores.join(', ')} of ${machine.cpu}, commit ${machine.commit}\n`);
+  if (flags.parts.has('compare')) await runCompare(stand, flags, machine);
+}
+
+async function runCompare(stand: Stand, flags: Flags, machine: Machine): Promise<void> {
+  const { rounds, seconds, connections } = flags;
+  const cases = await compare(stand, flags);
+  writeReport({ ...readReport(), compare: { machine, findings: { rounds, seconds, connections, cases } } });
+  say(`\n${textTable(comparisonTable(cases))}\n`);
+}
