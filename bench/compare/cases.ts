@@ -9,9 +9,10 @@ import type { Group } from './figures.ts';
 
 /** A round's preparation. */
 export interface Prepared {
-  readonly load: Pick<Load, 'script' | 'args' | 'url'>;
-  /** The coupon whose rows are to be checked afterwards. */
-  readonly couponId: number | null;
+  /** One for each process that answers. */
+  readonly loads: readonly Pick<Load, 'script' | 'args' | 'url'>[];
+  /** The coupons whose rows are to be checked afterwards, and how many issues they had before. */
+  readonly coupons: { readonly first: number; readonly count: number; readonly issuedBefore: number } | null;
   /** Ends what the round alone needed. */
   finish(): Promise<void>;
 }
@@ -20,8 +21,8 @@ export interface Case {
   readonly name: string;
   readonly title: string;
   readonly group: Group;
-  /** The process that answers. */
-  readonly service: Service;
+  /** The processes that answer: one, unless it is about their number. */
+  readonly services: readonly Service[];
   /** The only outcome that our API may give; null for who does not count outcomes: then every answer must be 2xx. */
   readonly outcome: 'issued' | 'already issued' | 'sold out' | null;
   /** What is accepted is written later. */
@@ -60,10 +61,10 @@ async function ceilingsOf(stand: Stand): Promise<Case[]> {
       ...none,
       name: 'echo',
       title: 'echo: only validates and answers',
-      service: echo,
+      services: [echo],
       prepare: async () => ({
-        load: { url: `${echo.url}/echo`, script: 'issue', args: [1, 1, 0] },
-        couponId: null,
+        loads: [{ url: `${echo.url}/echo`, script: 'issue', args: [1, 1, 0] }],
+        coupons: null,
         finish,
       }),
     },
@@ -71,10 +72,10 @@ async function ceilingsOf(stand: Stand): Promise<Case[]> {
       ...none,
       name: 'hello',
       title: 'GET /hello',
-      service: stand.api,
+      services: [stand.api],
       prepare: async () => ({
-        load: { url: `${stand.api.url}/hello`, script: 'hello', args: [] },
-        couponId: null,
+        loads: [{ url: `${stand.api.url}/hello`, script: 'hello', args: [] }],
+        coupons: null,
         finish,
       }),
     },
@@ -87,7 +88,7 @@ function issuingCase(stand: Stand, { name, path, title }: Endpoint): Case {
     const couponId = await makeCoupon(stand, null);
     // Opens its stock, which the first request of a drop does once.
     await ask(url, couponId, 'opener');
-    return { couponId, cycle: 0 };
+    return { couponId, issuedBefore: 1, cycle: 0 };
   });
 }
 
@@ -98,7 +99,7 @@ function soldOutCase(stand: Stand, { name, path, title }: Endpoint): Case {
     await ask(url, couponId, 'winner');
     // The first refusal hangs the sign that all others meet.
     await ask(url, couponId, 'loser');
-    return { couponId, cycle: 0 };
+    return { couponId, issuedBefore: 1, cycle: 0 };
   });
 }
 
@@ -109,7 +110,7 @@ function duplicateCase(stand: Stand, { name, path, title }: Endpoint): Case {
     for (let i = 0; i < OWNERS; i += 100) {
       await Promise.all(Array.from({ length: 100 }, (_, k) => ask(url, couponId, userOf(i + k))));
     }
-    return { couponId, cycle: OWNERS };
+    return { couponId, issuedBefore: OWNERS, cycle: OWNERS };
   });
 }
 
@@ -121,19 +122,23 @@ export function userOf(place: number): number {
 function ourCase(
   stand: Stand,
   { path, ...about }: Pick<Case, 'name' | 'title'> & { path: string; outcome: NonNullable<Case['outcome']> },
-  prepare: (url: string) => Promise<{ couponId: number; cycle: number }>,
+  prepare: (url: string) => Promise<{ couponId: number; issuedBefore: number; cycle: number }>,
 ): Case {
   return {
     ...about,
     group: 'system',
-    get service() {
-      return stand.api;
+    get services() {
+      return [stand.api];
     },
     later: 'by our worker',
     async prepare() {
       const url = `${stand.api.url}${path}`;
-      const { couponId, cycle } = await prepare(url);
-      return { load: { url, script: 'issue', args: [couponId, 1, cycle] }, couponId, finish: async () => {} };
+      const { couponId, issuedBefore, cycle } = await prepare(url);
+      return {
+        loads: [{ url, script: 'issue', args: [couponId, 1, cycle] }],
+        coupons: { first: couponId, count: 1, issuedBefore },
+        finish: async () => {},
+      };
     },
   };
 }
@@ -151,7 +156,7 @@ async function ordinaryCases(stand: Stand): Promise<Case[]> {
         name,
         title,
         group: 'ordinary',
-        service,
+        services: [service],
         outcome: null,
         later,
         prepare: async () => ordinaryRound(stand, `${service.url}/${path}`),
@@ -163,8 +168,8 @@ async function ordinaryCases(stand: Stand): Promise<Case[]> {
 async function ordinaryRound(stand: Stand, url: string): Promise<Prepared> {
   const couponId = await makeCoupon(stand, null);
   return {
-    load: { url, script: 'issue', args: [couponId, 1, 0] },
-    couponId,
+    loads: [{ url, script: 'issue', args: [couponId, 1, 0] }],
+    coupons: { first: couponId, count: 1, issuedBefore: 0 },
     async finish() {
       await stand.redis.unlink(Object.values(baselineKeys(couponId)));
     },

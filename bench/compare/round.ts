@@ -8,7 +8,7 @@ import type { Service } from '../stand/service.ts';
 import type { Stand } from '../stand/stand.ts';
 import { histogramQuantile } from '../stand/statistics.ts';
 import { type LoadResult, runWrk } from '../stand/wrk.ts';
-import type { Case } from './cases.ts';
+import type { Case, Prepared } from './cases.ts';
 import type { Figures, ProcessName } from './figures.ts';
 
 export interface RoundOptions {
@@ -29,24 +29,24 @@ const QUIET_WAIT_MS_MAX = 3000;
 /** @throws Error when anything went wrong: an answer that was not expected, or a promise that is broken */
 export async function runRound(stand: Stand, contestant: Case, options: RoundOptions): Promise<Round> {
   const prepared = await contestant.prepare();
-  const writer = contestant.later === 'a row a message' ? await startRowWorker(stand, prepared.couponId) : stand.worker;
+  const writer = contestant.later === 'a row a message' ? await startRowWorker(stand, prepared) : stand.worker;
   await quiet(stand);
-  const before = await look(stand, contestant.service, writer);
-  const result = await runWrk({ ...prepared.load, ...options });
+  const before = await look(stand, contestant, writer);
+  const result = await runLoads(prepared, options);
   const endedMs = performance.now();
-  for (const service of [contestant.service, stand.api, writer]) service.mustRun();
+  for (const service of [...contestant.services, stand.api, writer]) service.mustRun();
   const issues = contestant.outcome === 'issued';
   // What is behind is asked at once, and what there is counted when it costs nobody anything.
   const behind = issues ? await backlogOf(stand) : 0;
-  const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(stand, prepared.couponId) : null;
-  if (contestant.group === 'system') await drained(stand);
+  const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(stand, prepared) : null;
+  if (contestant.group === 'system') await drained(stand, contestant.services);
   const backlogMs = performance.now() - endedMs;
-  const after = await look(stand, contestant.service, writer);
+  const after = await look(stand, contestant, writer);
   if (writer !== stand.worker) await writer.kill();
   await prepared.finish();
   const answers = answersOf(contestant, before.api, after.api, result);
-  await verify(stand, contestant, prepared.couponId, answers, result);
-  const rows = issues ? await rowsIn(stand, prepared.couponId) : ordinaryRows;
+  await verify(stand, contestant, prepared, answers, result);
+  const rows = issues ? await rowsIn(stand, prepared) : ordinaryRows;
   const durable = (share: number): number | null => {
     const seconds = histogramQuantile(before.durable, after.durable, share);
     return issues && seconds !== null ? seconds * 1000 : null;
@@ -58,7 +58,7 @@ export async function runRound(stand: Stand, contestant: Case, options: RoundOpt
     shareOfEcho: null,
     ...costOf(before.cpu, after.cpu, result),
     generatorShare: result.cpuUs / 1e6 / result.seconds,
-    rowsPerS: rows === null ? null : (rows - behind) / result.seconds,
+    rowsPerS: rows === null ? null : (rows - behind - (prepared.coupons?.issuedBefore ?? 0)) / result.seconds,
     durableP50Ms: durable(0.5),
     durableP99Ms: durable(0.99),
     backlogMs: issues ? backlogMs : null,
@@ -74,16 +74,39 @@ interface Look {
   readonly durable: ReadonlyMap<number, number>;
 }
 
-async function look(stand: Stand, service: Service, writer: Service): Promise<Look> {
-  const [api, worker] = await Promise.all([scrape(stand.api.url), scrape(stand.worker.url)]);
+/** Sends all loads at once, each with its part of the connections. */
+async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOptions): Promise<LoadResult> {
+  const share = Math.ceil(connections / loads.length);
+  const results = await Promise.all(loads.map((load) => runWrk({ ...load, connections: share, seconds })));
+  const sum = (pick: (result: LoadResult) => number) => results.reduce((total, result) => total + pick(result), 0);
+  const highest = (pick: (result: LoadResult) => number) => Math.max(...results.map(pick));
+  return {
+    requests: sum((result) => result.requests),
+    seconds: highest((result) => result.seconds),
+    p50Ms: sum((result) => result.p50Ms) / results.length,
+    p99Ms: highest((result) => result.p99Ms),
+    maxMs: highest((result) => result.maxMs),
+    refused: sum((result) => result.refused),
+    broken: sum((result) => result.broken),
+    timeouts: sum((result) => result.timeouts),
+    cpuUs: sum((result) => result.cpuUs),
+  };
+}
+
+async function look(stand: Stand, { group, services }: Case, writer: Service): Promise<Look> {
+  const [worker, ...apis] = await Promise.all([
+    scrape(stand.worker.url),
+    // Only ours count their answers.
+    ...(group === 'system' ? services : []).map(({ url }) => scrape(url)),
+  ]);
   return {
     cpu: {
-      api: cpuUsOf(service.pid),
+      api: services.reduce((sum, { pid }) => sum + cpuUsOf(pid), 0),
       redis: cpuUsOf(stand.redisPid),
       worker: cpuUsOf(writer.pid),
       mysql: cpuUsOf(stand.mysqlPid),
     },
-    api,
+    api: apis.flat(),
     durable: bucketsOf(worker, 'coupon_accept_to_durable_seconds'),
   };
 }
@@ -97,8 +120,9 @@ function costOf(before: Look['cpu'], after: Look['cpu'], result: LoadResult): Pi
   };
 }
 
-async function startRowWorker(stand: Stand, couponId: number | null): Promise<Service> {
-  return stand.start('row-per-message', 'bench/baselines/row-per-message.ts', { args: [String(couponId)] });
+async function startRowWorker(stand: Stand, { coupons }: Prepared): Promise<Service> {
+  const entry = 'bench/baselines/row-per-message.ts';
+  return stand.start('row-per-message', entry, { args: [String(coupons?.first)] });
 }
 
 async function quiet({ mysqlPid, redisPid }: Stand): Promise<void> {
@@ -116,8 +140,8 @@ async function quiet({ mysqlPid, redisPid }: Stand): Promise<void> {
   await waitUntil('the stores to be quiet', calm, { waitMsMax: 2 * QUIET_WAIT_MS_MAX });
 }
 
-async function rowsIn(stand: Stand, couponId: number | null): Promise<number | null> {
-  return couponId === null ? null : rowsOf(stand, couponId);
+async function rowsIn(stand: Stand, { coupons }: Prepared): Promise<number | null> {
+  return coupons === null ? null : rowsOf(stand, coupons.first, coupons.count);
 }
 
 function answersOf(
@@ -141,7 +165,7 @@ function outcomesOf(exposition: Exposition): ReadonlyMap<string, number> {
 async function verify(
   stand: Stand,
   { name, group, outcome }: Case,
-  couponId: number | null,
+  { coupons }: Prepared,
   answers: Readonly<Record<string, number>>,
   result: LoadResult,
 ): Promise<void> {
@@ -153,8 +177,8 @@ async function verify(
   if (result.requests === 0) throw new Error(`${name}: nothing was answered`);
   const refusals = outcome === 'issued' || outcome === null ? 0 : result.requests;
   if (result.refused !== refusals) throw new Error(`${name}: ${result.refused} of ${result.requests} refused`);
-  if (group !== 'system' || couponId === null || outcome !== 'issued') return;
-  // And the one who opened it.
-  const broken = await brokenPromises(stand, couponId, 1, (answers['issued'] ?? 0) + 1);
+  if (group !== 'system' || coupons === null || outcome !== 'issued') return;
+  const issued = (answers['issued'] ?? 0) + coupons.issuedBefore;
+  const broken = await brokenPromises(stand, coupons.first, coupons.count, issued);
   if (broken.length > 0) throw new Error(`${name}: ${broken.join('; ')}`);
 }

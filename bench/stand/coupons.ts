@@ -62,10 +62,11 @@ export async function drained(stand: Stand, apis: readonly Service[] = [stand.ap
   });
 }
 
-/** Rows of a coupon, now. */
-export async function rowsOf({ database }: Stand, couponId: number): Promise<number> {
+/** Rows of a range of coupons, now. */
+export async function rowsOf({ database }: Stand, first: number, count: number): Promise<number> {
   const [rows] = await withConnection(database, (session) =>
-    session.execute(sql`SELECT COUNT(*) AS number FROM coupon_issues WHERE coupon_id = ${couponId}`),
+    session.execute(sql`
+      SELECT COUNT(*) AS number FROM coupon_issues WHERE coupon_id >= ${first} AND coupon_id < ${first + count}`),
   );
   return Number((rows as unknown as { number: number }[])[0]?.number);
 }
