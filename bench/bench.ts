@@ -4,10 +4,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cleanup, cleanUpOnSignals } from '../src/local/cleanup.ts';
 import { say } from '../src/local/progress.ts';
+import { alone } from './compare/alone.ts';
 import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
+import { growth } from './growth/growth.ts';
 import { readReport, reportFolder, writeReport } from './report/report.ts';
 import { comparisonTable, textTable } from './report/tables.ts';
+import { rush } from './rush/million.ts';
 import { bindToCores } from './stand/cores.ts';
 import { describeMachine, type Machine } from './stand/machine.ts';
 import { openStand, type Stand } from './stand/stand.ts';
@@ -35,6 +38,15 @@ async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   const machine = await describeMachine(cores, stand.redis, stand.database);
   say(`  on cores ${cores.join(', ')} of ${machine.cpu}, commit ${machine.commit}\n`);
   if (flags.parts.has('compare')) await runCompare(stand, flags, machine);
+  if (flags.parts.has('alone')) writeReport({ ...readReport(), alone: { machine, findings: await alone(stand) } });
+  if (flags.parts.has('growth')) writeReport({ ...readReport(), growth: { machine, findings: await growth(stand) } });
+  if (flags.parts.has('million')) await runMillion(stand, machine);
+}
+
+async function runMillion(stand: Stand, machine: Machine): Promise<void> {
+  const found = await rush(stand);
+  writeReport({ ...readReport(), million: { machine, findings: found } });
+  if (found.broken.length > 0) throw new Error(`A million requests were not exact:\n${found.broken.join('\n')}`);
 }
 
 async function runCompare(stand: Stand, flags: Flags, machine: Machine): Promise<void> {

@@ -2,7 +2,10 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Alone } from '../compare/alone.ts';
 import type { CaseResult } from '../compare/figures.ts';
+import type { Curve } from '../growth/growth.ts';
+import type { Rush } from '../rush/million.ts';
 import type { Machine } from '../stand/machine.ts';
 
 /** Raised when the shape changes: an older file is then begun anew. */
@@ -24,6 +27,9 @@ export interface Comparison {
 export interface Report {
   readonly format: typeof FORMAT;
   readonly compare?: Taken<Comparison>;
+  readonly alone?: Taken<Alone>;
+  readonly growth?: Taken<readonly Curve[]>;
+  readonly million?: Taken<Rush>;
 }
 
 /** Where reports are. */

@@ -1,6 +1,7 @@
 -- issue.lua -- Load for wrk: one POST a request, each for another user, with as little work a request as Lua allows.
 --
--- Arguments: the first coupon id, how many coupons to spread over, how many users before they come again (0: never).
+-- Arguments: the first coupon id, how many coupons to spread over, how many users before they come again (0: never), and
+-- which generator this is when there are several (0, 1, ...): each has users of its own.
 -- The body has the same length for every user, so the head is made once a coupon, and a request is two concatenations.
 
 local heads, coupons, cycle = {}, 1, 0
@@ -13,6 +14,7 @@ local STRIDE = 618033989
 function init(args)
   local first = tonumber(args[1])
   coupons, cycle = tonumber(args[2]), tonumber(args[3])
+  FIRST_USER = FIRST_USER * (1 + 2 * tonumber(args[4] or 0))
   for i = 0, coupons - 1 do
     local start = string.format('{"couponId":%d,"userId":', first + i)
     heads[i] = table.concat({
