@@ -1,15 +1,18 @@
 // Entry: `bun run bench`, how fast the system is beside its ceiling and the ordinary ways, and whether it stayed exact meanwhile.
 
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type Cleanup, cleanUpOnSignals } from '../src/local/cleanup.ts';
 import { say } from '../src/local/progress.ts';
 import { alone } from './compare/alone.ts';
 import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
 import { growth } from './growth/growth.ts';
-import { readReport, reportFolder, writeReport } from './report/report.ts';
+import { reportPage } from './report/page.ts';
+import { withBenchSection } from './report/readme.ts';
+import { type Report, readReport, reportFolder, writeReport } from './report/report.ts';
 import { comparisonTable, textTable } from './report/tables.ts';
+import { targetTable } from './report/targets.ts';
 import { rush } from './rush/million.ts';
 import { bindToCores } from './stand/cores.ts';
 import { describeMachine, type Machine } from './stand/machine.ts';
@@ -30,6 +33,7 @@ process.exit(code);
 
 async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   if (flags.help) return say(help);
+  if (flags.readme) return writeReadme();
   requireWrk();
   const cores = await bindToCores(flags.cores);
   const profileFolder = flags.profile ? join(reportFolder, 'profiles') : undefined;
@@ -38,20 +42,33 @@ async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   const machine = await describeMachine(cores, stand.redis, stand.database);
   say(`  on cores ${cores.join(', ')} of ${machine.cpu}, commit ${machine.commit}\n`);
   if (flags.parts.has('compare')) await runCompare(stand, flags, machine);
-  if (flags.parts.has('alone')) writeReport({ ...readReport(), alone: { machine, findings: await alone(stand) } });
-  if (flags.parts.has('growth')) writeReport({ ...readReport(), growth: { machine, findings: await growth(stand) } });
+  if (flags.parts.has('alone')) keep({ alone: { machine, findings: await alone(stand) } });
+  if (flags.parts.has('growth')) keep({ growth: { machine, findings: await growth(stand) } });
   if (flags.parts.has('million')) await runMillion(stand, machine);
-}
-
-async function runMillion(stand: Stand, machine: Machine): Promise<void> {
-  const found = await rush(stand);
-  writeReport({ ...readReport(), million: { machine, findings: found } });
-  if (found.broken.length > 0) throw new Error(`A million requests were not exact:\n${found.broken.join('\n')}`);
+  say(`\n${textTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
 }
 
 async function runCompare(stand: Stand, flags: Flags, machine: Machine): Promise<void> {
   const { rounds, seconds, connections } = flags;
   const cases = await compare(stand, flags);
-  writeReport({ ...readReport(), compare: { machine, findings: { rounds, seconds, connections, cases } } });
-  say(`\n${textTable(comparisonTable(cases))}\n`);
+  keep({ compare: { machine, findings: { rounds, seconds, connections, cases } } });
+  say(`\n${textTable(comparisonTable(cases))}`);
+}
+
+async function runMillion(stand: Stand, machine: Machine): Promise<void> {
+  const found = await rush(stand);
+  keep({ million: { machine, findings: found } });
+  if (found.broken.length > 0) throw new Error(`A million requests were not exact:\n${found.broken.join('\n')}`);
+}
+
+/** Puts a part in place of the last of its kind. */
+function keep(part: Partial<Report>): void {
+  const report = { ...readReport(), ...part };
+  writeReport(report);
+  writeFileSync(join(reportFolder, 'bench.html'), reportPage(report));
+}
+
+function writeReadme(): void {
+  const file = resolve(import.meta.dirname, '../README.md');
+  writeFileSync(file, withBenchSection(readFileSync(file, 'utf8'), readReport()));
 }

@@ -2,7 +2,7 @@
 //
 // What the callers heard is kept outside the system, by the generator, and every winner is looked up in MySQL afterwards.
 
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { couponIssues } from '../../drizzle/schema.ts';
@@ -43,13 +43,15 @@ export async function rush(stand: Stand): Promise<Rush> {
   const couponId = await makeCoupon(stand, COUPONS);
   const file = join(tmpdir(), `coupon-winners-${process.pid}`);
   try {
-    const result = await runWrk({
+    const load = {
       url: `${stand.api.url}/v2/issue-async`,
       script: 'million',
       args: [couponId, REQUESTS, file],
-      connections: CONNECTIONS,
-      seconds: SECONDS_MAX,
-    });
+    } as const;
+    const result = await runWrk(
+      { ...load, connections: CONNECTIONS, seconds: SECONDS_MAX },
+      () => existsSync(file) && countsPattern.test(readFileSync(file, 'latin1')),
+    );
     const endedMs = performance.now();
     stand.api.mustRun();
     await drained(stand);
@@ -82,6 +84,9 @@ export async function rush(stand: Stand): Promise<Rush> {
   }
 }
 
+/** The last line. */
+const countsPattern = /^counts (\d+) (\d+) (\d+) (\d+)\n$/m;
+
 interface Heard {
   /** User → the sequence that was named. */
   readonly winners: ReadonlyMap<string, number>;
@@ -93,7 +98,7 @@ interface Heard {
 
 /** Reads what million.lua wrote. @throws Error when it was not finished: then answers are missing */
 export function readWinners(text: string): Heard {
-  const counts = /^counts (\d+) (\d+) (\d+) (\d+)\n$/m.exec(text)?.slice(1).map(Number);
+  const counts = countsPattern.exec(text)?.slice(1).map(Number);
   if (counts === undefined) throw new Error('the generator ended before all requests were answered');
   const [accepted = 0, refused = 0, unavailable = 0, other = 0] = counts;
   const lines = [...text.matchAll(/^(\d+) (\d+)$/gm)];

@@ -1,4 +1,4 @@
--- million.lua -- Load for wrk that ends after a number of answers and writes down who won: every promise can then be looked up.
+-- million.lua -- Load for wrk: a number of requests, and a record of who won, so that every promise can be looked up.
 --
 -- Arguments: the coupon id, how many requests, the file for the winners (a line each: user and sequence).
 -- wrk cannot pause a connection, so what has been asked enough asks for /hello until the last answer is there.
@@ -6,6 +6,7 @@
 local head, asked, answered, requests, winners = nil, 0, 0, 0, nil
 local FIRST_USER, USERS, STRIDE = 100000000000, 10000000000, 618033989
 local hello
+local verified = false
 local counts = { accepted = 0, refused = 0, unavailable = 0, other = 0 }
 
 function init(args)
@@ -24,7 +25,11 @@ function init(args)
 end
 
 function request()
-  if asked == requests then return hello end
+  -- wrk asks once for a request that it only looks at.
+  if not verified or asked == requests then
+    verified = true
+    return hello
+  end
   asked = asked + 1
   return head .. (FIRST_USER + (asked - 1) * STRIDE % USERS) .. '}'
 end
@@ -45,7 +50,6 @@ function response(status, _, body)
   if answered == requests then
     winners:write(string.format('counts %d %d %d %d\n', counts.accepted, counts.refused, counts.unavailable, counts.other))
     winners:close()
-    wrk.thread:stop()
   end
 end
 

@@ -30,6 +30,9 @@ export interface LoadResult {
 /** An answer may take this long: longer than the slowest ordinary way needs at its best. */
 const ANSWER_S_MAX = 20;
 
+/** How often it is asked whether a load is done. */
+const LOOK_MS = 20;
+
 /** @throws Error that says how to get wrk */
 export function requireWrk(): string {
   const program = findProgram('wrk');
@@ -39,8 +42,12 @@ export function requireWrk(): string {
   );
 }
 
-/** @throws Error with what wrk printed when it fails */
-export async function runWrk(load: Load): Promise<LoadResult> {
+/**
+ * Sends a load, for its time or until `isDone`.
+ *
+ * @throws Error with what wrk printed when it fails
+ */
+export async function runWrk(load: Load, isDone?: () => boolean): Promise<LoadResult> {
   const child = Bun.spawn(
     [
       requireWrk(),
@@ -56,11 +63,15 @@ export async function runWrk(load: Load): Promise<LoadResult> {
     ],
     { stdout: 'pipe', stderr: 'pipe' },
   );
+  // Interrupted, wrk reports what it has so far; by itself it sits out its time even when its threads have stopped.
+  const watch = setInterval(() => {
+    if (isDone?.() === true) child.kill('SIGINT');
+  }, LOOK_MS);
   const [output, errors, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
-  ]);
+  ]).finally(() => clearInterval(watch));
   if (code !== 0) throw new Error(`wrk ended with code ${code}:\n${output}${errors}`);
   const { user = 0, system = 0 } = child.resourceUsage()?.cpuTime ?? {};
   return { ...readResult(output), cpuUs: Number(user) + Number(system) };
