@@ -1,6 +1,6 @@
 // Entry: `bun run bench`, how fast the system is beside its ceiling and the ordinary ways, and whether it stayed exact meanwhile.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Cleanup, cleanUpOnSignals } from '../src/local/cleanup.ts';
 import { say } from '../src/local/progress.ts';
@@ -9,6 +9,7 @@ import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
 import { growth } from './growth/growth.ts';
 import { reportPage } from './report/page.ts';
+import { profileTable } from './report/profile.ts';
 import { withBenchSection } from './report/readme.ts';
 import { type Report, readReport, reportFolder, writeReport } from './report/report.ts';
 import { comparisonTable, textTable } from './report/tables.ts';
@@ -19,10 +20,15 @@ import { describeMachine, type Machine } from './stand/machine.ts';
 import { openStand, type Stand } from './stand/stand.ts';
 import { requireWrk } from './stand/wrk.ts';
 
+const profileFolder = join(reportFolder, 'profiles');
 const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped. Nothing of the run is kept.' });
 let code = 0;
 try {
-  await bench(readFlags(process.argv.slice(2)), cleanup);
+  const flags = readFlags(process.argv.slice(2));
+  await bench(flags, cleanup);
+  // A process writes its profile when it ends.
+  await cleanup.run();
+  if (flags.profile) sayProfiles();
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
   code = 1;
@@ -36,9 +42,11 @@ async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   if (flags.readme) return writeReadme();
   requireWrk();
   const cores = await bindToCores(flags.cores);
-  const profileFolder = flags.profile ? join(reportFolder, 'profiles') : undefined;
-  if (profileFolder !== undefined) mkdirSync(profileFolder, { recursive: true });
-  const stand = await openStand({ cleanup: undo, profileFolder });
+  if (flags.profile) {
+    rmSync(profileFolder, { recursive: true, force: true });
+    mkdirSync(profileFolder, { recursive: true });
+  }
+  const stand = await openStand({ cleanup: undo, profileFolder: flags.profile ? profileFolder : undefined });
   const machine = await describeMachine(cores, stand.redis, stand.database);
   say(`  on cores ${cores.join(', ')} of ${machine.cpu}, commit ${machine.commit}\n`);
   if (flags.parts.has('compare')) await runCompare(stand, flags, machine);
@@ -71,4 +79,11 @@ function keep(part: Partial<Report>): void {
 function writeReadme(): void {
   const file = resolve(import.meta.dirname, '../README.md');
   writeFileSync(file, withBenchSection(readFileSync(file, 'utf8'), readReport()));
+}
+
+function sayProfiles(): void {
+  for (const name of ['api', 'worker']) {
+    const table = profileTable(profileFolder, name);
+    if (table !== null) say(`\nCPU of ${name}, by own time\n${textTable(table)}`);
+  }
 }

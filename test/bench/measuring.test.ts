@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import { FlagFault, readFlags } from '../../bench/compare/flags.ts';
 import { mediansOf } from '../../bench/compare/figures.ts';
+import { ownTimes } from '../../bench/report/profile.ts';
 import { missingRows, readWinners } from '../../bench/rush/million.ts';
 import { busyTicksIn, leastBusy } from '../../bench/stand/cores.ts';
 import { bucketsOf, countsBy, growthOf, readExposition, totalOf } from '../../bench/stand/exposition.ts';
@@ -153,4 +154,21 @@ describe('flags', () => {
       expect(() => readFlags(wrong)).toThrow(FlagFault);
     });
   }
+});
+
+test('a profile tells own time by function, without the time asleep', () => {
+  const node = (id: number, functionName: string, url = '') => ({
+    id,
+    callFrame: { functionName, url, lineNumber: 9 },
+  });
+  const table = ownTimes({
+    nodes: [node(1, 'work', 'file:///a/b.ts'), node(2, ''), node(3, '(idle)')],
+    samples: [1, 2, 3, 1],
+    timeDeltas: [2000, 1000, 9000, 1000],
+  });
+  expect(table).toEqual([
+    ['function', 'share'],
+    ['work b.ts:10', '75.0%'],
+    ['(anonymous)', '25.0%'],
+  ]);
 });
