@@ -4,6 +4,7 @@
 // between any two lines, so the write is a script that checks in one step that the lock is still ours and that nothing was
 // issued or edited since the read (`put.lua`). See Kleppmann, "How to do distributed locking" (2016), on fencing.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { createRedlock, IoredisAdapter, LockAcquisitionError } from 'redlock-universal';
 import { decide } from '../coupon/coupon.ts';
@@ -29,13 +30,20 @@ export interface LockedDependencies {
     readonly LOCK_WAIT_MS_MAX: number;
     readonly LOCKED_TRIES_MAX: number;
   };
+  readonly reports?: LockReports;
+}
+
+/** Hears of the lock, for metrics. */
+export interface LockReports {
+  waited(result: 'acquired' | 'given up', seconds: number): void;
+  held(seconds: number): void;
 }
 
 /** Pause between two tries to get the lock: about as long as its holder needs for a batch. */
 const LOCK_RETRY_MS = 5;
 
 export function createLocked(dependencies: LockedDependencies): Issuer {
-  const { redis, settings } = dependencies;
+  const { redis, settings, reports } = dependencies;
   const adapters = [new IoredisAdapter(redis)];
   return {
     async issue(couponId, users) {
@@ -44,23 +52,39 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
         adapters,
         key: keys.lock,
         ttl: settings.LOCK_LEASE_MS,
-        retryDelay: LOCK_RETRY_MS,
-        retryAttempts: Math.ceil(settings.LOCK_WAIT_MS_MAX / LOCK_RETRY_MS),
+        // The library counts tries, and one try on a Redis that hangs lasts as long as a command may: we count time.
+        retryAttempts: 0,
+        retryDelay: 0,
       });
-      const handle = await lock.acquire().catch((error: unknown) => {
-        if (error instanceof LockAcquisitionError) return null;
-        throw error;
-      });
+      const startMs = performance.now();
+      const handle = await acquire(lock, redis, settings.LOCK_WAIT_MS_MAX);
+      const endMs = performance.now();
+      reports?.waited(handle ? 'acquired' : 'given up', (endMs - startMs) / 1000);
       // Others were faster for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
       try {
         return await decideUnderLock(dependencies, keys, couponId, users, handle.value);
       } finally {
+        reports?.held((performance.now() - endMs) / 1000);
         // Not waited for: the answer is durable already. If the release fails, the lease runs out.
         lock.release(handle).catch(() => false);
       }
     },
   };
+}
+
+/** The lock; or null when others held it for as long as we may wait, or when there is no connection to ask by. */
+async function acquire(lock: ReturnType<typeof createRedlock>, redis: Redis, waitMsMax: number) {
+  const deadlineMs = performance.now() + waitMsMax;
+  for (;;) {
+    try {
+      return await lock.acquire();
+    } catch (error) {
+      if (!(error instanceof LockAcquisitionError)) throw error;
+    }
+    if (redis.status !== 'ready' || performance.now() >= deadlineMs) return null;
+    await pause(LOCK_RETRY_MS);
+  }
 }
 
 async function decideUnderLock(
@@ -71,7 +95,8 @@ async function decideUnderLock(
   token: string,
 ): Promise<readonly Outcome[]> {
   for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
-    const seen = await look(redis, { keys, server: serverOf(redis), users });
+    const server = serverOf(redis);
+    const seen = await look(redis, { keys, server, users });
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
       if (opened !== 'open') return users.map(() => opened);
@@ -85,7 +110,17 @@ async function decideUnderLock(
       stock: { next },
     } = seen;
     const unpersistedUsersMax = settings.UNPERSISTED_USERS_MAX;
-    const written = await put(redis, { keys, couponId, token, unpersistedUsersMax, epoch, version, next, taken });
+    const written = await put(redis, {
+      keys,
+      couponId,
+      token,
+      unpersistedUsersMax,
+      server,
+      epoch,
+      version,
+      next,
+      taken,
+    });
     if (written === 'written') return outcomes;
     if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
     if (written === 'lost') break;

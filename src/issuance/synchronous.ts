@@ -6,7 +6,6 @@
 // later finds the rows written.
 
 import { sql } from 'drizzle-orm';
-import { couponIssues } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
 import { invariant } from '../invariant.ts';
@@ -17,7 +16,6 @@ import { type Issue, insertIssues, raiseIssued, type Written, writeEntries } fro
 import { userLiterals } from './literals.ts';
 import { type Outcome, refusal, Unavailable } from './outcome.ts';
 import type { Take, Taken } from './scripted.ts';
-import { readKnown } from './stock.ts';
 
 export interface SynchronousDependencies {
   readonly database: Database;
@@ -53,11 +51,10 @@ async function issueInMysql(
   const coupon = await lockCoupon(tx, couponId);
   if (!coupon) return users.map(() => refusal['not exist']);
   if (coupon.stockHome === 'redis') return null;
-  // After the lock, so that the clock is read when nobody can be in between any more.
-  const { highest, nowMs } = await readKnown(tx, couponId);
+  const { highest, nowMs, owners } = await readUnderLock(tx, couponId, users);
   const next = highest + 1;
   const stock = { ...coupon, next, until: lastSequence(next, coupon.issuedQuantity, coupon.totalQuantity) };
-  const { outcomes, taken } = decide(stock, await ownersAmong(tx, couponId, users), users, nowMs);
+  const { outcomes, taken } = decide(stock, owners, users, nowMs);
   if (taken.length === 0) return outcomes;
   const issues = taken.map((userId, i): Issue => {
     return { couponId, epoch: coupon.epoch, sequence: next + i, userId, acceptedMs: nowMs };
@@ -68,13 +65,34 @@ async function issueInMysql(
   return outcomes;
 }
 
-/** Which of the users have the coupon, and under which sequence. */
-async function ownersAmong(tx: Session, couponId: number, users: readonly string[]): Promise<Map<string, number>> {
-  const rows = await tx
-    .select({ userId: couponIssues.userId, sequence: couponIssues.sequence })
-    .from(couponIssues)
-    .where(sql`${couponIssues.couponId} = ${couponId} AND ${couponIssues.userId} IN (${sql.raw(userLiterals(users))})`);
-  return new Map(rows.map(({ userId, sequence }) => [userId, sequence]));
+/** What a decision needs. */
+interface Known {
+  /** The highest sequence given; 0 for none. */
+  readonly highest: number;
+  readonly nowMs: number;
+  /** Which of the users have the coupon, and under which sequence. */
+  readonly owners: ReadonlyMap<string, number>;
+}
+
+/**
+ * Reads what only the holder of the row lock can rely on: rows, and a clock that nobody who comes later can be ahead of. One
+ * statement, so that the lock is held for one round trip less; its first row has no owner.
+ */
+async function readUnderLock(tx: Session, couponId: number, users: readonly string[]): Promise<Known> {
+  const [rows] = await tx.execute(
+    sql`SELECT CAST(COALESCE(MAX(sequence), 0) AS UNSIGNED) AS sequence, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS CHAR) AS name
+          FROM coupon_issues WHERE coupon_id = ${couponId}
+        UNION ALL
+        SELECT sequence, user_id FROM coupon_issues
+          WHERE coupon_id = ${couponId} AND user_id IN (${sql.raw(userLiterals(users))})`,
+  );
+  const [first, ...owned] = rows as unknown as { readonly sequence: number; readonly name: string }[];
+  invariant(first, 'an aggregate always has one row');
+  return {
+    highest: first.sequence,
+    nowMs: Number.parseInt(first.name, 10),
+    owners: new Map(owned.map(({ name, sequence }) => [name, sequence])),
+  };
 }
 
 /** Writes what Redis accepted, and answers with what the rows then say. */

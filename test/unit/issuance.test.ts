@@ -11,7 +11,7 @@ const signBounds = { signMsMax: 1000, signsMax: 10, ownersMax: 10, skewMsMax: 0 
 const bounds = { usersPerBatchMax: 2, batchesInFlightMax: 1, waitingMax: 2 };
 
 /** Issuance over one way of deciding, with what was decided and told. */
-function issuanceOver(decide: Issuer['issue']) {
+function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
   const decided: [issuer: IssuerName, couponId: number, users: readonly string[]][] = [];
   const told = { batches: [] as unknown[], refusedBySign: 0, failed: [] as unknown[] };
   const issuerCalled = (name: IssuerName): Issuer => ({
@@ -37,7 +37,7 @@ function issuanceOver(decide: Issuer['issue']) {
     },
     failed: (issuer, failure) => told.failed.push([issuer, failure]),
   };
-  return { issuance: createIssuance({ issuers, signs, bounds, reports }), signs, decided, told };
+  return { issuance: createIssuance({ issuers, signs, bounds: combinerBounds, reports }), signs, decided, told };
 }
 
 const winAll: Issuer['issue'] = (_, users) =>
@@ -135,6 +135,16 @@ test('a decision that an edit overtook hangs no sign', async () => {
   expect(await answer).toEqual(refusal.paused);
   expect(await issuance.issue('scripted', 7, 'bob')).toEqual(refusal.paused);
   expect(decided).toHaveLength(2);
+});
+
+test('who takes a lock has one batch under way at a time, whatever the bound: two would only wait for one another', async () => {
+  const gate = Promise.withResolvers<void>();
+  const wide = { ...bounds, batchesInFlightMax: 2 };
+  const { issuance } = issuanceOver((couponId, users) => gate.promise.then(() => winAll(couponId, users)), wide);
+  const answers = issuerNames.flatMap((name) => ['a', 'b'].map((user) => issuance.issue(name, 7, user)));
+  expect(issuerNames.map((name) => issuance.load(name).batchesInFlight)).toEqual([1, 1, 2]);
+  gate.resolve();
+  await Promise.all(answers);
 });
 
 test('endpoints do not wait for one another, and each tells its own load', async () => {
