@@ -2,6 +2,8 @@
 
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
+import { auditCoupon } from './issuance/audit.ts';
+import { createDeadLetters } from './issuance/dead-letters.ts';
 import { createIssuing } from './issuing.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
@@ -29,7 +31,18 @@ async function start(): Promise<void> {
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
-  const app = createApp({ config, issuance, issues, catalog, upkeep, readiness: probe.check, metrics, log });
+  const app = createApp({
+    config,
+    issuance,
+    issues,
+    catalog,
+    upkeep,
+    audit: (couponId) => auditCoupon({ redis, database, settings: config }, couponId),
+    deadLetters: createDeadLetters(redis, config.PARTITIONS),
+    readiness: probe.check,
+    metrics,
+    log,
+  });
   const server = await serve(app.fetch, {
     host: config.HOST,
     port: config.PORT,
