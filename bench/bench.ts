@@ -59,7 +59,8 @@ async function bench(flags: Flags, undo: Cleanup): Promise<void> {
 async function runCompare(stand: Stand, flags: Flags, machine: Machine): Promise<void> {
   const { rounds, seconds, connections } = flags;
   const cases = await compare(stand, flags);
-  keep({ compare: { machine, findings: { rounds, seconds, connections, cases } } });
+  // Profiling slows what it watches, so such figures are shown and not kept.
+  if (!flags.profile) keep({ compare: { machine, findings: { rounds, seconds, connections, cases } } });
   say(`\n${textTable(comparisonTable(cases))}`);
 }
 

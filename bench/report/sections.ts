@@ -28,11 +28,12 @@ export function sectionsOf(report: Report): readonly Section[] {
 
 /** One sentence about where figures come from. */
 export function machineText(machine: Machine): string {
-  const { cores, coresOfMachine, cpu, memoryGib, kernel, bun, elysia, redis, mysql, wrk, commit, takenAt } = machine;
+  const { cores, coresOfMachine, cpu, memoryGib, loadBefore, kernel, bun, elysia, redis, mysql, wrk, commit, takenAt } =
+    machine;
   return [
     `Measured on ${cores.length} of ${coresOfMachine} cores of ${cpu}, generator included, ${memoryGib} GiB, Linux ${kernel};`,
     `Bun ${bun}, Elysia ${elysia}, Redis ${redis} (AOF, every write flushed), MySQL ${mysql} (every commit flushed), wrk ${wrk};`,
-    `commit ${commit}, ${takenAt.slice(0, 10)}.`,
+    `commit ${commit}, ${takenAt.slice(0, 10)}; load of the machine before the run: ${loadBefore} on ${coresOfMachine} cores.`,
   ].join(' ');
 }
 

@@ -1,7 +1,7 @@
 // machine.ts -- On what, and of what, figures were taken: without it they say nothing.
 
 import { readFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import type { Redis } from 'ioredis';
 import { runCommand } from '../../src/local/run-command.ts';
 import { type Database, withConnection } from '../../src/mysql/database.ts';
@@ -14,6 +14,8 @@ export interface Machine {
   /** The cores that the run kept to. */
   readonly cores: readonly number[];
   readonly memoryGib: number;
+  /** What else the machine was doing: processes that wanted a core, in the minute before the run. */
+  readonly loadBefore: number;
   readonly kernel: string;
   readonly bun: string;
   readonly elysia: string;
@@ -37,6 +39,7 @@ export async function describeMachine(cores: readonly number[], redis: Redis, da
     coresOfMachine: cpus().length,
     cores,
     memoryGib: Math.round(totalmem() / 2 ** 30),
+    loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     kernel: release(),
     bun: Bun.version,
     elysia: versionIn(readFileSync(`${root}/node_modules/elysia/package.json`, 'utf8')),

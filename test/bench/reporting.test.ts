@@ -1,5 +1,7 @@
 // The bench's report: the same findings as text, page and README, and targets that can be missed.
 import { expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { reportPage } from '../../bench/report/page.ts';
 import { barPlot, linePlot } from '../../bench/report/plot.ts';
 import { withBenchSection } from '../../bench/report/readme.ts';
@@ -68,6 +70,11 @@ test('the section of the README is made anew between its markers, and nothing el
   expect(made).toContain('| scripted | 31,000 | 0.62 |');
   expect(made).not.toContain('old');
   expect(withBenchSection(made, sampleReport())).toBe(made);
+});
+
+test('the README has a place for the section', () => {
+  const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
+  expect(withBenchSection(readme, sampleReport())).toContain('| scripted | 31,000 | 0.62 |');
 });
 
 test('without markers, or without a comparison, the README is left alone', () => {

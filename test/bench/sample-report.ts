@@ -27,6 +27,7 @@ export function sampleReport(): Report {
     coresOfMachine: 4,
     cores: [1, 3],
     memoryGib: 8,
+    loadBefore: 0.5,
     kernel: '6.1',
     bun: '1.4.5',
     elysia: '1.4.30',
