@@ -7,6 +7,25 @@ import type { Stand } from '../stand/stand.ts';
 import type { Load } from '../stand/wrk.ts';
 import type { Group } from './figures.ts';
 
+/** The names of all cases. */
+export const caseNames = [
+  'echo',
+  'hello',
+  'scripted',
+  'scripted sold out',
+  'scripted again',
+  'locked',
+  'locked sold out',
+  'locked again',
+  'synchronous',
+  'synchronous sold out',
+  'synchronous again',
+  'row lock',
+  'lock',
+  'script',
+] as const;
+export type CaseName = (typeof caseNames)[number];
+
 /** A round's preparation. */
 export interface Prepared {
   /** One for each process that answers. */
@@ -18,7 +37,7 @@ export interface Prepared {
 }
 
 export interface Case {
-  readonly name: string;
+  readonly name: CaseName;
   readonly title: string;
   readonly group: Group;
   /** The processes that answer: one, unless it is about their number. */
@@ -93,7 +112,7 @@ function issuingCase(stand: Stand, { name, path, title }: Endpoint): Case {
 }
 
 function soldOutCase(stand: Stand, { name, path, title }: Endpoint): Case {
-  const about = { name: `${name} sold out`, path, title: `${title}, sold out`, outcome: 'sold out' } as const;
+  const about = { name: `${name} sold out` as const, path, title: `${title}, sold out`, outcome: 'sold out' } as const;
   return ourCase(stand, about, async (url) => {
     const couponId = await makeCoupon(stand, 1);
     await ask(url, couponId, 'winner');
@@ -104,7 +123,12 @@ function soldOutCase(stand: Stand, { name, path, title }: Endpoint): Case {
 }
 
 function duplicateCase(stand: Stand, { name, path, title }: Endpoint): Case {
-  const about = { name: `${name} again`, path, title: `${title}, by who has it`, outcome: 'already issued' } as const;
+  const about = {
+    name: `${name} again` as const,
+    path,
+    title: `${title}, by who has it`,
+    outcome: 'already issued',
+  } as const;
   return ourCase(stand, about, async (url) => {
     const couponId = await makeCoupon(stand, null);
     for (let i = 0; i < OWNERS; i += 100) {

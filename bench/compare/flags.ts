@@ -1,5 +1,7 @@
 // flags.ts -- What `bun run bench` can be told. Anything else is refused before anything is started.
 
+import { type CaseName, caseNames } from './cases.ts';
+
 /** What to run, and how long. */
 export interface Flags {
   readonly parts: ReadonlySet<Part>;
@@ -8,8 +10,8 @@ export interface Flags {
   readonly connections: number;
   /** 0: all cores of the machine. */
   readonly cores: number;
-  /** Names of cases. */
-  readonly only: readonly string[];
+  /** Cases; all of them when empty. */
+  readonly only: readonly CaseName[];
   readonly profile: boolean;
   readonly readme: boolean;
   readonly help: boolean;
@@ -39,11 +41,20 @@ export const help = `bun run bench [flags]
   --readme           write the README's section from reports/bench.json, and run nothing
 `;
 
-const quickCases = ['echo', 'scripted', 'locked', 'synchronous', 'scripted sold out', 'row lock', 'lock', 'script'];
+const quickCases: readonly CaseName[] = [
+  'echo',
+  'scripted',
+  'locked',
+  'synchronous',
+  'scripted sold out',
+  'row lock',
+  'lock',
+  'script',
+];
 
 /** Reads the command line. @throws FlagFault */
 export function readFlags(args: readonly string[]): Flags {
-  const flags = { rounds: 5, seconds: 3, connections: 256, cores: 2, only: [] as readonly string[] };
+  const flags = { rounds: 5, seconds: 3, connections: 256, cores: 2, only: [] as readonly CaseName[] };
   const chosen = new Set<Part>();
   const seen = { profile: false, readme: false, help: false };
   const rest = [...args];
@@ -54,7 +65,7 @@ export function readFlags(args: readonly string[]): Flags {
     if (part !== undefined) chosen.add(part);
     else if (name === 'all') for (const each of parts) chosen.add(each);
     else if (name === 'quick') Object.assign(flags, { rounds: 3, seconds: 2, only: quickCases });
-    else if (name === 'only') flags.only = listOf(rest.shift());
+    else if (name === 'only') flags.only = casesOf(rest.shift());
     else if (name === 'rounds') flags.rounds = wholeOf(flag, rest.shift(), 1, 100);
     else if (name === 'seconds') flags.seconds = wholeOf(flag, rest.shift(), 1, 600);
     else if (name === 'connections') flags.connections = wholeOf(flag, rest.shift(), 1, 16_384);
@@ -65,10 +76,12 @@ export function readFlags(args: readonly string[]): Flags {
   return { ...flags, ...seen, parts: chosen.size === 0 ? new Set(['compare']) : chosen };
 }
 
-function listOf(text: string | undefined): readonly string[] {
-  const names = (text ?? '').split(',').map((name) => name.trim());
-  if (names.includes('')) throw new FlagFault('--only needs names of cases with commas between them');
-  return names;
+function casesOf(text: string | undefined): readonly CaseName[] {
+  return (text ?? '').split(',').map((part) => {
+    const found = caseNames.find((name) => name === part.trim());
+    if (found === undefined) throw new FlagFault(`--only: no case "${part}"; there are ${caseNames.join(', ')}`);
+    return found;
+  });
 }
 
 function wholeOf(flag: string, text: string | undefined, minimum: number, maximum: number): number {

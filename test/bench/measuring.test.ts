@@ -149,7 +149,15 @@ describe('flags', () => {
     });
   });
 
-  for (const wrong of [['--fast'], ['quick'], ['--rounds'], ['--rounds', '0'], ['--cores', 'two'], ['--only']]) {
+  for (const wrong of [
+    ['--fast'],
+    ['quick'],
+    ['--rounds'],
+    ['--rounds', '0'],
+    ['--cores', 'two'],
+    ['--only'],
+    ['--only', 'nobody'],
+  ]) {
     test(`${wrong.join(' ')} is refused`, () => {
       expect(() => readFlags(wrong)).toThrow(FlagFault);
     });
