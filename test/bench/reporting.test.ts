@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { reportPage } from '../../bench/report/page.ts';
 import { barPlot, linePlot } from '../../bench/report/plot.ts';
 import { withBenchSection } from '../../bench/report/readme.ts';
+import { machineText } from '../../bench/report/sections.ts';
 import { markdownTable, number, textTable } from '../../bench/report/tables.ts';
 import { targetsOf } from '../../bench/report/targets.ts';
 import { sampleReport } from './sample-report.ts';
@@ -54,6 +55,13 @@ test('the page needs nothing from elsewhere, and no text in it can become a tag'
   expect(page).not.toMatch(/NaN|undefined|Infinity/);
 });
 
+test('figures of a machine that was busy with something else say so', () => {
+  const { compare } = sampleReport();
+  if (compare === undefined) throw new Error('the sample has no comparison');
+  expect(machineText(compare.machine)).not.toContain('Others were busy');
+  expect(machineText({ ...compare.machine, loadBefore: 25 })).toContain('25 on 4 cores. Others were busy');
+});
+
 test('a target is reached or missed by its figure, and left out when nothing was measured', () => {
   const found = targetsOf(sampleReport()).map(({ title, found: end }) => [title, end?.reached]);
   expect(found).toContainEqual(['scripted: share of the echo', true]);
@@ -79,5 +87,5 @@ test('the README has a place for the section', () => {
 
 test('without markers, or without a comparison, the README is left alone', () => {
   expect(() => withBenchSection('no markers', sampleReport())).toThrow('README.md');
-  expect(() => withBenchSection('<!-- bench -->\n<!-- /bench -->', { format: 1 })).toThrow('no comparison');
+  expect(() => withBenchSection('<!-- bench -->\n<!-- /bench -->', { format: 2 })).toThrow('no comparison');
 });

@@ -45,7 +45,7 @@ export function sampleReport(): Report {
   ];
   const points = [10, 1000].map((x) => ({ x, figures: figures(), openingMs: x, bytesPerOwner: 50 }));
   return {
-    format: 1,
+    format: 2,
     compare: { machine, findings: { rounds: 3, seconds: 2, connections: 256, cases } },
     growth: { machine, findings: [{ name: 'owners', xTitle: 'users who have it already', points }] },
   };
