@@ -152,7 +152,7 @@ function describeOrder(issue: Issue, coupon: MakeCoupon): void {
 }
 
 /** How often an instant may be missed by a millisecond. Decisions take a fraction of that, so that most tries hit. */
-const TRIES_MAX = 200;
+const TRIES_MAX = 500;
 
 function describePeriod(issue: Issue, coupon: MakeCoupon, inRedis: boolean): void {
   /** Moves an edge of the period to some milliseconds from now; where the state is in Redis, there, by the clock of Redis. */
