@@ -32,13 +32,16 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
   const folder = resolve(options.folder);
   const dataFolder = join(folder, 'mysql');
   const openingFile = join(folder, 'mysql.sql');
+  // Of its own: a server that starts deletes every temporary table in its folder for them, also those of others in /tmp.
+  const temporaryFolder = join(folder, 'mysql.tmp');
   const settings = { ...mysqlSettings, ...options.settings };
   return await startPrivateServer(
     {
       name: 'MySQL',
       async prepare() {
         writeFileSync(openingFile, openingStatements);
-        if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder);
+        mkdirSync(temporaryFolder, { recursive: true });
+        if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder, temporaryFolder);
       },
       command: (port) => ({
         program,
@@ -48,6 +51,7 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
           `--init-file=${openingFile}`,
           // MySQL does not start without the folder that it was built to export to; ours is sure to be there.
           `--secure-file-priv=${folder}`,
+          `--tmpdir=${temporaryFolder}`,
           `--port=${port}`,
           ...serverArguments,
           ...mysqlArguments(settings),
@@ -101,36 +105,41 @@ const serverArguments = [
 ];
 
 /** Makes an empty data folder, under another name until it is whole: an interrupted start begins anew. */
-async function initialize(program: string, folder: string, dataFolder: string): Promise<void> {
+async function initialize(program: string, folder: string, dataFolder: string, temporaryFolder: string): Promise<void> {
   const unfinishedFolder = `${dataFolder}.unfinished`;
   rmSync(unfinishedFolder, { recursive: true, force: true });
   mkdirSync(unfinishedFolder);
   const version = await mustRun(program, ['--no-defaults', '--version']);
-  if (version.includes('MariaDB')) await initializeMariadb(folder, 'mysql.unfinished');
+  if (version.includes('MariaDB')) await initializeMariadb(folder, 'mysql.unfinished', temporaryFolder);
   else
     await mustRun(program, [
       '--no-defaults',
       '--initialize-insecure',
       `--datadir=${unfinishedFolder}`,
+      `--tmpdir=${temporaryFolder}`,
       ...userArguments,
     ]);
   renameSync(unfinishedFolder, dataFolder);
 }
 
-async function initializeMariadb(folder: string, name: string): Promise<void> {
+async function initializeMariadb(folder: string, name: string, temporaryFolder: string): Promise<void> {
   const program = findProgram('mariadb-install-db', 'mysql_install_db');
   if (program === undefined) throw new Error('There is a mariadbd but no mariadb-install-db on the PATH.');
   // The script breaks on a path with a space in it, so it is given another way to the same folder.
   const detour = mkdtempSync(join(tmpdir(), 'coupon-'));
   try {
     symlinkSync(folder, join(detour, 'folder'));
-    await mustRun(program, [
-      '--no-defaults',
-      `--datadir=${join(detour, 'folder', name)}`,
-      '--auth-root-authentication-method=normal',
-      '--skip-test-db',
-      ...userArguments,
-    ]);
+    await mustRun(
+      program,
+      [
+        '--no-defaults',
+        `--datadir=${join(detour, 'folder', name)}`,
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+        ...userArguments,
+      ],
+      { environment: { ...process.env, TMPDIR: temporaryFolder } },
+    );
   } finally {
     rmSync(detour, { recursive: true, force: true });
   }
