@@ -3,6 +3,8 @@
 import type { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { type Catalog, createCatalog } from './coupon/catalog.ts';
+import { type Audit, auditCoupon } from './issuance/audit.ts';
+import { createDeadLetters, type DeadLetters } from './issuance/dead-letters.ts';
 import { ClosedSigns } from './issuance/closed-signs.ts';
 import { createInspect } from './issuance/inspection.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
@@ -33,6 +35,9 @@ export interface Issuing {
   readonly catalog: Catalog;
   readonly upkeep: Upkeep;
   readonly issues: Issues;
+  /** Counts the promises of a coupon; null: no such coupon. */
+  readonly audit: (couponId: number) => Promise<Audit | null>;
+  readonly deadLetters: DeadLetters;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
   /** Answers what was accepted, then ends the connections. */
@@ -91,6 +96,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     catalog: answering(createCatalog(database, announce), onStoreFault),
     upkeep: answering(upkeep, onStoreFault),
     issues: answering(createIssues({ redis, database, stock, settings: config }), onStoreFault),
+    ...answering(
+      { audit: (couponId: number) => auditCoupon({ redis, database, settings: config }, couponId) },
+      onStoreFault,
+    ),
+    deadLetters: createDeadLetters(redis, config.PARTITIONS),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
       // Messages sent while the connection was down are gone.

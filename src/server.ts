@@ -2,8 +2,6 @@
 
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
-import { auditCoupon } from './issuance/audit.ts';
-import { createDeadLetters } from './issuance/dead-letters.ts';
 import { createIssuing } from './issuing.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
@@ -27,7 +25,7 @@ async function start(): Promise<void> {
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
-  const { database, redis, subscriber, issuance, issues, catalog, upkeep } = issuing;
+  const { database, redis, subscriber, issuance, issues, catalog, upkeep, audit, deadLetters } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
@@ -37,8 +35,8 @@ async function start(): Promise<void> {
     issues,
     catalog,
     upkeep,
-    audit: (couponId) => auditCoupon({ redis, database, settings: config }, couponId),
-    deadLetters: createDeadLetters(redis, config.PARTITIONS),
+    audit,
+    deadLetters,
     readiness: probe.check,
     metrics,
     log,

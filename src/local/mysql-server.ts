@@ -32,8 +32,7 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
   const folder = resolve(options.folder);
   const dataFolder = join(folder, 'mysql');
   const openingFile = join(folder, 'mysql.sql');
-  // Of its own: a server that starts deletes every temporary table in its folder for them, also those of others in /tmp.
-  const temporaryFolder = join(folder, 'mysql.tmp');
+  const temporaryFolder = join(folder, 'mysql.temporary');
   const settings = { ...mysqlSettings, ...options.settings };
   return await startPrivateServer(
     {
@@ -41,7 +40,7 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
       async prepare() {
         writeFileSync(openingFile, openingStatements);
         mkdirSync(temporaryFolder, { recursive: true });
-        if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder, temporaryFolder);
+        if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder);
       },
       command: (port) => ({
         program,
@@ -49,9 +48,10 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
           '--no-defaults',
           `--datadir=${dataFolder}`,
           `--init-file=${openingFile}`,
+          // Its own: a server that starts deletes what looks like forgotten temporary tables, also those of its neighbours.
+          `--tmpdir=${temporaryFolder}`,
           // MySQL does not start without the folder that it was built to export to; ours is sure to be there.
           `--secure-file-priv=${folder}`,
-          `--tmpdir=${temporaryFolder}`,
           `--port=${port}`,
           ...serverArguments,
           ...mysqlArguments(settings),
@@ -105,41 +105,38 @@ const serverArguments = [
 ];
 
 /** Makes an empty data folder, under another name until it is whole: an interrupted start begins anew. */
-async function initialize(program: string, folder: string, dataFolder: string, temporaryFolder: string): Promise<void> {
+async function initialize(program: string, folder: string, dataFolder: string): Promise<void> {
   const unfinishedFolder = `${dataFolder}.unfinished`;
   rmSync(unfinishedFolder, { recursive: true, force: true });
   mkdirSync(unfinishedFolder);
   const version = await mustRun(program, ['--no-defaults', '--version']);
-  if (version.includes('MariaDB')) await initializeMariadb(folder, 'mysql.unfinished', temporaryFolder);
+  if (version.includes('MariaDB')) await initializeMariadb(folder, 'mysql.unfinished');
   else
     await mustRun(program, [
       '--no-defaults',
       '--initialize-insecure',
       `--datadir=${unfinishedFolder}`,
-      `--tmpdir=${temporaryFolder}`,
       ...userArguments,
     ]);
   renameSync(unfinishedFolder, dataFolder);
 }
 
-async function initializeMariadb(folder: string, name: string, temporaryFolder: string): Promise<void> {
+async function initializeMariadb(folder: string, name: string): Promise<void> {
   const program = findProgram('mariadb-install-db', 'mysql_install_db');
   if (program === undefined) throw new Error('There is a mariadbd but no mariadb-install-db on the PATH.');
   // The script breaks on a path with a space in it, so it is given another way to the same folder.
   const detour = mkdtempSync(join(tmpdir(), 'coupon-'));
   try {
     symlinkSync(folder, join(detour, 'folder'));
-    await mustRun(
-      program,
-      [
-        '--no-defaults',
-        `--datadir=${join(detour, 'folder', name)}`,
-        '--auth-root-authentication-method=normal',
-        '--skip-test-db',
-        ...userArguments,
-      ],
-      { environment: { ...process.env, TMPDIR: temporaryFolder } },
-    );
+    const args = [
+      '--no-defaults',
+      `--datadir=${join(detour, 'folder', name)}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+      ...userArguments,
+    ];
+    // Also its temporary tables have a folder of their own: a server that starts elsewhere would delete them under its feet.
+    await mustRun(program, args, { environment: { ...process.env, TMPDIR: detour } });
   } finally {
     rmSync(detour, { recursive: true, force: true });
   }

@@ -54,7 +54,7 @@ test('a private MySQL has its database, and after a hard kill every committed ro
   const query = 'SELECT COUNT(*) AS count, DATABASE() AS name, @@tmpdir AS temporary FROM numbers';
   const rows = await withSql<unknown[]>(server.url, (sql) => sql.unsafe(query).values());
   // A folder for temporary tables of its own: another server that starts would delete those in /tmp.
-  expect([...rows]).toEqual([[3, 'coupon', join(folder, 'durable', 'mysql.tmp')]]);
+  expect([...rows]).toEqual([[3, 'coupon', join(folder, 'durable', 'mysql.temporary')]]);
   await server.stop();
 }, 60_000);
 
