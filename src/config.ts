@@ -114,7 +114,7 @@ export const settings = Type.Object({
   ENTRIES_PER_READ_MAX: whole(500, 1, 10_000, 'entries the worker takes from a stream at once'),
   BLOCK_MS: whole(1000, 10, 10_000, 'wait for new entries: also how soon a stop is noticed; never endless'),
   GATHER_MS: whole(
-    20,
+    50,
     0,
     1000,
     'pause after a transaction, in which entries gather for the next: fewer, larger transactions',
