@@ -2,16 +2,17 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
+import type { Authority } from '../http/auth.ts';
 import { bodyReader } from '../http/body.ts';
 import { told } from '../http/document.ts';
 import { formatInstant, INSTANT_PATTERN, parseInstant } from '../http/instant.ts';
-import { operatorGuard } from '../http/operator.ts';
 import { type Fault, invalid, problem } from '../http/problem.ts';
 import { type Coupon, ID_MAX, type NewCoupon } from './coupon.ts';
 import { CouponId, readCouponId } from './identifier.ts';
 
 export interface CouponDependencies {
-  readonly config: { readonly ADMIN_API_KEY?: string; readonly BODY_BYTES_MAX: number };
+  readonly config: { readonly BODY_BYTES_MAX: number };
+  readonly authority: Pick<Authority, 'guard'>;
   readonly catalog: {
     create(coupon: NewCoupon): Promise<Coupon>;
     /** null: no such coupon */
@@ -87,8 +88,9 @@ export const CouponPage = Type.Object({
 export const couponSchemas = { NewCoupon: NewCouponRequest, Coupon: CouponAnswer, CouponPage };
 
 /** `POST` and `GET /v1/coupons`, `GET /v1/coupons/:id`. */
-export function couponRoutes({ config, catalog }: CouponDependencies) {
-  const refuse = operatorGuard(config.ADMIN_API_KEY);
+export function couponRoutes({ config, authority, catalog }: CouponDependencies) {
+  const refuse = authority.guard('admin');
+  const refuseReader = authority.guard('read');
   const readBody = bodyReader(NewCouponRequest, config.BODY_BYTES_MAX);
   return new Elysia({ name: 'coupons' })
     .post(
@@ -106,8 +108,8 @@ export function couponRoutes({ config, catalog }: CouponDependencies) {
       },
       { parse: 'none', detail: createTold },
     )
-    .get('/v1/coupons', ({ request }) => refuse(request) ?? answerPage(catalog, request), { detail: listTold })
-    .get('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerCoupon(catalog, params.id), {
+    .get('/v1/coupons', ({ request }) => refuseReader(request) ?? answerPage(catalog, request), { detail: listTold })
+    .get('/v1/coupons/:id', ({ request, params }) => refuseReader(request) ?? answerCoupon(catalog, params.id), {
       detail: readTold,
     });
 }

@@ -6,18 +6,33 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { CouponId, readCouponId, readUserId, SentUserId, UserId } from '../coupon/identifier.ts';
+import { type Authority, notYourself } from '../http/auth.ts';
+import type { Caller } from '../http/auth-tokens.ts';
 import { bodyReader } from '../http/body.ts';
 import { type Told, told } from '../http/document.ts';
+import { type Limiter, tellAllowance, tooMany } from '../http/limits.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from './outcome.ts';
 import type { IssueStatus } from './status.ts';
 
 /** How a request ended, for metrics: an outcome, or why there is none. */
-export type Ending = Outcome['kind'] | UnavailableReason | 'invalid' | 'failed';
+export type Ending =
+  | Outcome['kind']
+  | UnavailableReason
+  | 'invalid'
+  | 'failed'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'limited';
 
 export interface IssuanceDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number; readonly RETRY_AFTER_S: number };
+  readonly authority: Pick<Authority, 'isOn' | 'admit'>;
+  /** null: users are not limited. */
+  readonly userLimiter: Pick<Limiter, 'take'> | null;
+  /** null: nobody is asked to prove to be a person. Gives null, or the answer that refuses. */
+  readonly isHuman: ((request: Request, userId: string) => Promise<Response | null>) | null;
   readonly issuance: {
     /** @throws Unavailable when it was not decided, or nobody knows */
     issue(issuer: IssuerName, couponId: number, userId: string): Promise<Outcome>;
@@ -63,39 +78,79 @@ export const issuanceSchemas = { IssueRequest, Issue, IssueStatus: IssueStatusAn
 
 /** The endpoints under `/v1/issue`, `/v1/issue-async`, `/v2/issue-async` and the status of an issue. */
 export function issuanceRoutes(dependencies: IssuanceDependencies) {
+  const { isOn } = dependencies.authority;
+  const toldOf = (route: Told) => told({ ...route, ...(isOn && { callers: ['user', 'backend'] }) });
   const synchronous = issueEndpoint('synchronous', 201, 'ISSUED', dependencies);
   const locked = issueEndpoint('locked', 202, 'ACCEPTED', dependencies);
   const scripted = issueEndpoint('scripted', 202, 'ACCEPTED', dependencies);
   // `parse: 'none'`: the endpoints read the body themselves, within its limit. Only `request` is taken from the context,
   // since Elysia prepares what a handler's source text mentions.
   return new Elysia({ name: 'issuance' })
-    .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: synchronousTold })
-    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: lockedTold })
-    .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: scriptedTold })
-    .get('/v1/coupons/:id/issues/:userId', ({ params }) => answerStatus(dependencies, params.id, params.userId), {
-      detail: statusTold,
-    });
+    .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: toldOf(synchronousTold) })
+    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: toldOf(lockedTold) })
+    .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: toldOf(scriptedTold) })
+    .get(
+      '/v1/coupons/:id/issues/:userId',
+      ({ request, params }) => answerStatus(dependencies, request, params.id, params.userId),
+      { detail: told({ ...statusTold, ...(isOn && { callers: ['user', 'operator'] }) }) },
+    );
 }
 
 function issueEndpoint(
   endpoint: IssuerName,
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
-  { config, issuance, metrics }: IssuanceDependencies,
+  dependencies: IssuanceDependencies,
 ): (request: Request) => Promise<Response> {
+  const { config, authority, userLimiter, isHuman, metrics } = dependencies;
   const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
+  const decide = decider(endpoint, status, word, dependencies);
+  const refused = (ending: Ending, startMs: number, answer: Response) => {
+    metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
+    return answer;
+  };
+  return async (request) => {
+    const startMs = performance.now();
+    // Waited for only where it must be: whoever is known goes on at once.
+    const admitted = authority.admit(request, 'issue');
+    const caller = admitted instanceof Promise ? await admitted : admitted;
+    if (caller instanceof Response) return refused(endingOf(caller), startMs, caller);
+    const body = await readBody(request);
+    if (body instanceof Response) return refused('invalid', startMs, body);
+    const userId = String(body.userId);
+    if (!mayActFor(caller, userId)) return refused('forbidden', startMs, notYourself());
+    const allowance = userLimiter === null ? null : userLimiter.take(userId);
+    if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
+    // A backend with a key answers for its users itself.
+    if (isHuman !== null && (caller.userId !== null || !authority.isOn)) {
+      const answer = await isHuman(request, userId);
+      if (answer !== null) return refused(endingOf(answer), startMs, answer);
+    }
+    const decided = decide(body.couponId, userId, startMs);
+    return allowance === null ? decided : tellAllowance(await decided, allowance);
+  };
+}
+
+function mayActFor(caller: Caller, userId: string): boolean {
+  return caller.userId === null || caller.userId === userId;
+}
+
+/** How a request ended that somebody refused before it was decided. */
+function endingOf({ status }: Response): Ending {
+  return status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'dependency';
+}
+
+/** Makes the way from an admitted request to its answer. */
+function decider(
+  endpoint: IssuerName,
+  status: 201 | 202,
+  word: 'ISSUED' | 'ACCEPTED',
+  { config, issuance, metrics }: IssuanceDependencies,
+): (couponId: number, userId: string, startMs: number) => Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
   const observe = (ending: Ending, startMs: number) =>
     metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
-  return async (request) => {
-    const startMs = performance.now();
-    const body = await readBody(request);
-    if (body instanceof Response) {
-      observe('invalid', startMs);
-      return body;
-    }
-    const { couponId } = body;
-    const userId = String(body.userId);
+  return async (couponId, userId, startMs) => {
     let outcome: Outcome;
     try {
       outcome = await issuance.issue(endpoint, couponId, userId);
@@ -153,11 +208,20 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
   return (reason) => new Response(answers[reason].text, answers[reason].init);
 }
 
-async function answerStatus({ issues }: IssuanceDependencies, idText: string, userIdText: string): Promise<Response> {
+async function answerStatus(
+  { issues, authority }: IssuanceDependencies,
+  request: Request,
+  idText: string,
+  userIdText: string,
+): Promise<Response> {
+  const caller = await authority.admit(request, 'read');
+  if (caller instanceof Response) return caller;
   const couponId = readCouponId(idText);
   const userId = readUserId(userIdText);
   const faults = [couponId, userId].filter((read) => typeof read === 'object');
   if (typeof couponId === 'object' || typeof userId === 'object') return invalid(faults);
+  // Before anything is looked up: a stranger must not learn who has a coupon.
+  if (!mayActFor(caller, userId)) return notYourself();
   const status = await issues.statusOf(couponId, userId);
   if (!status) return problem('COUPON_NOT_EXIST');
   const sequence = status.kind === 'none' ? null : status.sequence;
@@ -193,6 +257,8 @@ const issueTold = {
     'INVALID_REQUEST',
     'PAYLOAD_TOO_LARGE',
     'UNSUPPORTED_MEDIA_TYPE',
+    'UNAUTHENTICATED',
+    'FORBIDDEN',
     'TOO_MANY_REQUESTS',
   ],
 } as const;
@@ -202,7 +268,7 @@ Checks in this order: the coupon exists, it is not paused, now is within its per
 
 const issueLocation = { Location: 'Where the status of this issue can be read.' };
 
-const synchronousTold = told({
+const synchronousTold: Told = {
   ...issueTold,
   summary: 'Issue at once, in MySQL',
   description: `Decides in one MySQL transaction and answers after its commit: a 201 is a row.${orderOfChecks}`,
@@ -214,7 +280,7 @@ const synchronousTold = told({
       example: { couponId: 1, userId: '42', sequence: 37, status: 'ISSUED' },
     },
   },
-});
+};
 
 const accepted: Told['answers'] = {
   202: {
@@ -225,24 +291,24 @@ const accepted: Told['answers'] = {
   },
 };
 
-const lockedTold = told({
+const lockedTold: Told = {
   ...issueTold,
   summary: 'Accept under a distributed lock, in Redis',
   description: `Reads the stock under a Redlock lock, decides, and writes with a fence, so that a lost lock cannot over-issue.${orderOfChecks}`,
   answers: accepted,
-});
+};
 
-const scriptedTold = told({
+const scriptedTold: Told = {
   ...issueTold,
   summary: 'Accept in one script, in Redis',
   description: `Checks, takes stock and queues the issue in one Lua script. The fastest way.${orderOfChecks}`,
   answers: accepted,
-});
+};
 
-const statusTold = told({
+const statusTold: Told = {
   tag: 'coupons',
   summary: 'What has become of an issue',
-  description: 'Also tells a client that lost its answer whether it has the coupon.',
+  description: 'Also tells a client that lost its answer whether it has the coupon. Users may read their own alone.',
   parameters: [
     { name: 'id', in: 'path', schema: CouponId, example: 1 },
     { name: 'userId', in: 'path', schema: UserId, example: '42' },
@@ -254,5 +320,12 @@ const statusTold = told({
       example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
     },
   },
-  problems: ['COUPON_NOT_EXIST', 'INVALID_REQUEST', 'FAIL_COUPON_ISSUE_REQUEST'],
-});
+  problems: [
+    'COUPON_NOT_EXIST',
+    'INVALID_REQUEST',
+    'UNAUTHENTICATED',
+    'FORBIDDEN',
+    'TOO_MANY_REQUESTS',
+    'FAIL_COUPON_ISSUE_REQUEST',
+  ],
+};

@@ -3,11 +3,15 @@
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/http/health.ts';
+import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/http/auth.ts';
+import { KeyRing, type StoredKey } from '../../src/http/auth-keys.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
 import type { IssueStatus } from '../../src/issuance/status.ts';
 
 export const OPERATOR_KEY = 'a-key-for-operators-only';
 export const BODY_BYTES_MAX = 4096;
+
+export const fakeConfig: AppDependencies['config'] = { BODY_BYTES_MAX, RETRY_AFTER_S: 2, URL_CHARACTERS_MAX: 2048 };
 
 /** What the fake issuer answers, by coupon id. */
 export const endings: Readonly<Record<number, Outcome | Error>> = {
@@ -64,7 +68,9 @@ export interface Told {
 export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told: Told } {
   const told: Told = { issued: [], created: [], observed: [], logged: [] };
   const app = createApp({
-    config: { ADMIN_API_KEY: OPERATOR_KEY, BODY_BYTES_MAX, RETRY_AFTER_S: 2 },
+    config: fakeConfig,
+    authority: fakeAuthority(),
+    limiters: { user: null, address: null },
     issuance: {
       issue: async (issuer, couponId, userId) => {
         told.issued.push({ issuer, couponId, userId });
@@ -90,6 +96,19 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
     ...change,
   });
   return { app, told };
+}
+
+/** Who may do what: by default everybody may issue, and the operators' key everything. */
+export function fakeAuthority(
+  change: Partial<AuthorityDependencies> = {},
+  stored: readonly StoredKey[] = [{ digest: digestOf(OPERATOR_KEY), scopes: ['admin'] }],
+): AppDependencies['authority'] {
+  return createAuthority({ isOn: false, keys: fixedKeys(stored), tokens: null, retryAfterS: 2, ...change });
+}
+
+/** Keys that never change. */
+export function fixedKeys(fixed: readonly StoredKey[]): KeyRing {
+  return new KeyRing({ fixed, load: async () => [], ageMsMax: 1000, onFault: () => {} });
 }
 
 /** An issuer that answers like the fake one, but for coupon 12, which it issues only after `wait`. */
