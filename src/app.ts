@@ -30,6 +30,7 @@ export interface AppDependencies {
   readonly issuance: IssuanceDependencies['issuance'];
   readonly issues: IssuanceDependencies['issues'];
   readonly catalog: CouponDependencies['catalog'];
+  readonly upkeep: CouponDependencies['upkeep'];
   readonly readiness: HealthDependencies['readiness'];
   readonly metrics: IssuanceDependencies['metrics'] & HealthDependencies['metrics'];
   readonly log: {

@@ -166,6 +166,13 @@ export const settings = Type.Object({
     'pause after a transaction, in which entries gather for the next: fewer, larger transactions',
   ),
   CLAIM_IDLE_MS: whole(10_000, 100, 3_600_000, 'age from which a worker takes over the entries of another'),
+  RECONCILE_MS: whole(10_000, 100, 3_600_000, 'pause between two comparisons of Redis with MySQL'),
+  CLOSE_AFTER_MS: whole(
+    86_400_000,
+    60_000,
+    2_592_000_000,
+    'how long after its end a coupon is put away: its owners are freed in Redis',
+  ),
   RETRY_MS_MAX: whole(5000, 10, 60_000, 'longest pause between two tries of the worker during an outage'),
   SHUTDOWN_MS_MAX: whole(25_000, 100, 600_000, 'time to finish what is under way on SIGTERM'),
 });

@@ -12,7 +12,9 @@ import { createLocked } from './issuance/locked.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
 import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
+import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
+import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
 import type { Log } from './telemetry/log.ts';
@@ -27,6 +29,7 @@ export interface Issuing {
   readonly issuers: Readonly<Record<IssuerName, Issuer>>;
   readonly issuance: Issuance;
   readonly catalog: Catalog;
+  readonly upkeep: Upkeep;
   readonly issues: Issues;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
@@ -57,16 +60,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     locked: createLocked({ redis, stock, take, settings: config }),
     scripted: createScripted(take),
   };
-  const signs = new ClosedSigns(
-    createInspect({ redis, database, settings: config }),
-    {
-      signMsMax: config.SIGN_MS_MAX,
-      signsMax: config.SIGNS_MAX,
-      ownersMax: config.SIGN_OWNERS_MAX,
-      skewMsMax: config.CLOCK_SKEW_MS_MAX,
-    },
-    (error) => log.warn({ error }, 'a closed sign could not be hung'),
-  );
+  const signs = createSigns(config, redis, database, log);
   const bounds = {
     usersPerBatchMax: config.USERS_PER_BATCH_MAX,
     batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
@@ -78,6 +72,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     signs.drop(couponId);
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
+  const onStoreFault = (error: unknown) => {
+    metrics.faults.inc({ dependency: 'store' });
+    log.error({ error }, 'a store failed; the ending is unknown to the caller');
+  };
+  const upkeep = createUpkeep({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
   return {
     redis,
     subscriber,
@@ -85,7 +84,8 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     stock,
     issuers,
     issuance,
-    catalog: createCatalog(database, announce),
+    catalog: answering(createCatalog(database, announce), onStoreFault),
+    upkeep: answering(upkeep, onStoreFault),
     issues: createIssues({ redis, database, stock, settings: config }),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
@@ -100,6 +100,19 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       await closeDatabase(database);
     },
   };
+}
+
+function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
+  return new ClosedSigns(
+    createInspect({ redis, database, settings: config }),
+    {
+      signMsMax: config.SIGN_MS_MAX,
+      signsMax: config.SIGNS_MAX,
+      ownersMax: config.SIGN_OWNERS_MAX,
+      skewMsMax: config.CLOCK_SKEW_MS_MAX,
+    },
+    (error) => log.warn({ error }, 'a closed sign could not be hung'),
+  );
 }
 
 function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {

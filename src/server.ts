@@ -29,12 +29,12 @@ async function start(): Promise<void> {
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
-  const { database, redis, subscriber, issuance, issues, catalog } = issuing;
+  const { database, redis, subscriber, issuance, issues, catalog, upkeep } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const access = await openAccess({ config, database, redis, log });
-  const app = createApp({ ...access, config, issuance, issues, catalog, readiness: probe.check, metrics, log });
+  const app = createApp({ ...access, config, issuance, issues, catalog, upkeep, readiness: probe.check, metrics, log });
   const onError = (error: unknown) => log.error({ error }, 'the server failed');
   const server = await serve(app.fetch, { host: config.HOST, port: config.PORT, onError });
   const metricsServer =

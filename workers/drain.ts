@@ -6,10 +6,12 @@
 import type { Redis } from 'ioredis';
 import { type Entry, readEntry, writeEntry } from '../src/issuance/entry.ts';
 import { couponKeys, type PartitionKeys } from '../src/issuance/keys.ts';
-import { type DeadIssue, issuesOf, type Written, writeEntries } from '../src/issuance/ledger.ts';
+import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/issuance/ledger.ts';
+import { look } from '../src/issuance/scripts/look.ts';
 import { type DeadLetter, settle } from '../src/issuance/scripts/settle.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
+import { serverOf } from '../src/redis/connection.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
 import { Stopped, untilDone } from './retry.ts';
@@ -36,6 +38,9 @@ export interface DrainDependencies {
   /** Once it says stop, no retry follows: what is unfinished stays in the stream. */
   readonly stop: AbortSignal;
 }
+
+/** Owners that `look` asks for at once. */
+const OWNERS_PER_LOOK_MAX = 1000;
 
 interface Readable {
   readonly id: string;
@@ -173,17 +178,33 @@ async function settleAll(
 }
 
 /**
- * Rows that differ from what Redis says of their users: Redis lost data and gave a sequence out twice. Its state is dropped, so
- * that the next request opens the coupon anew from what is true.
+ * Drops the state of coupons of whose rows Redis knows something else: it lost data, and was opened anew without them. The next
+ * request opens the coupon from what is true.
  */
-async function forgetStale({ redis, settings, reports, stop }: DrainDependencies, written: Written): Promise<void> {
-  const coupons = new Set([...written.displaced, ...written.superseded].map(({ couponId }) => couponId));
-  for (const couponId of coupons) {
-    await untilDone(() => redis.unlink(couponKeys(couponId, settings.PARTITIONS).state), {
-      pauseMsMax: settings.RETRY_MS_MAX,
-      stop,
-      mayPass: () => true,
-      onFailure: reports.retrying,
-    });
+async function forgetStale(dependencies: DrainDependencies, written: Written): Promise<void> {
+  const { redis, settings, reports, stop } = dependencies;
+  const patience = { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass: () => true, onFailure: reports.retrying };
+  const stale = new Set([...written.displaced, ...written.superseded].map(({ couponId }) => couponId));
+  for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
+    if (!(await untilDone(() => knows(dependencies, couponId, issues), patience))) stale.add(couponId);
   }
+  for (const couponId of stale) {
+    await untilDone(() => redis.unlink(couponKeys(couponId, settings.PARTITIONS).state), patience);
+  }
+}
+
+/** Whether Redis, if the coupon is open, has every issue under its sequence. */
+async function knows(
+  { redis, settings }: DrainDependencies,
+  couponId: number,
+  issues: readonly Issue[],
+): Promise<boolean> {
+  const keys = couponKeys(couponId, settings.PARTITIONS);
+  for (let i = 0; i < issues.length; i += OWNERS_PER_LOOK_MAX) {
+    const page = issues.slice(i, i + OWNERS_PER_LOOK_MAX);
+    const seen = await look(redis, { keys, server: serverOf(redis), users: page.map(({ userId }) => userId) });
+    if (seen.kind === 'not open') return true;
+    if (page.some(({ userId, sequence }) => seen.owners.get(userId) !== sequence)) return false;
+  }
+  return true;
 }

@@ -3,6 +3,7 @@
 import type { Log } from '../src/telemetry/log.ts';
 import type { WorkerMetrics } from '../src/telemetry/metrics.ts';
 import type { DrainReports } from './drain.ts';
+import type { ReconcileReports } from './reconcile.ts';
 
 /** Reports of one partition. */
 export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): DrainReports {
@@ -33,6 +34,24 @@ export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): 
     },
     settled(unpersisted) {
       metrics.unpersisted.set({ partition: String(partition) }, unpersisted);
+    },
+  };
+}
+
+/** Reports of the reconciler. */
+export function reconcileReportsTo(log: Log): ReconcileReports {
+  return {
+    drift(audit) {
+      log.error({ audit }, 'P3: Redis and MySQL disagree about a coupon');
+    },
+    repaired(couponId) {
+      log.warn({ couponId }, 'repaired the copy of a coupon in Redis that lagged behind');
+    },
+    closed(couponId) {
+      log.info({ couponId }, 'put a coupon away that is long over');
+    },
+    round(sums) {
+      log.debug(sums, 'reconciled');
     },
   };
 }

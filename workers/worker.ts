@@ -1,15 +1,20 @@
 // worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the batch in hand.
 
-import { ConfigFault, readConfig } from '../src/config.ts';
-import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
+import type { Redis } from 'ioredis';
+import { type Config, ConfigFault, readConfig } from '../src/config.ts';
+import { CHANGES_CHANNEL } from '../src/issuance/keys.ts';
+import { createStockKeeper } from '../src/issuance/stock.ts';
+import { createUpkeep } from '../src/issuance/upkeep.ts';
+import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
 import { PreflightFault, preflight } from '../src/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/serve.ts';
-import { createLog } from '../src/telemetry/log.ts';
+import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics } from '../src/telemetry/metrics.ts';
 import { drainPartition } from './partition.ts';
-import { reportsTo } from './reports.ts';
+import { keepReconciled } from './reconcile.ts';
+import { reconcileReportsTo, reportsTo } from './reports.ts';
 
 try {
   await work();
@@ -45,16 +50,32 @@ async function work(): Promise<void> {
     onError: (error) => log.error({ error }, 'the metrics server failed'),
   });
   log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
-  await Promise.all(
-    partitions.map(({ partition, blocking }) => {
-      const reports = reportsTo(metrics, log, partition);
-      return drainPartition({ partition, blocking, redis, database, settings: config, reports, stop: stop.signal });
-    }),
-  );
+  const draining = partitions.map(({ partition, blocking }) => {
+    const reports = reportsTo(metrics, log, partition);
+    return drainPartition({ partition, blocking, redis, database, settings: config, reports, stop: stop.signal });
+  });
+  await Promise.all([...draining, reconciling(config, database, redis, log, stop.signal)]);
   await server.stop();
   for (const connection of [redis, ...partitions.map(({ blocking }) => blocking)]) connection.disconnect();
   await closeDatabase(database);
   log.info('stopped after the batch in hand');
+}
+
+/** The reconciler with the parts it needs to open and to repair. */
+function reconciling(config: Config, database: Database, redis: Redis, log: Log, stop: AbortSignal): Promise<void> {
+  const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
+  const stock = createStockKeeper({
+    redis,
+    database,
+    settings: config,
+    onOpened: (couponId, kind, owners) => log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis'),
+  });
+  const announce = async (couponId: number) => {
+    await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
+  };
+  const { repair } = createUpkeep({ redis, database, stock, announce, onFault, settings: config });
+  const reports = reconcileReportsTo(log);
+  return keepReconciled({ redis, database, settings: config, repair, reports, onFault, stop });
 }
 
 /** The worker's whole HTTP surface. */

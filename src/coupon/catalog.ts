@@ -1,10 +1,10 @@
-// catalog.ts -- The coupons as MySQL keeps them: make, read, list.
+// catalog.ts -- The coupons as MySQL keeps them: make, read, list; and, under the row lock, change and delete.
 
 import { eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
-import type { Coupon, NewCoupon } from './coupon.ts';
+import type { Coupon, CouponChanges, NewCoupon } from './coupon.ts';
 
 /** What routes need of the catalog. */
 export interface Catalog {
@@ -47,6 +47,29 @@ export async function lockCoupon(tx: Session, id: number): Promise<Coupon | null
 export async function readCoupon(session: Session, id: number): Promise<Coupon | null> {
   const [row] = await selectCoupons(session, eq(coupons.id, id));
   return row ? toCoupon(row) : null;
+}
+
+/** Writes changes and raises the version to `version`. The caller holds the row lock. */
+export async function updateCoupon(tx: Session, id: number, changes: CouponChanges, version: number): Promise<Coupon> {
+  const { startMs, endMs, ...rest } = changes;
+  await tx
+    .update(coupons)
+    .set({
+      ...rest,
+      ...(startMs !== undefined && { dateIssueStart: new Date(startMs) }),
+      ...(endMs !== undefined && { dateIssueEnd: new Date(endMs) }),
+      version,
+      dateUpdated: sql`UTC_TIMESTAMP(3)`,
+    })
+    .where(eq(coupons.id, id));
+  const changed = await readCoupon(tx, id);
+  invariant(changed, 'a coupon vanished under its row lock');
+  return changed;
+}
+
+/** Deletes a coupon. The caller holds the row lock, and has seen that nothing was issued. */
+export async function deleteCoupon(tx: Session, id: number): Promise<void> {
+  await tx.delete(coupons).where(eq(coupons.id, id));
 }
 
 async function insertCoupon(session: Session, coupon: NewCoupon): Promise<Coupon> {

@@ -39,6 +39,9 @@ export type NewCoupon = Pick<
   'title' | 'totalQuantity' | 'discountAmount' | 'minAvailableAmount' | 'startMs' | 'endMs'
 >;
 
+/** What an operator can change. What is not named stays as it is. */
+export type CouponChanges = Partial<NewCoupon & Pick<Coupon, 'paused'>>;
+
 /** The part of a coupon that decides, wherever its home is. */
 export interface Stock {
   readonly startMs: number;

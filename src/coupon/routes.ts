@@ -1,14 +1,25 @@
-// routes.ts -- The operators' routes: create, list and read coupons. None of them works without the key of this installation.
+// routes.ts -- The operators' routes: coupons over their life. None of them works without the key of this installation.
 
 import { type Static, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import type { Authority } from '../http/auth.ts';
 import { bodyReader } from '../http/body.ts';
 import { told } from '../http/document.ts';
-import { formatInstant, INSTANT_PATTERN, parseInstant } from '../http/instant.ts';
-import { type Fault, invalid, problem } from '../http/problem.ts';
-import { type Coupon, ID_MAX, type NewCoupon } from './coupon.ts';
+import { cutPage, type Page, pageParameters, readPage } from '../http/page.ts';
+import { invalid, problem } from '../http/problem.ts';
+import { IfMatchParameter, readIfMatch, versionTag } from '../http/version-tag.ts';
+import type { Refusal } from '../issuance/outcome.ts';
+import type { Coupon, CouponChanges, NewCoupon } from './coupon.ts';
 import { CouponId, readCouponId } from './identifier.ts';
+import {
+  CouponAnswer,
+  CouponChangesRequest,
+  faultOf,
+  NewCouponRequest,
+  toAnswer,
+  toChanges,
+  toNewCoupon,
+} from './representation.ts';
 
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
@@ -18,65 +29,25 @@ export interface CouponDependencies {
     /** null: no such coupon */
     read(id: number): Promise<Coupon | null>;
     /** At most `limit` coupons with ids above `afterId`, in order of id. */
-    list(page: { readonly afterId: number; readonly limit: number }): Promise<readonly Coupon[]>;
+    list(page: Page): Promise<readonly Coupon[]>;
+  };
+  /** Changes that keep the promises while the coupon is being issued. `versions`: only these are changed; null for any. */
+  readonly upkeep: {
+    edit(
+      id: number,
+      changes: CouponChanges,
+      versions: readonly number[] | null,
+    ): Promise<{ readonly kind: 'edited'; readonly coupon: Coupon } | EditRefusal>;
+    remove(id: number, versions: readonly number[] | null): Promise<{ readonly kind: 'removed' } | EditRefusal>;
+    /** Makes the stock ready in Redis, or tells why there is nothing to open. */
+    open(id: number): Promise<'open' | Refusal>;
   };
 }
 
-const AMOUNT_MAX = 2 ** 32 - 1;
-const PAGE_DEFAULT = 20;
-const PAGE_MAX = 100;
-
-const amount = (what: string) =>
-  Type.Integer({
-    minimum: 0,
-    maximum: AMOUNT_MAX,
-    description: `${what}, in the smallest unit of the currency: an integer from 0 to ${AMOUNT_MAX}`,
-  });
-
-const instant = (what: string) =>
-  Type.String({
-    pattern: INSTANT_PATTERN,
-    description: `${what}: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds`,
-  });
-
-const fields = {
-  title: Type.String({
-    minLength: 1,
-    maxLength: 200,
-    pattern: '\\S',
-    description: 'what it is called: 1 to 200 characters, not all blank',
-  }),
-  totalQuantity: Type.Union([Type.Integer({ minimum: 1, maximum: ID_MAX }), Type.Null()], {
-    description: `how many may be issued: an integer from 1 to ${ID_MAX}, or null for no limit`,
-  }),
-  discountAmount: amount('what it takes off'),
-  minAvailableAmount: amount('the smallest order it can be used for'),
-  dateIssueStart: instant('the first instant at which it is issued'),
-  dateIssueEnd: instant('the first instant at which it is no longer issued, after dateIssueStart'),
-};
-
-/** Body that creates a coupon. */
-export const NewCouponRequest = Type.Object(fields, { additionalProperties: false });
-
-/** A coupon as callers see it. */
-export const CouponAnswer = Type.Object({
-  id: CouponId,
-  title: fields.title,
-  couponType: Type.Literal('FIRST_COME_FIRST_SERVED'),
-  totalQuantity: fields.totalQuantity,
-  issuedQuantity: Type.Integer({
-    minimum: 0,
-    description: 'rows in MySQL; accepted issues that are not yet rows are missing',
-  }),
-  discountAmount: fields.discountAmount,
-  minAvailableAmount: fields.minAvailableAmount,
-  dateIssueStart: fields.dateIssueStart,
-  dateIssueEnd: fields.dateIssueEnd,
-  paused: Type.Boolean({ description: 'whether an operator has stopped issuing for now' }),
-  version: Type.Integer({ minimum: 1, description: 'rises with every edit' }),
-  dateCreated: instant('when it was created'),
-  dateUpdated: instant('when it was last changed'),
-});
+/** Why nothing was changed. */
+type EditRefusal =
+  | { readonly kind: 'not exist' | 'other version' | 'no period' }
+  | { readonly kind: 'issued'; readonly issued: number };
 
 /** A page of coupons. */
 export const CouponPage = Type.Object({
@@ -85,109 +56,144 @@ export const CouponPage = Type.Object({
 });
 
 /** The schemas by the names that the document gives them. */
-export const couponSchemas = { NewCoupon: NewCouponRequest, Coupon: CouponAnswer, CouponPage };
+export const couponSchemas = {
+  NewCoupon: NewCouponRequest,
+  CouponChanges: CouponChangesRequest,
+  Coupon: CouponAnswer,
+  CouponPage,
+};
 
-/** `POST` and `GET /v1/coupons`, `GET /v1/coupons/:id`. */
-export function couponRoutes({ config, authority, catalog }: CouponDependencies) {
+/** `/v1/coupons` and what is below it, for operators. */
+export function couponRoutes({ config, authority, catalog, upkeep }: CouponDependencies) {
   const refuse = authority.guard('admin');
   const refuseReader = authority.guard('read');
-  const readBody = bodyReader(NewCouponRequest, config.BODY_BYTES_MAX);
+  const readNew = bodyReader(NewCouponRequest, config.BODY_BYTES_MAX);
+  const readChanges = bodyReader(CouponChangesRequest, config.BODY_BYTES_MAX);
   return new Elysia({ name: 'coupons' })
-    .post(
-      '/v1/coupons',
-      async ({ request }) => {
-        const body = refuse(request) ?? (await readBody(request));
-        if (body instanceof Response) return body;
-        const coupon = toNewCoupon(body);
-        if (Array.isArray(coupon)) return invalid(coupon);
-        const created = await catalog.create(coupon);
-        return Response.json(toAnswer(created), {
-          status: 201,
-          headers: { ...noStore, location: `/v1/coupons/${created.id}` },
-        });
-      },
-      { parse: 'none', detail: createTold },
-    )
+    .post('/v1/coupons', ({ request }) => refuse(request) ?? answerCreate(catalog, request, readNew), {
+      parse: 'none',
+      detail: createTold,
+    })
     .get('/v1/coupons', ({ request }) => refuseReader(request) ?? answerPage(catalog, request), { detail: listTold })
     .get('/v1/coupons/:id', ({ request, params }) => refuseReader(request) ?? answerCoupon(catalog, params.id), {
       detail: readTold,
+    })
+    .patch(
+      '/v1/coupons/:id',
+      ({ request, params }) => refuse(request) ?? answerEdit(upkeep, params.id, request, readChanges),
+      { parse: 'none', detail: editTold },
+    )
+    .delete('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerRemove(upkeep, params.id, request), {
+      parse: 'none',
+      detail: removeTold,
+    })
+    .post('/v1/coupons/:id/open', ({ request, params }) => refuse(request) ?? answerOpen(upkeep, catalog, params.id), {
+      parse: 'none',
+      detail: openTold,
     });
+}
+
+type Reader<Body> = (request: Request) => Promise<Body | Response> | Response;
+
+async function answerCreate(
+  catalog: CouponDependencies['catalog'],
+  request: Request,
+  readBody: Reader<Static<typeof NewCouponRequest>>,
+): Promise<Response> {
+  const body = await readBody(request);
+  if (body instanceof Response) return body;
+  const coupon = toNewCoupon(body);
+  if (Array.isArray(coupon)) return invalid(coupon);
+  const created = await catalog.create(coupon);
+  return show(created, 201, { location: `/v1/coupons/${created.id}` });
 }
 
 async function answerCoupon(catalog: CouponDependencies['catalog'], idText: string): Promise<Response> {
   const id = readCouponId(idText);
   if (typeof id === 'object') return invalid([id]);
   const coupon = await catalog.read(id);
-  return coupon ? Response.json(toAnswer(coupon), { headers: noStore }) : problem('COUPON_NOT_EXIST');
+  return coupon ? show(coupon) : problem('COUPON_NOT_EXIST');
 }
 
 async function answerPage(catalog: CouponDependencies['catalog'], request: Request): Promise<Response> {
-  const query = new URL(request.url).searchParams;
-  const afterId = readWhole(query.get('after') ?? '0', 0, ID_MAX);
-  const limit = readWhole(query.get('limit') ?? String(PAGE_DEFAULT), 1, PAGE_MAX);
-  if (afterId === null || limit === null) {
-    const faults: Fault[] = [];
-    if (afterId === null) faults.push({ in: 'query', pointer: '/after', expected: AfterParameter.description });
-    if (limit === null) faults.push({ in: 'query', pointer: '/limit', expected: LimitParameter.description });
-    return invalid(faults);
-  }
+  const page = readPage(request);
+  if (page instanceof Response) return page;
   // One more than asked for tells whether there is a next page.
-  const found = await catalog.list({ afterId, limit: limit + 1 });
-  const coupons = found.slice(0, limit);
-  const next = found.length > limit ? (coupons.at(-1)?.id ?? null) : null;
-  return Response.json({ coupons: coupons.map(toAnswer), next }, { headers: noStore });
+  const found = await catalog.list({ ...page, limit: page.limit + 1 });
+  const { items, next } = cutPage(found, page, ({ id }) => id);
+  return Response.json({ coupons: items.map(toAnswer), next }, { headers: noStore });
 }
 
-function readWhole(text: string, minimum: number, maximum: number): number | null {
-  const value = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : -1;
-  return value >= minimum && value <= maximum ? value : null;
+async function answerEdit(
+  upkeep: CouponDependencies['upkeep'],
+  idText: string,
+  request: Request,
+  readBody: Reader<Static<typeof CouponChangesRequest>>,
+): Promise<Response> {
+  const target = readTarget(idText, request);
+  if (target instanceof Response) return target;
+  const body = await readBody(request);
+  if (body instanceof Response) return body;
+  const changes = toChanges(body);
+  if (Array.isArray(changes)) return invalid(changes);
+  const edited = await upkeep.edit(target.id, changes, target.versions);
+  return edited.kind === 'edited' ? show(edited.coupon) : refuseEdit(edited, 'COUPON_TOTAL_BELOW_ISSUED');
 }
 
-/** What the schema cannot say: instants that exist, in order, and text that every store can hold. */
-function toNewCoupon(body: Static<typeof NewCouponRequest>): NewCoupon | Fault[] {
-  const startMs = parseInstant(body.dateIssueStart);
-  const endMs = parseInstant(body.dateIssueEnd);
-  const wrong: (keyof typeof fields)[] = [];
-  // Half a surrogate pair has no UTF-8: MySQL would store something else than was sent.
-  if (!body.title.isWellFormed()) wrong.push('title');
-  if (startMs === null) wrong.push('dateIssueStart');
-  if (endMs === null || (startMs !== null && endMs <= startMs)) wrong.push('dateIssueEnd');
-  if (startMs === null || endMs === null || wrong.length > 0) {
-    return wrong.map((name) => ({ in: 'body', pointer: `/${name}`, expected: fields[name].description ?? name }));
+async function answerRemove(upkeep: CouponDependencies['upkeep'], idText: string, request: Request): Promise<Response> {
+  const target = readTarget(idText, request);
+  if (target instanceof Response) return target;
+  const removed = await upkeep.remove(target.id, target.versions);
+  if (removed.kind !== 'removed') return refuseEdit(removed, 'COUPON_HAS_ISSUES');
+  return new Response(null, { status: 204, headers: noStore });
+}
+
+async function answerOpen(
+  upkeep: CouponDependencies['upkeep'],
+  catalog: CouponDependencies['catalog'],
+  idText: string,
+): Promise<Response> {
+  const id = readCouponId(idText);
+  if (typeof id === 'object') return invalid([id]);
+  const opened = await upkeep.open(id);
+  if (opened === 'open') return answerCoupon(catalog, idText);
+  if (opened.kind === 'not exist') return problem('COUPON_NOT_EXIST');
+  return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');
+}
+
+/** Which coupon, and at which versions, a request is to change. */
+function readTarget(idText: string, request: Request) {
+  const id = readCouponId(idText);
+  const versions = readIfMatch(request);
+  const wrong = [id, versions].filter((read) => read !== null && typeof read === 'object' && 'expected' in read);
+  if (typeof id === 'object' || (versions && 'expected' in versions)) return invalid(wrong);
+  return { id, versions };
+}
+
+function refuseEdit(refused: EditRefusal, whenIssued: 'COUPON_TOTAL_BELOW_ISSUED' | 'COUPON_HAS_ISSUES'): Response {
+  switch (refused.kind) {
+    case 'not exist':
+      return problem('COUPON_NOT_EXIST');
+    case 'other version':
+      return problem('PRECONDITION_FAILED');
+    case 'no period':
+      return invalid([faultOf('dateIssueEnd')]);
+    case 'issued': {
+      const members = whenIssued === 'COUPON_TOTAL_BELOW_ISSUED' ? { issuedQuantity: refused.issued } : {};
+      return problem(whenIssued, undefined, members);
+    }
   }
-  const { title, totalQuantity, discountAmount, minAvailableAmount } = body;
-  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs };
 }
 
-function toAnswer(coupon: Coupon): Static<typeof CouponAnswer> {
-  return {
-    id: coupon.id,
-    title: coupon.title,
-    couponType: coupon.couponType,
-    totalQuantity: coupon.totalQuantity,
-    issuedQuantity: coupon.issuedQuantity,
-    discountAmount: coupon.discountAmount,
-    minAvailableAmount: coupon.minAvailableAmount,
-    dateIssueStart: formatInstant(coupon.startMs),
-    dateIssueEnd: formatInstant(coupon.endMs),
-    paused: coupon.paused,
-    version: coupon.version,
-    dateCreated: formatInstant(coupon.createdMs),
-    dateUpdated: formatInstant(coupon.updatedMs),
-  };
+function show(coupon: Coupon, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+  return Response.json(toAnswer(coupon), {
+    status,
+    headers: { ...noStore, ...versionTag(coupon.version), ...headers },
+  });
 }
 
 /** For operators only, and changing with every issue: no cache may keep it. */
 const noStore = { 'cache-control': 'no-store' };
-
-const AfterParameter = {
-  ...Type.Integer({ minimum: 0, maximum: ID_MAX, default: 0 }),
-  description: `id of a coupon, an integer from 0 to ${ID_MAX}: only coupons with higher ids are listed`,
-};
-const LimitParameter = {
-  ...Type.Integer({ minimum: 1, maximum: PAGE_MAX, default: PAGE_DEFAULT }),
-  description: `coupons on a page: an integer from 1 to ${PAGE_MAX}`,
-};
 
 const newCouponExample = {
   title: 'Winter sale: 5,000 off',
@@ -211,6 +217,10 @@ const couponExample: Static<typeof CouponAnswer> = {
   dateUpdated: '2026-11-22T08:30:00.000Z',
 };
 
+const idParameter = { name: 'id', in: 'path', schema: CouponId, example: 1 } as const;
+
+const tagHeader = { ETag: 'The version of the coupon, for `If-Match`.' };
+
 const operatorProblems = ['UNAUTHENTICATED', 'FORBIDDEN', 'FAIL_COUPON_ISSUE_REQUEST'] as const;
 
 const createTold = told({
@@ -228,7 +238,7 @@ const createTold = told({
   answers: {
     201: {
       description: 'Created.',
-      headers: { Location: 'Where the coupon can be read.' },
+      headers: { Location: 'Where the coupon can be read.', ...tagHeader },
       schema: 'Coupon',
       example: couponExample,
     },
@@ -247,10 +257,7 @@ const listTold = told({
   operator: true,
   summary: 'List coupons',
   description: 'In order of id. The next page is `?after=` with `next` of this one.',
-  parameters: [
-    { name: 'after', in: 'query', schema: AfterParameter, example: 0 },
-    { name: 'limit', in: 'query', schema: LimitParameter, example: 20 },
-  ],
+  parameters: pageParameters,
   answers: { 200: { description: 'A page.', schema: 'CouponPage', example: { coupons: [couponExample], next: null } } },
   problems: [...operatorProblems, 'INVALID_REQUEST'],
 });
@@ -260,7 +267,66 @@ const readTold = told({
   operator: true,
   summary: 'Read a coupon',
   description: 'As MySQL knows it now.',
-  parameters: [{ name: 'id', in: 'path', schema: CouponId, example: 1 }],
-  answers: { 200: { description: 'The coupon.', schema: 'Coupon', example: couponExample } },
+  parameters: [idParameter],
+  answers: { 200: { description: 'The coupon.', headers: tagHeader, schema: 'Coupon', example: couponExample } },
   problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'INVALID_REQUEST'],
+});
+
+const editTold = told({
+  tag: 'coupons',
+  operator: true,
+  summary: 'Change a coupon',
+  description: `What is not named stays as it is. The answer comes when the change is in force in both stores; other processes
+follow within a second. A total is never lowered below what was issued. With \`If-Match\` only the version that you have seen is
+changed.`,
+  parameters: [idParameter, IfMatchParameter],
+  body: {
+    schema: 'CouponChanges',
+    examples: {
+      pause: { summary: 'Stop issuing for now', value: { paused: true } },
+      total: { summary: 'Another total', value: { totalQuantity: 2000 } },
+      end: { summary: 'Another end', value: { dateIssueEnd: '2027-01-08T00:00:00+09:00' } },
+    },
+  },
+  answers: {
+    200: {
+      description: 'The coupon as it is now, with its new version.',
+      headers: tagHeader,
+      schema: 'Coupon',
+      example: { ...couponExample, paused: true, version: 2 },
+    },
+  },
+  problems: [
+    ...operatorProblems,
+    'COUPON_NOT_EXIST',
+    'COUPON_TOTAL_BELOW_ISSUED',
+    'PRECONDITION_FAILED',
+    'MALFORMED_REQUEST',
+    'INVALID_REQUEST',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+  ],
+});
+
+const removeTold = told({
+  tag: 'coupons',
+  operator: true,
+  summary: 'Delete a coupon',
+  description: 'Only while nobody has it.',
+  parameters: [idParameter, IfMatchParameter],
+  answers: { 204: { description: 'Deleted.' } },
+  problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'COUPON_HAS_ISSUES', 'PRECONDITION_FAILED', 'INVALID_REQUEST'],
+});
+
+const openTold = told({
+  tag: 'coupons',
+  operator: true,
+  summary: 'Open a coupon ahead of its rush',
+  description: `Makes its stock ready in Redis, which otherwise the first asynchronous request does. Issuing still begins at its
+start. Doing it again changes nothing.`,
+  parameters: [idParameter],
+  answers: {
+    200: { description: 'The coupon is open.', headers: tagHeader, schema: 'Coupon', example: couponExample },
+  },
+  problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'INVALID_COUPON_ISSUE_DATE', 'INVALID_REQUEST'],
 });

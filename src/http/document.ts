@@ -57,7 +57,7 @@ export interface Told {
 
 export interface Parameter {
   readonly name: string;
-  readonly in: 'path' | 'query';
+  readonly in: 'path' | 'query' | 'header';
   readonly schema: TSchema;
   readonly example: unknown;
 }
@@ -69,7 +69,8 @@ export interface Answer {
   readonly type?: string;
   /** Name of a schema of the document; without one the answer is text. */
   readonly schema?: string;
-  readonly example: unknown;
+  /** Left out where the answer has no body. */
+  readonly example?: unknown;
 }
 
 /** The part of the document for one route. */
@@ -128,12 +129,14 @@ function toAnswers(answers: Readonly<Record<number, Answer>>): Responses {
       {
         description,
         headers: toHeaders(headers),
-        content: {
-          [type ?? (schema ? 'application/json' : 'text/plain')]: {
-            schema: schema ? reference(schema) : { type: 'string' as const },
-            example,
+        ...(example !== undefined && {
+          content: {
+            [type ?? (schema ? 'application/json' : 'text/plain')]: {
+              schema: schema ? reference(schema) : { type: 'string' as const },
+              example,
+            },
           },
-        },
+        }),
       },
     ]),
   );

@@ -29,12 +29,27 @@ export const problems = {
     title: 'Sold out',
     when: 'All pieces of this coupon have been issued.',
   },
+  COUPON_TOTAL_BELOW_ISSUED: {
+    status: 409,
+    title: 'More were issued',
+    when: 'The new total is below what has been issued. `issuedQuantity` tells how many that are.',
+  },
+  COUPON_HAS_ISSUES: {
+    status: 409,
+    title: 'Somebody has it',
+    when: 'A coupon is deleted only while nobody has it. Pause it, or let it end.',
+  },
+  PRECONDITION_FAILED: {
+    status: 412,
+    title: 'Changed by somebody else',
+    when: 'The coupon is not at the version that `If-Match` names. Read it again, and decide again.',
+  },
   FAIL_COUPON_ISSUE_REQUEST: {
     status: 503,
     title: 'Not available now',
     when: 'The system is overloaded, stopping, or waits for a store that does not answer. Ask again after `Retry-After`.',
   },
-  MALFORMED_REQUEST: { status: 400, title: 'Malformed request', when: 'The body is empty, or not JSON in UTF-8.' },
+  MALFORMED_REQUEST: { status: 400, title: 'Malformed request', when: 'The body is empty or not JSON in UTF-8, or the URL is too long.' },
   INVALID_REQUEST: {
     status: 422,
     title: 'Invalid request',
@@ -77,8 +92,8 @@ export type ProblemCode = keyof typeof problems;
 
 /** Something wrong with a request, told without repeating what was sent. */
 export interface Fault {
-  readonly in: 'body' | 'path' | 'query';
-  /** JSON pointer of the member of the body (empty: the body as a whole), or of the parameter. */
+  readonly in: 'body' | 'path' | 'query' | 'header';
+  /** JSON pointer of the member of the body (empty: the body as a whole), or of the parameter or header. */
   readonly pointer: string;
   readonly expected: string;
 }
@@ -87,6 +102,8 @@ export interface Fault {
 export interface ProblemMembers {
   /** With DUPLICATED_COUPON_ISSUE: the number of the issue that the user has. */
   readonly sequence?: number;
+  /** With COUPON_TOTAL_BELOW_ISSUED: how many were issued. */
+  readonly issuedQuantity?: number;
   /** With INVALID_REQUEST: everything that is wrong, not only the first. */
   readonly faults?: readonly Fault[];
 }
@@ -104,10 +121,13 @@ export const ProblemDocument = Type.Object(
     sequence: Type.Optional(
       Type.Integer({ minimum: 1, description: 'With DUPLICATED_COUPON_ISSUE: the number of the issue the user has.' }),
     ),
+    issuedQuantity: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'With COUPON_TOTAL_BELOW_ISSUED: how many were issued.' }),
+    ),
     faults: Type.Optional(
       Type.Array(
         Type.Object({
-          in: Type.Unsafe<Fault['in']>(Type.String({ enum: ['body', 'path', 'query'] })),
+          in: Type.Unsafe<Fault['in']>(Type.String({ enum: ['body', 'path', 'query', 'header'] })),
           pointer: Type.String({ description: 'JSON pointer; empty for the body as a whole.' }),
           expected: Type.String({ description: 'What would have been right. The value sent is not repeated.' }),
         }),

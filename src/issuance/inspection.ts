@@ -36,14 +36,14 @@ export function createInspect({ redis, database, settings }: InspectionDependenc
     const keys = couponKeys(couponId, settings.PARTITIONS);
     const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
     if (seen.kind === 'open') {
-      const { stock, nowMs, epoch, version } = seen;
+      const { stock, nowMs, epoch, version, issued } = seen;
       if (!stock.paused && nowMs < stock.startMs) return { kind: 'not started', startMs: stock.startMs };
       if (!isSoldOut(stock)) return { kind: 'other' };
       const edition = `redis ${epoch} ${version} ${stock.next}`;
       return {
         kind: 'sold out',
         edition,
-        count: await redis.hlen(keys.owners),
+        count: issued,
         owners: () => ownersInRedis(redis, keys.owners),
       };
     }

@@ -14,7 +14,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
 import { type Database, type Session, withTransaction } from '../mysql/database.ts';
 import type { Entry } from './entry.ts';
-import { userLiteral } from './literals.ts';
+import { instantLiteral, userLiteral } from './literals.ts';
 
 /** PlanetScale takes at most so many rows in a statement. */
 const ROWS_PER_STATEMENT_MAX = 1000;
@@ -30,6 +30,11 @@ export interface Written {
   readonly displaced: readonly Issue[];
   /** Issues that can never be rows. */
   readonly dead: readonly DeadIssue[];
+  /**
+   * Issues inserted from entries of an earlier opening than the present one. If Redis had lost them when it was opened anew, it
+   * does not know their users as owners.
+   */
+  readonly older: readonly Issue[];
 }
 
 /** One issue: a row, or what should become one. */
@@ -46,7 +51,7 @@ export interface DeadIssue {
   readonly reason: 'no such coupon' | 'no stock left';
 }
 
-const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], displaced: [], dead: [] };
+const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], displaced: [], dead: [], older: [] };
 
 /** The optimistic way found rows that it did not expect; the transaction is rolled back, and the careful way taken. */
 class UnexpectedRows extends Error {
@@ -56,6 +61,7 @@ class UnexpectedRows extends Error {
 interface LockedCoupon {
   readonly total: number | null;
   readonly issued: number;
+  readonly epoch: number;
 }
 
 /**
@@ -114,7 +120,11 @@ async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written>
   }
   if ((await insertIssues(tx, issues)) !== issues.length) throw new UnexpectedRows();
   for (const [couponId, mine] of counts) await raiseIssued(tx, couponId, mine.length);
-  return { ...NOTHING, inserted: issues.length };
+  return { ...NOTHING, inserted: issues.length, older: issues.filter((issue) => isOlder(issue, locked)) };
+}
+
+function isOlder(issue: Issue, locked: ReadonlyMap<number, LockedCoupon>): boolean {
+  return issue.epoch < (locked.get(issue.couponId)?.epoch ?? 0);
 }
 
 /** Reads what is there first, and writes exactly what is missing. */
@@ -129,6 +139,7 @@ async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Writ
     superseded: parts.flatMap((part) => part.superseded),
     displaced: parts.flatMap((part) => part.displaced),
     dead: parts.flatMap((part) => part.dead),
+    older: parts.flatMap((part) => part.older),
   };
 }
 
@@ -164,7 +175,8 @@ async function writeMissingOf(
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
   if (inserted > 0) await raiseIssued(tx, couponId, inserted);
-  return { inserted, replayed, superseded, displaced, dead };
+  const older = rows.filter((issue) => issue.epoch < coupon.epoch);
+  return { inserted, replayed, superseded, displaced, dead, older };
 }
 
 /** Gives issues whose sequence is taken the numbers after the highest, in order. */
@@ -206,12 +218,12 @@ async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<R
   const ids = couponIds.toSorted((a, b) => a - b);
   for (let i = 0; i < ids.length; i += ROWS_PER_STATEMENT_MAX) {
     const rows = await tx
-      .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity })
+      .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity, epoch: coupons.epoch })
       .from(coupons)
       .where(inArray(coupons.id, ids.slice(i, i + ROWS_PER_STATEMENT_MAX)))
       .orderBy(coupons.id)
       .for('update');
-    for (const { id, total, issued } of rows) locked.set(id, { total, issued });
+    for (const { id, ...coupon } of rows) locked.set(id, coupon);
   }
   return locked;
 }
@@ -219,13 +231,5 @@ async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<R
 /** One row as SQL text. Nothing but digits and the letters of a user id can get in. */
 function rowOf({ couponId, sequence, userId, acceptedMs }: Issue): string {
   invariant(Number.isSafeInteger(couponId) && Number.isSafeInteger(sequence), 'a row is malformed');
-  return `(${couponId},${sequence},${userLiteral(userId)},'${instantText(acceptedMs)}',UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))`;
-}
-
-let lastInstant = { ms: Number.NaN, text: '' };
-
-/** `2026-11-22 20:55:00.123`. The users of an entry share their instant, so the last one is kept. */
-function instantText(ms: number): string {
-  if (ms !== lastInstant.ms) lastInstant = { ms, text: new Date(ms).toISOString().slice(0, 23).replace('T', ' ') };
-  return lastInstant.text;
+  return `(${couponId},${sequence},${userLiteral(userId)},${instantLiteral(acceptedMs)},UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))`;
 }

@@ -4,6 +4,7 @@
 // between any two lines, so the write is a script that checks in one step that the lock is still ours and that nothing was
 // issued or edited since the read (`put.lua`). See Kleppmann, "How to do distributed locking" (2016), on fencing.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { createRedlock, IoredisAdapter, LockAcquisitionError } from 'redlock-universal';
 import { decide } from '../coupon/coupon.ts';
@@ -44,13 +45,11 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
         adapters,
         key: keys.lock,
         ttl: settings.LOCK_LEASE_MS,
-        retryDelay: LOCK_RETRY_MS,
-        retryAttempts: Math.ceil(settings.LOCK_WAIT_MS_MAX / LOCK_RETRY_MS),
+        // The library counts tries, and one try on a Redis that hangs lasts as long as a command may: we count time.
+        retryAttempts: 0,
+        retryDelay: 0,
       });
-      const handle = await lock.acquire().catch((error: unknown) => {
-        if (error instanceof LockAcquisitionError) return null;
-        throw error;
-      });
+      const handle = await acquire(lock, redis, settings.LOCK_WAIT_MS_MAX);
       // Others were faster for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
       try {
@@ -63,6 +62,20 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
   };
 }
 
+/** The lock; or null when others held it for as long as we may wait, or when there is no connection to ask by. */
+async function acquire(lock: ReturnType<typeof createRedlock>, redis: Redis, waitMsMax: number) {
+  const deadlineMs = performance.now() + waitMsMax;
+  for (;;) {
+    try {
+      return await lock.acquire();
+    } catch (error) {
+      if (!(error instanceof LockAcquisitionError)) throw error;
+    }
+    if (redis.status !== 'ready' || performance.now() >= deadlineMs) return null;
+    await pause(LOCK_RETRY_MS);
+  }
+}
+
 async function decideUnderLock(
   { redis, stock, take, settings }: LockedDependencies,
   keys: CouponKeys,
@@ -71,7 +84,8 @@ async function decideUnderLock(
   token: string,
 ): Promise<readonly Outcome[]> {
   for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
-    const seen = await look(redis, { keys, server: serverOf(redis), users });
+    const server = serverOf(redis);
+    const seen = await look(redis, { keys, server, users });
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
       if (opened !== 'open') return users.map(() => opened);
@@ -85,7 +99,17 @@ async function decideUnderLock(
       stock: { next },
     } = seen;
     const unpersistedUsersMax = settings.UNPERSISTED_USERS_MAX;
-    const written = await put(redis, { keys, couponId, token, unpersistedUsersMax, epoch, version, next, taken });
+    const written = await put(redis, {
+      keys,
+      couponId,
+      token,
+      unpersistedUsersMax,
+      server,
+      epoch,
+      version,
+      next,
+      taken,
+    });
     if (written === 'written') return outcomes;
     if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
     if (written === 'lost') break;

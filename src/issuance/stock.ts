@@ -17,7 +17,7 @@ import { lockCoupon } from '../coupon/catalog.ts';
 import { type Coupon, gate, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection, withTransaction } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import { readEntry } from './entry.ts';
+import { streamPages } from './stream-entries.ts';
 import { type CouponKeys, couponKeys } from './keys.ts';
 import { issuesOf } from './ledger.ts';
 import { type Refusal, refusal, Unavailable } from './outcome.ts';
@@ -53,16 +53,14 @@ export interface StockKeeper {
   /**
    * Makes sure that the coupon is open in Redis. Calls for the same coupon share one attempt.
    *
+   * @param evenWhenOver opens a coupon past its end too, for upkeep that must know all its owners
    * @throws Unavailable when it did not come about in time; whatever Redis or MySQL throw
    */
-  open(couponId: number): Promise<Opened>;
+  open(couponId: number, evenWhenOver?: boolean): Promise<Opened>;
 }
 
 /** Pause between two looks at an opening that another process has under way. */
 const BUSY_WAIT_MS = 20;
-
-/** Entries read at once; each holds up to a whole batch of users. */
-const STREAM_PAGE = 100;
 
 /** What one attempt works with. */
 interface Attempt extends StockDependencies {
@@ -70,23 +68,25 @@ interface Attempt extends StockDependencies {
   readonly keys: CouponKeys;
   readonly token: string;
   readonly server: string;
+  readonly evenWhenOver: boolean;
 }
 
 export function createStockKeeper(dependencies: StockDependencies): StockKeeper {
-  const underWay = new Map<number, Promise<Opened>>();
+  const underWay = { usual: new Map<number, Promise<Opened>>(), evenWhenOver: new Map<number, Promise<Opened>>() };
   return {
-    open(couponId) {
-      const same = underWay.get(couponId);
+    open(couponId, evenWhenOver = false) {
+      const attempts = evenWhenOver ? underWay.evenWhenOver : underWay.usual;
+      const same = attempts.get(couponId);
       if (same) return same;
-      const opening = openWithin(dependencies, couponId).finally(() => underWay.delete(couponId));
-      underWay.set(couponId, opening);
+      const opening = openWithin(dependencies, couponId, evenWhenOver).finally(() => attempts.delete(couponId));
+      attempts.set(couponId, opening);
       return opening;
     },
   };
 }
 
 /** Tries until the coupon is open, by whichever process. */
-async function openWithin(dependencies: StockDependencies, couponId: number): Promise<Opened> {
+async function openWithin(dependencies: StockDependencies, couponId: number, evenWhenOver: boolean): Promise<Opened> {
   const { redis, settings } = dependencies;
   const keys = couponKeys(couponId, settings.PARTITIONS);
   const deadlineMs = performance.now() + settings.OPENING_WAIT_MS_MAX;
@@ -94,7 +94,7 @@ async function openWithin(dependencies: StockDependencies, couponId: number): Pr
     const server = serverOf(redis);
     if (server === '') throw new Unavailable('dependency', 'Redis has not told which server it is');
     const token = crypto.randomUUID();
-    const attempt: Attempt = { ...dependencies, couponId, keys, token, server };
+    const attempt: Attempt = { ...dependencies, couponId, keys, token, server, evenWhenOver };
     const begun = await beginOpening(redis, { keys, server, token, leaseMs: settings.OPENING_LEASE_MS });
     if (begun.kind === 'open') return 'open';
     const opened = begun.kind === 'busy' ? null : await openUnderLease(attempt, begun);
@@ -106,9 +106,9 @@ async function openWithin(dependencies: StockDependencies, couponId: number): Pr
 
 /** One attempt. Null: another process was faster, or Redis lost what was gathered; look again. */
 async function openUnderLease(attempt: Attempt, begun: BeginOpeningReply): Promise<Opened | null> {
-  const { database, couponId, keys, token, redis } = attempt;
+  const { database, keys, token, redis } = attempt;
   try {
-    const claimed = await withTransaction(database, (tx) => claim(tx, couponId, begun));
+    const claimed = await withTransaction(database, (tx) => claim(tx, attempt, begun));
     if ('kind' in claimed) {
       await endOpening(redis, { keys, token });
       return claimed;
@@ -125,12 +125,12 @@ async function openUnderLease(attempt: Attempt, begun: BeginOpeningReply): Promi
  * Step 1. Makes Redis the home of the stock; or finds the coupon missing or over, when there is nothing to open: otherwise a
  * late visitor would load the owners of a coupon that was put away.
  */
-async function claim(tx: Session, couponId: number, begun: BeginOpeningReply) {
+async function claim(tx: Session, { couponId, evenWhenOver }: Attempt, begun: BeginOpeningReply) {
   const coupon = await lockCoupon(tx, couponId);
   if (!coupon) return refusal['not exist'];
   const known = await readKnown(tx, couponId);
   const closed = gate(coupon, known.nowMs);
-  if (closed && known.nowMs >= coupon.endMs) return closed;
+  if (closed && known.nowMs >= coupon.endMs && !evenWhenOver) return closed;
   const proven =
     begun.kind === 'unproven' &&
     coupon.stockHome === 'redis' &&
@@ -208,22 +208,14 @@ interface Owner {
  */
 async function* pages(attempt: Attempt): AsyncGenerator<readonly Owner[]> {
   const { keys } = attempt;
-  for (const stream of [keys.stream, keys.dead, keys.stream]) yield* streamPages(attempt, stream);
+  for (const stream of [keys.stream, keys.dead, keys.stream]) yield* ownersInStream(attempt, stream);
   yield* rowPages(attempt);
 }
 
-async function* streamPages({ redis, couponId, settings }: Attempt, stream: string): AsyncGenerator<readonly Owner[]> {
-  let start = '-';
-  for (;;) {
-    const entries = await redis.xrange(stream, start, '+', 'COUNT', STREAM_PAGE);
-    const mine = entries.flatMap(([, fields]) => {
-      const entry = readEntry(fields);
-      return 'reason' in entry || entry.couponId !== couponId ? [] : issuesOf(entry);
-    });
+async function* ownersInStream({ redis, couponId, settings }: Attempt, stream: string) {
+  for await (const page of streamPages(redis, stream)) {
+    const mine = page.flatMap(({ entry }) => ('reason' in entry || entry.couponId !== couponId ? [] : issuesOf(entry)));
     for (let i = 0; i < mine.length; i += settings.OPENING_PAGE) yield mine.slice(i, i + settings.OPENING_PAGE);
-    const last = entries.at(-1);
-    if (!last || entries.length < STREAM_PAGE) return;
-    start = `(${last[0]}`;
   }
 }
 

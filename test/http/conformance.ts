@@ -28,6 +28,8 @@ export function servesTheSurface(name: string, ask: Ask): void {
   describe(`${name}: bad bodies`, () => describeBadBodies(ask));
   describe(`${name}: paths and methods`, () => describePaths(ask));
   describe(`${name}: coupons`, () => describeCoupons(ask));
+  describe(`${name}: coupons over their life`, () => describeEdits(ask));
+  describe(`${name}: edits that are refused`, () => describeEditRefusals(ask));
   describe(`${name}: operations`, () => describeOperations(ask));
 }
 
@@ -355,6 +357,9 @@ function describeCoupons(ask: Ask): void {
     ['POST', '/v1/coupons'],
     ['GET', '/v1/coupons'],
     ['GET', '/v1/coupons/1'],
+    ['PATCH', '/v1/coupons/1'],
+    ['DELETE', '/v1/coupons/1'],
+    ['POST', '/v1/coupons/1/open'],
   ];
   test.each(routes)('%s %s is for operators, whatever is sent', async (method, path) => {
     for (const authorization of [undefined, '', 'Bearer', 'Basic eDp5', OPERATOR_KEY, `Token ${OPERATOR_KEY}`]) {
@@ -411,6 +416,100 @@ function describeCoupons(ask: Ask): void {
     const { faults } = await expectProblem(answer, 'INVALID_REQUEST');
     expect(faults).toMatchObject(pointers.map((pointer) => ({ in: 'query', pointer })));
   });
+}
+
+function describeEdits(ask: Ask): void {
+  const { edit } = editsOf(ask);
+  const changes: readonly object[] = [
+    { title: 'Winter sale, longer' },
+    { totalQuantity: 12 },
+    { totalQuantity: null },
+    { discountAmount: 0, minAvailableAmount: 4_294_967_295 },
+    { dateIssueStart: '2026-12-05T00:00:00.000Z' },
+    { dateIssueStart: '2027-12-05T00:00:00.000Z', dateIssueEnd: '2028-01-01T00:00:00.000Z' },
+    { paused: true },
+  ];
+  test.each(changes)('an operator changes %p and nothing else, and is told the new version', async (change) => {
+    const before = (await (await ask('/v1/coupons/7', { headers: operator })).json()) as object;
+    const answer = await edit(7, change);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('etag')).toBe('"2"');
+    expect(await answer.json()).toEqual({ ...before, ...change, version: 2 });
+  });
+
+  const wrong: readonly [string, object][] = [
+    ['', {}],
+    ['', { version: 7 }],
+    ['', { paused: true, issuedQuantity: 0 }],
+    ['/paused', { paused: 1 }],
+    ['/title', { title: '\ud800' }],
+    ['/title', { title: null }],
+    ['/totalQuantity', { totalQuantity: 0 }],
+    ['/dateIssueStart', { dateIssueStart: '2027-02-30T00:00:00Z' }],
+    ['/dateIssueEnd', { dateIssueStart: '2027-02-01T00:00:00Z', dateIssueEnd: '2027-02-01T00:00:00Z' }],
+    ['/dateIssueEnd', { dateIssueEnd: '2026-01-01T00:00:00Z' }],
+    ['/dateIssueEnd', { dateIssueStart: '2028-01-01T00:00:00Z' }],
+  ];
+  test.each(wrong)('at %p, the change %p is invalid', async (pointer, change) => {
+    const document = await expectProblem(await edit(7, change), 'INVALID_REQUEST');
+    expect(document.faults).toMatchObject([{ in: 'body', pointer }]);
+  });
+}
+
+function describeEditRefusals(ask: Ask): void {
+  const { edit, remove } = editsOf(ask);
+
+  test('what was issued is a floor for the total, and a reason to keep the coupon', async () => {
+    const document = await expectProblem(await edit(7, { totalQuantity: 11 }), 'COUPON_TOTAL_BELOW_ISSUED');
+    expect(document.issuedQuantity).toBe(12);
+    await expectProblem(await remove(7), 'COUPON_HAS_ISSUES');
+    const removed = await remove(2);
+    expect({ status: removed.status, body: await removed.text() }).toEqual({ status: 204, body: '' });
+  });
+
+  test('the tag of a coupon is its version, and only the version that was seen is changed', async () => {
+    expect((await ask('/v1/coupons/7', { headers: operator })).headers.get('etag')).toBe('"1"');
+    for (const tag of ['"1"', '*', ' "7", "1" ', '"x","1"']) {
+      expect((await edit(7, { paused: true }, { 'if-match': tag })).status).toBe(200);
+      expect((await remove(2, { 'if-match': tag })).status).toBe(204);
+    }
+    for (const tag of ['"2"', 'W/"1"', '"01"', '""', '"1 "', '"-1"']) {
+      const refused = tag === '"1 "' ? 'INVALID_REQUEST' : 'PRECONDITION_FAILED';
+      await expectProblem(await edit(7, { paused: true }, { 'if-match': tag }), refused);
+      await expectProblem(await remove(2, { 'if-match': tag }), refused);
+    }
+    for (const tag of ['1', '"1', '"1""2"', '*, "1"', 'x'.repeat(5000)]) {
+      const { faults } = await expectProblem(await edit(7, {}, { 'if-match': tag }), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'header', pointer: '/If-Match' }]);
+    }
+  });
+
+  test('a coupon is opened ahead of its rush, unless it is over', async () => {
+    const open = (id: number | string) => ask(`/v1/coupons/${id}/open`, { method: 'POST', headers: operator });
+    expect(await (await open(7)).json()).toMatchObject({ id: 7 });
+    await expectProblem(await open(5), 'INVALID_COUPON_ISSUE_DATE');
+    await expectProblem(await open(26), 'COUPON_NOT_EXIST');
+    await expectProblem(await open('x'), 'INVALID_REQUEST');
+  });
+
+  test('a coupon that is not there is neither changed nor deleted', async () => {
+    await expectProblem(await edit(26, { paused: true }), 'COUPON_NOT_EXIST');
+    await expectProblem(await remove(26), 'COUPON_NOT_EXIST');
+    await expectProblem(await remove(0), 'INVALID_REQUEST');
+  });
+}
+
+/** Sends edits as an operator. */
+function editsOf(ask: Ask) {
+  const edit = (id: number, changes: object, headers: Record<string, string> = {}) =>
+    ask(`/v1/coupons/${id}`, {
+      method: 'PATCH',
+      body: JSON.stringify(changes),
+      headers: { ...json, ...operator, ...headers },
+    });
+  const remove = (id: number, headers: Record<string, string> = {}) =>
+    ask(`/v1/coupons/${id}`, { method: 'DELETE', headers: { ...operator, ...headers } });
+  return { edit, remove };
 }
 
 function describeOperations(ask: Ask): void {

@@ -86,6 +86,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
       read: async (id) => coupons.find((one) => one.id === id) ?? null,
       list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
     },
+    upkeep: fakeUpkeep,
     readiness: async () => ready,
     metrics: {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -109,6 +110,25 @@ export function fakeAuthority(
 /** Keys that never change. */
 export function fixedKeys(fixed: readonly StoredKey[]): KeyRing {
   return new KeyRing({ fixed, load: async () => [], ageMsMax: 1000, onFault: () => {} });
+}
+
+/** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */
+const fakeUpkeep: AppDependencies['upkeep'] = {
+  async edit(id, changes, versions) {
+    const refused = refusalOf(id, versions);
+    if (refused) return refused;
+    if ((changes.totalQuantity ?? 12) < 12) return { kind: 'issued', issued: 12 };
+    if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
+    return { kind: 'edited', coupon: { ...coupon, id, ...changes, version: 2 } };
+  },
+  remove: async (id, versions) =>
+    refusalOf(id, versions) ?? (id === 2 ? { kind: 'removed' } : { kind: 'issued', issued: 12 }),
+  open: async (id) => (id > 25 ? refusal['not exist'] : id === 5 ? refusal.ended : 'open'),
+};
+
+function refusalOf(id: number, versions: readonly number[] | null) {
+  if (id > 25) return { kind: 'not exist' } as const;
+  return versions && !versions.includes(1) ? ({ kind: 'other version' } as const) : null;
 }
 
 /** An issuer that answers like the fake one, but for coupon 12, which it issues only after `wait`. */

@@ -2,18 +2,20 @@
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash
 -- ARGV    run_id of this server, then the users, possibly none
--- Reply   { 'not open' } or { 'open', now, epoch, version, next, until, start, end, paused, one number or nil per user }
+-- Reply   { 'not open' } or { 'open', now, epoch, version, next, until, start, end, paused,
+--         owners, one number or nil per user }
 -- Cost    O(users)
 
 local HEAD = 1 -- arguments before the first user
 
 local state = redis.call('HMGET', KEYS[1], 'run', 'gap', 'epoch', 'version', 'next', 'until', 'start', 'end', 'paused')
 if state[1] ~= ARGV[1] then return { 'not open' } end
-if redis.call('HLEN', KEYS[2]) ~= state[5] - 1 - state[2] then return { 'not open' } end
+local owners = redis.call('HLEN', KEYS[2])
+if owners ~= state[5] - 1 - state[2] then return { 'not open' } end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local reply = { 'open', now, state[3], state[4], state[5], state[6], state[7], state[8], state[9] }
+local reply = { 'open', now, state[3], state[4], state[5], state[6], state[7], state[8], state[9], owners }
 if #ARGV == HEAD then return reply end
 local owned = redis.call('HMGET', KEYS[2], unpack(ARGV, HEAD + 1))
 for i = 1, #owned do reply[#reply + 1] = owned[i] end

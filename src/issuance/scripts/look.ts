@@ -21,11 +21,13 @@ export type LookReply =
       readonly epoch: number;
       readonly version: number;
       readonly stock: Stock;
+      /** How many users have the coupon. */
+      readonly issued: number;
       /** The sequence of each asked user who has the coupon. */
       readonly owners: ReadonlyMap<string, number>;
     };
 
-const HEAD = 9;
+const HEAD = 10;
 
 export const look = defineScript<LookInput, LookReply>({
   source: new URL('./look.lua', import.meta.url),
@@ -48,6 +50,7 @@ export const look = defineScript<LookInput, LookReply>({
       epoch: whole(2),
       version: whole(3),
       stock: { next: whole(4), until: whole(5), startMs: whole(6), endMs: whole(7), paused: paused === 1 },
+      issued: whole(9),
       owners,
     };
   },

@@ -1,23 +1,25 @@
 -- put.lua -- Writes what was decided under the lock, if the lock is still ours and nothing changed since the stock was read.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string, [5] …:lock string
--- ARGV    coupon id, token of the lock, most unpersisted users; as they were read: epoch, version, next; then the winners in order
+-- ARGV    coupon id, token of the lock, most unpersisted users, run_id of this server; as they were read: epoch, version, next;
+--         then the winners in order
 -- Reply   { 'written', now } or { 'changed' } or { 'lost' } or { 'overloaded' }
 -- Cost    O(users)
 
-local HEAD = 6 -- arguments before the first winner
+local HEAD = 7 -- arguments before the first winner
 
 -- A pause longer than the lease: somebody else may hold the lock now.
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
--- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void.
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'start', 'end')
-if state[1] ~= ARGV[4] or state[2] ~= ARGV[5] or state[3] ~= ARGV[6] then return { 'changed' } end
+-- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void. So does
+-- a restart: MySQL may know more by now than this state, which is to be compared with it first.
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until')
+if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] or state[4] ~= ARGV[4] then return { 'changed' } end
 -- The gate may have closed between the reading and now.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-if now < tonumber(state[4]) or now >= tonumber(state[5]) then return { 'changed' } end
+if now < tonumber(state[5]) or now >= tonumber(state[6]) then return { 'changed' } end
 
-local users, owners, first = {}, {}, tonumber(ARGV[6])
+local users, owners, first = {}, {}, tonumber(ARGV[7])
 local next = first
 for i = HEAD + 1, #ARGV do
   users[#users + 1] = ARGV[i]
@@ -25,6 +27,9 @@ for i = HEAD + 1, #ARGV do
   owners[#owners + 1] = next
   next = next + 1
 end
+-- A total that is being lowered takes `until` down before it raises the version.
+local last = tonumber(state[7])
+if last >= 0 and next - 1 > last then return { 'changed' } end
 if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
 redis.call('HSET', KEYS[2], unpack(owners))

@@ -9,6 +9,8 @@ export interface PutInput {
   /** The value under which the lock was acquired: the fence. */
   readonly token: string;
   readonly unpersistedUsersMax: number;
+  /** `run_id` of the server the connection leads to. */
+  readonly server: string;
   /** As they were when the stock was read. */
   readonly epoch: number;
   readonly version: number;
@@ -23,10 +25,11 @@ export type PutReply = 'written' | 'changed' | 'lost' | 'overloaded';
 export const put = defineScript<PutInput, PutReply>({
   source: new URL('./put.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners, keys.stream, keys.unpersisted, keys.lock],
-  args: ({ couponId, token, unpersistedUsersMax, epoch, version, next, taken }) => [
+  args: ({ couponId, token, unpersistedUsersMax, server, epoch, version, next, taken }) => [
     couponId,
     token,
     unpersistedUsersMax,
+    server,
     epoch,
     version,
     next,

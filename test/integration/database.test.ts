@@ -1,0 +1,278 @@
+// database.test.ts -- The rules of the database layer, on the server at hand: transactions, time limits, counts, migrations, faults.
+
+import { afterAll, expect, test } from 'bun:test';
+import { eq, sql } from 'drizzle-orm';
+import { coupons } from '../../drizzle/schema.ts';
+import { lockCoupon, readCoupon } from '../../src/coupon/catalog.ts';
+import { insertIssues, type Issue } from '../../src/issuance/ledger.ts';
+import {
+  closeDatabase,
+  type Database,
+  openDatabase,
+  type Session,
+  withConnection,
+  withTransaction,
+} from '../../src/mysql/database.ts';
+import { errorNumber, isDataFault } from '../../src/mysql/faults.ts';
+import { applyMigrations, missingMigrations } from '../../src/mysql/migrations.ts';
+import { runCommand } from '../../src/local/run-command.ts';
+import { eventually } from '../eventually.ts';
+import { openStores, type Settings } from '../stores.ts';
+import { openTcpProxy } from '../tcp-proxy.ts';
+
+const stores = await openStores();
+afterAll(() => stores.close());
+
+/** A pool of the test's own. */
+function ownDatabase(settings: Settings = {}): Database & AsyncDisposable {
+  const database = openDatabase(stores.configWith(settings));
+  return { ...database, [Symbol.asyncDispose]: () => closeDatabase(database) };
+}
+
+const setTitle = (tx: Session, id: number, title: string) =>
+  tx.update(coupons).set({ title }).where(eq(coupons.id, id));
+const titleOf = async (id: number) => (await stores.couponNow(id)).title;
+
+/** The id that the server gives a connection. */
+async function connectionId(session: Session): Promise<number> {
+  const [rows] = await session.execute(sql`SELECT CONNECTION_ID() AS id`);
+  const [row] = rows as unknown as { id: number }[];
+  return Number(row?.id);
+}
+
+async function isConnected(id: number): Promise<boolean> {
+  const [rows] = await withConnection(stores.database, (session) => session.execute(sql`SHOW PROCESSLIST`));
+  return (rows as unknown as { Id: number }[]).some((row) => Number(row.Id) === id);
+}
+
+test('what a transaction did is there when it returns, and its connection is used again', async () => {
+  await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
+  const { id } = await stores.coupon();
+  const first = await withTransaction(database, async (tx) => {
+    await setTitle(tx, id, 'done');
+    return connectionId(tx);
+  });
+  expect(await titleOf(id)).toBe('done');
+  expect(await withTransaction(database, connectionId)).toBe(first);
+});
+
+test('a transaction that throws leaves nothing behind, not its lock and not its connection', async () => {
+  await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
+  const { id, title } = await stores.coupon();
+  let used = 0;
+  const failing = withTransaction(database, async (tx) => {
+    await lockCoupon(tx, id);
+    await setTitle(tx, id, 'never');
+    used = await connectionId(tx);
+    throw new Error('planted');
+  });
+  await expect(failing).rejects.toThrow('planted');
+  // The pool has but one: had the broken one been given back, the next would be in its transaction.
+  expect(await withTransaction(database, connectionId)).not.toBe(used);
+  await eventually('the connection to be gone', async () => !(await isConnected(used)));
+  expect(await titleOf(id)).toBe(title);
+  expect((await withTransaction(stores.database, (tx) => lockCoupon(tx, id)))?.title).toBe(title);
+});
+
+test('a transaction that takes too long is given up and rolled back', async () => {
+  await using database = ownDatabase({ TRANSACTION_MS_MAX: 100, MYSQL_CONNECTIONS_MAX: 1 });
+  const { id, title } = await stores.coupon();
+  const slow = withTransaction(database, async (tx) => {
+    await setTitle(tx, id, 'never');
+    await tx.execute(sql`SELECT SLEEP(1)`);
+  });
+  await expect(slow).rejects.toMatchObject({ name: 'DatabaseTimeout' });
+  // And the one place in the pool is free again.
+  expect(await withTransaction(database, (tx) => readCoupon(tx, id))).toMatchObject({ id, title });
+  expect(await titleOf(id)).toBe(title);
+});
+
+test('waiting for a connection is bounded in time too, and the place that comes late is not lost', async () => {
+  await using database = ownDatabase({ TRANSACTION_MS_MAX: 200, MYSQL_CONNECTIONS_MAX: 1 });
+  const patient = { ...database, transactionMsMax: 10_000 };
+  const release = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<void>();
+  const holder = withConnection(patient, async () => {
+    taken.resolve();
+    await release.promise;
+  });
+  await taken.promise;
+  await expect(withTransaction(database, connectionId)).rejects.toMatchObject({ name: 'DatabaseTimeout' });
+  release.resolve();
+  await holder;
+  expect(await withTransaction(patient, connectionId)).toBeGreaterThan(0);
+});
+
+test('beyond the bound of those who wait for a connection the next is refused', async () => {
+  await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1, MYSQL_QUEUE_MAX: 2 });
+  const release = Promise.withResolvers<void>();
+  const holders = Array.from({ length: 3 }, () => withConnection(database, () => release.promise));
+  await expect(withConnection(database, connectionId)).rejects.toThrow(/queue/i);
+  release.resolve();
+  await Promise.all(holders);
+});
+
+test('a server that breaks off or is away is a failure, and is used again when it is back', async () => {
+  await using proxy = await openTcpProxy(stores.config.DATABASE_URL);
+  await using database = ownDatabase({ DATABASE_URL: proxy.url, TRANSACTION_MS_MAX: 500 });
+  await withConnection(database, connectionId);
+  proxy.loseReplyTo((text) => text.includes('UPDATE') || text.includes('update'));
+  const { id, title } = await stores.coupon();
+  const cutOff = withTransaction(database, (tx) => setTitle(tx, id, 'never'));
+  await expect(cutOff).rejects.toThrow();
+  expect(await titleOf(id)).toBe(title);
+  proxy.cut();
+  await expect(withTransaction(database, connectionId)).rejects.toThrow();
+  proxy.restore();
+  expect(await withTransaction(database, connectionId)).toBeGreaterThan(0);
+});
+
+test('a row that is there already, by sequence or by user, counts nothing and is not changed', async () => {
+  const { id } = await stores.coupon();
+  const issue = (sequence: number, userId: string, acceptedMs: number): Issue => {
+    return { couponId: id, epoch: 1, sequence, userId, acceptedMs };
+  };
+  const insert = (...issues: Issue[]) => withTransaction(stores.database, (tx) => insertIssues(tx, issues));
+  expect(await insert(issue(1, 'a', 1000), issue(2, 'b', 1000))).toBe(2);
+  expect(await insert(issue(1, 'a', 1000), issue(2, 'b', 2000))).toBe(0);
+  expect(await insert(issue(1, 'other', 2000), issue(3, 'c', 2000), issue(4, 'a', 2000))).toBe(1);
+  expect(await stores.rows(id)).toEqual([
+    { sequence: 1, userId: 'a', issuedMs: 1000 },
+    { sequence: 2, userId: 'b', issuedMs: 1000 },
+    { sequence: 3, userId: 'c', issuedMs: 2000 },
+  ]);
+});
+
+test('an instant comes back to the millisecond as it went in, whatever the zone of the server', async () => {
+  const startMs = Date.UTC(2026, 2, 29, 1, 30, 0, 123);
+  const endMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+  const { id } = await stores.coupon({ startMs, endMs });
+  expect(await stores.couponNow(id)).toMatchObject({ startMs, endMs });
+  const zones = await withConnection(stores.database, async (session) => {
+    const [rows] = await session.execute(sql`SELECT @@session.time_zone AS zone, @@session.sql_mode AS mode`);
+    return rows as unknown as { zone: string; mode: string }[];
+  });
+  expect(zones[0]?.zone).toBe('+00:00');
+  expect(zones[0]?.mode).toContain('STRICT_ALL_TABLES');
+});
+
+test('a reader after a row lock sees what its last holder committed', async () => {
+  const { id } = await stores.coupon();
+  const read = Promise.withResolvers<void>();
+  const written = Promise.withResolvers<void>();
+  const late = withTransaction(stores.database, async (tx) => {
+    await readCoupon(tx, id);
+    read.resolve();
+    await written.promise;
+    await lockCoupon(tx, id);
+    return (await readCoupon(tx, id))?.title;
+  });
+  await read.promise;
+  await withTransaction(stores.database, (tx) => setTitle(tx, id, 'newer'));
+  written.resolve();
+  expect(await late).toBe('newer');
+});
+
+/** What the statement fails with. */
+async function faultOf(statement: string): Promise<unknown> {
+  return withConnection(stores.database, (session) => session.execute(sql.raw(statement))).then(
+    () => null,
+    (error: unknown) => error,
+  );
+}
+
+test('what this server says of bad data is final', async () => {
+  const { id } = await stores.coupon();
+  const row = (values: string) =>
+    `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES (${values})`;
+  const bad = [
+    row(`${id}, 1, '${'x'.repeat(65)}', NOW(3), NOW(3), NOW(3)`),
+    row(`${id}, -1, 'a', NOW(3), NOW(3), NOW(3)`),
+    row(`${id}, 1, 'a', '2026-02-30 00:00:00', NOW(3), NOW(3)`),
+    row(`${id}, 1, NULL, NOW(3), NOW(3), NOW(3)`),
+    row(`${id}, 1, 'é', NOW(3), NOW(3), NOW(3)`),
+    `INSERT INTO coupon_issues (coupon_id, sequence) VALUES (${id}, 1)`,
+    `UPDATE coupons SET issued_quantity = total_quantity + 1 WHERE id = ${id}`,
+    `UPDATE coupons SET issued_quantity = issued_quantity - 1 WHERE id = ${id}`,
+    `UPDATE coupons SET date_issue_end = date_issue_start WHERE id = ${id}`,
+  ];
+  for (const statement of bad)
+    expect({ statement, final: isDataFault(await faultOf(statement)) }).toEqual({ statement, final: true });
+  expect(await stores.rows(id)).toEqual([]);
+});
+
+test('what this server says of itself may pass', async () => {
+  const { id } = await stores.coupon();
+  const release = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const holder = withTransaction(stores.database, async (tx) => {
+    await lockCoupon(tx, id);
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  const lockWait = await withConnection(stores.database, async (session) => {
+    await session.execute(sql`SET SESSION innodb_lock_wait_timeout = 1`);
+    await setTitle(session, id, 'never');
+  }).catch((error: unknown) => error);
+  release.resolve();
+  await holder;
+  const passing = [
+    lockWait,
+    await faultOf('SELECT * FROM no_such_table'),
+    await faultOf('SET TRANSACTION READ ONLY; x'),
+  ];
+  expect(passing.map(errorNumber)).toEqual([1205, 1146, 1064]);
+  expect(passing.map(isDataFault)).toEqual([false, false, false]);
+});
+
+test('two transactions that lock one another out: one fails with what may pass, the other is done', async () => {
+  const [a, b] = await Promise.all([stores.coupon(), stores.coupon()]);
+  const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  const cross = (mine: number, theirs: number, ready: () => void) =>
+    withTransaction(stores.database, async (tx) => {
+      await lockCoupon(tx, mine);
+      ready();
+      await Promise.all(both.map(({ promise }) => promise));
+      await lockCoupon(tx, theirs);
+    });
+  const ends = await Promise.allSettled([cross(a.id, b.id, both[0].resolve), cross(b.id, a.id, both[1].resolve)]);
+  const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+  expect(failures.map(errorNumber)).toEqual([1213]);
+  expect(failures.map(isDataFault)).toEqual([false]);
+});
+
+test('processes that migrate an empty database at once all succeed, and one of them did it', async () => {
+  const name = `coupon_test_${crypto.randomUUID().replaceAll('-', '')}`;
+  const url = new URL(stores.config.DATABASE_URL);
+  url.pathname = `/${name}`;
+  await withConnection(stores.database, (_, connection) => connection.query(`CREATE DATABASE ${name}`));
+  try {
+    await using database = ownDatabase({ DATABASE_URL: url.href });
+    const before = await missingMigrations(database);
+    expect(before).toBeGreaterThan(0);
+    const migrate = () =>
+      runCommand(process.execPath, ['src/migrate.ts'], { environment: { ...process.env, DATABASE_URL: url.href } });
+    const results = await Promise.all([migrate(), migrate(), migrate()]);
+    expect(results.map(({ output }) => output).toSorted((a, b) => a.localeCompare(b))).toEqual([
+      `Applied ${before} migration(s).`,
+      'The database is up to date.',
+      'The database is up to date.',
+    ]);
+    expect(await missingMigrations(database)).toBe(0);
+    expect(await applyMigrations(database, 5)).toBe(0);
+  } finally {
+    await withConnection(stores.database, (_, connection) => connection.query(`DROP DATABASE ${name}`));
+  }
+});
+
+test('who waits in vain for another that migrates says so', async () => {
+  const name = new URL(stores.config.DATABASE_URL).pathname.slice(1);
+  await withConnection(stores.database, async (_, connection) => {
+    await connection.query('DO GET_LOCK(?, 0)', [`${name}.migrations`]);
+    await using another = ownDatabase();
+    await expect(applyMigrations(another, 1)).rejects.toThrow(/another process has been migrating for 1 s/);
+    await connection.query('DO RELEASE_LOCK(?)', [`${name}.migrations`]);
+  });
+  expect(await applyMigrations(stores.database, 1)).toBe(0);
+});

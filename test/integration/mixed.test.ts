@@ -1,0 +1,105 @@
+// mixed.test.ts -- A rush through all three endpoints at once, as the API serves it: closed signs, combiners, two processes'
+// worth of API, two workers. Afterwards the promises are checked by SQL and against every answer that was given.
+
+import { afterAll, expect, test } from 'bun:test';
+import { randomInt } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { issuerNames } from '../../src/issuance/issuer.ts';
+import { brokenPromises, type Heard } from '../promises.ts';
+import { openStores, type TestApi } from '../stores.ts';
+
+const stores = await openStores();
+const apis = await Promise.all([stores.createApi(), stores.createApi()]);
+afterAll(() => stores.close());
+
+/** Callers at once, each waiting for its answer before it asks again. */
+const CALLERS = 400;
+
+/** One request to a random API by a random endpoint. */
+async function ask(couponId: number, userId: string): Promise<Heard> {
+  const api: TestApi | undefined = apis[randomInt(apis.length)];
+  const issuer = issuerNames[randomInt(issuerNames.length)];
+  if (!api || !issuer) throw new Error('there is an API and an issuer for every number drawn');
+  return { userId, outcome: await api.issuance.issue(issuer, couponId, userId) };
+}
+
+/** Callers ask while `next` names a user. Any failure fails the test. */
+async function rush(couponId: number, next: () => string | null): Promise<Heard[]> {
+  const heard: Heard[] = [];
+  const caller = async () => {
+    for (let userId = next(); userId !== null; userId = next()) {
+      heard.push(await ask(couponId, userId));
+      // A closed sign answers in the same turn; over a network the next request would come in another.
+      await setImmediate();
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return heard;
+}
+
+/** So many requests of random users. */
+function requests(count: number, users: number): () => string | null {
+  let left = count;
+  return () => (left-- > 0 ? `user-${randomInt(users)}` : null);
+}
+
+/** Requests of ever new users until a moment has passed, by the clock that all stores of a test share. */
+function requestsUntil(endMs: number): () => string | null {
+  let asked = 0;
+  return () => (Date.now() < endMs ? `user-${asked++}` : null);
+}
+
+const count = (heard: readonly Heard[], kind: string) => heard.filter(({ outcome }) => outcome.kind === kind).length;
+const numbersTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
+
+async function rowsAfter(couponId: number, load: () => Promise<Heard[]>) {
+  await using first = await stores.startWorker();
+  await using second = await stores.startWorker();
+  const heard = await load();
+  await Promise.all([first.drained(), second.drained()]);
+  return { heard, rows: await stores.rows(couponId), dead: [...first.deadLetters, ...second.deadLetters] };
+}
+
+test('20,000 mixed requests with repeats for 700 pieces: exactly 700 rows, each as it was answered', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 700 });
+  const { heard, rows, dead } = await rowsAfter(id, () => rush(id, requests(20_000, 5000)));
+  expect(heard).toHaveLength(20_000);
+  expect(count(heard, 'issued')).toBe(700);
+  expect(count(heard, 'issued') + count(heard, 'already issued') + count(heard, 'sold out')).toBe(20_000);
+  expect(count(heard, 'already issued')).toBeGreaterThan(0);
+  expect(rows.map(({ sequence }) => sequence)).toEqual(numbersTo(700));
+  expect(dead).toEqual([]);
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});
+
+test('a coupon without limit is issued once to each of its users', async () => {
+  const { id } = await stores.coupon({ totalQuantity: null });
+  const { heard, rows } = await rowsAfter(id, () => rush(id, requests(6000, 2000)));
+  const users = new Set(heard.map(({ userId }) => userId));
+  expect(count(heard, 'issued')).toBe(users.size);
+  expect(count(heard, 'already issued')).toBe(6000 - users.size);
+  expect(rows.map(({ sequence }) => sequence)).toEqual(numbersTo(users.size));
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});
+
+test('a coupon that starts in the middle of the rush is issued from its start on', async () => {
+  const startMs = Date.now() + 400;
+  const { id } = await stores.coupon({ totalQuantity: null, startMs });
+  const { heard, rows } = await rowsAfter(id, () => rush(id, requestsUntil(startMs + 300)));
+  expect(count(heard, 'not started')).toBeGreaterThan(0);
+  expect(count(heard, 'issued')).toBeGreaterThan(0);
+  expect(count(heard, 'not started') + count(heard, 'issued')).toBe(heard.length);
+  expect(rows).toHaveLength(count(heard, 'issued'));
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});
+
+test('a coupon that ends in the middle of the rush is not issued from its end on', async () => {
+  const endMs = Date.now() + 500;
+  const { id } = await stores.coupon({ totalQuantity: null, endMs });
+  const { heard, rows } = await rowsAfter(id, () => rush(id, requestsUntil(endMs + 200)));
+  expect(count(heard, 'ended')).toBeGreaterThan(0);
+  expect(count(heard, 'issued')).toBeGreaterThan(0);
+  expect(count(heard, 'ended') + count(heard, 'issued')).toBe(heard.length);
+  expect(rows).toHaveLength(count(heard, 'issued'));
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});

@@ -1,0 +1,293 @@
+// opening.test.ts -- Opening and rebuilding: whatever Redis lost, the stock goes on from what is true, exactly once.
+
+import { afterAll, beforeEach, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
+import { coupons } from '../../drizzle/schema.ts';
+import { lockCoupon } from '../../src/coupon/catalog.ts';
+import { issuerNames } from '../../src/issuance/issuer.ts';
+import type { Outcome } from '../../src/issuance/outcome.ts';
+import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
+import { loadOwners } from '../../src/issuance/scripts/load-owners.ts';
+import { settle } from '../../src/issuance/scripts/settle.ts';
+import { withConnection, withTransaction } from '../../src/mysql/database.ts';
+import { serverOf } from '../../src/redis/connection.ts';
+import { eventually } from '../eventually.ts';
+import { issueInProcesses } from '../issue-in-processes.ts';
+import { brokenPromises, type Heard } from '../promises.ts';
+import { openStores } from '../stores.ts';
+
+const stores = await openStores();
+afterAll(() => stores.close());
+beforeEach(() => stores.redis.flushdb());
+
+const people = (count: number, prefix: string) => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+const issued = (sequence: number): Outcome => ({ kind: 'issued', sequence });
+const already = (sequence: number): Outcome => ({ kind: 'already issued', sequence });
+const soldOut: Outcome = { kind: 'sold out' };
+
+async function drain(): Promise<void> {
+  await using worker = await stores.startWorker();
+  await worker.drained();
+}
+
+const sequencesOf = async (couponId: number) => (await stores.rows(couponId)).map(({ sequence }) => sequence);
+const epochInRedis = async (couponId: number) => Number(await stores.redis.hget(stores.keys(couponId).state, 'epoch'));
+
+test('raced by several processes, it is done once, raises the epoch once, and loses nobody', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 500 });
+  await using api = await stores.createApi();
+  // Owners to load, so that the opening takes its time.
+  await api.issuers.synchronous.issue(id, people(300, 'before'));
+  const batches = (prefix: string) => [people(40, prefix), people(60, prefix)];
+  const plans = [...issuerNames, 'scripted' as const].map((issuer, i) => ({
+    issuer,
+    couponId: id,
+    batches: batches(`p${i}`),
+  }));
+  const reports = await issueInProcesses(stores.config, plans);
+  await drain();
+  const before = people(300, 'before').map((userId, i): Heard => ({ userId, outcome: issued(i + 1) }));
+  const heard = reports.flatMap(({ outcomes }, i) =>
+    outcomes.flatMap((batch, k) =>
+      batch.map((outcome, at): Heard => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome })),
+    ),
+  );
+  expect(heard).toHaveLength(400);
+  expect(await brokenPromises(stores, id, [...before, ...heard])).toEqual([]);
+  expect(await sequencesOf(id)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
+  expect(reports.reduce((sum, { openings }) => sum + openings, 0)).toBe(1);
+  expect((await stores.couponNow(id)).epoch).toBe(1);
+  expect(await epochInRedis(id)).toBe(1);
+});
+
+for (const lost of ['state', 'owners'] as const) {
+  test(`after the ${lost} were lost, with issues that are not yet rows, it goes on behind the last of them`, async () => {
+    const { id } = await stores.coupon({ totalQuantity: 6 });
+    await using api = await stores.createApi();
+    await api.issuers.scripted.issue(id, ['a', 'b']);
+    await drain();
+    await api.issuers.scripted.issue(id, ['c', 'd']);
+    await stores.redis.del(stores.keys(id)[lost]);
+    expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'issued', sequence: 1 });
+    expect(await api.issues.statusOf(id, 'd')).toEqual({ kind: 'accepted', sequence: 4 });
+    expect(await api.issues.statusOf(id, 'nobody')).toEqual({ kind: 'none' });
+    expect(await api.issuers.scripted.issue(id, ['d', 'e', 'a', 'f', 'g'])).toEqual([
+      already(4),
+      issued(5),
+      already(1),
+      issued(6),
+      soldOut,
+    ]);
+    expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
+    expect((await stores.couponNow(id)).epoch).toBe(2);
+    await drain();
+    expect((await stores.rows(id)).map(({ userId }) => userId)).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+}
+
+test('a single owner that was lost is noticed, and he does not get it twice', async () => {
+  const { id } = await stores.coupon();
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['a', 'b', 'c']);
+  await stores.redis.hdel(stores.keys(id).owners, 'b');
+  for (const issuer of issuerNames) expect(await api.issuers[issuer].issue(id, ['b'])).toEqual([already(2)]);
+  expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
+});
+
+test('after everything was lost when all were rows, it goes on behind the last row', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 4 });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await drain();
+  await stores.redis.flushdb();
+  expect(await api.issuers.locked.issue(id, ['b', 'c', 'd', 'e'])).toEqual([already(2), issued(3), issued(4), soldOut]);
+  await drain();
+  expect(await sequencesOf(id)).toEqual([1, 2, 3, 4]);
+});
+
+test('after everything was lost, also accepted issues, the stock still comes out whole', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 5 });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await drain();
+  await api.issuers.scripted.issue(id, ['lost-1', 'lost-2']);
+  await stores.redis.flushdb();
+  expect(await api.issues.statusOf(id, 'lost-1')).toEqual({ kind: 'none' });
+  expect(await api.issuers.scripted.issue(id, ['c', 'a', 'd', 'e', 'f'])).toEqual([
+    issued(3),
+    already(1),
+    issued(4),
+    issued(5),
+    soldOut,
+  ]);
+  await drain();
+  expect((await stores.rows(id)).map(({ userId }) => userId)).toEqual(['a', 'b', 'c', 'd', 'e']);
+});
+
+test('numbers that were lost below others stay unused, and as many are added at the end', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 6 });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['lost-1', 'lost-2']);
+  await stores.redis.del(stores.keys(id).stream);
+  await api.issuers.scripted.issue(id, ['a', 'b', 'c']);
+  await drain();
+  expect(await sequencesOf(id)).toEqual([3, 4, 5]);
+  await stores.redis.del(stores.keys(id).state);
+  expect(await api.issuers.synchronous.issue(id, ['lost-1', 'b'])).toEqual([issued(6), already(4)]);
+  expect(await api.issuers.locked.issue(id, ['d', 'e', 'f'])).toEqual([issued(7), issued(8), soldOut]);
+  await drain();
+  expect(await sequencesOf(id)).toEqual([3, 4, 5, 6, 7, 8]);
+  expect((await stores.couponNow(id)).issuedQuantity).toBe(6);
+  // The state with its gap is taken for whole, and not opened over and over.
+  expect(await api.issuers.scripted.issue(id, ['f', 'lost-1'])).toEqual([soldOut, already(6)]);
+  expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
+});
+
+test('dead letters keep their sequences and their stock, since they may be replayed', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 4 });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  const keys = stores.keys(id);
+  const [entry] = await stores.redis.xrange(keys.stream, '-', '+');
+  if (!entry) throw new Error('the script has appended an entry');
+  const [entryId, fields] = entry;
+  await settle(stores.redis, {
+    keys,
+    entries: [{ id: entryId, users: 2 }],
+    deadLetters: [{ entryId, reason: 'planted', fields }],
+  });
+  expect([await stores.redis.xlen(keys.stream), await stores.redis.xlen(keys.dead)]).toEqual([0, 1]);
+  await stores.redis.del(keys.state);
+  expect(await api.issuers.scripted.issue(id, ['b', 'c', 'd', 'e'])).toEqual([
+    already(2),
+    issued(3),
+    issued(4),
+    soldOut,
+  ]);
+});
+
+test('entries are counted over many pages, and only those of the coupon', async () => {
+  await using api = await stores.createApi({ PARTITIONS: 1, OPENING_PAGE: 7 });
+  const mine = await stores.coupon({ totalQuantity: null });
+  const other = await stores.coupon({ totalQuantity: null });
+  for (let i = 0; i < 130; i++) {
+    await api.issuers.scripted.issue(mine.id, people(3, `m${i}`));
+    await api.issuers.scripted.issue(other.id, people(2, `o${i}`));
+  }
+  await stores.redis.del('coupon:{0}:' + mine.id + ':state');
+  expect(await api.issuers.scripted.issue(mine.id, ['m77-1', 'new'])).toEqual([already(77 * 3 + 2), issued(391)]);
+  expect(await stores.redis.hlen('coupon:{0}:' + mine.id + ':owners')).toBe(391);
+});
+
+test('rows are loaded over many pages', async () => {
+  await using api = await stores.createApi({ OPENING_PAGE: 7 });
+  const { id } = await stores.coupon({ totalQuantity: 30 });
+  await api.issuers.synchronous.issue(id, people(28, 'row'));
+  expect(await api.issuers.scripted.issue(id, ['row-27', 'row-0', 'x', 'y', 'z'])).toEqual([
+    already(28),
+    already(1),
+    issued(29),
+    issued(30),
+    soldOut,
+  ]);
+});
+
+test('an opening whose lease ran out changes nothing any more', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  const keys = stores.keys(id);
+  const everything = async () => [await stores.redis.hgetall(keys.state), await stores.redis.hgetall(keys.owners)];
+  const before = await everything();
+  const late = { keys, token: 'late', leaseMs: 5000 };
+  const stock = { startMs: 0, endMs: 1, paused: false, next: 1, until: 9 };
+  const swap = () =>
+    finishOpening(stores.redis, { ...late, owners: 0, server: serverOf(api.redis), stock, epoch: 1, version: 1 });
+  expect(await loadOwners(stores.redis, { ...late, owners: ['z', 1] })).toBe(null);
+  expect(await swap()).toBe('superseded');
+  // Nor when somebody else is at it just now.
+  await stores.redis.set(keys.opening, 'another', 'PX', 5000);
+  expect(await loadOwners(stores.redis, { ...late, owners: ['z', 1] })).toBe(null);
+  expect(await swap()).toBe('superseded');
+  expect(await everything()).toEqual(before);
+  await stores.redis.del(keys.opening);
+  expect(await api.issuers.scripted.issue(id, ['b', 'c'])).toEqual([already(2), issued(3)]);
+});
+
+test('two openers, the first of which was held up beyond its lease, leave one state', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 3 });
+  await using slow = await stores.createApi({ OPENING_LEASE_MS: 100 });
+  await using quick = await stores.createApi();
+  const keys = stores.keys(id);
+  const release = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const holding = withTransaction(stores.database, async (tx) => {
+    await lockCoupon(tx, id);
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  const first = slow.issuers.scripted.issue(id, ['a']);
+  await eventually('the first to have the lease', async () => (await stores.redis.exists(keys.opening)) === 1);
+  const firstToken = await stores.redis.get(keys.opening);
+  const second = quick.issuers.scripted.issue(id, ['b']);
+  await eventually('the second to have the lease', async () => {
+    const token = await stores.redis.get(keys.opening);
+    return token !== null && token !== firstToken && (await stores.redis.pttl(keys.opening)) > 1000;
+  });
+  release.resolve();
+  await holding;
+  const kinds = (await Promise.all([first, second])).map(([outcome]) => outcome?.kind);
+  expect(kinds).toEqual(['issued', 'issued']);
+  const openings = [await slow.openings(), await quick.openings()];
+  expect(openings.reduce((sum, { rebuilt }) => sum + rebuilt, 0)).toBe(1);
+  expect(await epochInRedis(id)).toBe((await stores.couponNow(id)).epoch);
+  await drain();
+  expect(await sequencesOf(id)).toEqual([1, 2]);
+});
+
+test('an opening that fails gives its lease back, and the next one works', async () => {
+  const { id } = await stores.coupon();
+  await using api = await stores.createApi();
+  await stores.redis.set(stores.keys(id).stream, 'not a stream');
+  await expect(api.stock.open(id)).rejects.toThrow(/WRONGTYPE/);
+  expect(await stores.redis.exists(stores.keys(id).opening)).toBe(0);
+  await stores.redis.del(stores.keys(id).stream);
+  expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([issued(1)]);
+});
+
+test('a late visitor of a coupon that is over does not open it', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a']);
+  await drain();
+  await withConnection(stores.database, (session) =>
+    session
+      .update(coupons)
+      .set({ dateIssueEnd: new Date(Date.now() - 1000) })
+      .where(eq(coupons.id, id)),
+  );
+  const keys = stores.keys(id);
+  await stores.redis.del(keys.state, keys.owners);
+  for (const issuer of issuerNames) expect(await api.issuers[issuer].issue(id, ['a'])).toEqual([{ kind: 'ended' }]);
+  expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'issued', sequence: 1 });
+  expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'none' });
+  expect(await stores.redis.exists(keys.state, keys.owners, keys.opening)).toBe(0);
+  expect((await stores.couponNow(id)).epoch).toBe(1);
+});
+
+test('the status of an issue is told before the opening, while it is accepted, and when it is a row', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'none' });
+  expect((await stores.couponNow(id)).stockHome).toBe('mysql');
+  await api.issuers.scripted.issue(id, ['a']);
+  expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'accepted', sequence: 1 });
+  await drain();
+  expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'issued', sequence: 1 });
+  await withConnection(stores.database, (_, connection) =>
+    connection.query('UPDATE coupon_issues SET date_used = NOW(3) WHERE coupon_id = ?', [id]),
+  );
+  expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'used', sequence: 1 });
+  expect(await api.issues.statusOf(1, 'a')).toBe(null);
+});

@@ -1,0 +1,171 @@
+// restart.test.ts -- A Redis that restarts: with the same data it is proven and goes on, with older data it is rebuilt.
+
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { issuerNames } from '../../src/issuance/issuer.ts';
+import type { Outcome } from '../../src/issuance/outcome.ts';
+import type { PrivateServer } from '../../src/local/private-server.ts';
+import { startRedisServer } from '../../src/local/redis-server.ts';
+import { serverOf } from '../../src/redis/connection.ts';
+import { eventually } from '../eventually.ts';
+import { openStores, type Stores, type TestApi } from '../stores.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'coupon-restart-'));
+const dataFolder = join(folder, 'redis', 'appendonlydir');
+const backupFolder = join(folder, 'backup');
+let server: PrivateServer;
+let stores: Stores;
+let api: TestApi;
+
+beforeAll(async () => {
+  server = await startRedisServer({ folder });
+  stores = await openStores({ redisUrl: server.url });
+  api = await stores.createApi();
+});
+
+afterAll(async () => {
+  await stores?.close();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const issued = (sequence: number): Outcome => ({ kind: 'issued', sequence });
+const already = (sequence: number): Outcome => ({ kind: 'already issued', sequence });
+
+/** Waits until the API and the test talk to another server than before. */
+async function reconnected(before: string): Promise<void> {
+  await eventually(
+    'the API to know the new server',
+    () => serverOf(api.redis) !== '' && serverOf(api.redis) !== before,
+  );
+  await eventually('the test to be connected', () => stores.redis.status === 'ready');
+}
+
+async function restart(how: () => Promise<void>): Promise<void> {
+  const before = serverOf(api.redis);
+  await how();
+  await reconnected(before);
+}
+
+async function drain(): Promise<void> {
+  await using worker = await stores.startWorker();
+  await worker.drained();
+}
+
+/** What was opened since `before`. */
+async function openingsSince(before: { proven: number; rebuilt: number }) {
+  const now = await api.openings();
+  return { proven: now.proven - before.proven, rebuilt: now.rebuilt - before.rebuilt };
+}
+
+for (const [how, stop] of [
+  ['restarted', () => server.stop()],
+  ['killed', () => server.kill()],
+] as const) {
+  test(`a Redis that was ${how} has kept every accepted issue, and goes on under the same epoch`, async () => {
+    const { id } = await stores.coupon();
+    const users = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const user of users.slice(0, 4)) await api.issuers.scripted.issue(id, [user]);
+    const before = await api.openings();
+    await restart(async () => {
+      await stop();
+      await server.restart();
+    });
+    expect(await api.issues.statusOf(id, 'd')).toEqual({ kind: 'accepted', sequence: 4 });
+    expect(await api.issuers.scripted.issue(id, ['d', 'e'])).toEqual([already(4), issued(5)]);
+    expect(await api.issuers.locked.issue(id, ['f'])).toEqual([issued(6)]);
+    expect(await openingsSince(before)).toEqual({ proven: 1, rebuilt: 0 });
+    expect((await stores.couponNow(id)).epoch).toBe(1);
+    await drain();
+    const rows = await stores.rows(id);
+    expect(rows.map(({ sequence, userId }) => [sequence, userId])).toEqual(users.map((user, i) => [i + 1, user]));
+  });
+}
+
+test('a Redis that was restarted with a gap in its numbers is taken for whole', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 3 });
+  await api.issuers.scripted.issue(id, ['lost']);
+  await stores.redis.del(stores.keys(id).stream);
+  await api.issuers.scripted.issue(id, ['a']);
+  await drain();
+  await stores.redis.del(stores.keys(id).state);
+  await api.issuers.scripted.issue(id, ['b']);
+  const before = await api.openings();
+  await restart(() => server.restart());
+  expect(await api.issuers.scripted.issue(id, ['c', 'd'])).toEqual([issued(4), { kind: 'sold out' }]);
+  expect(await openingsSince(before)).toEqual({ proven: 1, rebuilt: 0 });
+});
+
+test('while Redis is away every issuer that needs it fails, and afterwards it is as if nothing had been', async () => {
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a']);
+  const before = serverOf(api.redis);
+  await server.kill();
+  for (const issuer of issuerNames) await expect(api.issuers[issuer].issue(id, ['b'])).rejects.toThrow();
+  for (const issuer of issuerNames)
+    await expect(api.issuance.issue(issuer, id, 'b')).rejects.toMatchObject({
+      name: 'Unavailable',
+      reason: 'dependency',
+    });
+  await server.restart();
+  await reconnected(before);
+  expect(await api.issuers.synchronous.issue(id, ['a', 'b'])).toEqual([already(1), issued(2)]);
+});
+
+test('while Redis hangs every issuer gives up in time', async () => {
+  const { id } = await stores.coupon();
+  await using impatient = await stores.createApi({ REDIS_COMMAND_MS_MAX: 50, LOCK_WAIT_MS_MAX: 200 });
+  await impatient.stock.open(id);
+  await server.kill('SIGSTOP');
+  try {
+    for (const issuer of issuerNames) {
+      const startMs = performance.now();
+      await expect(impatient.issuers[issuer].issue(id, ['a'])).rejects.toThrow(/timed out/i);
+      expect(performance.now() - startMs).toBeLessThan(1500);
+    }
+  } finally {
+    await server.kill('SIGCONT');
+  }
+  // What was sent may have been decided in the end: asking again tells.
+  await eventually('Redis to answer again', async () => (await stores.redis.ping()) === 'PONG');
+  const [outcome] = await impatient.issuers.scripted.issue(id, ['a']);
+  expect(outcome).toMatchObject({ sequence: 1 });
+});
+
+test('a Redis restored from an old backup is rebuilt from the rows, and gives no number twice', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 8 });
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await drain();
+  // In the backup, but by then written and settled: the worker meets it again.
+  await api.issuers.scripted.issue(id, ['c']);
+  await restart(async () => {
+    await server.stop();
+    cpSync(dataFolder, backupFolder, { recursive: true });
+    await server.restart();
+  });
+  await api.issuers.scripted.issue(id, ['d', 'e']);
+  await drain();
+  const before = await api.openings();
+  await restart(async () => {
+    await server.stop();
+    rmSync(dataFolder, { recursive: true });
+    cpSync(backupFolder, dataFolder, { recursive: true });
+    await server.restart();
+  });
+  expect(await stores.redis.hget(stores.keys(id).state, 'next')).toBe('4');
+  expect(await api.issuers.scripted.issue(id, ['e', 'c', 'f', 'd'])).toEqual([
+    already(5),
+    already(3),
+    issued(6),
+    already(4),
+  ]);
+  expect(await openingsSince(before)).toEqual({ proven: 0, rebuilt: 1 });
+  expect(await api.issuers.scripted.issue(id, ['g', 'h', 'i'])).toEqual([issued(7), issued(8), { kind: 'sold out' }]);
+  await drain();
+  const users = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  expect((await stores.rows(id)).map(({ sequence, userId }) => [sequence, userId])).toEqual(
+    users.map((user, i) => [i + 1, user]),
+  );
+});

@@ -1,0 +1,69 @@
+// redis-database.ts -- A logical database of Redis that nobody else uses, for as long as a test file needs it.
+//
+// Database 0 keeps the marks of who has which; it is nobody's own.
+
+import { randomInt, randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { eventually } from './eventually.ts';
+
+export interface RedisDatabase {
+  readonly url: string;
+  readonly release: () => Promise<void>;
+}
+
+/** A file that was killed leaves its mark behind for so long. */
+const MARK_S = 600;
+
+/** Takes a free database and empties it. Waits, with a bound, while all are taken. */
+export async function claimRedisDatabase(serverUrl: string): Promise<RedisDatabase> {
+  const url = new URL(serverUrl);
+  url.pathname = '/0';
+  const marks = await connectTo(url.href);
+  const token = randomUUID();
+  const databases = await countDatabases(marks);
+  let taken: number | null = null;
+  await eventually('a free database in Redis', async () => {
+    taken = await takeOne(marks, databases, token);
+    return taken !== null;
+  });
+  url.pathname = `/${taken}`;
+  const own = await connectTo(url.href);
+  await own.flushdb();
+  return {
+    url: url.href,
+    async release() {
+      await own.flushdb();
+      await marks.del(markOf(taken ?? 0));
+      for (const connection of [own, marks]) connection.disconnect();
+    },
+  };
+}
+
+async function countDatabases(redis: Redis): Promise<number> {
+  const reply: unknown = await redis.config('GET', 'databases');
+  const count = Array.isArray(reply) ? Number(reply[1]) : Number.NaN;
+  if (!(count > 1)) throw new Error('the tests need a Redis with more than one logical database');
+  return count;
+}
+
+async function takeOne(marks: Redis, databases: number, token: string): Promise<number | null> {
+  const start = randomInt(databases - 1);
+  for (let i = 0; i < databases - 1; i++) {
+    const index = 1 + ((start + i) % (databases - 1));
+    if ((await marks.set(markOf(index), token, 'EX', MARK_S, 'NX')) === 'OK') return index;
+  }
+  return null;
+}
+
+function markOf(index: number): string {
+  return `test:database:${index}`;
+}
+
+/** A plain connection for tests. */
+export async function connectTo(url: string): Promise<Redis> {
+  const redis = new Redis(url, { lazyConnect: true, replyMapping: 'legacy' });
+  // Tests stop servers on purpose. A command that fails says so itself; without a listener each try to reconnect is printed.
+  redis.on('error', () => {});
+  await redis.connect();
+  return redis;
+}

@@ -1,0 +1,240 @@
+// stores.ts -- Real stores for one test file: a MySQL database and a Redis database of its own, gone when the file is done.
+//
+// Nothing of one file can be seen from another: names are random, coupon ids begin at a random number, and keys live in a
+// logical database that no other file has at the same time. What is shared by all logical databases is the `run_id` and
+// the channel of edits; a message about an id that nobody has does no harm.
+
+import { randomInt } from 'node:crypto';
+import { eq, sql } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
+import { couponIssues, coupons } from '../drizzle/schema.ts';
+import { type Config, readConfig } from '../src/config.ts';
+import { readCoupon } from '../src/coupon/catalog.ts';
+import type { Coupon, NewCoupon } from '../src/coupon/coupon.ts';
+import { type CouponKeys, couponKeys } from '../src/issuance/keys.ts';
+import { invariant } from '../src/invariant.ts';
+import { createIssuing, type Issuing } from '../src/issuing.ts';
+import { closeDatabase, type Database, openDatabase, withConnection } from '../src/mysql/database.ts';
+import { applyMigrations } from '../src/mysql/migrations.ts';
+import { connect } from '../src/redis/connection.ts';
+import { createLog } from '../src/telemetry/log.ts';
+import { createApiMetrics } from '../src/telemetry/metrics.ts';
+import { startTestWorker, type TestWorker } from './test-worker.ts';
+import { claimRedisDatabase, connectTo } from './redis-database.ts';
+
+/** Settings by the names of the environment. */
+export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
+
+/** One row of `coupon_issues`. */
+export interface Row {
+  readonly sequence: number;
+  readonly userId: string;
+  readonly issuedMs: number;
+}
+
+/** An API without HTTP, connected and listening. */
+export interface TestApi extends Issuing, AsyncDisposable {
+  /** How many openings it did. */
+  openings(): Promise<{ readonly proven: number; readonly rebuilt: number }>;
+  /** How many requests it refused by a closed sign, without asking a store. */
+  signRefusals(): Promise<number>;
+}
+
+export interface Stores {
+  /** A connection of the test itself, to look and to do harm. */
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly config: Config;
+  /** The configuration with some settings of the test's own. */
+  configWith(settings: Settings): Config;
+  createApi(settings?: Settings): Promise<TestApi>;
+  /** Drains every partition until it is stopped. */
+  startWorker(settings?: Settings): Promise<TestWorker>;
+  /** Makes a coupon: ten pieces, open now, unless told otherwise. */
+  coupon(fields?: Partial<NewCoupon>): Promise<Coupon>;
+  /** The coupon as MySQL has it now. */
+  couponNow(id: number): Promise<Coupon>;
+  /** Edits a coupon as an operator would, and drops its state in Redis, so that it is read anew from MySQL. */
+  edit(id: number, fields: Partial<typeof coupons.$inferInsert>): Promise<void>;
+  /** The issues of a coupon, by sequence. */
+  rows(couponId: number): Promise<readonly Row[]>;
+  keys(couponId: number): CouponKeys;
+  close(): Promise<void>;
+}
+
+/** Where the stores are; by default those that `bun run test` started. */
+export interface StoresOptions {
+  readonly redisUrl?: string;
+  readonly databaseUrl?: string;
+}
+
+/** Opens the stores of a test file. The file closes them after its last test. */
+export async function openStores(options: StoresOptions = {}): Promise<Stores> {
+  const undo: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return await openWith(options, undo, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Quick where production is patient, so that tests are. */
+const quick: Settings = { LOG_LEVEL: 'silent', BLOCK_MS: 20, RETRY_MS_MAX: 50, CLOCK_SKEW_MS_MAX: 0 };
+
+async function openWith(
+  options: StoresOptions,
+  undo: (() => Promise<unknown>)[],
+  close: () => Promise<void>,
+): Promise<Stores> {
+  const redisDatabase = await claimRedisDatabase(options.redisUrl ?? given('TEST_REDIS_URL'));
+  undo.push(redisDatabase.release);
+  const databaseUrl = await createDatabase(options.databaseUrl ?? given('TEST_DATABASE_URL'), undo);
+  const configWith = (settings: Settings) =>
+    readConfig(
+      undefined,
+      asEnvironment({ ...quick, REDIS_URL: redisDatabase.url, DATABASE_URL: databaseUrl, ...settings }),
+    );
+  const config = configWith({});
+  const database = openDatabase(config);
+  undo.push(() => closeDatabase(database));
+  await applyMigrations(database, 30);
+  await withConnection(database, (session) =>
+    session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
+  );
+  const redis = await connectTo(redisDatabase.url);
+  undo.push(async () => redis.disconnect());
+  return {
+    redis,
+    database,
+    config,
+    configWith,
+    createApi: (settings = {}) => startApi(configWith(settings), undo),
+    startWorker: (settings = {}) =>
+      startTestWorker(configWith({ WORKER_NAME: randomName('worker'), ...settings }), redis, undo),
+    coupon: (fields = {}) => createCoupon(database, fields),
+    couponNow: (id) => couponNow(database, id),
+    edit: (id, fields) => edit(database, redis, keysOf(config, id), id, fields),
+    rows: (id) => readRows(database, id),
+    keys: (id) => keysOf(config, id),
+    close,
+  };
+}
+
+function given(name: 'TEST_REDIS_URL' | 'TEST_DATABASE_URL'): string {
+  const url = process.env[name];
+  if (!url) throw new Error(`${name} is not set: start the tests with \`bun run test\`, which brings the stores along`);
+  return url;
+}
+
+function asEnvironment(settings: Settings): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
+}
+
+function randomName(prefix: string): string {
+  return `${prefix}_${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
+}
+
+function keysOf(config: Config, couponId: number): CouponKeys {
+  return couponKeys(couponId, config.PARTITIONS);
+}
+
+/** A database with a random name, dropped at the end. Returns its URL. */
+async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[]): Promise<string> {
+  const name = randomName('coupon_test');
+  const url = new URL(serverUrl);
+  const bounds = readConfig(
+    ['MYSQL_CONNECTIONS_MAX', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX'],
+    {},
+  );
+  const server = openDatabase({ ...bounds, DATABASE_URL: serverUrl });
+  undo.push(() => closeDatabase(server));
+  await withConnection(server, (_, connection) => connection.query(`CREATE DATABASE ${name}`));
+  undo.push(() => withConnection(server, (_, connection) => connection.query(`DROP DATABASE ${name}`)));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promise<TestApi> {
+  const metrics = createApiMetrics();
+  const issuing = createIssuing(config, metrics, createLog('api', config.LOG_LEVEL));
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= issuing.close());
+  undo.push(close);
+  await Promise.all([connect(issuing.redis), connect(issuing.subscriber)]);
+  await issuing.listen();
+  return {
+    ...issuing,
+    close,
+    [Symbol.asyncDispose]: close,
+    async openings() {
+      const { values } = await metrics.openings.get();
+      const countOf = (kind: string) => values.find(({ labels }) => labels.kind === kind)?.value ?? 0;
+      return { proven: countOf('proven'), rebuilt: countOf('rebuilt') };
+    },
+    async signRefusals() {
+      const { values } = await metrics.signRefusals.get();
+      return values[0]?.value ?? 0;
+    },
+  };
+}
+
+function createCoupon(database: Database, fields: Partial<NewCoupon>): Promise<Coupon> {
+  const now = new Date();
+  const { startMs = now.getTime() - HOUR_MS, totalQuantity = 10 } = fields;
+  const { endMs = Math.max(startMs, now.getTime()) + HOUR_MS } = fields;
+  return withConnection(database, async (session) => {
+    const [{ insertId }] = await session.insert(coupons).values({
+      title: fields.title ?? 'A coupon of a test',
+      couponType: 'FIRST_COME_FIRST_SERVED',
+      totalQuantity,
+      discountAmount: fields.discountAmount ?? 1000,
+      minAvailableAmount: fields.minAvailableAmount ?? 0,
+      dateIssueStart: new Date(startMs),
+      dateIssueEnd: new Date(endMs),
+      dateCreated: now,
+      dateUpdated: now,
+    });
+    const coupon = await readCoupon(session, insertId);
+    invariant(coupon, 'a coupon that was just made is not there');
+    return coupon;
+  });
+}
+
+async function couponNow(database: Database, id: number): Promise<Coupon> {
+  const coupon = await withConnection(database, (session) => readCoupon(session, id));
+  invariant(coupon, 'the coupon of a test is not there');
+  return coupon;
+}
+
+async function edit(
+  database: Database,
+  redis: Redis,
+  keys: CouponKeys,
+  id: number,
+  fields: Partial<typeof coupons.$inferInsert>,
+): Promise<void> {
+  await withConnection(database, (session) =>
+    session
+      .update(coupons)
+      .set({ ...fields, version: sql`version + 1` })
+      .where(eq(coupons.id, id)),
+  );
+  await redis.del(keys.state);
+}
+
+async function readRows(database: Database, couponId: number): Promise<readonly Row[]> {
+  const rows = await withConnection(database, (session) =>
+    session
+      .select({ sequence: couponIssues.sequence, userId: couponIssues.userId, dateIssued: couponIssues.dateIssued })
+      .from(couponIssues)
+      .where(eq(couponIssues.couponId, couponId))
+      .orderBy(couponIssues.sequence),
+  );
+  return rows.map(({ sequence, userId, dateIssued }) => ({ sequence, userId, issuedMs: dateIssued.getTime() }));
+}
