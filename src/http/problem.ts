@@ -49,7 +49,11 @@ export const problems = {
     title: 'Not available now',
     when: 'The system is overloaded, stopping, or waits for a store that does not answer. Ask again after `Retry-After`.',
   },
-  MALFORMED_REQUEST: { status: 400, title: 'Malformed request', when: 'The body is empty or not JSON in UTF-8, or the URL is too long.' },
+  MALFORMED_REQUEST: {
+    status: 400,
+    title: 'Malformed request',
+    when: 'The body is empty or not JSON in UTF-8, or the URL is too long.',
+  },
   INVALID_REQUEST: {
     status: 422,
     title: 'Invalid request',
