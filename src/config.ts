@@ -3,6 +3,7 @@
 // Each bound of the design is a setting here, with its default and its reason, so that nothing in the system is unbounded
 // and nothing is bounded by a number that an operator cannot see. The README's table is generated from `settings`.
 
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -233,7 +234,16 @@ function faultsBetween(config: Partial<Config>): string[] {
   if (algorithms?.split(',').some((algorithm) => algorithm.startsWith('HS') !== (secret !== undefined))) {
     faults.push(`JWT_ALGORITHMS is wrong: HS256, HS384 and HS512 go with JWT_SECRET, all others with JWT_JWKS_URL`);
   }
+  if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
+    faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, with commas');
+  }
   return faults;
+}
+
+function isNetwork(entry: string): boolean {
+  const [address = '', prefix = '0'] = entry.split('/');
+  const version = isIP(address);
+  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128);
 }
 
 /** A decimal number as a number; anything else stays text, so that the schema refuses it. `1e3` and `0x10` are text. */

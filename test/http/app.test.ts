@@ -3,10 +3,12 @@
 import { expect, test } from 'bun:test';
 import { Unavailable } from '../../src/issuance/outcome.ts';
 import { servesTheSurface } from './conformance.ts';
-import { fakeApp, fakeAuthority, ready } from './fakes.ts';
+import { fakeApp, fakeAuthority, fakeInstallations, ready } from './fakes.ts';
 
-const shared = fakeApp();
-servesTheSurface('app', async (path, init) => shared.app.fetch(new Request(`http://localhost${path}`, init)));
+const shared = fakeInstallations();
+servesTheSurface('app', async (path, init) =>
+  shared.fetch(new Request(`http://localhost${path}`, init), () => '127.0.0.1'),
+);
 
 const issue = (body: string) =>
   new Request('http://localhost/v1/issue', { method: 'POST', body, headers: { 'content-type': 'application/json' } });

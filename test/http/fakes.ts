@@ -4,6 +4,8 @@ import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/http/health.ts';
 import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/http/auth.ts';
+import { Limiter } from '../../src/http/limits.ts';
+import { tokensWith } from './tokens.ts';
 import { KeyRing, type StoredKey } from '../../src/http/auth-keys.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
 import type { IssueStatus } from '../../src/issuance/status.ts';
@@ -105,6 +107,38 @@ export function fakeAuthority(
   stored: readonly StoredKey[] = [{ digest: digestOf(OPERATOR_KEY), scopes: ['admin'] }],
 ): AppDependencies['authority'] {
   return createAuthority({ isOn: false, keys: fixedKeys(stored), tokens: null, retryAfterS: 2, ...change });
+}
+
+/** A request with this header meets the installation whose callers must say who they are. */
+export const GUARDED = { 'x-installation': 'guarded' };
+
+/**
+ * Two installations behind one server, so that both are tried on every runtime: an open one, and one with tokens and a limit by
+ * address that nobody reaches.
+ */
+export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
+  const limiter = new Limiter({
+    kind: 'address',
+    requestsMax: 1_000_000,
+    windowS: 3600,
+    namesMax: 10,
+    tell: async ({ counts }) => counts,
+    onFault: (error) => {
+      throw error;
+    },
+    now: Date.now,
+  });
+  const { app: open } = fakeApp(change);
+  const { app: guarded } = fakeApp({
+    ...change,
+    config: { ...fakeConfig, TRUSTED_PROXIES: '127.0.0.0/8' },
+    authority: fakeAuthority({ isOn: true, tokens: tokensWith() }),
+    limiters: { user: null, address: limiter },
+  });
+  const [[name, value] = ['', '']] = Object.entries(GUARDED);
+  return {
+    fetch: (request, peerOf) => (request.headers.get(name) === value ? guarded : open).fetch(request, peerOf),
+  };
 }
 
 /** Keys that never change. */
