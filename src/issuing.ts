@@ -8,17 +8,19 @@ import { createInspect } from './issuance/inspection.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
 import { CHANGES_CHANNEL } from './issuance/keys.ts';
-import { createLocked } from './issuance/locked.ts';
+import { createLocked, type LockReports } from './issuance/locked.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
 import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
 import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
 import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
+import { measureStock, measureStores, transactionMeter } from './measuring.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
+import type { Distribution } from './telemetry/instruments.ts';
 import type { Log } from './telemetry/log.ts';
-import type { ApiMetrics } from './telemetry/metrics.ts';
+import { type ApiMetrics, promiseBrokenBy } from './telemetry/metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
 export interface Issuing {
@@ -39,25 +41,27 @@ export interface Issuing {
 
 export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Issuing {
   const onRedisFault = (error: unknown) => {
-    metrics.faults.inc({ dependency: 'redis' });
+    metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
   };
   const redis = issuingConnection(config, onRedisFault);
   const subscriber = subscribingConnection(config, onRedisFault);
-  const database = openDatabase(config);
+  const database = openDatabase(config, transactionMeter(metrics));
+  measureStores(metrics, { redis, database, settings: config });
+  measureStock(metrics, { redis, database, settings: config });
   const stock = createStockKeeper({
     redis,
     database,
     settings: config,
     onOpened: (couponId, kind, owners) => {
-      metrics.openings.inc({ kind });
+      metrics.openings.of(kind).add();
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
   });
   const take = createTake({ redis, stock, settings: config });
   const issuers = {
     synchronous: createSynchronous({ database, take }),
-    locked: createLocked({ redis, stock, take, settings: config }),
+    locked: createLocked({ redis, stock, take, settings: config, reports: lockReportsTo(metrics) }),
     scripted: createScripted(take),
   };
   const signs = createSigns(config, redis, database, log);
@@ -73,7 +77,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
-    metrics.faults.inc({ dependency: 'store' });
+    metrics.operatorFailures.of().add();
     log.error({ error }, 'a store failed; the ending is unknown to the caller');
   };
   const upkeep = createUpkeep({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
@@ -116,18 +120,36 @@ function createSigns(config: Config, redis: Redis, database: Database, log: Log)
 }
 
 function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
+  const series = Object.fromEntries(
+    issuerNames.map((issuer) => [
+      issuer,
+      {
+        batchUsers: metrics.batchUsers.of(issuer),
+        decisionSeconds: metrics.decisionSeconds.of(issuer),
+      },
+    ]),
+  ) as Record<IssuerName, Readonly<Record<'batchUsers' | 'decisionSeconds', Distribution>>>;
+  const signRefusals = metrics.signRefusals.of();
   return {
     batch(issuer, { users, startedMs, endedMs }) {
-      metrics.batchUsers.observe({ issuer }, users);
-      metrics.decisionSeconds.observe({ issuer }, (endedMs - startedMs) / 1000);
+      const { batchUsers, decisionSeconds } = series[issuer];
+      batchUsers.observe(users);
+      decisionSeconds.observe((endedMs - startedMs) / 1000);
     },
-    refusedBySign() {
-      metrics.signRefusals.inc();
-    },
+    refusedBySign: () => signRefusals.add(),
     failed(issuer, failure) {
-      metrics.faults.inc({ dependency: 'batch' });
-      log.error({ issuer, error: failure }, 'a batch failed; its endings are indeterminate');
+      metrics.failedBatches.of(issuer).add();
+      const promise = promiseBrokenBy(failure);
+      if (promise) metrics.brokenPromises.of(promise).add();
+      log.error({ issuer, promise, error: failure }, 'a batch failed; its endings are indeterminate');
     },
+  };
+}
+
+function lockReportsTo({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockReports {
+  return {
+    waited: (result, seconds) => lockWaitSeconds.of(result).observe(seconds),
+    held: (seconds) => lockHeldSeconds.of().observe(seconds),
   };
 }
 
@@ -136,8 +158,8 @@ function measureLoad(metrics: ApiMetrics, issuance: Issuance): void {
   metrics.onRender(() => {
     for (const issuer of issuerNames) {
       const { waiting, batchesInFlight } = issuance.load(issuer);
-      metrics.waiting.set({ issuer }, waiting);
-      metrics.inFlight.set({ issuer }, batchesInFlight);
+      metrics.waiting.of(issuer).set(waiting);
+      metrics.inFlight.of(issuer).set(batchesInFlight);
     }
   });
 }

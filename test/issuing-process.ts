@@ -41,8 +41,8 @@ async function main(): Promise<void> {
   await new Promise((resolve) => process.stdin.once('data', resolve).once('end', () => process.exit(1)));
   const outcomes: (readonly Outcome[])[] = [];
   for (const batch of batches) outcomes.push(await issuers[name].issue(Number(couponId), batch.split(',')));
-  const { values } = await metrics.openings.get();
-  const openings = values.reduce((sum, { value }) => sum + value, 0);
+  const kinds = ['first', 'rebuilt', 'proven'] as const;
+  const openings = kinds.reduce((sum, kind) => sum + metrics.openings.of(kind).total(), 0);
   console.log(JSON.stringify({ outcomes, openings, scripts } satisfies ProcessReport));
   await close();
   process.exit(0);

@@ -173,14 +173,11 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
     close,
     [Symbol.asyncDispose]: close,
     async openings() {
-      const { values } = await metrics.openings.get();
-      const countOf = (kind: string) => values.find(({ labels }) => labels.kind === kind)?.value ?? 0;
-      return { proven: countOf('proven'), rebuilt: countOf('rebuilt') };
+      const countOf = (kind: 'first' | 'rebuilt' | 'proven') => metrics.openings.of(kind).total();
+      // A first opening is a rebuilding too, only of what was never there.
+      return { proven: countOf('proven'), rebuilt: countOf('first') + countOf('rebuilt') };
     },
-    async signRefusals() {
-      const { values } = await metrics.signRefusals.get();
-      return values[0]?.value ?? 0;
-    },
+    signRefusals: () => Promise.resolve(metrics.signRefusals.of().total()),
   };
 }
 

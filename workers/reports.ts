@@ -10,48 +10,64 @@ export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): 
   return {
     written({ inserted, replayed, superseded, displaced, dead }, entries, seconds) {
       const nowMs = Date.now();
-      metrics.rows.inc({ result: 'inserted' }, inserted);
-      metrics.rows.inc({ result: 'replayed' }, replayed);
-      metrics.rows.inc({ result: 'superseded' }, superseded.length);
-      metrics.rows.inc({ result: 'displaced' }, displaced.length);
-      metrics.rows.inc({ result: 'dead' }, dead.length);
-      metrics.transactionRows.observe(inserted + replayed);
-      metrics.transactionSeconds.observe(seconds);
-      for (const { acceptedMs } of entries) metrics.durableSeconds.observe(Math.max(0, nowMs - acceptedMs) / 1000);
-      if (displaced.length + superseded.length > 0)
-        log.error(
-          { partition, displaced: displaced.length, superseded: superseded.length },
-          'P3: Redis lost acknowledged issues and gave their sequences out again; the rows are right, some answers were not',
-        );
+      metrics.rows.of('inserted').add(inserted);
+      metrics.rows.of('replayed').add(replayed);
+      metrics.rows.of('superseded').add(superseded.length);
+      metrics.rows.of('displaced').add(displaced.length);
+      metrics.rows.of('dead').add(dead.length);
+      metrics.transactionRows.of().observe(inserted);
+      metrics.writeSeconds.of().observe(seconds);
+      const durableSeconds = metrics.durableSeconds.of();
+      // All users of an entry were accepted at one instant: one observation, of their weight.
+      for (const { acceptedMs, users } of entries) {
+        durableSeconds.observe(Math.max(0, nowMs - acceptedMs) / 1000, users.length);
+      }
+      if (displaced.length + superseded.length === 0) return;
+      metrics.brokenPromises.of('P3').add(displaced.length + superseded.length);
+      log.error(
+        { partition, displaced: displaced.length, superseded: superseded.length },
+        'P3: Redis lost acknowledged issues and gave their sequences out again; the rows are right, some answers were not',
+      );
     },
     retrying(error, pauseMs) {
-      metrics.retries.inc();
+      metrics.retries.of().add();
       log.warn({ partition, error, pauseMs }, 'failed for a reason that may pass; trying again');
     },
     deadLetter(reason, users) {
-      metrics.deadLetters.inc();
+      metrics.deadLetters.of().add();
+      metrics.brokenPromises.of(promiseOf(reason)).add();
       log.error({ partition, reason, users }, 'P3: a dead letter: accepted issues that cannot be rows');
     },
-    settled(unpersisted) {
-      metrics.unpersisted.set({ partition: String(partition) }, unpersisted);
-    },
+    // How much is left is read from Redis when Prometheus asks: from here it would stand still while the worker does.
+    settled: () => {},
   };
 }
 
 /** Reports of the reconciler. */
-export function reconcileReportsTo(log: Log): ReconcileReports {
+export function reconcileReportsTo(metrics: WorkerMetrics, log: Log): ReconcileReports {
   return {
     drift(audit) {
+      for (const kind of ['missing', 'unknown', 'unexpected'] as const) metrics.drift.of(kind).add(audit[kind]);
       log.error({ audit }, 'P3: Redis and MySQL disagree about a coupon');
     },
     repaired(couponId) {
+      metrics.reconciled.of('repaired').add();
       log.warn({ couponId }, 'repaired the copy of a coupon in Redis that lagged behind');
     },
     closed(couponId) {
+      metrics.reconciled.of('closed').add();
       log.info({ couponId }, 'put a coupon away that is long over');
     },
     round(sums) {
+      metrics.reconciled.of('compared').add(sums.coupons);
+      metrics.lastRound.of().set(Date.now() / 1000);
       log.debug(sums, 'reconciled');
     },
   };
+}
+
+/** MySQL's CHECK on the number of issues is the last guard of P1; every other dead letter is an answer that was not kept. */
+function promiseOf(reason: string): 'P1' | 'P2' | 'P3' {
+  if (/^P1:|^MySQL error (3819|4025)$/.test(reason)) return 'P1';
+  return reason.startsWith('P2:') ? 'P2' : 'P3';
 }

@@ -5,13 +5,14 @@ import { type Config, ConfigFault, readConfig } from '../src/config.ts';
 import { CHANGES_CHANNEL } from '../src/issuance/keys.ts';
 import { createStockKeeper } from '../src/issuance/stock.ts';
 import { createUpkeep } from '../src/issuance/upkeep.ts';
+import { measureStores, transactionMeter } from '../src/measuring.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
 import { PreflightFault, preflight } from '../src/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/serve.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
-import { createWorkerMetrics } from '../src/telemetry/metrics.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/metrics.ts';
 import { drainPartition } from './partition.ts';
 import { keepReconciled } from './reconcile.ts';
 import { reconcileReportsTo, reportsTo } from './reports.ts';
@@ -29,9 +30,13 @@ async function work(): Promise<void> {
   const config = readConfig();
   const log = createLog('worker', config.LOG_LEVEL);
   const metrics = createWorkerMetrics();
-  const onFault = (error: unknown) => log.warn({ error }, 'the connection to Redis failed; trying again');
-  const database = openDatabase(config);
+  const onFault = (error: unknown) => {
+    metrics.redisFaults.of().add();
+    log.warn({ error }, 'the connection to Redis failed; trying again');
+  };
+  const database = openDatabase(config, transactionMeter(metrics));
   const redis = issuingConnection(config, onFault);
+  measureStores(metrics, { redis, database, settings: config });
   const partitions = Array.from({ length: config.PARTITIONS }, (_, partition) => ({
     partition,
     blocking: blockingConnection(config, config.BLOCK_MS, onFault),
@@ -54,7 +59,7 @@ async function work(): Promise<void> {
     const reports = reportsTo(metrics, log, partition);
     return drainPartition({ partition, blocking, redis, database, settings: config, reports, stop: stop.signal });
   });
-  await Promise.all([...draining, reconciling(config, database, redis, log, stop.signal)]);
+  await Promise.all([...draining, reconciling(config, database, redis, metrics, log, stop.signal)]);
   await server.stop();
   for (const connection of [redis, ...partitions.map(({ blocking }) => blocking)]) connection.disconnect();
   await closeDatabase(database);
@@ -62,24 +67,34 @@ async function work(): Promise<void> {
 }
 
 /** The reconciler with the parts it needs to open and to repair. */
-function reconciling(config: Config, database: Database, redis: Redis, log: Log, stop: AbortSignal): Promise<void> {
+function reconciling(
+  config: Config,
+  database: Database,
+  redis: Redis,
+  metrics: WorkerMetrics,
+  log: Log,
+  stop: AbortSignal,
+): Promise<void> {
   const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
   const stock = createStockKeeper({
     redis,
     database,
     settings: config,
-    onOpened: (couponId, kind, owners) => log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis'),
+    onOpened: (couponId, kind, owners) => {
+      metrics.openings.of(kind).add();
+      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
+    },
   });
   const announce = async (couponId: number) => {
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
   };
   const { repair } = createUpkeep({ redis, database, stock, announce, onFault, settings: config });
-  const reports = reconcileReportsTo(log);
+  const reports = reconcileReportsTo(metrics, log);
   return keepReconciled({ redis, database, settings: config, repair, reports, onFault, stop });
 }
 
 /** The worker's whole HTTP surface. */
-async function answer(request: Request, metrics: ReturnType<typeof createWorkerMetrics>): Promise<Response> {
+async function answer(request: Request, metrics: WorkerMetrics): Promise<Response> {
   switch (new URL(request.url).pathname) {
     case '/livez':
       return new Response('ok\n');

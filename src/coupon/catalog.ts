@@ -1,6 +1,6 @@
 // catalog.ts -- The coupons as MySQL keeps them: make, read, list; and, under the row lock, change and delete.
 
-import { eq, gt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
@@ -72,6 +72,24 @@ export async function deleteCoupon(tx: Session, id: number): Promise<void> {
   await tx.delete(coupons).where(eq(coupons.id, id));
 }
 
+/**
+ * Of the `newest` coupons that were made last, those that are not over, the newest first, at most `limit`.
+ *
+ * @returns the coupons, and the clock of MySQL
+ */
+export async function readNewestCoupons(session: Session, newest: number, limit: number) {
+  const [row] = await session
+    .select({
+      last: sql`COALESCE(MAX(${coupons.id}), 0)`.mapWith(Number),
+      nowMs: sql`CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)`.mapWith(Number),
+    })
+    .from(coupons);
+  const { last, nowMs } = row ?? { last: 0, nowMs: 0 };
+  const condition = and(gt(coupons.id, Math.max(0, last - newest)), gt(coupons.dateIssueEnd, new Date(nowMs)));
+  const rows = await selectCoupons(session, condition).orderBy(desc(coupons.id)).limit(limit);
+  return { coupons: rows.map(toCoupon), nowMs };
+}
+
 async function insertCoupon(session: Session, coupon: NewCoupon): Promise<Coupon> {
   const now = sql`UTC_TIMESTAMP(3)`;
   const [{ insertId }] = await session.insert(coupons).values({
@@ -90,7 +108,7 @@ async function insertCoupon(session: Session, coupon: NewCoupon): Promise<Coupon
   return made;
 }
 
-function selectCoupons(session: Session, condition: SQL) {
+function selectCoupons(session: Session, condition: SQL | undefined) {
   return session.select().from(coupons).where(condition).$dynamic();
 }
 

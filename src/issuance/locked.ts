@@ -30,13 +30,20 @@ export interface LockedDependencies {
     readonly LOCK_WAIT_MS_MAX: number;
     readonly LOCKED_TRIES_MAX: number;
   };
+  readonly reports?: LockReports;
+}
+
+/** Hears of the lock, for metrics. */
+export interface LockReports {
+  waited(result: 'acquired' | 'given up', seconds: number): void;
+  held(seconds: number): void;
 }
 
 /** Pause between two tries to get the lock: about as long as its holder needs for a batch. */
 const LOCK_RETRY_MS = 5;
 
 export function createLocked(dependencies: LockedDependencies): Issuer {
-  const { redis, settings } = dependencies;
+  const { redis, settings, reports } = dependencies;
   const adapters = [new IoredisAdapter(redis)];
   return {
     async issue(couponId, users) {
@@ -49,12 +56,16 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
         retryAttempts: 0,
         retryDelay: 0,
       });
+      const startMs = performance.now();
       const handle = await acquire(lock, redis, settings.LOCK_WAIT_MS_MAX);
+      const endMs = performance.now();
+      reports?.waited(handle ? 'acquired' : 'given up', (endMs - startMs) / 1000);
       // Others were faster for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
       try {
         return await decideUnderLock(dependencies, keys, couponId, users, handle.value);
       } finally {
+        reports?.held((performance.now() - endMs) / 1000);
         // Not waited for: the answer is durable already. If the release fails, the lease runs out.
         lock.release(handle).catch(() => false);
       }

@@ -30,8 +30,11 @@ import { proveState } from './scripts/prove-state.ts';
 /** How an opening ended; with a refusal there is nothing to open, and the answer for every user is known. */
 export type Opened = 'open' | Refusal;
 
-/** What an opening did, for logs and metrics. `proven` kept the state of before a restart, `rebuilt` replaced it. */
-export type OpeningKind = 'proven' | 'rebuilt';
+/**
+ * What an opening did, for logs and metrics. `first` moved the stock from MySQL to Redis; `rebuilt` put back what Redis had
+ * lost; `proven` found that the state of before a restart is right.
+ */
+export type OpeningKind = 'first' | 'rebuilt' | 'proven';
 
 export interface StockSettings {
   readonly PARTITIONS: number;
@@ -174,7 +177,8 @@ async function rebuild(attempt: Attempt, coupon: Coupon): Promise<Opened | null>
   const { epoch, version } = coupon;
   const swapped = await finishOpening(redis, { keys, token, owners: gathered.owners, server, stock, epoch, version });
   if (swapped !== 'opened') return null;
-  attempt.onOpened(couponId, 'rebuilt', gathered.owners);
+  // As it was before step 1 changed it.
+  attempt.onOpened(couponId, coupon.stockHome === 'mysql' ? 'first' : 'rebuilt', gathered.owners);
   return 'open';
 }
 

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { canInstallWithApt, installWithApt } from './apt-packages.ts';
 import { cleanUpOnSignals } from './cleanup.ts';
 import { findProgram } from './find-program.ts';
+import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
 import { installPackages } from './packages.ts';
 import { duration, say } from './progress.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
@@ -25,6 +26,7 @@ const checks: Check[] = [
   { name: 'imports', run: () => tool('depcruise', ...folders('src', 'workers', 'drizzle')) },
   { name: 'dead code', run: () => tool('knip') },
   { name: 'lua', run: lintLua },
+  { name: 'rules', run: checkRules },
   { name: 'tests', run: () => runCommand(process.execPath, ['src/local/test.ts'], { folder: root }) },
 ];
 
@@ -77,4 +79,22 @@ async function lintLua(): Promise<CommandResult> {
     throw new Error('luacheck not found: install it (Debian, Ubuntu: lua-check; macOS: brew install luacheck).');
   }
   return await runCommand(program, ['--no-color', ...files], { folder: root });
+}
+
+/** The configuration of Prometheus, its rules, and the cases in which each rule must speak or be silent. */
+async function checkRules(): Promise<CommandResult> {
+  const programs = await ensureMonitoringPrograms();
+  if (programs === undefined) throw new Error(`promtool not found: ${howToGetMonitoringPrograms}.`);
+  const folder = resolve(root, 'monitoring');
+  const commands = [
+    ['check', 'config', 'prometheus.yml'],
+    ['check', 'rules', ...globSync('rules/*.yml', { cwd: folder })],
+    ['test', 'rules', ...globSync('tests/*.yml', { cwd: folder })],
+  ];
+  const results = await Promise.all(commands.map((args) => runCommand(programs.promtool, args, { folder })));
+  return {
+    ok: results.every(({ ok }) => ok),
+    ended: results.map(({ ended }) => ended).join(', '),
+    output: results.map(({ output }) => output).join('\n'),
+  };
 }

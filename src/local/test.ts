@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { startChild } from './child-process.ts';
 import { cleanUpOnSignals } from './cleanup.ts';
 import { findProgram } from './find-program.ts';
+import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
 import { startStack } from './stack.ts';
@@ -42,6 +43,9 @@ async function test(args: readonly string[]): Promise<TestCounts> {
     say,
   });
   cleanup.add(() => stack.stop());
+  await step('prometheus', ensureMonitoringPrograms, (programs) =>
+    programs === undefined ? `not here, so its test is skipped: ${howToGetMonitoringPrograms}` : 'ready to be started',
+  );
   const reportFile = join(folder, 'report.xml');
   const runner = await startChild({
     program: process.execPath,

@@ -20,7 +20,20 @@ export interface DatabaseSettings {
 export interface Database {
   readonly pool: Pool;
   readonly transactionMsMax: number;
+  readonly use: PoolUse;
+  readonly onTransaction: OnTransaction;
 }
+
+/** How much of a pool is in use just now. */
+export interface PoolUse {
+  /** Connections at work. */
+  used: number;
+  /** Requests that wait for a connection. */
+  waiting: number;
+}
+
+/** Hears how a transaction ended and how long it took, with the wait for a connection. */
+export type OnTransaction = (result: 'committed' | 'failed', seconds: number) => void;
 
 /** One connection, seen through Drizzle. */
 export type Session = MySql2Database;
@@ -31,7 +44,7 @@ export class DatabaseTimeout extends Error {
 }
 
 /** Makes the pool; connects on first use. */
-export function openDatabase(settings: DatabaseSettings): Database {
+export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
   const { ssl, ...address } = readDatabaseUrl(settings.DATABASE_URL);
   const pool = createPool({
     ...address,
@@ -60,7 +73,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
     );
     connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', destroyOn(connection));
   });
-  return { pool, transactionMsMax: settings.TRANSACTION_MS_MAX };
+  return { pool, transactionMsMax: settings.TRANSACTION_MS_MAX, use: { used: 0, waiting: 0 }, onTransaction };
 }
 
 /** Ends every connection once the statements under way are answered. */
@@ -74,13 +87,23 @@ export async function closeDatabase(database: Database): Promise<void> {
  * @throws whatever `work` or MySQL throws; after a failed COMMIT nobody knows whether it took place
  * @throws DatabaseTimeout when connection, work and commit together take longer than `transactionMsMax`
  */
-export function withTransaction<Result>(database: Database, work: (tx: Session) => Promise<Result>): Promise<Result> {
-  return withConnection(database, async (session, connection) => {
-    await connection.query('BEGIN');
-    const result = await work(session);
-    await connection.query('COMMIT');
-    return result;
-  });
+export async function withTransaction<Result>(
+  database: Database,
+  work: (tx: Session) => Promise<Result>,
+): Promise<Result> {
+  const startMs = performance.now();
+  let ended: 'committed' | 'failed' = 'failed';
+  try {
+    return await withConnection(database, async (session, connection) => {
+      await connection.query('BEGIN');
+      const result = await work(session);
+      await connection.query('COMMIT');
+      ended = 'committed';
+      return result;
+    });
+  } finally {
+    database.onTransaction(ended, (performance.now() - startMs) / 1000);
+  }
 }
 
 /** Runs `work` on one connection without a transaction. Throws as `withTransaction` does. */
@@ -97,12 +120,16 @@ export async function withConnection<Result>(
     deadline.reject(new DatabaseTimeout(`MySQL took longer than ${database.transactionMsMax} ms`));
   }, database.transactionMsMax);
   const run = async () => {
-    const connection = await database.pool.getConnection();
+    database.use.waiting += 1;
+    const connection = await database.pool.getConnection().finally(() => {
+      database.use.waiting -= 1;
+    });
     if (overdue) {
       connection.release();
       return deadline.promise;
     }
     borrowed = connection;
+    database.use.used += 1;
     try {
       const result = await work(drizzle(connection), connection);
       connection.release();
@@ -116,6 +143,7 @@ export async function withConnection<Result>(
     return await Promise.race([run(), deadline.promise]);
   } finally {
     clearTimeout(timer);
+    if (borrowed) database.use.used -= 1;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Redis } from 'ioredis';
 import { InvariantViolation } from '../invariant.ts';
 
@@ -18,6 +19,17 @@ export interface ScriptDefinition<Input, Reply> {
 /** Runs the script: one round trip, atomically. Throws what ioredis throws when the reply is an error or does not come. */
 export type Script<Input, Reply> = (redis: Redis, input: Input) => Promise<Reply>;
 
+/** Hears how long a script took from its sending to its reply or failure. */
+export type OnScript = (script: string, seconds: number) => void;
+
+/** Who listens to the scripts of a connection. */
+const listeners = new WeakMap<Redis, OnScript>();
+
+/** Tells `onScript` of every script that is run on this connection from now on, by the name of its file without `.lua`. */
+export function timeScripts(redis: Redis, onScript: OnScript): void {
+  listeners.set(redis, onScript);
+}
+
 /**
  * Makes a script callable.
  *
@@ -27,13 +39,16 @@ export type Script<Input, Reply> = (redis: Redis, input: Input) => Promise<Reply
 export function defineScript<Input, Reply>(definition: ScriptDefinition<Input, Reply>): Script<Input, Reply> {
   const source = readFileSync(definition.source, 'utf8');
   const digest = createHash('sha1').update(source).digest('hex');
+  const name = basename(definition.source.pathname, '.lua');
   return async (redis, input) => {
     const keys = definition.keys(input);
     const rest = [...keys, ...definition.args(input)];
-    const raw = await redis.evalsha(digest, keys.length, ...rest).catch((error: unknown) => {
+    const startMs = performance.now();
+    const reply = redis.evalsha(digest, keys.length, ...rest).catch((error: unknown) => {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
       return redis.eval(source, keys.length, ...rest);
     });
+    const raw = await reply.finally(() => listeners.get(redis)?.(name, (performance.now() - startMs) / 1000));
     return definition.read(raw, input);
   };
 }

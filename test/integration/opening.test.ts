@@ -143,6 +143,38 @@ test('numbers that were lost below others stay unused, and as many are added at 
   expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
 });
 
+test('issues that become rows while the opening reads are not missed', async () => {
+  const { id } = await stores.coupon();
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['a', 'b', 'c']);
+  await stores.redis.del(stores.keys(id).state);
+  // At the last moment before the stream is read, what was in it is moved to MySQL.
+  const xrange = api.redis.xrange.bind(api.redis);
+  let drained = false;
+  api.redis.xrange = async (...args: unknown[]) => {
+    if (!drained) await drain();
+    drained = true;
+    return Reflect.apply(xrange, api.redis, args) as Promise<[string, string[]][]>;
+  };
+  expect(await api.issuers.scripted.issue(id, ['c', 'd'])).toEqual([already(3), issued(4)]);
+  expect(drained).toBe(true);
+});
+
+test('a state from before a restart that knows fewer numbers than MySQL is rebuilt, even with enough owners', async () => {
+  const { id } = await stores.coupon();
+  await using api = await stores.createApi();
+  const { state, owners } = stores.keys(id);
+  await api.issuers.scripted.issue(id, ['a', 'b', 'c']);
+  const older = { state: await stores.redis.hgetall(state), owners: await stores.redis.hgetall(owners) };
+  await api.issuers.synchronous.issue(id, ['d', 'e', 'f']);
+  expect(await sequencesOf(id)).toEqual([4, 5, 6]);
+  await stores.redis.del(state, owners);
+  await stores.redis.hset(state, { ...older.state, run: 'the server before' });
+  await stores.redis.hset(owners, older.owners);
+  expect(await api.issuers.scripted.issue(id, ['e', 'a', 'g'])).toEqual([already(5), already(1), issued(7)]);
+  expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
+});
+
 test('dead letters keep their sequences and their stock, since they may be replayed', async () => {
   const { id } = await stores.coupon({ totalQuantity: 4 });
   await using api = await stores.createApi();

@@ -133,6 +133,19 @@ describe('delivery', () => {
     expect(await rowsOf(id)).toEqual(people(25).map((user, i) => `${i + 1} ${user}`));
   });
 
+  test('entries of a dead worker are found behind many of one that lives', async () => {
+    const { id } = await stores.coupon({ totalQuantity: null });
+    for (const user of people(30)) await accept(id, user);
+    await takeAndDie(id, 'alive');
+    const { stream } = stores.keys(id);
+    const last = (await stores.redis.xrange(stream, '-', '+')).at(-1)?.[0] ?? '';
+    await stores.redis.xclaim(stream, GROUP, 'gone', 0, last, 'IDLE', 7_200_000);
+    // One look goes through ten entries for each that it may take.
+    await using _worker = await stores.startWorker({ CLAIM_IDLE_MS: 3_600_000, ENTRIES_PER_READ_MAX: 1 });
+    await eventually('the last one to be a row', async () => (await stores.rows(id)).length > 0);
+    expect(await rowsOf(id)).toEqual(['30 user-29']);
+  });
+
   test('an entry that was deleted while it was assigned does not hold up the others', async () => {
     const { id } = await stores.coupon();
     await accept(id, 'a');

@@ -27,6 +27,8 @@ function refusing(failure: (tries: number) => Error) {
   const database = {
     pool: { getConnection: () => Promise.reject(failure(++tries)) },
     transactionMsMax: 10_000,
+    use: { used: 0, waiting: 0 },
+    onTransaction: () => {},
   } as unknown as Database;
   const redis = {
     evalsha: (_digest: string, _keys: number, ...words: unknown[]) => {

@@ -1,0 +1,68 @@
+// synchronous.test.ts -- What only `synchronous` promises: the row is in MySQL before the answer, wherever the stock has its home.
+
+import { afterAll, expect, test } from 'bun:test';
+import type { Outcome } from '../../src/issuance/outcome.ts';
+import { openStores } from '../stores.ts';
+
+const stores = await openStores();
+const api = await stores.createApi();
+afterAll(() => stores.close());
+
+const issued = (sequence: number): Outcome => ({ kind: 'issued', sequence });
+const already = (sequence: number): Outcome => ({ kind: 'already issued', sequence });
+
+async function rowsOf(couponId: number): Promise<string[]> {
+  return (await stores.rows(couponId)).map(({ sequence, userId }) => `${sequence} ${userId}`);
+}
+
+for (const opened of [false, true]) {
+  test(`the rows are there before the answer, without a worker${opened ? ', with the stock in Redis' : ''}`, async () => {
+    const { id } = await stores.coupon({ totalQuantity: 3 });
+    if (opened) await api.stock.open(id);
+    expect(await api.issuers.synchronous.issue(id, ['a', 'b', 'a'])).toEqual([issued(1), issued(2), already(1)]);
+    expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
+    expect(await api.issuers.synchronous.issue(id, ['b', 'c', 'd'])).toEqual([
+      already(2),
+      issued(3),
+      { kind: 'sold out' },
+    ]);
+    expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
+    expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
+    expect(await api.issues.statusOf(id, 'c')).toEqual({ kind: 'issued', sequence: 3 });
+  });
+}
+
+test('a process that decided in MySQL goes on in Redis as soon as another has opened the coupon there', async () => {
+  await using other = await stores.createApi();
+  const { id } = await stores.coupon();
+  expect(await api.issuers.synchronous.issue(id, ['a'])).toEqual([issued(1)]);
+  expect(await other.issuers.scripted.issue(id, ['a', 'b'])).toEqual([already(1), issued(2)]);
+  expect(await api.issuers.synchronous.issue(id, ['b', 'c'])).toEqual([already(2), issued(3)]);
+  expect(await rowsOf(id)).toEqual(['1 a', '3 c']);
+});
+
+/** Makes Redis forget its last issue, as a crash without durability would, and think it whole. */
+async function forgetLast(couponId: number, user: string): Promise<void> {
+  const { state, owners, stream } = stores.keys(couponId);
+  await stores.redis.hdel(owners, user);
+  await stores.redis.hincrby(state, 'next', -1);
+  await stores.redis.del(stream);
+}
+
+test('when Redis gives out a number that is a row already, the answer names the number that the row got', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 4 });
+  await api.stock.open(id);
+  await api.issuers.synchronous.issue(id, ['a', 'b']);
+  await forgetLast(id, 'b');
+  expect(await api.issuers.synchronous.issue(id, ['a', 'c'])).toEqual([already(1), issued(3)]);
+  expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
+});
+
+test('when Redis gives out what is not there any more, nobody is told that he has it', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 2 });
+  await api.stock.open(id);
+  await api.issuers.synchronous.issue(id, ['a', 'b']);
+  await forgetLast(id, 'b');
+  await expect(api.issuers.synchronous.issue(id, ['c'])).rejects.toMatchObject({ name: 'Unavailable' });
+  expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
+});

@@ -1,0 +1,129 @@
+// Dashboards, rules, compose file and README agree with one another and with the metrics that the code has.
+import { expect, test } from 'bun:test';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { monitoringReadme, readAlertGroups, withMonitoringTables } from '../../src/local/monitoring-tables.ts';
+import { createApiMetrics, createWorkerMetrics, instrumentsOf } from '../../src/telemetry/metrics.ts';
+import { alertExpressions, metricsIn, monitoringFolder, panelExpressions, recordingRules } from './dashboards.ts';
+
+const read = (path: string): string => readFileSync(resolve(monitoringFolder, path), 'utf8');
+const asked = [
+  ...panelExpressions(),
+  ...alertExpressions(),
+  ...recordingRules().map((rule) => ({ where: rule.record, expr: rule.expr })),
+];
+const ours = [createApiMetrics(), createWorkerMetrics()].flatMap(instrumentsOf);
+const exposed = new Set(
+  ours.flatMap(({ name, kind }) =>
+    kind === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => name + end) : [name],
+  ),
+);
+
+test('the names of metrics are found in an expression, and nothing else is', () => {
+  expect(metricsIn('sum by (a_b) (rate(x_total{c_d="e_f"}[5m])) / on (g) (y:z:sum > 0) and absent(up)')).toEqual([
+    'x_total',
+    'y:z:sum',
+    'up',
+  ]);
+});
+
+test('whatever is asked of our metrics is one that the code has or a rule records', () => {
+  const known = new Set([...exposed, ...recordingRules().map(({ record }) => record)]);
+  const unknown = asked.flatMap(({ where, expr }) =>
+    metricsIn(expr)
+      .filter((name) => name.includes('coupon') && !known.has(name))
+      .map((name) => `${where}: ${name}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test('every metric of ours is shown or watched somewhere', () => {
+  const used = new Set(
+    asked.flatMap(({ expr }) => metricsIn(expr)).map((name) => name.replace(/_(bucket|sum|count)$/, '')),
+  );
+  expect(ours.map(({ name }) => name).filter((name) => !used.has(name))).toEqual([]);
+});
+
+test('what a rule records is shown or watched somewhere', () => {
+  const used = new Set([...panelExpressions(), ...alertExpressions()].flatMap(({ expr }) => metricsIn(expr)));
+  expect(
+    recordingRules()
+      .map(({ record }) => record)
+      .filter((record) => !used.has(record)),
+  ).toEqual([]);
+});
+
+test('every rule has a case', () => {
+  const cases = read('tests/alerts.test.yml') + read('tests/recording.test.yml');
+  const names = [
+    ...readAlertGroups().flatMap(({ rules }) => rules.map(({ alert }) => `alertname="${alert}"`)),
+    ...recordingRules().map(({ record }) => record),
+  ];
+  expect(names.length).toBeGreaterThan(40);
+  expect(names.filter((name) => !cases.includes(name))).toEqual([]);
+});
+
+test('every promise has an alert', () => {
+  const summaries = readAlertGroups().flatMap(({ rules }) =>
+    rules.map(({ annotations }) => annotations['summary'] ?? ''),
+  );
+  expect(
+    ['P1', 'P2', 'P3', 'P4', 'P5'].filter((promise) => !summaries.some((text) => text.startsWith(`${promise}: `))),
+  ).toEqual([]);
+});
+
+test('every alert says what is wrong, what to do, how urgent it is, and where more is written', () => {
+  for (const { name, rules } of readAlertGroups()) {
+    for (const { labels, annotations } of rules) {
+      expect(labels.severity).toMatch(/^(critical|warning)$/);
+      expect(annotations['action']).toMatch(/\.$/);
+      expect(annotations['runbook']).toBe(`monitoring/README.md#${name}`);
+    }
+  }
+});
+
+test("the README's tables are those of the code and the rules", () => {
+  const readme = readFileSync(monitoringReadme, 'utf8');
+  expect(withMonitoringTables(readme)).toBe(readme);
+});
+
+interface Compose {
+  services: Record<
+    string,
+    { image: string; ports?: string[]; volumes?: string[]; depends_on?: string[] | Record<string, unknown> }
+  >;
+}
+
+const compose = Bun.YAML.parse(read('compose.yaml')) as Compose;
+const prometheus = Bun.YAML.parse(read('prometheus.yml')) as {
+  scrape_configs: { static_configs: { targets: string[] }[] }[];
+};
+
+test('whatever Prometheus scrapes is a service of the compose file', () => {
+  const targets = prometheus.scrape_configs.flatMap((job) => job.static_configs.flatMap((each) => each.targets));
+  expect(targets.map((target) => target.split(':')[0] ?? '').filter((name) => !(name in compose.services))).toEqual([]);
+});
+
+test('the compose file pins its images, listens on loopback alone, and mounts and waits for what is there', () => {
+  for (const { image, ports = [], volumes = [], depends_on: needed = [] } of Object.values(compose.services)) {
+    expect(image).toMatch(/^coupon-issuing$|:v?\d+\.\d+/);
+    for (const port of ports) expect(port).toStartWith('127.0.0.1:');
+    const mounted = volumes.flatMap((volume) => (volume.startsWith('./') ? (volume.split(':')[0] ?? '') : []));
+    expect(mounted.filter((path) => !existsSync(resolve(monitoringFolder, path)))).toEqual([]);
+    expect(
+      (Array.isArray(needed) ? needed : Object.keys(needed)).filter((name) => !(name in compose.services)),
+    ).toEqual([]);
+  }
+});
+
+test('every panel asks the data source that Grafana is provisioned with', () => {
+  const { datasources } = Bun.YAML.parse(read('grafana/provisioning/datasources/prometheus.yaml')) as {
+    datasources: { uid: string }[];
+  };
+  const files = globSync('grafana/dashboards/*.json', { cwd: monitoringFolder });
+  expect(files.length).toBe(4);
+  const uids = files.flatMap((file) =>
+    [...read(file).matchAll(/"datasource": \{[^}]*"uid": "([^"]*)"/g)].map(([, uid]) => uid),
+  );
+  expect(new Set(uids)).toEqual(new Set(datasources.map(({ uid }) => uid)));
+});
