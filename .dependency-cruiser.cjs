@@ -92,7 +92,7 @@ module.exports = {
       name: 'elysia-has-few-doors',
       comment: 'Elysia 2 will change its API: only the app, the HTTP adapter and the two route files may know it.',
       severity: 'error',
-      from: { pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/routes[.]ts$|${checks}` },
+      from: { pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(recovery-)?routes[.]ts$|${checks}` },
       to: { path: '^node_modules/(elysia|@elysiajs)/' },
     },
     {

@@ -11,6 +11,7 @@ import type { Limiter } from './http/limits.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
 import { Unavailable } from './issuance/outcome.ts';
+import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './issuance/recovery-routes.ts';
 import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuance/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -31,6 +32,8 @@ export interface AppDependencies {
   readonly issues: IssuanceDependencies['issues'];
   readonly catalog: CouponDependencies['catalog'];
   readonly upkeep: CouponDependencies['upkeep'];
+  readonly audit: RecoveryDependencies['audit'];
+  readonly deadLetters: RecoveryDependencies['deadLetters'];
   readonly readiness: HealthDependencies['readiness'];
   readonly metrics: IssuanceDependencies['metrics'] & HealthDependencies['metrics'];
   readonly log: {
@@ -72,8 +75,9 @@ export function createApp(dependencies: AppDependencies): App {
     })
     .use(issuanceRoutes({ ...dependencies, userLimiter: limiters.user, isHuman }))
     .use(couponRoutes(dependencies))
+    .use(recoveryRoutes(dependencies))
     .use(healthRoutes(dependencies))
-    .use(swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...healthSchemas }));
+    .use(swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...recoverySchemas, ...healthSchemas }));
   return {
     fetch: envelope((request) => app.fetch(request), {
       urlCharactersMax: config.URL_CHARACTERS_MAX,

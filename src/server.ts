@@ -4,6 +4,8 @@ import { openAccess } from './access.ts';
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
 import { metricsApp } from './http/health.ts';
+import { auditCoupon } from './issuance/audit.ts';
+import { createDeadLetters } from './issuance/dead-letters.ts';
 import { createIssuing } from './issuing.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
@@ -34,7 +36,19 @@ async function start(): Promise<void> {
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const access = await openAccess({ config, database, redis, log });
-  const app = createApp({ ...access, config, issuance, issues, catalog, upkeep, readiness: probe.check, metrics, log });
+  const app = createApp({
+    ...access,
+    config,
+    issuance,
+    issues,
+    catalog,
+    upkeep,
+    audit: (couponId) => auditCoupon({ redis, database, settings: config }, couponId),
+    deadLetters: createDeadLetters(redis, config.PARTITIONS),
+    readiness: probe.check,
+    metrics,
+    log,
+  });
   const onError = (error: unknown) => log.error({ error }, 'the server failed');
   const server = await serve(app.fetch, { host: config.HOST, port: config.PORT, onError });
   const metricsServer =

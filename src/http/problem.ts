@@ -34,6 +34,12 @@ export const problems = {
     title: 'More were issued',
     when: 'The new total is below what has been issued. `issuedQuantity` tells how many that are.',
   },
+  DEAD_LETTER_NOT_EXIST: { status: 404, title: 'No such dead letter', when: 'There is no dead letter with this id.' },
+  DEAD_LETTER_UNREADABLE: {
+    status: 409,
+    title: 'Not an entry',
+    when: 'This dead letter cannot be understood, so it cannot be replayed. It was left as it is.',
+  },
   COUPON_HAS_ISSUES: {
     status: 409,
     title: 'Somebody has it',

@@ -91,6 +91,7 @@ test('a union with null becomes nullable, a literal an enum', () => {
 test('every route is documented, and nothing else', () => {
   expect(operations.map(({ route }) => route).sort()).toEqual([
     'DELETE /v1/coupons/{id}',
+    'DELETE /v1/dead-letters/{id}',
     'GET /hello',
     'GET /livez',
     'GET /metrics',
@@ -98,10 +99,13 @@ test('every route is documented, and nothing else', () => {
     'GET /readyz',
     'GET /v1/coupons',
     'GET /v1/coupons/{id}',
+    'GET /v1/coupons/{id}/audit',
     'GET /v1/coupons/{id}/issues/{userId}',
+    'GET /v1/dead-letters',
     'PATCH /v1/coupons/{id}',
     'POST /v1/coupons',
     'POST /v1/coupons/{id}/open',
+    'POST /v1/dead-letters/{id}/replay',
     'POST /v1/issue',
     'POST /v1/issue-async',
     'POST /v2/issue-async',

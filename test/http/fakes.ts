@@ -7,6 +7,7 @@ import { type AuthorityDependencies, createAuthority, digestOf } from '../../src
 import { Limiter } from '../../src/http/limits.ts';
 import { tokensWith } from './tokens.ts';
 import { KeyRing, type StoredKey } from '../../src/http/auth-keys.ts';
+import type { Audit } from '../../src/issuance/audit.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
 import type { IssueStatus } from '../../src/issuance/status.ts';
 
@@ -89,6 +90,8 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
       list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
     },
     upkeep: fakeUpkeep,
+    audit: async (couponId) => (couponId > 25 ? null : audit),
+    deadLetters: fakeDeadLetters,
     readiness: async () => ready,
     metrics: {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -145,6 +148,33 @@ export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
 export function fixedKeys(fixed: readonly StoredKey[]): KeyRing {
   return new KeyRing({ fixed, load: async () => [], ageMsMax: 1000, onFault: () => {} });
 }
+
+const audit: Audit = {
+  couponId: 1,
+  stockHome: 'redis',
+  totalQuantity: 1000,
+  issuedQuantity: 36,
+  rows: 36,
+  owners: 37,
+  next: 38,
+  unpersisted: 1,
+  dead: 0,
+  missing: 0,
+  unknown: 0,
+  unexpected: 0,
+  outsidePeriod: 0,
+};
+
+/** There are 101 dead letters: 0-1-0 can be replayed, the others are no entries. */
+const fakeDeadLetters: AppDependencies['deadLetters'] = {
+  async *list() {
+    const entry = { couponId: 4, epoch: 1, firstSequence: 12, acceptedMs: 0, users: ['a', 'b'] };
+    yield { id: '0-1-0', entryId: '1-0', reason: 'no such coupon', entry };
+    for (let i = 2; i <= 101; i++) yield { id: `0-${i}-0`, entryId: `${i}-0`, reason: 'unknown version', entry: null };
+  },
+  replay: async (id) => (id === '0-1-0' ? 'replayed' : id === '0-2-0' ? 'unreadable' : 'gone'),
+  discard: async (id) => id === '0-1-0',
+};
 
 /** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */
 const fakeUpkeep: AppDependencies['upkeep'] = {
