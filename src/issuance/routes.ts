@@ -43,7 +43,7 @@ export interface IssuanceDependencies {
   };
   readonly metrics: {
     /** Called once for each request of an issue endpoint, just before its answer is sent. */
-    observeRequest(endpoint: IssuerName, ending: Ending, seconds: number): void;
+    readonly observeRequest: (endpoint: IssuerName, ending: Ending, seconds: number) => void;
   };
 }
 
