@@ -90,7 +90,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     issuance,
     catalog: answering(createCatalog(database, announce), onStoreFault),
     upkeep: answering(upkeep, onStoreFault),
-    issues: createIssues({ redis, database, stock, settings: config }),
+    issues: answering(createIssues({ redis, database, stock, settings: config }), onStoreFault),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
       // Messages sent while the connection was down are gone.

@@ -26,8 +26,13 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: settings.REDIS_CONNECT_MS_MAX,
+  // A connection whose other side vanished without a word stays open for many minutes; a command timeout alone would fail every
+  // command until then. Silence while a reply is due ends it, and the next connection finds whoever is there now.
+  socketTimeout: settings.REDIS_COMMAND_MS_MAX,
   // Before the ready check a restarted Redis may still be loading; the check also tells which server this is (`run_id`).
   enableReadyCheck: true,
+  // While it loads, it guesses how long that will take, at first wildly; believed, a guess keeps us away from a server that is well.
+  maxLoadingRetryTime: RECONNECT_MS_MAX,
   // Slower than plain writes on Bun; the combiner has batched already.
   enableAutoPipelining: false,
   lazyConnect: true,
@@ -64,6 +69,7 @@ export function blockingConnection(settings: RedisSettings, blockMs: number, onF
       ...common(settings),
       enableOfflineQueue: false,
       commandTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
+      socketTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
     }),
     onFault,
   );

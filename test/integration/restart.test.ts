@@ -122,14 +122,20 @@ test('while Redis hangs every issuer gives up in time', async () => {
   try {
     for (const issuer of issuerNames) {
       const startMs = performance.now();
-      await expect(impatient.issuers[issuer].issue(id, ['a'])).rejects.toThrow(/timed out/i);
+      // By the time limit of a command, or because the silent connection was ended.
+      await expect(impatient.issuers[issuer].issue(id, ['a'])).rejects.toThrow(
+        /timed out|which server|writeable|closed/i,
+      );
       expect(performance.now() - startMs).toBeLessThan(1500);
     }
   } finally {
     await server.kill('SIGCONT');
   }
   // What was sent may have been decided in the end: asking again tells.
-  await eventually('Redis to answer again', async () => (await stores.redis.ping()) === 'PONG');
+  await eventually(
+    'Redis to answer again',
+    () => impatient.redis.status === 'ready' && serverOf(impatient.redis) !== '',
+  );
   const [outcome] = await impatient.issuers.scripted.issue(id, ['a']);
   expect(outcome).toMatchObject({ sequence: 1 });
 });
