@@ -1,12 +1,14 @@
 // callers.ts -- Callers of the three endpoints over real HTTP. Every answer is kept, and in the end held against the rows.
 
 import { createApp } from '../../src/app.ts';
+import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
 import type { IssuerName } from '../../src/issuance/issuer.ts';
 import type { Refusal } from '../../src/issuance/outcome.ts';
 import { serve } from '../../src/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createApiMetrics } from '../../src/telemetry/metrics.ts';
 import { type Accusation, type Attempt, checkHistory, type Ending } from '../checker.ts';
+import { fakeAuthority } from '../http/fakes.ts';
 import type { Stores, TestApi } from '../stores.ts';
 
 export interface Callers extends AsyncDisposable {
@@ -32,9 +34,21 @@ const CLOCK_MS_MAX = 2;
 export async function openCallers(stores: Stores, api: TestApi): Promise<Callers> {
   const { config } = stores;
   const { issuance, issues, catalog, upkeep } = api;
-  const readiness = () => Promise.reject(new Error('nobody asks for it here'));
-  const log = createLog('api', 'silent');
-  const app = createApp({ config, issuance, issues, catalog, upkeep, readiness, metrics: createApiMetrics(), log });
+  const notHere = () => Promise.reject(new Error('nobody asks for it here'));
+  const app = createApp({
+    config,
+    authority: fakeAuthority(),
+    limiters: { user: null, address: null },
+    issuance,
+    issues,
+    catalog,
+    upkeep,
+    audit: notHere,
+    deadLetters: createDeadLetters(api.redis, config.PARTITIONS),
+    readiness: notHere,
+    metrics: createApiMetrics(),
+    log: createLog('api', 'silent'),
+  });
   const faults: unknown[] = [];
   const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => faults.push(error) });
   const attempts: Attempt[] = [];
