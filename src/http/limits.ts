@@ -115,8 +115,12 @@ export class Limiter {
   }
 }
 
-/** Says on an answer what is left. */
+/**
+ * Says on an answer what is left, from half of the limit on: who asks once or twice has no use for it, and in a rush that is nearly
+ * everybody.
+ */
 export function tellAllowance(answer: Response, { requestsMax, remaining, resetS }: Allowance): Response {
+  if (remaining * 2 > requestsMax) return answer;
   answer.headers.set('ratelimit-limit', String(requestsMax));
   answer.headers.set('ratelimit-remaining', String(remaining));
   answer.headers.set('ratelimit-reset', String(resetS));

@@ -112,17 +112,19 @@ export function fakeAuthority(
   return createAuthority({ isOn: false, keys: fixedKeys(stored), tokens: null, retryAfterS: 2, ...change });
 }
 
+export const ADDRESS_REQUESTS_MAX = 100;
+
 /** A request with this header meets the installation whose callers must say who they are. */
 export const GUARDED = { 'x-installation': 'guarded' };
 
 /**
  * Two installations behind one server, so that both are tried on every runtime: an open one, and one with tokens and a limit by
- * address that nobody reaches.
+ * address that no test reaches.
  */
 export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
   const limiter = new Limiter({
     kind: 'address',
-    requestsMax: 1_000_000,
+    requestsMax: ADDRESS_REQUESTS_MAX,
     windowS: 3600,
     namesMax: 10,
     tell: async ({ counts }) => counts,
