@@ -29,7 +29,9 @@ export interface AppDependencies {
   /** Without one, nobody is asked to prove to be a person. */
   readonly humanVerifier?: HumanVerifier;
   readonly issuance: IssuanceDependencies['issuance'];
+  readonly issueOnce: IssuanceDependencies['issueOnce'];
   readonly issues: IssuanceDependencies['issues'];
+  readonly progress: IssuanceDependencies['progress'];
   readonly catalog: CouponDependencies['catalog'];
   readonly upkeep: CouponDependencies['upkeep'];
   readonly audit: RecoveryDependencies['audit'];

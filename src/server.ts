@@ -4,8 +4,6 @@ import { openAccess } from './access.ts';
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
 import { metricsApp } from './http/health.ts';
-import { auditCoupon } from './issuance/audit.ts';
-import { createDeadLetters } from './issuance/dead-letters.ts';
 import { createIssuing } from './issuing.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
@@ -31,20 +29,15 @@ async function start(): Promise<void> {
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
-  const { database, redis, subscriber, issuance, issues, catalog, upkeep } = issuing;
+  const { database, redis, subscriber } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const access = await openAccess({ config, database, redis, log });
   const app = createApp({
     ...access,
+    ...issuing,
     config,
-    issuance,
-    issues,
-    catalog,
-    upkeep,
-    audit: (couponId) => auditCoupon({ redis, database, settings: config }, couponId),
-    deadLetters: createDeadLetters(redis, config.PARTITIONS),
     readiness: probe.check,
     metrics,
     log,
@@ -63,6 +56,7 @@ async function start(): Promise<void> {
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
     probe.stop();
     access.stop();
+    await issuing.letGo();
     await server.stop();
     await issuing.close();
     // Last, so that the draining can be watched.

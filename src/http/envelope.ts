@@ -89,7 +89,10 @@ const preflight = {
   },
 };
 
-const EXPOSED = 'ETag, Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, WWW-Authenticate';
+const EXPOSED = [
+  'ETag, Idempotency-Replayed, Location, Preference-Applied, Retry-After, WWW-Authenticate',
+  'RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset',
+].join(', ');
 
 function openTo(origin: string, answer: Response): Response {
   answer.headers.set('access-control-allow-origin', origin);

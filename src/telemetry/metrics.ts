@@ -57,6 +57,7 @@ const scripts = [
   'lower-total',
   'close',
   'close-unissued',
+  'lose-key',
   'replay',
   'count-requests',
 ] as const;

@@ -117,6 +117,35 @@ describe('the status of an issue', () => {
   });
 });
 
+describe('what a user has', () => {
+  const answerTo = async (path: string, credential: string | null, method = 'GET') => {
+    const headers: Record<string, string> = credential === null ? {} : { authorization: `Bearer ${credential}` };
+    return (await guarded().app.fetch(new Request(`http://localhost${path}`, { method, headers }))).status;
+  };
+
+  test('is listed for that user, and for keys with the scope `read`', async () => {
+    const path = '/v1/users/u1/issues';
+    expect(await answerTo(path, await sign())).toBe(200);
+    expect(await answerTo(path, keyOf('read'))).toBe(200);
+    expect(await answerTo(path, keyOf('issue'))).toBe(403);
+    expect(await answerTo(path, await sign({ claims: { sub: 'u2' } }))).toBe(403);
+    expect(await answerTo(path, null)).toBe(401);
+  });
+
+  test('is used by that user, and by keys with the scope `issue`', async () => {
+    const path = '/v1/coupons/1/issues/issued/use';
+    expect(await answerTo(path, await sign({ claims: { sub: 'issued' } }), 'POST')).toBe(200);
+    expect(await answerTo(path, keyOf('issue'), 'POST')).toBe(200);
+    expect(await answerTo(path, keyOf('read'), 'POST')).toBe(403);
+    expect(await answerTo(path, await sign(), 'POST')).toBe(403);
+    expect(await answerTo(path, null, 'POST')).toBe(401);
+  });
+
+  test('is not part of the progress of a coupon, which everybody may watch', async () => {
+    expect(await answerTo('/v1/coupons/1/events', null)).toBe(200);
+  });
+});
+
 describe("the operators' routes", () => {
   test('reading needs the scope `read`, changing `admin`; tokens of users open none', async () => {
     const { app } = guarded();

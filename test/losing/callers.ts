@@ -1,7 +1,6 @@
 // callers.ts -- Callers of the three endpoints over real HTTP. Every answer is kept, and in the end held against the rows.
 
 import { createApp } from '../../src/app.ts';
-import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
 import type { IssuerName } from '../../src/issuance/issuer.ts';
 import type { Refusal } from '../../src/issuance/outcome.ts';
 import { serve } from '../../src/serve.ts';
@@ -33,19 +32,13 @@ const CLOCK_MS_MAX = 2;
 /** Serves the whole HTTP surface of an API on a free port. */
 export async function openCallers(stores: Stores, api: TestApi): Promise<Callers> {
   const { config } = stores;
-  const { issuance, issues, catalog, upkeep } = api;
-  const notHere = () => Promise.reject(new Error('nobody asks for it here'));
+  const nobodyAsks = () => Promise.reject(new Error('nobody asks for it here'));
   const app = createApp({
+    ...api,
     config,
     authority: fakeAuthority(),
     limiters: { user: null, address: null },
-    issuance,
-    issues,
-    catalog,
-    upkeep,
-    audit: notHere,
-    deadLetters: createDeadLetters(api.redis, config.PARTITIONS),
-    readiness: notHere,
+    readiness: nobodyAsks,
     metrics: createApiMetrics(),
     log: createLog('api', 'silent'),
   });
