@@ -103,10 +103,18 @@ module.exports = {
       to: { path: '^bun(:|$)' },
     },
     {
+      name: 'client-stands-alone',
+      comment:
+        'The client runs in other programs and in browsers: no package, nothing of a runtime, nothing of the server.',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { pathNot: '^client/' },
+    },
+    {
       name: 'production-knows-no-checks',
       comment: 'Tests and benches look at the code, never the other way round.',
       severity: 'error',
-      from: { path: '^(src|workers|drizzle)/' },
+      from: { path: '^(client|src|workers|drizzle)/' },
       to: { path: checks },
     },
   ],

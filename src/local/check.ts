@@ -23,7 +23,7 @@ const checks: Check[] = [
   { name: 'lint', run: () => tool('oxlint') },
   { name: 'types', run: () => tool('tsc', '--noEmit') },
   // Tests and benches may import what they like.
-  { name: 'imports', run: () => tool('depcruise', ...folders('src', 'workers', 'drizzle')) },
+  { name: 'imports', run: () => tool('depcruise', ...folders('client', 'src', 'workers', 'drizzle')) },
   { name: 'dead code', run: () => tool('knip') },
   { name: 'lua', run: lintLua },
   { name: 'rules', run: checkRules },

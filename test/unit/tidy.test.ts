@@ -150,7 +150,7 @@ const rules: Rule[] = [
 const planted = 'planted.lua';
 
 const files = globSync(
-  ['src', 'workers', 'drizzle', 'test', 'bench'].map((folder) => `${folder}/**/*.{ts,lua}`),
+  ['client', 'src', 'workers', 'drizzle', 'test', 'bench'].map((folder) => `${folder}/**/*.{ts,lua}`),
   { cwd: root },
 )
   .filter((path) => !path.includes('node_modules'))
