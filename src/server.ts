@@ -25,11 +25,11 @@ async function start(): Promise<void> {
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
-  const { database, redis, subscriber, issuance, issues, catalog, upkeep } = issuing;
+  const { database, redis, subscriber } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
-  const app = createApp({ config, issuance, issues, catalog, upkeep, readiness: probe.check, metrics, log });
+  const app = createApp({ ...issuing, config, readiness: probe.check, metrics, log });
   const server = await serve(app.fetch, {
     host: config.HOST,
     port: config.PORT,
@@ -42,6 +42,7 @@ async function start(): Promise<void> {
     // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
     probe.stop();
+    await issuing.letGo();
     await server.stop();
     await issuing.close();
     log.info('stopped');
