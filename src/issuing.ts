@@ -19,6 +19,7 @@ import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
 import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
 import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
+import { createOversight, type Oversight } from './overseeing.ts';
 import { measureStock, measureStores, transactionMeter } from './measuring.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
@@ -39,6 +40,7 @@ export interface Issuing {
   readonly issueOnce: IssueOnce;
   readonly issues: Issues;
   readonly progress: ProgressHub;
+  readonly oversight: Oversight;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
   /** Answers everybody who only waits or listens, so that a server can stop. */
@@ -92,6 +94,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     upkeep: answering(upkeep, onStoreFault),
     issues: after.issues,
     progress: after.progress,
+    oversight: answering(createOversight({ redis, database, metrics, settings: config }), onStoreFault),
     ...answering({ issueOnce }, onStoreFault),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));

@@ -45,6 +45,16 @@ export const problems = {
     title: 'Already used',
     when: 'The user has used this coupon before. `dateUsed` tells when, `sequence` is the number of the issue.',
   },
+  DEAD_LETTER_NOT_EXIST: {
+    status: 404,
+    title: 'No such dead letter',
+    when: 'There is no dead letter with this id: it may have been replayed or discarded.',
+  },
+  DEAD_LETTER_UNREADABLE: {
+    status: 409,
+    title: 'Not an entry',
+    when: 'The dead letter cannot be read as an entry, so it cannot be replayed. It can be discarded.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
     title: 'The key stands for another request',
