@@ -2,10 +2,13 @@
 
 import { Elysia } from 'elysia';
 import { type CouponDependencies, couponRoutes, couponSchemas } from './coupon/routes.ts';
+import { dropRoutes, dropSchemas } from './coupon/drop-routes.ts';
 import { type HealthDependencies, healthRoutes, healthSchemas } from './http/health.ts';
+import { type PageFile, pageRoutes } from './http/pages.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
 import { Unavailable } from './issuance/outcome.ts';
+import { type OversightDependencies, oversightRoutes, oversightSchemas } from './issuance/oversight-routes.ts';
 import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuance/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -17,6 +20,9 @@ export interface AppDependencies {
   readonly progress: IssuanceDependencies['progress'];
   readonly catalog: CouponDependencies['catalog'];
   readonly upkeep: CouponDependencies['upkeep'];
+  readonly oversight: OversightDependencies['oversight'];
+  /** The built pages. */
+  readonly pages: readonly PageFile[];
   readonly readiness: HealthDependencies['readiness'];
   readonly metrics: IssuanceDependencies['metrics'] & HealthDependencies['metrics'];
   readonly log: {
@@ -52,7 +58,12 @@ export function createApp(dependencies: AppDependencies): App {
     })
     .use(issuanceRoutes(dependencies))
     .use(couponRoutes(dependencies))
+    .use(dropRoutes(dependencies))
+    .use(oversightRoutes(dependencies))
     .use(healthRoutes(dependencies))
-    .use(swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...healthSchemas }));
+    .use(pageRoutes(dependencies.pages))
+    .use(
+      swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...dropSchemas, ...oversightSchemas, ...healthSchemas }),
+    );
   return { fetch: (request) => app.fetch(request) };
 }

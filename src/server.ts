@@ -3,6 +3,7 @@
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
 import { createIssuing } from './issuing.ts';
+import { loadPages } from './page-files.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
 import { createReadiness } from './readiness.ts';
@@ -26,10 +27,13 @@ async function start(): Promise<void> {
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
   const { database, redis, subscriber } = issuing;
-  await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
+  const [pages] = await Promise.all([
+    loadPages(),
+    preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on'),
+  ]);
   await issuing.listen();
   const probe = createReadiness({ redis, database });
-  const app = createApp({ ...issuing, config, readiness: probe.check, metrics, log });
+  const app = createApp({ ...issuing, pages, config, readiness: probe.check, metrics, log });
   const server = await serve(app.fetch, {
     host: config.HOST,
     port: config.PORT,
