@@ -91,6 +91,7 @@ test('a union with null becomes nullable, a literal an enum', () => {
 test('every route is documented, and nothing else', () => {
   expect(operations.map(({ route }) => route).sort()).toEqual([
     'DELETE /v1/coupons/{id}',
+    'DELETE /v1/dead-letters/{partition}/{entry}',
     'GET /hello',
     'GET /livez',
     'GET /metrics',
@@ -98,13 +99,18 @@ test('every route is documented, and nothing else', () => {
     'GET /readyz',
     'GET /v1/coupons',
     'GET /v1/coupons/{id}',
+    'GET /v1/coupons/{id}/audit',
     'GET /v1/coupons/{id}/events',
     'GET /v1/coupons/{id}/issues/{userId}',
+    'GET /v1/dead-letters',
+    'GET /v1/drops/{id}',
+    'GET /v1/load',
     'GET /v1/users/{userId}/issues',
     'PATCH /v1/coupons/{id}',
     'POST /v1/coupons',
     'POST /v1/coupons/{id}/issues/{userId}/use',
     'POST /v1/coupons/{id}/open',
+    'POST /v1/dead-letters/replay',
     'POST /v1/issue',
     'POST /v1/issue-async',
     'POST /v2/issue-async',
@@ -170,7 +176,9 @@ describe.each(operations)('$route', ({ method, path, operation }) => {
       const sent = await app.fetch(request);
       const documented = operation.responses[sent.status]?.content?.['application/json'];
       expect(sent.ok).toBe(true);
-      expect(Object.keys((await sent.json()) as object).sort()).toEqual(Object.keys(documented?.example ?? {}).sort());
+      // An answer without a body is documented without one.
+      const answered = JSON.parse((await sent.text()) || '{}') as object;
+      expect(Object.keys(answered).sort()).toEqual(Object.keys(documented?.example ?? {}).sort());
     });
   }
 

@@ -95,6 +95,8 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
       list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
     },
     upkeep: fakeUpkeep,
+    oversight: fakeOversight,
+    pages,
     readiness: async () => ready,
     metrics: {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -106,6 +108,54 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
   });
   return { app, told };
 }
+
+/** Pages whose texts are their names. */
+const pages = ['console.html', 'drop.html', 'console-hash.js', 'base-hash.css', 'unknown.exe'].map((name) => ({
+  name,
+  bytes: new TextEncoder().encode(name),
+}));
+
+export const audit = {
+  couponId: 1,
+  stockHome: 'redis',
+  totalQuantity: 1000,
+  issuedQuantity: 35,
+  rows: 35,
+  owners: 37,
+  next: 38,
+  unpersisted: 2,
+  dead: 0,
+  missing: 0,
+  unknown: 0,
+  unexpected: 0,
+  outsidePeriod: 0,
+} as const;
+
+export const load = {
+  process: '6f1d0c52',
+  uptimeMs: 1000,
+  accepted: 37,
+  refused: 12,
+  failed: 0,
+  unpersisted: 2,
+  oldestMs: 14,
+  deadLetters: 1,
+};
+
+/** 101 dead letters: `0/0-0` is unreadable, the others can be replayed; `0/999-0` is gone. */
+const fakeOversight: AppDependencies['oversight'] = {
+  audit: async (couponId) => (couponId > 25 ? null : { ...audit, couponId }),
+  load: async () => load,
+  listDeadLetters: async (limit) =>
+    Array.from({ length: Math.min(limit, 101) }, (_, i) => ({
+      id: `0/${i}-0`,
+      entryId: '1-0',
+      reason: 'no such coupon',
+      entry: i === 0 ? null : { couponId: 1, epoch: 1, firstSequence: 37, acceptedMs: 0, users: ['a', 'b'] },
+    })),
+  replayDeadLetter: async (id) => (id === '0/0-0' ? 'unreadable' : id === '0/999-0' ? 'gone' : 'replayed'),
+  discardDeadLetter: async (id) => id === '0/1-0',
+};
 
 /** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */
 const fakeUpkeep: AppDependencies['upkeep'] = {
