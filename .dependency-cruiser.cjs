@@ -93,7 +93,7 @@ module.exports = {
       comment: 'Elysia 2 will change its API: only the app, the HTTP adapter and the route files may know it.',
       severity: 'error',
       from: {
-        pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(routes|drop-routes|oversight-routes)[.]ts$|${checks}`,
+        pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(routes|drop-routes|load-routes|recovery-routes)[.]ts$|${checks}`,
       },
       to: { path: '^node_modules/(elysia|@elysiajs)/' },
     },

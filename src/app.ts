@@ -7,8 +7,9 @@ import { type HealthDependencies, healthRoutes, healthSchemas } from './http/hea
 import { type PageFile, pageRoutes } from './http/pages.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
+import { type LoadDependencies, loadRoutes, loadSchemas } from './issuance/load-routes.ts';
 import { Unavailable } from './issuance/outcome.ts';
-import { type OversightDependencies, oversightRoutes, oversightSchemas } from './issuance/oversight-routes.ts';
+import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './issuance/recovery-routes.ts';
 import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuance/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -20,7 +21,9 @@ export interface AppDependencies {
   readonly progress: IssuanceDependencies['progress'];
   readonly catalog: CouponDependencies['catalog'];
   readonly upkeep: CouponDependencies['upkeep'];
-  readonly oversight: OversightDependencies['oversight'];
+  readonly audit: RecoveryDependencies['audit'];
+  readonly deadLetters: RecoveryDependencies['deadLetters'];
+  readonly load: LoadDependencies['load'];
   /** The built pages. */
   readonly pages: readonly PageFile[];
   readonly readiness: HealthDependencies['readiness'];
@@ -58,12 +61,21 @@ export function createApp(dependencies: AppDependencies): App {
     })
     .use(issuanceRoutes(dependencies))
     .use(couponRoutes(dependencies))
+    .use(recoveryRoutes(dependencies))
+    .use(loadRoutes(dependencies))
     .use(dropRoutes(dependencies))
-    .use(oversightRoutes(dependencies))
     .use(healthRoutes(dependencies))
     .use(pageRoutes(dependencies.pages))
-    .use(
-      swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...dropSchemas, ...oversightSchemas, ...healthSchemas }),
-    );
+    .use(swaggerRoutes(schemas));
   return { fetch: (request) => app.fetch(request) };
 }
+
+/** The schemas that the document names. */
+const schemas = {
+  ...issuanceSchemas,
+  ...couponSchemas,
+  ...recoverySchemas,
+  ...loadSchemas,
+  ...dropSchemas,
+  ...healthSchemas,
+};

@@ -67,6 +67,8 @@ export interface Stores {
 export interface StoresOptions {
   readonly redisUrl?: string;
   readonly databaseUrl?: string;
+  /** For everything that is made with these stores. */
+  readonly settings?: Settings;
 }
 
 /** Opens the stores of a test file. The file closes them after its last test. */
@@ -99,7 +101,13 @@ async function openWith(
   const configWith = (settings: Settings) =>
     readConfig(
       undefined,
-      asEnvironment({ ...quick, REDIS_URL: redisDatabase.url, DATABASE_URL: databaseUrl, ...settings }),
+      asEnvironment({
+        ...quick,
+        REDIS_URL: redisDatabase.url,
+        DATABASE_URL: databaseUrl,
+        ...options.settings,
+        ...settings,
+      }),
     );
   const config = configWith({});
   const database = openDatabase(config);

@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Lets new connections through again. */
   restore(): void;
+  /** From now on leads to another server, as an address does after a failover; every connection breaks. */
+  redirect(serverUrl: string): void;
   /** The next packet with such text reaches the server; the reply is lost, and the connection breaks. */
   loseReplyTo(matches: Matches): void;
   /** How many replies were lost. */
@@ -21,7 +23,7 @@ type Matches = (text: string) => boolean;
 
 /** Opens a proxy in front of the server that a URL names. */
 export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
-  const target = new URL(serverUrl);
+  let target = new URL(serverUrl);
   const sockets = new Set<Socket>();
   const state = { isCut: false, loseReplyTo: null as Matches | null, repliesLost: 0 };
   const server = createServer((client) => {
@@ -46,6 +48,10 @@ export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
     },
     restore() {
       state.isCut = false;
+    },
+    redirect(anotherUrl) {
+      target = new URL(anotherUrl);
+      breakAll();
     },
     loseReplyTo(matches) {
       state.loseReplyTo = matches;

@@ -34,6 +34,12 @@ export const problems = {
     title: 'More were issued',
     when: 'The new total is below what has been issued. `issuedQuantity` tells how many that are.',
   },
+  DEAD_LETTER_NOT_EXIST: { status: 404, title: 'No such dead letter', when: 'There is no dead letter with this id.' },
+  DEAD_LETTER_UNREADABLE: {
+    status: 409,
+    title: 'Not an entry',
+    when: 'This dead letter cannot be understood, so it cannot be replayed. It was left as it is.',
+  },
   COUPON_HAS_ISSUES: {
     status: 409,
     title: 'Somebody has it',
@@ -44,16 +50,6 @@ export const problems = {
     status: 409,
     title: 'Already used',
     when: 'The user has used this coupon before. `dateUsed` tells when, `sequence` is the number of the issue.',
-  },
-  DEAD_LETTER_NOT_EXIST: {
-    status: 404,
-    title: 'No such dead letter',
-    when: 'There is no dead letter with this id: it may have been replayed or discarded.',
-  },
-  DEAD_LETTER_UNREADABLE: {
-    status: 409,
-    title: 'Not an entry',
-    when: 'The dead letter cannot be read as an entry, so it cannot be replayed. It can be discarded.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,

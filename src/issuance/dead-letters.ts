@@ -8,7 +8,7 @@ import { replay } from './scripts/replay.ts';
 
 /** One dead letter. */
 export interface DeadLetterView {
-  /** `<partition>/<id in the dead stream>`. */
+  /** `<partition>-<id in the dead stream>`. */
   readonly id: string;
   /** The entry it comes from. */
   readonly entryId: string;
@@ -47,7 +47,7 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
     async *list() {
       for (let partition = 0; partition < partitions; partition++) {
         for await (const page of streamPages(redis, partitionKeys(partition).dead)) {
-          for (const { id, fields } of page) yield viewOf(`${partition}/${id}`, fields);
+          for (const { id, fields } of page) yield viewOf(`${partition}-${id}`, fields);
         }
       }
     },
@@ -72,7 +72,7 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
 }
 
 function placeOf(id: string, partitions: number) {
-  const [, partition, streamId] = /^(\d{1,4})\/(\d{1,20}-\d{1,20})$/.exec(id) ?? [];
+  const [, partition, streamId] = /^(\d{1,4})-(\d{1,20}-\d{1,20})$/.exec(id) ?? [];
   if (partition === undefined || streamId === undefined || Number(partition) >= partitions) return null;
   return { keys: partitionKeys(Number(partition)), id: streamId };
 }

@@ -72,7 +72,7 @@ function folders(...names: string[]): string[] {
 }
 
 async function lintLua(): Promise<CommandResult> {
-  const files = globSync('src/**/*.lua', { cwd: root });
+  const files = globSync(['src/**/*.lua', 'bench/**/*.lua'], { cwd: root });
   if (files.length === 0) return { ok: true, ended: 'code 0', output: '' };
   if (findProgram('luacheck') === undefined && canInstallWithApt()) await installWithApt([[['lua-check']]]);
   const program = findProgram('luacheck');

@@ -19,23 +19,27 @@ export interface MysqlServerOptions {
   /** Its data, log and record live here. */
   folder: string;
   port?: number;
+  /** The server's program; by default the first of `mariadbd` and `mysqld` on the PATH. */
+  program?: string;
   /** Override or add to the durable ones, without the leading dashes. */
   settings?: Record<string, string>;
 }
 
 /** @throws Error when there is no `mysqld` or `mariadbd` here, or when it does not come up. */
 export async function startMysqlServer(options: MysqlServerOptions): Promise<PrivateServer> {
-  const program = findProgram('mariadbd', 'mysqld');
+  const program = options.program ?? findProgram('mariadbd', 'mysqld');
   if (program === undefined) throw new Error('There is no mysqld or mariadbd on the PATH.');
   const folder = resolve(options.folder);
   const dataFolder = join(folder, 'mysql');
   const openingFile = join(folder, 'mysql.sql');
+  const temporaryFolder = join(folder, 'mysql.temporary');
   const settings = { ...mysqlSettings, ...options.settings };
   return await startPrivateServer(
     {
       name: 'MySQL',
       async prepare() {
         writeFileSync(openingFile, openingStatements);
+        mkdirSync(temporaryFolder, { recursive: true });
         if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder);
       },
       command: (port) => ({
@@ -44,6 +48,8 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
           '--no-defaults',
           `--datadir=${dataFolder}`,
           `--init-file=${openingFile}`,
+          // Its own: a server that starts deletes what looks like forgotten temporary tables, also those of its neighbours.
+          `--tmpdir=${temporaryFolder}`,
           // MySQL does not start without the folder that it was built to export to; ours is sure to be there.
           `--secure-file-priv=${folder}`,
           `--port=${port}`,
@@ -122,13 +128,15 @@ async function initializeMariadb(folder: string, name: string): Promise<void> {
   const detour = mkdtempSync(join(tmpdir(), 'coupon-'));
   try {
     symlinkSync(folder, join(detour, 'folder'));
-    await mustRun(program, [
+    const args = [
       '--no-defaults',
       `--datadir=${join(detour, 'folder', name)}`,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       ...userArguments,
-    ]);
+    ];
+    // Also its temporary tables have a folder of their own: a server that starts elsewhere would delete them under its feet.
+    await mustRun(program, args, { environment: { ...process.env, TMPDIR: detour } });
   } finally {
     rmSync(detour, { recursive: true, force: true });
   }

@@ -43,6 +43,9 @@ export class DatabaseTimeout extends Error {
   override readonly name = 'DatabaseTimeout';
 }
 
+/** A connection is ended by the server when it is idle for so many times the longest transaction; the pool then drops it. */
+const IDLE_TRANSACTIONS = 2;
+
 /** Makes the pool; connects on first use. */
 export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
   const { ssl, ...address } = readDatabaseUrl(settings.DATABASE_URL);
@@ -72,6 +75,10 @@ export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransa
       destroyOn(connection),
     );
     connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', destroyOn(connection));
+    // A process that freezes, or whose host is gone without a word, would hold its row locks for the eight hours that a server
+    // waits by default, and nobody could write that coupon. None that is well is silent for so long within a transaction.
+    const idleS = Math.ceil((IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX) / 1000);
+    connection.query(`SET SESSION wait_timeout = ${idleS}`, destroyOn(connection));
   });
   return { pool, transactionMsMax: settings.TRANSACTION_MS_MAX, use: { used: 0, waiting: 0 }, onTransaction };
 }

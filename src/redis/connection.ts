@@ -26,8 +26,13 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: settings.REDIS_CONNECT_MS_MAX,
+  // A connection whose other side vanished without a word stays open for many minutes; a command timeout alone would fail every
+  // command until then. Silence while a reply is due ends it, and the next connection finds whoever is there now.
+  socketTimeout: settings.REDIS_COMMAND_MS_MAX,
   // Before the ready check a restarted Redis may still be loading; the check also tells which server this is (`run_id`).
   enableReadyCheck: true,
+  // While it loads, it guesses how long that will take, at first wildly; believed, a guess keeps us away from a server that is well.
+  maxLoadingRetryTime: RECONNECT_MS_MAX,
   // Slower than plain writes on Bun; the combiner has batched already.
   enableAutoPipelining: false,
   lazyConnect: true,
@@ -64,6 +69,7 @@ export function blockingConnection(settings: RedisSettings, blockMs: number, onF
       ...common(settings),
       enableOfflineQueue: false,
       commandTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
+      socketTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
     }),
     onFault,
   );
@@ -81,7 +87,7 @@ const servers = new WeakMap<Redis, string>();
 /**
  * The server behind a connection: a restart, a failover or a restored backup gives another one.
  *
- * @returns its `run_id`, or '' while there is no connection or the server has not told yet
+ * @returns its `run_id` and `master_replid`, or '' while there is no connection or the server has not told yet
  */
 export function serverOf(redis: Redis): string {
   return servers.get(redis) ?? '';
@@ -105,8 +111,16 @@ function watched(redis: Redis, onFault: OnFault): Redis {
   return redis;
 }
 
-async function askServer(redis: Redis): Promise<void> {
-  const run = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1];
-  if (run === undefined) throw new Error('Redis does not tell its run_id');
-  servers.set(redis, run);
+/**
+ * Asks anew which server it is: it may have been a replica of another for a while, and have that one's data now.
+ *
+ * @throws what ioredis throws; the name is then as it was
+ */
+export async function askServer(redis: Redis): Promise<void> {
+  const told = await redis.info();
+  const run = /^run_id:(\w+)/m.exec(told)?.[1];
+  // A replica takes over the id of its primary, and every promotion makes a new one.
+  const replication = /^master_replid:(\w+)/m.exec(told)?.[1];
+  if (run === undefined || replication === undefined) throw new Error('Redis does not tell its run_id');
+  servers.set(redis, `${run}.${replication}`);
 }

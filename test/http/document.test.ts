@@ -91,7 +91,7 @@ test('a union with null becomes nullable, a literal an enum', () => {
 test('every route is documented, and nothing else', () => {
   expect(operations.map(({ route }) => route).sort()).toEqual([
     'DELETE /v1/coupons/{id}',
-    'DELETE /v1/dead-letters/{partition}/{entry}',
+    'DELETE /v1/dead-letters/{id}',
     'GET /hello',
     'GET /livez',
     'GET /metrics',
@@ -110,7 +110,7 @@ test('every route is documented, and nothing else', () => {
     'POST /v1/coupons',
     'POST /v1/coupons/{id}/issues/{userId}/use',
     'POST /v1/coupons/{id}/open',
-    'POST /v1/dead-letters/replay',
+    'POST /v1/dead-letters/{id}/replay',
     'POST /v1/issue',
     'POST /v1/issue-async',
     'POST /v2/issue-async',

@@ -3,6 +3,7 @@
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/http/health.ts';
+import type { Audit } from '../../src/issuance/audit.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
 import type { IssueStatus, OwnedIssue, Use } from '../../src/issuance/status.ts';
 
@@ -95,7 +96,9 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
       list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
     },
     upkeep: fakeUpkeep,
-    oversight: fakeOversight,
+    audit: async (couponId) => (couponId > 25 ? null : audit),
+    deadLetters: fakeDeadLetters,
+    load: async () => load,
     pages,
     readiness: async () => ready,
     metrics: {
@@ -110,26 +113,26 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
 }
 
 /** Pages whose texts are their names. */
-const pages = ['console.html', 'drop.html', 'console-hash.js', 'base-hash.css', 'unknown.exe'].map((name) => ({
+export const pages = ['console.html', 'drop.html', 'console-hash.js', 'base-hash.css', 'unknown.exe'].map((name) => ({
   name,
   bytes: new TextEncoder().encode(name),
 }));
 
-export const audit = {
+const audit: Audit = {
   couponId: 1,
   stockHome: 'redis',
   totalQuantity: 1000,
-  issuedQuantity: 35,
-  rows: 35,
+  issuedQuantity: 36,
+  rows: 36,
   owners: 37,
   next: 38,
-  unpersisted: 2,
+  unpersisted: 1,
   dead: 0,
   missing: 0,
   unknown: 0,
   unexpected: 0,
   outsidePeriod: 0,
-} as const;
+};
 
 export const load = {
   process: '6f1d0c52',
@@ -142,19 +145,15 @@ export const load = {
   deadLetters: 1,
 };
 
-/** 101 dead letters: `0/0-0` is unreadable, the others can be replayed; `0/999-0` is gone. */
-const fakeOversight: AppDependencies['oversight'] = {
-  audit: async (couponId) => (couponId > 25 ? null : { ...audit, couponId }),
-  load: async () => load,
-  listDeadLetters: async (limit) =>
-    Array.from({ length: Math.min(limit, 101) }, (_, i) => ({
-      id: `0/${i}-0`,
-      entryId: '1-0',
-      reason: 'no such coupon',
-      entry: i === 0 ? null : { couponId: 1, epoch: 1, firstSequence: 37, acceptedMs: 0, users: ['a', 'b'] },
-    })),
-  replayDeadLetter: async (id) => (id === '0/0-0' ? 'unreadable' : id === '0/999-0' ? 'gone' : 'replayed'),
-  discardDeadLetter: async (id) => id === '0/1-0',
+/** There are 101 dead letters: 0-1-0 can be replayed, the others are no entries. */
+const fakeDeadLetters: AppDependencies['deadLetters'] = {
+  async *list() {
+    const entry = { couponId: 4, epoch: 1, firstSequence: 12, acceptedMs: 0, users: ['a', 'b'] };
+    yield { id: '0-1-0', entryId: '1-0', reason: 'no such coupon', entry };
+    for (let i = 2; i <= 101; i++) yield { id: `0-${i}-0`, entryId: `${i}-0`, reason: 'unknown version', entry: null };
+  },
+  replay: async (id) => (id === '0-1-0' ? 'replayed' : id === '0-2-0' ? 'unreadable' : 'gone'),
+  discard: async (id) => id === '0-1-0',
 };
 
 /** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */

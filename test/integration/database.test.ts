@@ -87,6 +87,20 @@ test('a transaction that takes too long is given up and rolled back', async () =
   expect(await titleOf(id)).toBe(title);
 });
 
+test('a process that freezes within a transaction does not keep its locks, and its pool is of use when it wakes', async () => {
+  await using frozen = ownDatabase({ TRANSACTION_MS_MAX: 500, MYSQL_CONNECTIONS_MAX: 1 });
+  const { id } = await stores.coupon();
+  // Without the time limit of `withTransaction`: a frozen process has no timers.
+  const connection = await frozen.pool.getConnection();
+  await connection.query('BEGIN');
+  await connection.query(`UPDATE coupons SET title = 'never' WHERE id = ${id}`);
+  await withTransaction(stores.database, (tx) => setTitle(tx, id, 'by another'));
+  expect(await titleOf(id)).toBe('by another');
+  await expect(connection.query('COMMIT')).rejects.toThrow();
+  connection.destroy();
+  expect(await withTransaction(frozen, (tx) => readCoupon(tx, id))).toMatchObject({ id });
+});
+
 test('waiting for a connection is bounded in time too, and the place that comes late is not lost', async () => {
   await using database = ownDatabase({ TRANSACTION_MS_MAX: 200, MYSQL_CONNECTIONS_MAX: 1 });
   const patient = { ...database, transactionMsMax: 10_000 };

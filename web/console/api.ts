@@ -41,8 +41,8 @@ export interface DeadLetter {
   readonly reason: string;
   readonly couponId: number | null;
   readonly firstSequence: number | null;
-  readonly users: number | null;
-  readonly dateAccepted: string | null;
+  readonly users: number;
+  readonly accepted: string | null;
 }
 
 export const listCoupons = (after: number) =>
@@ -71,8 +71,7 @@ export const readLoad = () => asOperator<Load>('/v1/load', { waitMsMax: 4000 });
 export const listDeadLetters = () =>
   asOperator<{ deadLetters: readonly DeadLetter[]; more: boolean }>('/v1/dead-letters');
 
-export const replayDeadLetter = (id: string) =>
-  asOperator<null>('/v1/dead-letters/replay', { method: 'POST', body: { id } });
+export const replayDeadLetter = (id: string) => asOperator<null>(`/v1/dead-letters/${id}/replay`, { method: 'POST' });
 
 export const discardDeadLetter = (id: string) => asOperator<null>(`/v1/dead-letters/${id}`, { method: 'DELETE' });
 

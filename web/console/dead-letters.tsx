@@ -34,19 +34,19 @@ export function DeadLetters() {
 
 function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(): void }) {
   const [asking, setAsking] = useState(false);
-  const { id, reason, couponId, firstSequence, users, dateAccepted } = letter;
+  const { id, reason, couponId, firstSequence, users, accepted } = letter;
   const act = (action: Promise<unknown>, words: string) => {
     action.then(() => tell(words), tellFault).finally(onChanged);
   };
-  const last = firstSequence !== null && users !== null ? firstSequence + users - 1 : null;
+  const last = firstSequence !== null ? firstSequence + users - 1 : null;
   return (
     <li class="card letter">
       <h2>{reason}</h2>
       <dl class="facts">
         <Fact name={say('coupon')} value={couponId === null ? say('unreadable') : `#${couponId}`} />
-        <Fact name={say('users')} value={String(users ?? '–')} />
+        <Fact name={say('users')} value={couponId === null ? '–' : String(users)} />
         <Fact name={say('sequences')} value={last === null ? '–' : `${firstSequence}–${last}`} />
-        <Fact name={say('acceptedAt')} value={dateAccepted === null ? '–' : instant(dateAccepted)} />
+        <Fact name={say('acceptedAt')} value={accepted === null ? '–' : instant(accepted)} />
       </dl>
       <div class="row">
         <button

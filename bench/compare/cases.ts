@@ -1,0 +1,201 @@
+// cases.ts -- Who is compared: the ceilings, our three endpoints, refusals, and the ordinary way of each.
+
+import { baselineKeys } from '../baselines/baseline.ts';
+import { ask, makeCoupon } from '../stand/coupons.ts';
+import type { Service } from '../stand/service.ts';
+import type { Stand } from '../stand/stand.ts';
+import type { Load } from '../stand/wrk.ts';
+import type { Group } from './figures.ts';
+
+/** The names of all cases. */
+export const caseNames = [
+  'echo',
+  'hello',
+  'scripted',
+  'scripted sold out',
+  'scripted again',
+  'locked',
+  'locked sold out',
+  'locked again',
+  'synchronous',
+  'synchronous sold out',
+  'synchronous again',
+  'row lock',
+  'lock',
+  'script',
+] as const;
+export type CaseName = (typeof caseNames)[number];
+
+/** A round's preparation. */
+export interface Prepared {
+  /** One for each process that answers. */
+  readonly loads: readonly Pick<Load, 'script' | 'args' | 'url'>[];
+  /** The coupons whose rows are to be checked afterwards, and how many issues they had before. */
+  readonly coupons: { readonly first: number; readonly count: number; readonly issuedBefore: number } | null;
+  /** Ends what the round alone needed. */
+  finish(): Promise<void>;
+}
+
+export interface Case {
+  readonly name: CaseName;
+  readonly title: string;
+  readonly group: Group;
+  /** The processes that answer: one, unless it is about their number. */
+  readonly services: readonly Service[];
+  /** The only outcome that our API may give; null for who does not count outcomes: then every answer must be 2xx. */
+  readonly outcome: 'issued' | 'already issued' | 'sold out' | null;
+  /** What is accepted is written later. */
+  readonly later: 'by our worker' | 'a row a message' | null;
+  prepare(): Promise<Prepared>;
+}
+
+/** Users who come again and again when duplicates are measured. */
+const OWNERS = 2000;
+
+const endpoints = [
+  { name: 'scripted', path: '/v2/issue-async', title: 'POST /v2/issue-async' },
+  { name: 'locked', path: '/v1/issue-async', title: 'POST /v1/issue-async' },
+  { name: 'synchronous', path: '/v1/issue', title: 'POST /v1/issue' },
+] as const;
+
+/** All cases, in the order of a round: the ceiling beside what is measured against it. Starts the baselines. */
+export async function allCases(stand: Stand): Promise<readonly Case[]> {
+  const ceilings = await ceilingsOf(stand);
+  const ours = endpoints.flatMap((endpoint) => [
+    issuingCase(stand, endpoint),
+    soldOutCase(stand, endpoint),
+    duplicateCase(stand, endpoint),
+  ]);
+  return [...ceilings, ...ours, ...(await ordinaryCases(stand))];
+}
+
+type Endpoint = (typeof endpoints)[number];
+
+async function ceilingsOf(stand: Stand): Promise<Case[]> {
+  const echo = await stand.start('echo', 'bench/baselines/echo.ts');
+  const none = { group: 'ceiling', outcome: null, later: null } as const;
+  const finish = async () => {};
+  return [
+    {
+      ...none,
+      name: 'echo',
+      title: 'echo: only validates and answers',
+      services: [echo],
+      prepare: async () => ({
+        loads: [{ url: `${echo.url}/echo`, script: 'issue', args: [1, 1, 0] }],
+        coupons: null,
+        finish,
+      }),
+    },
+    {
+      ...none,
+      name: 'hello',
+      title: 'GET /hello',
+      services: [stand.api],
+      prepare: async () => ({
+        loads: [{ url: `${stand.api.url}/hello`, script: 'hello', args: [] }],
+        coupons: null,
+        finish,
+      }),
+    },
+  ];
+}
+
+/** A coupon that does not run out, new in each round, so that no round inherits the owners of another. */
+function issuingCase(stand: Stand, { name, path, title }: Endpoint): Case {
+  return ourCase(stand, { name, path, title, outcome: 'issued' }, async (url) => {
+    const couponId = await makeCoupon(stand, null);
+    // Opens its stock, which the first request of a drop does once.
+    await ask(url, couponId, 'opener');
+    return { couponId, issuedBefore: 1, cycle: 0 };
+  });
+}
+
+function soldOutCase(stand: Stand, { name, path, title }: Endpoint): Case {
+  const about = { name: `${name} sold out` as const, path, title: `${title}, sold out`, outcome: 'sold out' } as const;
+  return ourCase(stand, about, async (url) => {
+    const couponId = await makeCoupon(stand, 1);
+    await ask(url, couponId, 'winner');
+    // The first refusal hangs the sign that all others meet.
+    await ask(url, couponId, 'loser');
+    return { couponId, issuedBefore: 1, cycle: 0 };
+  });
+}
+
+function duplicateCase(stand: Stand, { name, path, title }: Endpoint): Case {
+  const about = {
+    name: `${name} again` as const,
+    path,
+    title: `${title}, by who has it`,
+    outcome: 'already issued',
+  } as const;
+  return ourCase(stand, about, async (url) => {
+    const couponId = await makeCoupon(stand, null);
+    for (let i = 0; i < OWNERS; i += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, k) => ask(url, couponId, userOf(i + k))));
+    }
+    return { couponId, issuedBefore: OWNERS, cycle: OWNERS };
+  });
+}
+
+/** The users of issue.lua, in its order. */
+export function userOf(place: number): number {
+  return 100_000_000_000 + ((place * 618_033_989) % 10_000_000_000);
+}
+
+function ourCase(
+  stand: Stand,
+  { path, ...about }: Pick<Case, 'name' | 'title'> & { path: string; outcome: NonNullable<Case['outcome']> },
+  prepare: (url: string) => Promise<{ couponId: number; issuedBefore: number; cycle: number }>,
+): Case {
+  return {
+    ...about,
+    group: 'system',
+    get services() {
+      return [stand.api];
+    },
+    later: 'by our worker',
+    async prepare() {
+      const url = `${stand.api.url}${path}`;
+      const { couponId, issuedBefore, cycle } = await prepare(url);
+      return {
+        loads: [{ url, script: 'issue', args: [couponId, 1, cycle] }],
+        coupons: { first: couponId, count: 1, issuedBefore },
+        finish: async () => {},
+      };
+    },
+  };
+}
+
+async function ordinaryCases(stand: Stand): Promise<Case[]> {
+  const about = [
+    { name: 'row lock', path: 'row-lock', title: 'a row lock a request', later: null },
+    { name: 'lock', path: 'lock', title: 'a lock a request, a row a message', later: 'a row a message' },
+    { name: 'script', path: 'script', title: 'a script a request, a row a message', later: 'a row a message' },
+  ] as const;
+  return Promise.all(
+    about.map(async ({ name, path, title, later }): Promise<Case> => {
+      const service = await stand.start(path, `bench/baselines/${path}.ts`);
+      return {
+        name,
+        title,
+        group: 'ordinary',
+        services: [service],
+        outcome: null,
+        later,
+        prepare: async () => ordinaryRound(stand, `${service.url}/${path}`),
+      };
+    }),
+  );
+}
+
+async function ordinaryRound(stand: Stand, url: string): Promise<Prepared> {
+  const couponId = await makeCoupon(stand, null);
+  return {
+    loads: [{ url, script: 'issue', args: [couponId, 1, 0] }],
+    coupons: { first: couponId, count: 1, issuedBefore: 0 },
+    async finish() {
+      await stand.redis.unlink(Object.values(baselineKeys(couponId)));
+    },
+  };
+}

@@ -1,0 +1,60 @@
+// compare.ts -- Everybody in one run, interleaved: each round has every contestant once, so that what else the machine does meets
+// all of them alike.
+
+import { say } from '../../src/local/progress.ts';
+import type { Stand } from '../stand/stand.ts';
+import { allCases, type Case, type CaseName } from './cases.ts';
+import { type CaseResult, type Figures, mediansOf } from './figures.ts';
+import { type Round, type RoundOptions, runRound } from './round.ts';
+
+export interface CompareOptions extends RoundOptions {
+  readonly rounds: number;
+  /** Names of cases; all of them when empty. The echo always takes part, since all are measured against it. */
+  readonly only: readonly CaseName[];
+}
+
+/** @throws Error naming the case, when its answers or its rows are not what they must be */
+export async function compare(stand: Stand, options: CompareOptions): Promise<readonly CaseResult[]> {
+  const everybody = await allCases(stand);
+  const cases =
+    options.only.length === 0
+      ? everybody
+      : everybody.filter(({ name }) => name === 'echo' || options.only.includes(name));
+  const rounds = new Map<Case, Round[]>(cases.map((each) => [each, []]));
+  // Not counted: compilers and caches warm up, and the tables get their first pages.
+  for (const each of cases) await runRound(stand, each, { ...options, seconds: 1 });
+  for (let number = 1; number <= options.rounds; number += 1) {
+    for (const [each, done] of rounds) {
+      const { echo: near, round } = await besideEcho(stand, cases, each, options);
+      const figures = { ...round.figures, shareOfEcho: round.figures.requestsPerS / near };
+      done.push({ ...round, figures });
+      say(`  ${number}/${options.rounds}  ${each.title.padEnd(42)} ${lineOf(figures)}`);
+    }
+  }
+  return cases.map((each) => resultOf(each, rounds.get(each) ?? []));
+}
+
+/** A round, and the ceiling's throughput right before it: on a shared machine a minute later is another machine. */
+async function besideEcho(stand: Stand, cases: readonly Case[], each: Case, options: RoundOptions) {
+  const echo = cases.find(({ name }) => name === 'echo');
+  if (echo === undefined || echo === each) {
+    const round = await runRound(stand, each, options);
+    return { echo: round.figures.requestsPerS, round };
+  }
+  const before = await runRound(stand, echo, { ...options, seconds: Math.ceil(options.seconds / 2) });
+  return { echo: before.figures.requestsPerS, round: await runRound(stand, each, options) };
+}
+
+function resultOf({ name, title, group }: Case, rounds: readonly Round[]): CaseResult {
+  const answers: Record<string, number> = {};
+  for (const round of rounds) {
+    for (const [answer, count] of Object.entries(round.answers)) answers[answer] = (answers[answer] ?? 0) + count;
+  }
+  const figures = rounds.map((round) => round.figures);
+  return { name, title, group, median: mediansOf(figures), rounds: figures, answers };
+}
+
+function lineOf({ requestsPerS, shareOfEcho, systemCpuUs }: Figures): string {
+  const share = shareOfEcho === null ? '' : `${shareOfEcho.toFixed(2)} of echo`;
+  return `${Math.round(requestsPerS).toLocaleString('en').padStart(8)}/s  ${share.padStart(12)}  ${systemCpuUs.toFixed(1)} µs`;
+}

@@ -1,0 +1,91 @@
+// flags.ts -- What `bun run bench` can be told. Anything else is refused before anything is started.
+
+import { type CaseName, caseNames } from './cases.ts';
+
+/** What to run, and how long. */
+export interface Flags {
+  readonly parts: ReadonlySet<Part>;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly connections: number;
+  /** 0: all cores of the machine. */
+  readonly cores: number;
+  /** Cases; all of them when empty. */
+  readonly only: readonly CaseName[];
+  readonly profile: boolean;
+  readonly readme: boolean;
+  readonly help: boolean;
+}
+
+const parts = ['compare', 'growth', 'million', 'alone'] as const;
+export type Part = (typeof parts)[number];
+
+/** The command line is wrong; `message` says what is allowed. */
+export class FlagFault extends Error {
+  override readonly name = 'FlagFault';
+}
+
+export const help = `bun run bench [flags]
+
+  --quick            three short rounds of the cases that matter most, in about two minutes
+  --growth           how cost grows: owners, coupons, connections, batch bounds, API processes
+  --million          1,000,000 requests for 100,000 coupons from 2,000 connections
+  --alone            one request with no load, beside its unavoidable round trips
+  --all              all of these
+  --only a,b         compare only these cases (the echo always takes part)
+  --rounds N         rounds of the comparison (5)
+  --seconds N        length of a round (3)
+  --connections N    connections of a round (256)
+  --cores N          cores for everything, the generator included (2); 0 for all
+  --profile          CPU profiles of API and worker in reports/profiles
+  --readme           write the README's section from reports/bench.json, and run nothing
+`;
+
+const quickCases: readonly CaseName[] = [
+  'echo',
+  'scripted',
+  'locked',
+  'synchronous',
+  'scripted sold out',
+  'row lock',
+  'lock',
+  'script',
+];
+
+/** Reads the command line. @throws FlagFault */
+export function readFlags(args: readonly string[]): Flags {
+  const flags = { rounds: 5, seconds: 3, connections: 256, cores: 2, only: [] as readonly CaseName[] };
+  const chosen = new Set<Part>();
+  const seen = { profile: false, readme: false, help: false };
+  const rest = [...args];
+  for (let flag = rest.shift(); flag !== undefined; flag = rest.shift()) {
+    const name = flag.replace(/^--/, '');
+    const part = parts.find((each) => each === name);
+    if (!flag.startsWith('--')) throw new FlagFault(`${flag} is no flag; see bun run bench --help`);
+    if (part !== undefined) chosen.add(part);
+    else if (name === 'all') for (const each of parts) chosen.add(each);
+    else if (name === 'quick') Object.assign(flags, { rounds: 3, seconds: 2, only: quickCases });
+    else if (name === 'only') flags.only = casesOf(rest.shift());
+    else if (name === 'rounds') flags.rounds = wholeOf(flag, rest.shift(), 1, 100);
+    else if (name === 'seconds') flags.seconds = wholeOf(flag, rest.shift(), 1, 600);
+    else if (name === 'connections') flags.connections = wholeOf(flag, rest.shift(), 1, 16_384);
+    else if (name === 'cores') flags.cores = wholeOf(flag, rest.shift(), 0, 1024);
+    else if (name === 'profile' || name === 'readme' || name === 'help') seen[name] = true;
+    else throw new FlagFault(`${flag} is unknown; see bun run bench --help`);
+  }
+  return { ...flags, ...seen, parts: chosen.size === 0 ? new Set(['compare']) : chosen };
+}
+
+function casesOf(text: string | undefined): readonly CaseName[] {
+  return (text ?? '').split(',').map((part) => {
+    const found = caseNames.find((name) => name === part.trim());
+    if (found === undefined) throw new FlagFault(`--only: no case "${part}"; there are ${caseNames.join(', ')}`);
+    return found;
+  });
+}
+
+function wholeOf(flag: string, text: string | undefined, minimum: number, maximum: number): number {
+  const value = /^\d{1,6}$/.test(text ?? '') ? Number(text) : Number.NaN;
+  if (value >= minimum && value <= maximum) return value;
+  throw new FlagFault(`${flag} needs a whole number from ${minimum} to ${maximum}`);
+}

@@ -1,0 +1,184 @@
+// round.ts -- One round: prepare, load, wait until all that was accepted is in MySQL, count, verify.
+
+import { waitUntil } from '../../src/local/wait-until.ts';
+import { backlogOf, brokenPromises, drained, rowsOf } from '../stand/coupons.ts';
+import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../stand/exposition.ts';
+import { cpuUsOf } from '../stand/process-cost.ts';
+import type { Service } from '../stand/service.ts';
+import type { Stand } from '../stand/stand.ts';
+import { histogramQuantile } from '../stand/statistics.ts';
+import { type LoadResult, runWrk } from '../stand/wrk.ts';
+import type { Case, Prepared } from './cases.ts';
+import type { Figures, ProcessName } from './figures.ts';
+
+export interface RoundOptions {
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface Round {
+  readonly figures: Figures;
+  readonly answers: Readonly<Record<string, number>>;
+}
+
+/** A round is begun when the stores have been quiet for so long: MySQL tidies up for a while after many rows. */
+const QUIET_MS = 100;
+const QUIET_SHARE_MAX = 0.1;
+const QUIET_WAIT_MS_MAX = 3000;
+
+/** @throws Error when anything went wrong: an answer that was not expected, or a promise that is broken */
+export async function runRound(stand: Stand, contestant: Case, options: RoundOptions): Promise<Round> {
+  const prepared = await contestant.prepare();
+  const writer = contestant.later === 'a row a message' ? await startRowWorker(stand, prepared) : stand.worker;
+  await quiet(stand);
+  const before = await look(stand, contestant, writer);
+  const result = await runLoads(prepared, options);
+  const endedMs = performance.now();
+  for (const service of [...contestant.services, stand.api, writer]) service.mustRun();
+  const issues = contestant.outcome === 'issued';
+  // What is behind is asked at once, and what there is counted when it costs nobody anything.
+  const behind = issues ? await backlogOf(stand) : 0;
+  const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(stand, prepared) : null;
+  if (contestant.group === 'system') await drained(stand, contestant.services);
+  const backlogMs = performance.now() - endedMs;
+  const after = await look(stand, contestant, writer);
+  if (writer !== stand.worker) await writer.kill();
+  await prepared.finish();
+  const answers = answersOf(contestant, before.api, after.api, result);
+  await verify(stand, contestant, prepared, answers, result);
+  const rows = issues ? await rowsIn(stand, prepared) : ordinaryRows;
+  const durable = (share: number): number | null => {
+    const seconds = histogramQuantile(before.durable, after.durable, share);
+    return issues && seconds !== null ? seconds * 1000 : null;
+  };
+  const figures = {
+    requestsPerS: result.requests / result.seconds,
+    p50Ms: result.p50Ms,
+    p99Ms: result.p99Ms,
+    shareOfEcho: null,
+    ...costOf(before.cpu, after.cpu, result),
+    generatorShare: result.cpuUs / 1e6 / result.seconds,
+    rowsPerS: rows === null ? null : (rows - behind - (prepared.coupons?.issuedBefore ?? 0)) / result.seconds,
+    durableP50Ms: durable(0.5),
+    durableP99Ms: durable(0.99),
+    backlogMs: issues ? backlogMs : null,
+  };
+  return { figures, answers };
+}
+
+type SystemProcess = Exclude<ProcessName, 'generator'>;
+
+interface Look {
+  readonly cpu: Readonly<Record<SystemProcess, number>>;
+  readonly api: Exposition;
+  readonly durable: ReadonlyMap<number, number>;
+}
+
+/** Sends all loads at once, each with its part of the connections. */
+async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOptions): Promise<LoadResult> {
+  const share = Math.ceil(connections / loads.length);
+  const results = await Promise.all(loads.map((load) => runWrk({ ...load, connections: share, seconds })));
+  const sum = (pick: (result: LoadResult) => number) => results.reduce((total, result) => total + pick(result), 0);
+  const highest = (pick: (result: LoadResult) => number) => Math.max(...results.map(pick));
+  return {
+    requests: sum((result) => result.requests),
+    seconds: highest((result) => result.seconds),
+    p50Ms: sum((result) => result.p50Ms) / results.length,
+    p99Ms: highest((result) => result.p99Ms),
+    maxMs: highest((result) => result.maxMs),
+    refused: sum((result) => result.refused),
+    broken: sum((result) => result.broken),
+    timeouts: sum((result) => result.timeouts),
+    cpuUs: sum((result) => result.cpuUs),
+  };
+}
+
+async function look(stand: Stand, { group, services }: Case, writer: Service): Promise<Look> {
+  const [worker, ...apis] = await Promise.all([
+    scrape(stand.worker.url),
+    // Only ours count their answers.
+    ...(group === 'system' ? services : []).map(({ url }) => scrape(url)),
+  ]);
+  return {
+    cpu: {
+      api: services.reduce((sum, { pid }) => sum + cpuUsOf(pid), 0),
+      redis: cpuUsOf(stand.redisPid),
+      worker: cpuUsOf(writer.pid),
+      mysql: cpuUsOf(stand.mysqlPid),
+    },
+    api: apis.flat(),
+    durable: bucketsOf(worker, 'coupon_accept_to_durable_seconds'),
+  };
+}
+
+function costOf(before: Look['cpu'], after: Look['cpu'], result: LoadResult): Pick<Figures, 'cpuUs' | 'systemCpuUs'> {
+  const each = (name: SystemProcess): number => (after[name] - before[name]) / result.requests;
+  const system = { api: each('api'), redis: each('redis'), worker: each('worker'), mysql: each('mysql') };
+  return {
+    cpuUs: { generator: result.cpuUs / result.requests, ...system },
+    systemCpuUs: Object.values(system).reduce((sum, value) => sum + value, 0),
+  };
+}
+
+async function startRowWorker(stand: Stand, { coupons }: Prepared): Promise<Service> {
+  const entry = 'bench/baselines/row-per-message.ts';
+  return stand.start('row-per-message', entry, { args: [String(coupons?.first)] });
+}
+
+async function quiet({ mysqlPid, redisPid }: Stand): Promise<void> {
+  const used = () => cpuUsOf(mysqlPid) + cpuUsOf(redisPid);
+  let before = used();
+  const deadlineMs = performance.now() + QUIET_WAIT_MS_MAX;
+  const calm = async () => {
+    await Bun.sleep(QUIET_MS);
+    const now = used();
+    const share = (now - before) / (QUIET_MS * 1000);
+    before = now;
+    // Not quiet by then is no failure: every contestant meets the same tidying.
+    return share <= QUIET_SHARE_MAX || performance.now() > deadlineMs;
+  };
+  await waitUntil('the stores to be quiet', calm, { waitMsMax: 2 * QUIET_WAIT_MS_MAX });
+}
+
+async function rowsIn(stand: Stand, { coupons }: Prepared): Promise<number | null> {
+  return coupons === null ? null : rowsOf(stand, coupons.first, coupons.count);
+}
+
+function answersOf(
+  contestant: Case,
+  before: Exposition,
+  after: Exposition,
+  result: LoadResult,
+): Record<string, number> {
+  const failures = { broken: result.broken, timeouts: result.timeouts };
+  const counted =
+    contestant.outcome === null
+      ? { ok: result.requests - result.refused, refused: result.refused }
+      : growthOf(outcomesOf(before), outcomesOf(after));
+  return Object.fromEntries(Object.entries({ ...counted, ...failures }).filter(([, count]) => count > 0));
+}
+
+function outcomesOf(exposition: Exposition): ReadonlyMap<string, number> {
+  return countsBy(exposition, 'coupon_issue_requests_total', 'outcome');
+}
+
+async function verify(
+  stand: Stand,
+  { name, group, outcome }: Case,
+  { coupons }: Prepared,
+  answers: Readonly<Record<string, number>>,
+  result: LoadResult,
+): Promise<void> {
+  const expected = outcome ?? 'ok';
+  const unexpected = Object.entries(answers).filter(([answer]) => answer !== expected);
+  if (unexpected.length > 0) {
+    throw new Error(`${name}: only "${expected}" was expected: ${JSON.stringify(Object.fromEntries(unexpected))}`);
+  }
+  if (result.requests === 0) throw new Error(`${name}: nothing was answered`);
+  const refusals = outcome === 'issued' || outcome === null ? 0 : result.requests;
+  if (result.refused !== refusals) throw new Error(`${name}: ${result.refused} of ${result.requests} refused`);
+  if (group !== 'system' || coupons === null || outcome !== 'issued') return;
+  const issued = (answers['issued'] ?? 0) + coupons.issuedBefore;
+  const broken = await brokenPromises(stand, coupons.first, coupons.count, issued);
+  if (broken.length > 0) throw new Error(`${name}: ${broken.join('; ')}`);
+}

@@ -1,0 +1,166 @@
+// growth.ts -- How cost grows with what a long drop brings: owners, open coupons, connections, batch bounds, API processes.
+//
+// Each curve changes one thing and leaves the rest as the comparison has it: POST /v2/issue-async, 256 connections.
+
+import { say } from '../../src/local/progress.ts';
+import type { Case } from '../compare/cases.ts';
+import type { Figures } from '../compare/figures.ts';
+import { type RoundOptions, runRound } from '../compare/round.ts';
+import { ask, makeCoupon } from '../stand/coupons.ts';
+import type { Settings, Stand } from '../stand/stand.ts';
+import { addOwners, openAll, redisBytesOf } from './drops.ts';
+
+export interface Point {
+  readonly x: number;
+  readonly figures: Figures;
+  /** Opening a coupon with so many owners, in Redis, from MySQL. */
+  readonly openingMs: number | null;
+  /** Memory in Redis for each owner. */
+  readonly bytesPerOwner: number | null;
+}
+
+export interface Curve {
+  readonly name: string;
+  /** What changes, with its unit. */
+  readonly xTitle: string;
+  readonly points: readonly Point[];
+}
+
+const OWNERS = [1_000, 10_000, 100_000, 1_000_000];
+const COUPONS = [1, 10, 100, 1_000, 10_000];
+const CONNECTIONS = [16, 64, 256, 1_024, 4_096];
+const BATCH = [1, 10, 50, 100, 500, 1_000];
+const IN_FLIGHT = [1, 2, 4, 8];
+
+const usual: RoundOptions = { connections: 256, seconds: 2 };
+
+export async function growth(stand: Stand): Promise<readonly Curve[]> {
+  await measure(stand, fresh(stand), usual);
+  const curves = [
+    await curve('connections', 'connections', CONNECTIONS, (connections) =>
+      measure(stand, fresh(stand), { ...usual, connections }),
+    ),
+    await curve('users a batch', 'users in a batch, at most', BATCH, (users) =>
+      withSettings(stand, { USERS_PER_BATCH_MAX: String(users) }),
+    ),
+    await curve('batches in flight', 'batches in flight, at most', IN_FLIGHT, (batches) =>
+      withSettings(stand, { BATCHES_IN_FLIGHT_MAX: String(batches) }),
+    ),
+  ];
+  await stand.restartApi({});
+  await measure(stand, fresh(stand), usual);
+  return [
+    ...curves,
+    await processes(stand),
+    await curve('open coupons', 'coupons open at once', COUPONS, (count) => withCoupons(stand, count)),
+    await curve('owners', 'users who have it already', OWNERS, (owners) => withOwners(stand, owners)),
+  ];
+}
+
+async function curve(
+  name: string,
+  xTitle: string,
+  values: readonly number[],
+  at: (x: number) => Promise<Omit<Point, 'x'>>,
+): Promise<Curve> {
+  const points: Point[] = [];
+  for (const x of values) {
+    const point = { x, ...(await at(x)) };
+    const { requestsPerS, p99Ms, systemCpuUs } = point.figures;
+    const rate = `${Math.round(requestsPerS).toLocaleString('en').padStart(8)}/s`;
+    say(
+      `  ${name.padEnd(18)} ${String(x).padStart(8)}  ${rate}  p99 ${p99Ms.toFixed(0)} ms  ${systemCpuUs.toFixed(1)} µs`,
+    );
+    points.push(point);
+  }
+  return { name, xTitle, points };
+}
+
+async function measure(stand: Stand, contestant: Case, options: RoundOptions): Promise<Omit<Point, 'x'>> {
+  const { figures } = await runRound(stand, contestant, options);
+  return { figures, openingMs: null, bytesPerOwner: null };
+}
+
+/** A coupon that nobody has, without limit. */
+function fresh(stand: Stand): Case {
+  return dropOf(stand, async () => {
+    const first = await makeCoupon(stand, null);
+    await ask(urlOf(stand), first, 'opener');
+    return { first, count: 1, issuedBefore: 1 };
+  });
+}
+
+/** A drop of `POST /v2/issue-async` over the coupons that `open` makes ready. */
+function dropOf(
+  stand: Stand,
+  open: () => Promise<{ first: number; count: number; issuedBefore: number }>,
+  services: Case['services'] = [stand.api],
+): Case {
+  return {
+    name: 'scripted',
+    title: 'POST /v2/issue-async',
+    group: 'system',
+    services,
+    outcome: 'issued',
+    later: 'by our worker',
+    async prepare() {
+      const coupons = await open();
+      const { first, count } = coupons;
+      const loads = services.map(({ url }, i) => ({
+        url: `${url}/v2/issue-async`,
+        script: 'issue' as const,
+        // Each generator has users of its own.
+        args: [first, count, 0, i],
+      }));
+      return { loads, coupons, finish: async () => {} };
+    },
+  };
+}
+
+async function withSettings(stand: Stand, settings: Settings): Promise<Omit<Point, 'x'>> {
+  await stand.restartApi(settings);
+  // Warm, as the others are.
+  await measure(stand, fresh(stand), usual);
+  return measure(stand, fresh(stand), usual);
+}
+
+/** Two processes have a port each and half of the connections: our server refuses to share a port, and the cost is the same. */
+async function processes(stand: Stand): Promise<Curve> {
+  const second = await stand.start('api-2', 'src/server.ts');
+  const open = async () => {
+    const first = await makeCoupon(stand, null);
+    await ask(urlOf(stand), first, 'opener');
+    return { first, count: 1, issuedBefore: 1 };
+  };
+  const both = dropOf(stand, open, [stand.api, second]);
+  await measure(stand, both, usual);
+  const found = await curve('API processes', 'API processes', [1, 2], (count) =>
+    measure(stand, count === 1 ? fresh(stand) : both, usual),
+  );
+  await second.stop();
+  return found;
+}
+
+async function withCoupons(stand: Stand, count: number): Promise<Omit<Point, 'x'>> {
+  const open = async () => {
+    const first = await openAll(stand, urlOf(stand), count);
+    return { first, count, issuedBefore: count };
+  };
+  return measure(stand, dropOf(stand, open), usual);
+}
+
+async function withOwners(stand: Stand, owners: number): Promise<Omit<Point, 'x'>> {
+  const first = await makeCoupon(stand, null);
+  await addOwners(stand, first, owners);
+  const startMs = performance.now();
+  // A coupon with very many owners may take longer to open than a request waits; whoever asks again finds it open.
+  while ((await ask(urlOf(stand), first, 'opener')) === 503) await Bun.sleep(100);
+  const openingMs = performance.now() - startMs;
+  const bytesPerOwner = (await redisBytesOf(stand, first)) / (owners + 1);
+  const open = async () => ({ first, count: 1, issuedBefore: owners + 1 });
+  return { ...(await measure(stand, dropOf(stand, open), usual)), openingMs, bytesPerOwner };
+}
+
+function urlOf(stand: Stand): string {
+  return `${stand.api.url}/v2/issue-async`;
+}

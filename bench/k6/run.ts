@@ -1,0 +1,51 @@
+// Entry: `bun run bench:k6 [scenario] [script]`: runs a k6 script against a system of its own, or TARGET, and verifies it.
+import { noMoreThan, durationSetting, oneOf, wholeSetting } from '../suites/setting.ts';
+import { runSuite, type Suite } from '../suites/suite.ts';
+import { findK6 } from '../suites/tool.ts';
+
+await runSuite(readSuite);
+
+function readSuite(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Suite {
+  noMoreThan(args, 2);
+  const scenario = oneOf('scenario', ['steady', 'rush', 'spike', 'soak'], args[0]);
+  const script = oneOf('script', ['mixed', 'hello', 'issue', 'issue-async-v1', 'issue-async-v2'], args[1]);
+  const settings = {
+    SCENARIO: scenario,
+    RATE: text(wholeSetting(environment, 'RATE')),
+    DURATION: text(durationSetting(environment, 'DURATION')),
+    STOCK: text(wholeSetting(environment, 'STOCK')),
+    VIRTUAL_USERS: text(wholeSetting(environment, 'VIRTUAL_USERS')),
+  };
+  return {
+    name: 'k6',
+    run: `${script}-${scenario}`,
+    issues: script !== 'hello',
+    findTool: () => findK6(),
+    command: ({ url }, folder) => ({
+      args: [
+        'run',
+        '--quiet',
+        '--no-usage-report',
+        // The console is the record of what callers were told.
+        `--console-output=${folder}/k6.claims.log`,
+        '--log-format=raw',
+        `bench/k6/${script}.ts`,
+      ],
+      environment: {
+        // Not as arguments: everybody on the machine can read those, and the operators' key is among the variables.
+        ...settings,
+        TARGET: url,
+        RECORD: folder,
+        K6_WEB_DASHBOARD: 'true',
+        // No server: only the report.
+        K6_WEB_DASHBOARD_PORT: '-1',
+        K6_WEB_DASHBOARD_PERIOD: '1s',
+        K6_WEB_DASHBOARD_EXPORT: `${folder}/report.html`,
+      },
+    }),
+  };
+}
+
+function text(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
+}

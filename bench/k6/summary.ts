@@ -1,0 +1,67 @@
+// What k6 hands over at the end of a run: the counts for the verification, everything as JSON, and a page for people.
+
+interface Metric {
+  readonly type: string;
+  readonly values: Readonly<Record<string, number | undefined>>;
+  readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
+}
+
+/** What k6 passes to `handleSummary`, as far as it is used here. */
+export interface SummaryData {
+  readonly setup_data?: { readonly couponId?: number };
+  readonly metrics: Readonly<Record<string, Metric | undefined>>;
+}
+
+/**
+ * The files of the run by path, with `stdout` for the terminal.
+ *
+ * @param folder where they go; none are written when it is not set
+ */
+export function summaryFiles(data: SummaryData, folder: string | undefined): Record<string, string> {
+  // Ended by its setup, which has said why: no figures of nothing.
+  if (data.metrics['iterations'] === undefined) return { stdout: '' };
+  const stdout = `${lines(data).join('\n')}\n`;
+  if (folder === undefined) return { stdout };
+  const couponId = data.setup_data?.couponId;
+  return {
+    stdout,
+    [`${folder}/summary.json`]: JSON.stringify(data, null, 2),
+    ...(couponId === undefined
+      ? {}
+      : { [`${folder}/k6.counts.json`]: JSON.stringify({ couponId, counts: counts(data) }) }),
+  };
+}
+
+function counts({ metrics }: SummaryData): Record<string, number> {
+  const count = (name: string): number => metrics[name]?.values['count'] ?? 0;
+  return {
+    accepted: count('answers_accepted'),
+    duplicated: count('answers_duplicated'),
+    soldOut: count('answers_sold_out'),
+    indeterminate: count('answers_indeterminate'),
+    unexpected: count('answers_unexpected'),
+  };
+}
+
+const shown = /^(answers_|http_reqs|http_req_duration$|dropped_iterations|iterations|first_sold_out_after)/;
+
+function lines({ metrics }: SummaryData): string[] {
+  const found = Object.entries(metrics).flatMap(([name, metric]) => (metric === undefined ? [] : [{ name, metric }]));
+  const figures = found
+    .filter(({ name }) => shown.test(name))
+    .map(({ name, metric }) => `  ${name.padEnd(28)} ${valuesText(metric)}`)
+    .sort();
+  const held = found.flatMap(({ name, metric }) =>
+    Object.entries(metric.thresholds ?? {}).map(([rule, { ok }]) => `  ${ok ? 'held  ' : 'BROKEN'} ${name} ${rule}`),
+  );
+  return ['', ...figures, '', ...held.sort()];
+}
+
+function valuesText({ type, values }: Metric): string {
+  const number = (value: number | undefined): string =>
+    value === undefined ? '-' : String(Math.round(value * 100) / 100);
+  if (type === 'counter') return `${number(values['count'])} (${number(values['rate'])}/s)`;
+  if (type === 'rate') return number(values['rate']);
+  const parts = ['min', 'med', 'p(95)', 'p(99)', 'max'].map((name) => `${name} ${number(values[name])}`);
+  return `${parts.join('  ')} ms`;
+}

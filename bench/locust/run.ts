@@ -1,0 +1,55 @@
+// Entry: `bun run bench:locust [class]`: runs a class of Locust users against a system of its own, or TARGET, and verifies it.
+import { durationSetting, noMoreThan, oneOf, wholeSetting } from '../suites/setting.ts';
+import { runSuite, type Suite } from '../suites/suite.ts';
+import { findLocust } from '../suites/tool.ts';
+
+/** The classes of `locustfile.py` by the names of the command. */
+const classes = {
+  mixed: 'MixedUser',
+  hello: 'HelloUser',
+  issue: 'IssueUser',
+  'issue-async-v1': 'IssueAsyncV1User',
+  'issue-async-v2': 'IssueAsyncV2User',
+} as const;
+
+await runSuite(readSuite);
+
+function readSuite(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Suite {
+  noMoreThan(args, 1);
+  const name = oneOf('class', ['mixed', 'hello', 'issue', 'issue-async-v1', 'issue-async-v2'], args[0]);
+  const users = wholeSetting(environment, 'USERS') ?? 60;
+  const processes = wholeSetting(environment, 'PROCESSES') ?? 2;
+  const durationS = durationSetting(environment, 'DURATION') ?? 15;
+  const stock = environment['STOCK'] === '0' ? 0 : wholeSetting(environment, 'STOCK');
+  return {
+    name: 'locust',
+    run: name,
+    issues: name !== 'hello',
+    findTool: () => findLocust(),
+    command: ({ url }, folder) => ({
+      args: [
+        '--locustfile=bench/locust/locustfile.py',
+        '--headless',
+        '--only-summary',
+        `--users=${users}`,
+        // All of them within the first seconds.
+        `--spawn-rate=${Math.max(1, Math.ceil(users / 3))}`,
+        `--run-time=${durationS}s`,
+        // Nobody is cut off in the middle of a request: each waits for its answer, which may have issued a coupon.
+        '--stop-timeout=15',
+        // One master and so many workers, each a process.
+        ...(processes > 1 ? [`--processes=${processes}`] : []),
+        `--html=${folder}/report.html`,
+        `--csv=${folder}/locust`,
+        '--loglevel=WARNING',
+        classes[name],
+      ],
+      environment: {
+        STOCK: stock === undefined ? undefined : String(stock),
+        TARGET: url,
+        RECORD: folder,
+        PYTHONDONTWRITEBYTECODE: '1',
+      },
+    }),
+  };
+}

@@ -1,0 +1,41 @@
+// readme.ts -- The README's section on speed, made from the report, so that it cannot say what was not measured.
+
+import type { Report } from './report.ts';
+import { machineText } from './sections.ts';
+import { markdownTable, number, type Table } from './tables.ts';
+import { targetTable } from './targets.ts';
+
+/** Between these two the section stands. */
+const block = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
+
+/**
+ * The README with its section made anew.
+ *
+ * @throws Error when it has no markers, or when nothing was compared yet
+ */
+export function withBenchSection(readme: string, report: Report): string {
+  if (!block.test(readme)) throw new Error('README.md has no section between <!-- bench --> and <!-- /bench -->');
+  return readme.replace(block, (_, start: string, end: string) => `${start}\n${benchSection(report)}\n\n${end}`);
+}
+
+/** The section, in Markdown. */
+export function benchSection(report: Report): string {
+  if (report.compare === undefined)
+    throw new Error('reports/bench.json has no comparison yet: run bun run bench first');
+  const { machine, findings } = report.compare;
+  const { rounds, seconds, connections } = findings;
+  const rows = findings.cases.map(({ title, median }) => [
+    title,
+    number(median.requestsPerS),
+    number(median.shareOfEcho, 2),
+    number(median.p99Ms),
+    number(median.systemCpuUs),
+    number(median.rowsPerS),
+  ]);
+  const table: Table = [['', 'requests/s', 'of echo', 'p99 ms', 'CPU of all, µs', 'rows/s'], ...rows];
+  return [
+    `${machineText(machine)} Medians of ${rounds} rounds of ${seconds} s at ${connections} connections, interleaved.`,
+    markdownTable(table),
+    markdownTable(targetTable(report)),
+  ].join('\n\n');
+}

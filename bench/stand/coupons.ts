@@ -1,0 +1,107 @@
+// coupons.ts -- Coupons for runs, and whether what became of one is exact: a fast wrong run is a failure.
+
+import { sql } from 'drizzle-orm';
+import { createCatalog } from '../../src/coupon/catalog.ts';
+import { partitionKeys } from '../../src/issuance/keys.ts';
+import { waitUntil } from '../../src/local/wait-until.ts';
+import { withConnection } from '../../src/mysql/database.ts';
+import { scrape, totalOf } from './exposition.ts';
+import type { Service } from './service.ts';
+import type { Stand } from './stand.ts';
+
+const DAY_MS = 86_400_000;
+/** A backlog that is not gone by then is a failure of the run. */
+const DRAIN_MS_MAX = 120_000;
+
+/** Makes a coupon that is open now. Nobody has asked for it before, so no sign says that it does not exist. */
+export async function makeCoupon({ database }: Stand, totalQuantity: number | null): Promise<number> {
+  const { id } = await createCatalog(database, async () => {}).create({
+    title: 'A coupon of a bench',
+    totalQuantity,
+    discountAmount: 1000,
+    minAvailableAmount: 10_000,
+    startMs: Date.now() - DAY_MS,
+    endMs: Date.now() + DAY_MS,
+  });
+  return id;
+}
+
+/** Asks for a coupon once. Returns the status. */
+export async function ask(url: string, couponId: number, userId: string | number): Promise<number> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ couponId, userId }),
+  });
+  await response.text();
+  return response.status;
+}
+
+/** Users accepted and not yet rows, of all partitions. */
+export async function backlogOf({ redis, config }: Stand): Promise<number> {
+  const keys = Array.from({ length: config.PARTITIONS }, (_, partition) => partitionKeys(partition).unpersisted);
+  const counts = await redis.mget(keys);
+  return counts.reduce((sum, count) => sum + Number(count ?? 0), 0);
+}
+
+/** Waits until the API has answered all it was asked, and every accepted issue is a row. @throws Error after two minutes */
+export async function drained(stand: Stand, apis: readonly Service[] = [stand.api]): Promise<void> {
+  await waitUntil(
+    'the API to answer what it was asked',
+    async () => {
+      const expositions = await Promise.all(apis.map(({ url }) => scrape(url)));
+      return expositions.every(
+        (each) => totalOf(each, 'coupon_waiting_users') + totalOf(each, 'coupon_batches_in_flight') === 0,
+      );
+    },
+    { waitMsMax: DRAIN_MS_MAX, pauseMs: 5 },
+  );
+  await waitUntil('the backlog to be in MySQL', async () => (await backlogOf(stand)) === 0, {
+    waitMsMax: DRAIN_MS_MAX,
+    pauseMs: 2,
+  });
+}
+
+/** Rows of a range of coupons, now. */
+export async function rowsOf({ database }: Stand, first: number, count: number): Promise<number> {
+  const [rows] = await withConnection(database, (session) =>
+    session.execute(sql`
+      SELECT COUNT(*) AS number FROM coupon_issues WHERE coupon_id >= ${first} AND coupon_id < ${first + count}`),
+  );
+  return Number((rows as unknown as { number: number }[])[0]?.number);
+}
+
+/**
+ * Which promises are broken for a range of coupons, as sentences. Ask when everything is drained.
+ *
+ * @param issued how many answers said that a coupon was issued, by the count of the processes that gave them
+ */
+export async function brokenPromises(
+  { database }: Stand,
+  first: number,
+  count: number,
+  issued: number,
+): Promise<readonly string[]> {
+  const [rows] = await withConnection(database, (session) =>
+    session.execute(sql`
+      SELECT coupons.id, total_quantity AS total, issued_quantity AS counted, COUNT(sequence) AS number,
+        COUNT(DISTINCT user_id) AS users, MIN(sequence) AS lowest, MAX(sequence) AS highest
+      FROM coupons LEFT JOIN coupon_issues ON coupon_id = coupons.id
+      WHERE coupons.id >= ${first} AND coupons.id < ${first + count} GROUP BY coupons.id`),
+  );
+  const broken: string[] = [];
+  let sum = 0;
+  for (const row of rows as unknown as Record<string, number | null>[]) {
+    const of = (name: string) => Number(row[name] ?? 0);
+    const about = `coupon ${of('id')}:`;
+    sum += of('number');
+    if (row['total'] !== null && of('number') > of('total')) broken.push(`P1: ${about} ${of('number')} rows`);
+    if (of('counted') !== of('number')) broken.push(`P1: ${about} counted ${of('counted')}, rows ${of('number')}`);
+    if (of('users') !== of('number')) broken.push(`P2: ${about} ${of('number')} rows of ${of('users')} users`);
+    if (of('number') > 0 && (of('lowest') !== 1 || of('highest') !== of('number'))) {
+      broken.push(`P3: ${about} sequences ${of('lowest')} to ${of('highest')} in ${of('number')} rows`);
+    }
+  }
+  if (sum !== issued) broken.push(`P3: ${issued} answers said issued, and there are ${sum} rows`);
+  return broken;
+}

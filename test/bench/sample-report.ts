@@ -1,0 +1,56 @@
+// sample-report.ts -- A small report with round numbers, to see what pages and tables make of it.
+import type { CaseResult, Figures, Group } from '../../bench/compare/figures.ts';
+import type { Report } from '../../bench/report/report.ts';
+
+/** Figures with some of one's own. */
+export function figures(own: Partial<Figures> = {}): Figures {
+  return {
+    requestsPerS: 1000,
+    p50Ms: 1,
+    p99Ms: 9,
+    shareOfEcho: 1,
+    cpuUs: { generator: 5, api: 10, redis: 1, worker: 2, mysql: 3 },
+    systemCpuUs: 16,
+    generatorShare: 0.25,
+    rowsPerS: null,
+    durableP50Ms: null,
+    durableP99Ms: null,
+    backlogMs: null,
+    ...own,
+  };
+}
+
+/** A report of one comparison and one curve. */
+export function sampleReport(): Report {
+  const machine = {
+    cpu: 'A <fast> CPU',
+    coresOfMachine: 4,
+    cores: [1, 3],
+    memoryGib: 8,
+    loadBefore: 0.5,
+    kernel: '6.1',
+    bun: '1.4.5',
+    elysia: '1.4.30',
+    redis: '7.0.15',
+    mysql: '10.11',
+    wrk: '4.1.0',
+    commit: '0123456789',
+    takenAt: '2026-11-22T22:00:00.000Z',
+  };
+  const cases = [
+    result('echo', 'ceiling', figures({ requestsPerS: 50_000 })),
+    result('scripted', 'system', figures({ requestsPerS: 31_000, shareOfEcho: 0.62, rowsPerS: 30_500 })),
+    result('synchronous', 'system', figures({ requestsPerS: 20_000, shareOfEcho: 0.4 })),
+    result('row lock', 'ordinary', figures({ requestsPerS: 500, shareOfEcho: 0.01 })),
+  ];
+  const points = [10, 1000].map((x) => ({ x, figures: figures(), openingMs: x, bytesPerOwner: 50 }));
+  return {
+    format: 2,
+    compare: { machine, findings: { rounds: 3, seconds: 2, connections: 256, cases } },
+    growth: { machine, findings: [{ name: 'owners', xTitle: 'users who have it already', points }] },
+  };
+}
+
+function result(name: string, group: Group, median: Figures): CaseResult {
+  return { name, title: name, group, median, rounds: [median], answers: {} };
+}

@@ -1,0 +1,46 @@
+// chaos.test.ts -- Every fault once, in an order that is new each time and printed with its seed; and proof that a chaos run can fail.
+
+import { afterEach, expect, test } from 'bun:test';
+import { randomInt } from 'node:crypto';
+import { say } from '../../src/local/progress.ts';
+import { waitUntil } from '../../src/local/wait-until.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+import type { Fault } from './faults.ts';
+import { reportLines, runChaos } from './run.ts';
+
+let cluster: Cluster | undefined;
+afterEach(() => cluster?.stop());
+
+test('whatever is killed, stopped or replaced, every promise is kept', async () => {
+  cluster = await startCluster({ apis: 2, workers: 2 });
+  const report = await runChaos(cluster, { seed: randomInt(2 ** 32), runMs: 0, callers: 16, say: () => {} });
+  for (const line of reportLines(report)) say(line);
+  expect(report.accusations).toEqual([]);
+  expect(report.otherFaults).toEqual([]);
+  // It did look at something.
+  expect(report.faults).toBeGreaterThan(15);
+  expect(report.counts.ok).toBeGreaterThan(report.faults * 40);
+  expect(report.rows).toBeGreaterThanOrEqual(report.counts.ok);
+}, 120_000);
+
+test('a Redis that forgets what it acknowledged is found out', async () => {
+  cluster = await startCluster({
+    apis: 1,
+    workers: 1,
+    settings: { ALLOW_VOLATILE_REDIS: 'on' },
+    redisSettings: { appendonly: 'no' },
+  });
+  const forget: Fault = {
+    name: 'kill -9 Redis before the rows are written',
+    async inflict({ workers, redisServer }, _random, crowd) {
+      const { ok } = crowd.counts;
+      for (const worker of workers) worker.signal('SIGSTOP');
+      await waitUntil('issues that only Redis knows', () => crowd.counts.ok > ok + 100, { waitMsMax: 20_000 });
+      await redisServer.kill();
+      await redisServer.restart();
+      for (const worker of workers) worker.signal('SIGCONT');
+    },
+  };
+  const report = await runChaos(cluster, { seed: 1, runMs: 0, callers: 8, say: () => {}, faults: [forget] });
+  expect(report.accusations.map(({ verdict }) => verdict)).toContain('lost');
+}, 60_000);

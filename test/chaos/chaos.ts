@@ -1,0 +1,53 @@
+// chaos.ts -- Entry of `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak]`. Fails when a promise is broken.
+//
+// The same seed gives the same faults in the same order; what the crowd asks meanwhile also depends on time.
+
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { cleanUpOnSignals } from '../../src/local/cleanup.ts';
+import { say } from '../../src/local/progress.ts';
+import { readChaosOptions } from './options.ts';
+import { reportLines, runChaos } from './run.ts';
+import { startCluster } from './cluster.ts';
+import { runSoak, soakLines } from './soak.ts';
+
+const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
+try {
+  process.exitCode = (await run()) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+} finally {
+  await cleanup.run();
+}
+process.exit();
+
+/** Whether every promise was kept. */
+async function run(): Promise<boolean> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      database: { type: 'string' },
+      soak: { type: 'boolean', default: false },
+    },
+  });
+  const options = readChaosOptions(values, randomInt(2 ** 32));
+  say(`seed ${options.seed}, ${options.minutes} minutes, MySQL: ${options.databaseName}`);
+  const cluster = await startCluster({
+    apis: 2,
+    workers: 2,
+    mysqlProgram: options.mysqlProgram,
+    databaseUrl: options.databaseUrl,
+  });
+  cleanup.add(() => cluster.stop());
+  const runMs = options.minutes * 60_000;
+  if (options.soak) {
+    const soaked = await runSoak(cluster, { seed: options.seed, runMs, say });
+    for (const line of soakLines(soaked)) say(line);
+    return soaked.faults.length === 0;
+  }
+  const report = await runChaos(cluster, { seed: options.seed, runMs, callers: 24, say });
+  for (const line of reportLines(report)) say(line);
+  return report.accusations.length === 0 && report.otherFaults.length === 0;
+}

@@ -1,0 +1,166 @@
+// cluster.ts -- The whole system as in production, on private durable stores: several API processes, several workers, real HTTP.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Redis } from 'ioredis';
+import { type Config, readConfig } from '../../src/config.ts';
+import { freePort } from '../../src/local/free-port.ts';
+import { startMysqlServer } from '../../src/local/mysql-server.ts';
+import type { PrivateServer } from '../../src/local/private-server.ts';
+import { startRedisServer } from '../../src/local/redis-server.ts';
+import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
+import { applyMigrations } from '../../src/mysql/migrations.ts';
+import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { KeptProcess } from './kept-process.ts';
+
+/** Settings by the names of the environment. */
+export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
+
+export interface ClusterOptions {
+  readonly apis: number;
+  readonly workers: number;
+  /** For every process. */
+  readonly settings?: Settings;
+  /** Override the durable ones of the private Redis. */
+  readonly redisSettings?: Record<string, string>;
+  /** What the processes are told of where the stores are, for a proxy in between. */
+  readonly route?: (urls: StoreUrls) => Promise<{ readonly api: Settings; readonly worker: Settings }>;
+  /** The program of another MySQL server than the one on the PATH. */
+  readonly mysqlProgram?: string | undefined;
+  /** A MySQL that is there already: it is used, and never harmed. */
+  readonly databaseUrl?: string | undefined;
+}
+
+export interface StoreUrls {
+  readonly redis: string;
+  readonly mysql: string;
+}
+
+export interface Cluster {
+  readonly apis: readonly KeptProcess[];
+  readonly workers: readonly KeptProcess[];
+  readonly redisServer: PrivateServer;
+  /** null when it is not ours to harm. */
+  readonly mysqlServer: PrivateServer | null;
+  /** Connections of the observer, straight to the stores. */
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly config: Config;
+  /** The lines in which a process says that it is at fault itself. */
+  ownFaults(): string[];
+  stop(): Promise<void>;
+}
+
+/** The key with which operators come. */
+export const ADMIN_KEY = 'the key of a chaos run';
+
+/** Quick where production is patient: a run must see many recoveries in little time. */
+const quick: Settings = {
+  LOG_LEVEL: 'warn',
+  HOST: '127.0.0.1',
+  ADMIN_API_KEY: ADMIN_KEY,
+  BLOCK_MS: 100,
+  RETRY_MS_MAX: 200,
+  CLAIM_IDLE_MS: 400,
+  REDIS_COMMAND_MS_MAX: 700,
+  REDIS_CONNECT_MS_MAX: 700,
+  MYSQL_CONNECT_MS_MAX: 700,
+  TRANSACTION_MS_MAX: 2000,
+  OPENING_LEASE_MS: 700,
+  OPENING_WAIT_MS_MAX: 3000,
+  LOCK_LEASE_MS: 500,
+  LOCK_WAIT_MS_MAX: 100,
+  SHUTDOWN_MS_MAX: 10_000,
+};
+
+/** Starts everything, and waits until it answers. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const undo: (() => unknown)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return await startWith(options, undo, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startWith(
+  options: ClusterOptions,
+  undo: (() => unknown)[],
+  stop: () => Promise<void>,
+): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'coupon-chaos-'));
+  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
+  undo.push(() => redisServer.stop());
+  const mysqlServer = options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram);
+  undo.push(() => mysqlServer?.stop());
+  const urls = { redis: redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
+  const direct: Settings = { ...quick, ...options.settings, REDIS_URL: urls.redis, DATABASE_URL: urls.mysql };
+  const config = readConfig(undefined, asEnvironment(direct));
+  const database = openDatabase(config);
+  undo.push(() => closeDatabase(database));
+  await applyMigrations(database, 30);
+  const redis = issuingConnection(config, () => {});
+  undo.push(() => redis.disconnect());
+  await connect(redis);
+  const routed = (await options.route?.(urls)) ?? { api: {}, worker: {} };
+  const apis = await keptProcesses('api', options.apis, 'src/server.ts', folder, { ...direct, ...routed.api });
+  const workers = await keptProcesses('worker', options.workers, 'workers/worker.ts', folder, {
+    ...direct,
+    ...routed.worker,
+  });
+  for (const each of [...apis, ...workers]) undo.push(() => each.stop());
+  await Promise.all([...apis, ...workers].map((each) => each.start()));
+  return { apis, workers, redisServer, mysqlServer, redis, database, config, ownFaults: () => ownFaults(folder), stop };
+}
+
+function startMysql(folder: string, program: string | undefined): Promise<PrivateServer> {
+  return startMysqlServer({
+    folder,
+    ...(program === undefined ? {} : { program }),
+    // Small: the runs are short, and several engines may be on one machine.
+    settings: { 'innodb-buffer-pool-size': '64M' },
+  });
+}
+
+async function keptProcesses(
+  kind: 'api' | 'worker',
+  count: number,
+  entry: string,
+  folder: string,
+  settings: Settings,
+): Promise<KeptProcess[]> {
+  const root = resolve(import.meta.dirname, '../..');
+  return Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const name = `${kind}-${i + 1}`;
+      const port = await freePort();
+      const own = kind === 'api' ? { PORT: port } : { WORKER_PORT: port, WORKER_NAME: name };
+      const environment = asEnvironment({ ...settings, ...own });
+      return new KeptProcess({ name, entry, folder: root, environment, logFile: join(folder, `${name}.log`), port });
+    }),
+  );
+}
+
+function asEnvironment(settings: Settings): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
+}
+
+/** What must never be in a log, whatever the stores do: a broken invariant, a request that failed, an end by an exception. */
+const faultPattern = /InvariantViolation|a request failed|the server failed|Uncaught|Unhandled|^error:|P[1-5]:/;
+
+function ownFaults(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => /^(api|worker)-\d+[.]log$/.test(name))
+    .flatMap((name) =>
+      readFileSync(join(folder, name), 'utf8')
+        .split('\n')
+        .filter((line) => faultPattern.test(line))
+        .map((line) => `${name}: ${line.slice(0, 400)}`),
+    );
+}

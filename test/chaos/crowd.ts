@@ -1,0 +1,270 @@
+// crowd.ts -- Many callers at once over real HTTP, who keep a history of everything they asked and were told.
+//
+// A caller whose request ended indeterminate asks again later, at any endpoint of any process, until it knows. Coupons come and
+// go: limited, unlimited, soon over, not yet open.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Attempt, Ending, HistoryCoupon } from '../checker.ts';
+import { ADMIN_KEY } from './cluster.ts';
+import { Lane, type Question, type Reply } from './lane.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+export interface CrowdOptions {
+  readonly ports: readonly number[];
+  readonly callers: number;
+  readonly random: SeededRandom;
+  /** Requests a second of all callers together, which the crowd does not exceed; unlimited until it is set. */
+  ratePerSecond?: number;
+}
+
+export interface Counts {
+  ok: number;
+  duplicate: number;
+  refused: number;
+  indeterminate: number;
+  /** 503 with `Retry-After`, which are indeterminate too. */
+  unavailable: number;
+  notSent: number;
+  unanswered: number;
+  timedOut: number;
+  cut: number;
+}
+
+/** A coupon on offer, and how long it stays there. */
+interface Offer {
+  readonly coupon: HistoryCoupon;
+  readonly users: string[];
+  /** Answers after which nothing new is learned from it. */
+  refusalsLeft: number;
+  usersLeft: number;
+}
+
+interface Pending {
+  readonly couponId: number;
+  readonly userId: string;
+  readonly dueMs: number;
+}
+
+const paths = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
+
+/** Longer than any process waits for a store, so that an answer is not missed by a hair. */
+const ANSWER_MS_MAX = 6000;
+/** After a refused connection, or a 503: what a client with manners does, only quicker. */
+const BACKOFF_MS = 25;
+
+type Kind = 'limited' | 'unlimited' | 'ending' | 'later';
+const kinds: readonly Kind[] = ['limited', 'limited', 'limited', 'unlimited', 'ending', 'later'];
+
+export class Crowd {
+  readonly attempts: Attempt[] = [];
+  readonly coupons: HistoryCoupon[] = [];
+  /** What no answer may ever be: a 500, a malformed body, the wrong user. */
+  readonly wrongAnswers: string[] = [];
+  readonly counts: Counts = {
+    ok: 0,
+    duplicate: 0,
+    refused: 0,
+    indeterminate: 0,
+    unavailable: 0,
+    notSent: 0,
+    unanswered: 0,
+    timedOut: 0,
+    cut: 0,
+  };
+  readonly #options: CrowdOptions;
+  readonly #offers = new Map<number, Offer>();
+  readonly #pending: Pending[] = [];
+  #running: Promise<unknown> | null = null;
+  #stopped = false;
+  #users = 0;
+  #nextTurnMs = 0;
+
+  constructor(options: CrowdOptions) {
+    this.#options = options;
+  }
+
+  /** Creates the first coupons and lets everybody in. */
+  async start(): Promise<void> {
+    const lanes = this.#lanes();
+    await Promise.all(kinds.map((kind, slot) => this.#offer(lanes, slot, kind)));
+    for (const lane of lanes) lane.close();
+    this.#running = Promise.all(Array.from({ length: this.#options.callers }, () => this.#call()));
+  }
+
+  /** Lets everybody finish the request in hand. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  /** Asks for everybody who does not know yet, until everybody knows. Call it when the system is well again. */
+  async settle(waitMsMax: number): Promise<void> {
+    const deadlineMs = performance.now() + waitMsMax;
+    const asking = Array.from({ length: this.#options.callers }, async () => {
+      const lanes = this.#lanes();
+      for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
+        if (performance.now() > deadlineMs) throw new Error(`somebody still had no answer after ${waitMsMax} ms`);
+        await this.#ask(lanes, next.couponId, next.userId);
+      }
+      for (const lane of lanes) lane.close();
+    });
+    await Promise.all(asking);
+  }
+
+  #lanes(): Lane[] {
+    return this.#options.ports.map((port) => new Lane(port, ANSWER_MS_MAX));
+  }
+
+  async #call(): Promise<void> {
+    const lanes = this.#lanes();
+    const { random } = this.#options;
+    while (!this.#stopped) {
+      await this.#turn();
+      const due = this.#takeDue();
+      const offers = [...this.#offers.entries()];
+      const [slot, offer] = random.pick(offers);
+      if (offer.refusalsLeft <= 0 || offer.usersLeft <= 0) {
+        offer.refusalsLeft = Number.POSITIVE_INFINITY;
+        offer.usersLeft = Number.POSITIVE_INFINITY;
+        await this.#offer(lanes, slot, kinds[slot] ?? 'limited');
+      } else if (due) await this.#ask(lanes, due.couponId, due.userId);
+      else {
+        const again = offer.users.length > 0 && random.chance(0.1);
+        const userId = again ? random.pick(offer.users) : this.#newUser(offer);
+        const ending = await this.#ask(lanes, offer.coupon.id, userId);
+        if (ending.kind === 'ok' && random.chance(0.1))
+          await this.#askStatus(lanes, offer.coupon, ending.sequence, userId);
+        if (ending.kind === 'refused' && ending.reason !== 'not started') offer.refusalsLeft -= 1;
+      }
+    }
+    for (const lane of lanes) lane.close();
+  }
+
+  /** Waits until the next request may go out. */
+  async #turn(): Promise<void> {
+    const { ratePerSecond } = this.#options;
+    if (ratePerSecond === undefined) return;
+    const nowMs = performance.now();
+    this.#nextTurnMs = Math.max(nowMs, this.#nextTurnMs + 1000 / ratePerSecond);
+    if (this.#nextTurnMs > nowMs) await pause(this.#nextTurnMs - nowMs);
+  }
+
+  #newUser(offer: Offer): string {
+    this.#users += 1;
+    offer.usersLeft -= 1;
+    const userId = `user-${this.#users}`;
+    offer.users.push(userId);
+    return userId;
+  }
+
+  #takeDue(): Pending | null {
+    const nowMs = performance.now();
+    const at = this.#pending.findIndex(({ dueMs }) => dueMs <= nowMs);
+    return at < 0 ? null : (this.#pending.splice(at, 1)[0] ?? null);
+  }
+
+  /** Asks once, at any endpoint of any process, and writes down what came of it. */
+  async #ask(lanes: readonly Lane[], couponId: number, userId: string): Promise<Ending> {
+    const { random } = this.#options;
+    const path = random.pick(paths);
+    const invokedMs = Date.now();
+    const reply = await random.pick(lanes).ask({ method: 'POST', path, body: { couponId, userId } });
+    const endedMs = Date.now();
+    this.#count(reply);
+    const ending = this.#endingOf(reply, couponId, userId);
+    if (reply.kind !== 'not sent') {
+      this.attempts.push({ couponId, userId, invokedMs, endedMs, ending });
+      this.counts[ending.kind] += 1;
+    }
+    if (ending.kind !== 'indeterminate') return ending;
+    this.#pending.push({ couponId, userId, dueMs: performance.now() + random.between(50, 1500) });
+    await pause(BACKOFF_MS);
+    return ending;
+  }
+
+  /** A winner asks any process whether it has the coupon. Nobody knowing just now is an answer; `no` is none. */
+  async #askStatus(lanes: readonly Lane[], coupon: HistoryCoupon, sequence: number, userId: string): Promise<void> {
+    const path = `/v1/coupons/${coupon.id}/issues/${userId}`;
+    const reply = await this.#options.random.pick(lanes).ask({ method: 'GET', path });
+    if (reply.kind !== 'answer' || reply.status === 503) return;
+    // Once a coupon is over it is not opened any more: an issue that still waits in the stream is then seen when it is a row.
+    if (Date.now() >= coupon.endMs && reply.body.includes('"NONE"')) return;
+    const isRight = reply.status === 200 && reply.body.includes(`"sequence":${sequence},`);
+    if (!isRight) this.wrongAnswers.push(`${userId} won ${sequence}, and its status is ${reply.status} ${reply.body}`);
+  }
+
+  #count(reply: Reply): void {
+    if (reply.kind === 'not sent') this.counts.notSent += 1;
+    if (reply.kind === 'unanswered') this.counts.unanswered += 1;
+    if (reply.kind === 'timed out') this.counts.timedOut += 1;
+    if (reply.kind === 'cut') this.counts.cut += 1;
+    if (reply.kind === 'answer' && reply.status === 503) this.counts.unavailable += 1;
+  }
+
+  #endingOf(reply: Reply, couponId: number, userId: string): Ending {
+    if (reply.kind !== 'answer') return { kind: 'indeterminate' };
+    if (reply.status === 503 && !reply.headers.has('retry-after')) this.wrongAnswers.push('503 without Retry-After');
+    const ending = readEnding(reply.status, reply.body, { couponId, userId });
+    if (ending) return ending;
+    this.wrongAnswers.push(`${reply.status} ${reply.body}`);
+    return { kind: 'indeterminate' };
+  }
+
+  /** Puts a new coupon on offer. Asks until it is created; one whose answer was lost is simply never offered. */
+  async #offer(lanes: readonly Lane[], slot: number, kind: Kind): Promise<void> {
+    const { random } = this.#options;
+    while (!this.#stopped) {
+      const reply = await random.pick(lanes).ask(creationOf(kind, random));
+      const coupon = reply.kind === 'answer' && reply.status === 201 ? readCoupon(reply.body) : null;
+      if (coupon) {
+        this.coupons.push(coupon);
+        this.#offers.set(slot, { coupon, users: [], refusalsLeft: 100, usersLeft: 1000 });
+        return;
+      }
+      await pause(BACKOFF_MS);
+    }
+  }
+}
+
+function creationOf(kind: Kind, random: SeededRandom): Question {
+  const nowMs = Date.now();
+  const startMs = nowMs + (kind === 'later' ? random.between(1000, 2500) : -1000);
+  const endMs = nowMs + (kind === 'ending' ? random.between(3000, 8000) : 3_600_000);
+  const limited = kind === 'limited' || kind === 'later';
+  const body = {
+    title: `A coupon that is ${kind}`,
+    totalQuantity: limited ? random.between(20, 600) : null,
+    discountAmount: 1000,
+    minAvailableAmount: 0,
+    dateIssueStart: new Date(startMs).toISOString(),
+    dateIssueEnd: new Date(endMs).toISOString(),
+  };
+  return { method: 'POST', path: '/v1/coupons', headers: { authorization: `Bearer ${ADMIN_KEY}` }, body };
+}
+
+function readCoupon(body: string): HistoryCoupon {
+  const { id, totalQuantity, dateIssueStart, dateIssueEnd } = JSON.parse(body) as {
+    id: number;
+    totalQuantity: number | null;
+    dateIssueStart: string;
+    dateIssueEnd: string;
+  };
+  return { id, total: totalQuantity, startMs: Date.parse(dateIssueStart), endMs: Date.parse(dateIssueEnd) };
+}
+
+/** What an answer means; null when it is one that nobody may ever get. */
+function readEnding(status: number, text: string, asked: { couponId: number; userId: string }): Ending | null {
+  if (status === 503) return { kind: 'indeterminate' };
+  const body = JSON.parse(text) as Partial<Record<'couponId' | 'userId' | 'sequence' | 'code' | 'detail', unknown>>;
+  const { sequence, code, detail } = body;
+  if (status === 201 || status === 202) {
+    const isOurs = body.couponId === asked.couponId && body.userId === asked.userId;
+    return isOurs && typeof sequence === 'number' ? { kind: 'ok', sequence } : null;
+  }
+  if (code === 'DUPLICATED_COUPON_ISSUE' && typeof sequence === 'number') return { kind: 'duplicate', sequence };
+  if (code === 'INVALID_COUPON_ISSUE_QUANTITY') return { kind: 'refused', reason: 'sold out' };
+  if (code === 'COUPON_NOT_EXIST') return { kind: 'refused', reason: 'not exist' };
+  if (code !== 'INVALID_COUPON_ISSUE_DATE' || typeof detail !== 'string') return null;
+  const reason = (['paused', 'not started', 'ended'] as const).find((word) => detail.includes(word));
+  return reason ? { kind: 'refused', reason } : null;
+}

@@ -1,0 +1,131 @@
+// faults.ts -- Everything that a chaos run does to the system. Each fault ends with the system whole again, as far as we can make it.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { PrivateServer } from '../../src/local/private-server.ts';
+import type { Cluster } from './cluster.ts';
+import { crashPoints } from './crash-points.ts';
+import type { Crowd } from './crowd.ts';
+import type { KeptProcess } from './kept-process.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+export interface Fault {
+  readonly name: string;
+  inflict(cluster: Cluster, random: SeededRandom, crowd: Crowd): Promise<void>;
+}
+
+/** How long something stands still: from a hiccup to longer than every lease and time limit of a chaos run. */
+const PAUSE_MS_MIN = 100;
+const PAUSE_MS_MAX = 2500;
+
+/** Every fault that this cluster can take: a MySQL that is not ours is left alone. */
+export function faultsFor(cluster: Cluster): readonly Fault[] {
+  return [
+    ...processFaults('an API', (of) => of.apis),
+    ...processFaults('a worker', (of) => of.workers),
+    ...crashPoints.map(crashFault),
+    ...serverFaults('Redis', (of) => of.redisServer),
+    ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
+    ...collapses,
+  ];
+}
+
+function processFaults(what: string, among: (cluster: Cluster) => readonly KeptProcess[]): Fault[] {
+  return [
+    { name: `kill -9 ${what}`, inflict: (cluster, random) => killAndAwait([random.pick(among(cluster))]) },
+    {
+      name: `stop and continue ${what}`,
+      async inflict(cluster, random) {
+        const chosen = random.pick(among(cluster));
+        chosen.signal('SIGSTOP');
+        await pause(random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
+        chosen.signal('SIGCONT');
+      },
+    },
+    {
+      name: `replace ${what}`,
+      inflict: (cluster, random) => replace(random.pick(among(cluster))),
+    },
+  ];
+}
+
+/** A deploy: every process is asked to finish and replaced by a new one, one after the other. */
+export const rollingRestart: Fault = {
+  name: 'replace every process in turn',
+  async inflict({ apis, workers }) {
+    for (const each of [...apis, ...workers]) await replace(each);
+  },
+};
+
+/** A worker that dies of itself at one point of its next transaction. The other worker stands still, or it would get the work. */
+function crashFault(point: (typeof crashPoints)[number]): Fault {
+  return {
+    name: `a worker dies ${point}`,
+    async inflict({ workers }, random) {
+      const chosen = random.pick(workers);
+      const others = workers.filter((worker) => worker !== chosen);
+      const { starts } = chosen;
+      for (const other of others) other.signal('SIGSTOP');
+      try {
+        await chosen.kill({ entry: 'test/chaos/crashing-worker.ts', environment: { CRASH_AT: point } });
+        // Two starts: the one that dies, and the one after it.
+        await chosen.startedTimes(starts + 2);
+      } finally {
+        for (const other of others) other.signal('SIGCONT');
+      }
+      await chosen.ready();
+    },
+  };
+}
+
+function serverFaults(name: string, of: (cluster: Cluster) => PrivateServer | null): Fault[] {
+  return [
+    {
+      name: `kill -9 ${name}`,
+      async inflict(cluster, random) {
+        await of(cluster)?.kill();
+        await pause(random.between(0, 1000));
+        await of(cluster)?.restart();
+      },
+    },
+    {
+      name: `stop and continue ${name}`,
+      async inflict(cluster, random) {
+        await of(cluster)?.kill('SIGSTOP');
+        await pause(random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
+        await of(cluster)?.kill('SIGCONT');
+      },
+    },
+    { name: `restart ${name}`, inflict: async (cluster) => of(cluster)?.restart() },
+  ];
+}
+
+/** Several at once. */
+const collapses: readonly Fault[] = [
+  {
+    name: 'kill -9 Redis and every API',
+    async inflict({ redisServer, apis }) {
+      await Promise.all([redisServer.kill(), ...apis.map((api) => api.kill())]);
+      await redisServer.restart();
+      await Promise.all(apis.map((api) => api.ready()));
+    },
+  },
+  {
+    name: 'kill -9 everything',
+    async inflict({ redisServer, mysqlServer, apis, workers }) {
+      const processes = [...apis, ...workers];
+      await Promise.all([redisServer.kill(), mysqlServer?.kill(), ...processes.map((each) => each.kill())]);
+      await Promise.all([redisServer.restart(), mysqlServer?.restart()]);
+      await Promise.all(processes.map((each) => each.ready()));
+    },
+  },
+];
+
+async function replace(chosen: KeptProcess): Promise<void> {
+  const ended = await chosen.replace();
+  if (ended !== 'code 0') throw new Error(`${chosen.name} was asked to finish and ended with ${ended}`);
+}
+
+async function killAndAwait(processes: readonly KeptProcess[]): Promise<void> {
+  await Promise.all(processes.map((each) => each.kill()));
+  await Promise.all(processes.map((each) => each.ready()));
+}

@@ -1,0 +1,55 @@
+// options.ts -- What `bun run chaos` was told. Anything it does not understand is a clear line, and nothing is started.
+
+import { accessSync, constants } from 'node:fs';
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly soak: boolean;
+  /** As people read it. */
+  readonly databaseName: string;
+  /** The program of a MySQL server to start; undefined: the one on the PATH. */
+  readonly mysqlProgram?: string;
+  /** A MySQL that is there already. */
+  readonly databaseUrl?: string;
+}
+
+export interface ChaosArguments {
+  readonly seed?: string | undefined;
+  readonly minutes?: string | undefined;
+  readonly database?: string | undefined;
+  readonly soak?: boolean | undefined;
+}
+
+const SEED_MAX = 2 ** 32 - 1;
+const MINUTES_MAX = 1440;
+
+/**
+ * Reads the arguments.
+ *
+ * @param anySeed the seed if none was given
+ * @throws Error with a line for people that names the argument and what is allowed
+ */
+export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosOptions {
+  const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
+  const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
+  return { seed, minutes, soak: given.soak ?? false, ...databaseOf(given.database ?? 'mariadb') };
+}
+
+function wholeIn(name: string, text: string, maximum: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= maximum)) throw new Error(`${name} must be a whole number from 0 to ${maximum}`);
+  return value;
+}
+
+function databaseOf(database: string): Pick<ChaosOptions, 'databaseName' | 'mysqlProgram' | 'databaseUrl'> {
+  if (database === 'mariadb') return { databaseName: 'the server on the PATH' };
+  // Not repeated: it may hold a password.
+  if (/^mysql:\/\/.+\/.+/.test(database)) return { databaseName: 'the given server', databaseUrl: database };
+  try {
+    accessSync(database, constants.X_OK);
+  } catch {
+    throw new Error('--database must be mariadb, the path of a program (mysqld), or a URL (mysql://…)');
+  }
+  return { databaseName: database, mysqlProgram: database };
+}

@@ -1,0 +1,62 @@
+// recovery.test.ts -- The routes that operators recover with: for operators only, and each ending under its status.
+
+import { expect, test } from 'bun:test';
+import { fakeApp, OPERATOR_KEY } from './fakes.ts';
+
+const { app } = fakeApp();
+
+async function ask(method: string, path: string, authorization = `Bearer ${OPERATOR_KEY}`) {
+  const response = await app.fetch(new Request(`http://localhost${path}`, { method, headers: { authorization } }));
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? null : (JSON.parse(text) as Record<string, unknown>) };
+}
+
+const routes = [
+  ['GET', '/v1/coupons/1/audit'],
+  ['GET', '/v1/dead-letters'],
+  ['POST', '/v1/dead-letters/0-1-0/replay'],
+  ['DELETE', '/v1/dead-letters/0-1-0'],
+] as const;
+
+test.each(routes)('%s %s is for operators', async (method, path) => {
+  expect((await ask(method, path, 'Bearer somebody-else')).status).toBe(401);
+});
+
+test('an audit is the counts as they are', async () => {
+  const { status, body } = await ask('GET', '/v1/coupons/1/audit');
+  expect({ status, owners: body?.owners, missing: body?.missing }).toEqual({ status: 200, owners: 37, missing: 0 });
+  expect((await ask('GET', '/v1/coupons/26/audit')).body?.code).toBe('COUPON_NOT_EXIST');
+  expect((await ask('GET', '/v1/coupons/x/audit')).body?.code).toBe('INVALID_REQUEST');
+});
+
+test('the list of dead letters is bounded, says so, and names no user', async () => {
+  const { body } = await ask('GET', '/v1/dead-letters');
+  const list = body?.deadLetters as Record<string, unknown>[];
+  expect({ length: list.length, more: body?.more }).toEqual({ length: 100, more: true });
+  expect(list.slice(0, 2)).toEqual([
+    {
+      id: '0-1-0',
+      reason: 'no such coupon',
+      couponId: 4,
+      firstSequence: 12,
+      users: 2,
+      accepted: '1970-01-01T00:00:00.000Z',
+    },
+    { id: '0-2-0', reason: 'unknown version', couponId: null, firstSequence: null, users: 0, accepted: null },
+  ]);
+});
+
+test('a dead letter is replayed, unreadable or not there; discarded or not there', async () => {
+  const endings = [];
+  for (const id of ['0-1-0', '0-2-0', '0-3-0']) {
+    const { status, body } = await ask('POST', `/v1/dead-letters/${id}/replay`);
+    endings.push([status, body?.code ?? null]);
+  }
+  expect(endings).toEqual([
+    [204, null],
+    [409, 'DEAD_LETTER_UNREADABLE'],
+    [404, 'DEAD_LETTER_NOT_EXIST'],
+  ]);
+  expect((await ask('DELETE', '/v1/dead-letters/0-1-0')).status).toBe(204);
+  expect((await ask('DELETE', '/v1/dead-letters/0-3-0')).body?.code).toBe('DEAD_LETTER_NOT_EXIST');
+});

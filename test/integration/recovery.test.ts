@@ -1,0 +1,286 @@
+// recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and mends, dead letters come back.
+
+import { afterAll, beforeEach, expect, test } from 'bun:test';
+import { eq, sql } from 'drizzle-orm';
+import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { type Audit, auditCoupon } from '../../src/issuance/audit.ts';
+import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
+import { writeEntry } from '../../src/issuance/entry.ts';
+import { withConnection } from '../../src/mysql/database.ts';
+import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
+import { eventually } from '../eventually.ts';
+import { openStores, type TestApi } from '../stores.ts';
+
+const stores = await openStores();
+const redis = issuingConnection(stores.config, () => {});
+await connect(redis);
+afterAll(() => redis.disconnect());
+afterAll(() => stores.close());
+beforeEach(() => stores.redis.flushdb());
+
+const people = (count: number, prefix = 'u') => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+const letters = createDeadLetters(redis, stores.config.PARTITIONS);
+
+async function audited(couponId: number): Promise<Audit> {
+  const audit = await auditCoupon({ redis, database: stores.database, settings: stores.config }, couponId);
+  if (!audit) throw new Error('no such coupon');
+  return audit;
+}
+
+/** One round, with what it told. Coupons of other tests are there too, but open nowhere. */
+async function round(api: TestApi, settings: Partial<ReconcileDependencies['settings']> = {}) {
+  const drift: Audit[] = [];
+  const told = { repaired: [] as number[], closed: [] as number[] };
+  const stop = new AbortController();
+  await redis.del('reconciler');
+  await reconcile({
+    redis,
+    database: stores.database,
+    settings: { ...stores.config, ...settings },
+    repair: (couponId) => api.upkeep.repair(couponId),
+    reports: {
+      drift: (audit) => drift.push(audit),
+      repaired: (couponId) => told.repaired.push(couponId),
+      closed: (couponId) => told.closed.push(couponId),
+      round: () => {},
+    },
+    onFault: (fault) => {
+      throw fault;
+    },
+    stop: stop.signal,
+  });
+  return { drift, ...told };
+}
+
+test('what is accepted is counted once, wherever it is: in the stream, among the dead letters or in MySQL', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 50 });
+  const counts = {
+    couponId: id,
+    stockHome: 'redis',
+    totalQuantity: 50,
+    missing: 0,
+    unknown: 0,
+    unexpected: 0,
+    outsidePeriod: 0,
+  } as const;
+  await api.issuers.scripted.issue(id, people(30));
+  expect(await audited(id)).toEqual({
+    ...counts,
+    issuedQuantity: 0,
+    rows: 0,
+    owners: 30,
+    next: 31,
+    unpersisted: 30,
+    dead: 0,
+  });
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  expect(await audited(id)).toEqual({
+    ...counts,
+    issuedQuantity: 30,
+    rows: 30,
+    owners: 30,
+    next: 31,
+    unpersisted: 0,
+    dead: 0,
+  });
+});
+
+test('it is exact while the coupon is being issued and written', async () => {
+  await using api = await stores.createApi();
+  await using _worker = await stores.startWorker({ ROWS_PER_TRANSACTION_MAX: 20 });
+  const { id } = await stores.coupon({ totalQuantity: 5000 });
+  await api.stock.open(id);
+  const load = Promise.all(people(3000).map((user) => api.issuance.issue('scripted', id, user)));
+  for (let i = 0; i < 20; i++) {
+    const { missing, unknown, unexpected } = await audited(id);
+    expect({ missing, unknown, unexpected }).toEqual({ missing: 0, unknown: 0, unexpected: 0 });
+  }
+  await load;
+});
+
+test('an issue that Redis gave and that is nowhere is missing, and the reconciler tells of it', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(4));
+  await stores.redis.del(stores.keys(id).stream);
+  expect((await audited(id)).missing).toBe(4);
+  const { drift } = await round(api);
+  expect(drift.map(({ couponId, missing }) => ({ couponId, missing }))).toEqual([{ couponId: id, missing: 4 }]);
+});
+
+test('an issue that Redis does not know of makes the reconciler have it opened anew, so that its user gets no second', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(1));
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  // A row that was written by a worker which had it in hand while Redis lost it, below what Redis has given since.
+  await stores.redis.hset(stores.keys(id).state, { next: 4, gap: 2 });
+  await withConnection(stores.database, async (session) => {
+    const at = new Date();
+    await session
+      .insert(couponIssues)
+      .values({ couponId: id, sequence: 2, userId: 'late', dateIssued: at, dateCreated: at, dateUpdated: at });
+    await session.update(coupons).set({ issuedQuantity: 2 }).where(eq(coupons.id, id));
+  });
+  expect((await audited(id)).unknown).toBe(1);
+  const { drift } = await round(api);
+  expect(drift.map(({ couponId, unknown }) => ({ couponId, unknown }))).toEqual([{ couponId: id, unknown: 1 }]);
+  expect(await api.issuers.scripted.issue(id, ['late', 'new'])).toEqual([
+    { kind: 'already issued', sequence: 2 },
+    { kind: 'issued', sequence: 3 },
+  ]);
+});
+
+test('a row without the counter, and one from outside the period, are counted', async () => {
+  const { id } = await stores.coupon();
+  const at = new Date(0);
+  await withConnection(stores.database, (session) =>
+    session
+      .insert(couponIssues)
+      .values({ couponId: id, sequence: 1, userId: 'early', dateIssued: at, dateCreated: at, dateUpdated: at }),
+  );
+  const { unexpected, outsidePeriod } = await audited(id);
+  expect({ unexpected, outsidePeriod }).toEqual({ unexpected: 1, outsidePeriod: 1 });
+});
+
+test('a copy of the settings that lags behind is repaired', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.stock.open(id);
+  await withConnection(stores.database, (session) =>
+    session.update(coupons).set({ paused: true, version: sql`version + 1` }).where(eq(coupons.id, id)),
+  );
+  expect((await round(api)).repaired).toEqual([id]);
+  expect(await api.issuers.scripted.issue(id, ['u'])).toEqual([{ kind: 'paused' }]);
+  expect((await round(api)).repaired).toEqual([]);
+});
+
+test('a coupon that is long over is put away: owners freed, home in MySQL, nothing lost', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 20 });
+  await api.issuers.scripted.issue(id, people(5));
+  const endMs = Date.now() - 1;
+  await withConnection(stores.database, (session) =>
+    session
+      .update(coupons)
+      .set({ dateIssueEnd: new Date(endMs) })
+      .where(eq(coupons.id, id)),
+  );
+  // What is accepted is not yet written.
+  await eventually('it is over for MySQL', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.length === 0);
+  expect(await stores.redis.exists(stores.keys(id).owners)).toBe(1);
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  expect((await round(api, { CLOSE_AFTER_MS: 0 })).closed).toEqual([id]);
+  const { state, owners } = stores.keys(id);
+  expect(await stores.redis.exists(state, owners)).toBe(0);
+  expect((await stores.couponNow(id)).stockHome).toBe('mysql');
+  expect(await stores.rows(id)).toHaveLength(5);
+  expect(await api.issuers.scripted.issue(id, ['u-0'])).toEqual([{ kind: 'ended' }]);
+  expect(await stores.redis.exists(state)).toBe(0);
+});
+
+test('a coupon that was put away and is prolonged goes on where it was', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 20 });
+  await api.issuers.scripted.issue(id, people(5));
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  const over = new Date(Date.now() - 1);
+  await withConnection(stores.database, (session) =>
+    session.update(coupons).set({ dateIssueEnd: over }).where(eq(coupons.id, id)),
+  );
+  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await stores.edit(id, { dateIssueEnd: new Date(Date.now() + 3_600_000) });
+  for (const name of ['synchronous', 'scripted'] as const) {
+    expect(await api.issuers[name].issue(id, ['u-0'])).toEqual([{ kind: 'already issued', sequence: 1 }]);
+  }
+  expect(await api.issuers.synchronous.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 6 }]);
+});
+
+test('one worker at a time reconciles', async () => {
+  await using api = await stores.createApi();
+  await redis.set('reconciler', 'another', 'PX', 60_000);
+  const stop = new AbortController();
+  const never = () => {
+    throw new Error('a round without the lease');
+  };
+  const reports = { drift: never, repaired: never, closed: never, round: never };
+  const { database, config: settings } = stores;
+  const repair = (couponId: number) => api.upkeep.repair(couponId);
+  expect(await reconcile({ redis, database, settings, repair, reports, onFault: never, stop: stop.signal })).toBe(
+    false,
+  );
+});
+
+async function bury(fields: readonly string[], reason = 'a test'): Promise<string> {
+  const id = await stores.redis.xadd('issues:{0}:dead', '*', 'entry', '1-1', 'reason', reason, ...fields);
+  return `0-${id}`;
+}
+
+test('a dead letter that is replayed becomes the row that was promised, under its sequence', async () => {
+  const { id: couponId } = await stores.coupon();
+  const id = await bury(
+    writeEntry({ couponId, epoch: 0, firstSequence: 3, acceptedMs: 1_700_000_000_123, users: ['a', 'b'] }),
+  );
+  expect((await Array.fromAsync(letters.list())).map((letter) => letter.id)).toEqual([id]);
+  expect(await letters.replay(id)).toBe('replayed');
+  expect(await letters.replay(id)).toBe('gone');
+  expect(await Array.fromAsync(letters.list())).toEqual([]);
+  expect(await stores.redis.get('issues:{0}:unpersisted')).toBe('2');
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  expect(await stores.rows(couponId)).toEqual([
+    { sequence: 3, userId: 'a', issuedMs: 1_700_000_000_123 },
+    { sequence: 4, userId: 'b', issuedMs: 1_700_000_000_123 },
+  ]);
+  expect(await stores.redis.exists('issues:{0}:unpersisted')).toBe(0);
+});
+
+test('a dead letter that is no entry stays as it is, until it is discarded', async () => {
+  const id = await bury(['v', '99', 'x', 'y'], 'unknown version');
+  expect(await letters.replay(id)).toBe('unreadable');
+  expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null });
+  expect(await letters.discard(id)).toBe(true);
+  expect(await letters.discard(id)).toBe(false);
+});
+
+test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names no dead letter', async (id) => {
+  expect([await letters.read(id), await letters.replay(id), await letters.discard(id)]).toEqual([null, 'gone', false]);
+});
+
+function dead(...words: string[]) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, 'src/dead.ts', ...words], {
+    env: { ...process.env, REDIS_URL: stores.config.REDIS_URL },
+  });
+  return { exitCode, said: (stdout.toString() + stderr.toString()).trim() };
+}
+
+test('`bun run dead` lists, shows, replays and discards, and says in a line what it cannot do', async () => {
+  expect(dead('list')).toEqual({ exitCode: 0, said: 'There are no dead letters.' });
+  expect(dead('replay', '--all')).toEqual({ exitCode: 1, said: 'There are no dead letters.' });
+  expect(dead('show', '0-1-1')).toEqual({ exitCode: 1, said: 'There is no dead letter 0-1-1.' });
+  for (const wrong of [[], ['list', 'x'], ['show'], ['bury', '0-1-1'], ['replay', '0-1-1', 'x']]) {
+    const { exitCode, said } = dead(...wrong);
+    expect({ exitCode, said: said.split('\n')[0] }).toEqual({ exitCode: 1, said: 'usage: bun run dead list' });
+  }
+  const { id: couponId } = await stores.coupon();
+  const entry = { couponId, epoch: 0, firstSequence: 1, acceptedMs: 0, users: ['a'] };
+  const good = await bury(writeEntry(entry), 'no stock left');
+  const bad = await bury(['v', '99'], 'unknown version');
+  expect(dead('list').said.split('\n')).toEqual([
+    `${good}  no stock left  coupon ${couponId}, sequence 1, 1 user(s), accepted 1970-01-01T00:00:00.000Z`,
+    `${bad}  unknown version  (no entry)`,
+    '2 dead letter(s).',
+  ]);
+  expect(JSON.parse(dead('show', good).said)).toEqual({ id: good, entryId: '1-1', reason: 'no stock left', entry });
+  expect(dead('replay', '--all')).toEqual({
+    exitCode: 1,
+    said: `Replayed 1.\nLeft as they are, since they are no entries: ${bad}`,
+  });
+  expect(dead('discard', bad)).toEqual({ exitCode: 0, said: `Discarded ${bad}.` });
+});

@@ -1,0 +1,96 @@
+// history.ts -- What can happen to a coupon, and random histories of it.
+
+import fc from 'fast-check';
+import { type IssuerName, issuerNames } from '../../src/issuance/issuer.ts';
+import type { Death } from './crash.ts';
+
+/** Processes of each kind. */
+export const PROCESSES = 2;
+
+/** A batch, asked of one of the APIs. */
+export interface Issuing {
+  readonly kind: 'issue';
+  readonly api: number;
+  readonly issuer: IssuerName;
+  readonly users: readonly string[];
+  readonly death: Death | null;
+}
+
+/** One of the workers takes what there is, writes it and settles it. */
+export interface Working {
+  readonly kind: 'work';
+  readonly worker: number;
+  readonly death: Death | null;
+}
+
+/** What an operator changes. The period is moved far enough for no clock to matter. */
+export type Edit = { readonly totalQuantity: number } | { readonly paused: boolean } | { readonly over: boolean };
+
+/** What Redis may lose. `proof`: it restarted, with all it had. `restore`: it came back with an old backup. */
+export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'everything';
+
+export type Step =
+  | Issuing
+  | Working
+  /** All at once; the stores decide on the order. */
+  | { readonly kind: 'together'; readonly parts: readonly (Issuing | Working)[] }
+  | { readonly kind: 'edit'; readonly api: number; readonly edit: Edit; readonly death: Death | null }
+  | { readonly kind: 'lose'; readonly what: Loss }
+  /** Keeps what Redis has now, for `restore`. */
+  | { readonly kind: 'back up' }
+  | { readonly kind: 'reconcile' };
+
+export interface History {
+  /** null: unlimited */
+  readonly total: number | null;
+  readonly steps: readonly Step[];
+}
+
+/** Most work asks once or twice; only an opening asks a dozen times. */
+const after = fc.oneof({ weight: 2, arbitrary: fc.nat({ max: 2 }) }, fc.nat({ max: 12 }));
+const death: fc.Arbitrary<Death | null> = fc.option(fc.record({ after, lastIsDone: fc.boolean() }), { freq: 2 });
+const process = fc.nat({ max: PROCESSES - 1 });
+const names = ['a', 'A', 'b', 'c', 'd', 'e', 'f', 'g', 'h', '1', '01', '-'];
+const users = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 6 });
+
+const issuing: fc.Arbitrary<Issuing> = fc.record({
+  kind: fc.constant('issue'),
+  api: process,
+  issuer: fc.constantFrom(...issuerNames),
+  users,
+  death,
+});
+const working: fc.Arbitrary<Working> = fc.record({ kind: fc.constant('work'), worker: process, death });
+const edit: fc.Arbitrary<Edit> = fc.oneof(
+  fc.record({ totalQuantity: fc.integer({ min: 1, max: 11 }) }),
+  fc.record({ paused: fc.boolean() }),
+  fc.record({ over: fc.boolean() }),
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 10, arbitrary: issuing },
+  { weight: 4, arbitrary: working },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('together'),
+      parts: fc.array(fc.oneof({ weight: 3, arbitrary: issuing }, working), { minLength: 2, maxLength: 5 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('edit'), api: process, edit, death }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('lose'),
+      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'restore', 'everything'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconcile') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('back up') }) },
+);
+
+export const history: fc.Arbitrary<History> = fc.record({
+  total: fc.option(fc.integer({ min: 0, max: 9 }), { freq: 8 }),
+  // As long as may be from the beginning: in short ones little can go wrong.
+  steps: fc.array(step, { minLength: 4, maxLength: 18, size: 'max' }),
+});

@@ -1,0 +1,37 @@
+// simulation.test.ts -- Random histories of a coupon, in which processes die between any two steps, Redis loses what it had, and
+// operators edit. After every step the promises are checked, and every answer is held against the pure rules.
+//
+// The seed is printed: `TEST_SEED=… bun run test ./test/simulation` tells the same histories again. What happens `together` is
+// ordered by the stores, so such a step may have to be told a few times. `TEST_SIMULATION_S=600` goes on for ten minutes.
+
+import { afterAll, expect, test } from 'bun:test';
+import { randomInt } from 'node:crypto';
+import fc from 'fast-check';
+import { openStores } from '../stores.ts';
+import { history } from './history.ts';
+import { simulated, World } from './world.ts';
+
+const stores = await openStores({ settings: simulated });
+afterAll(() => stores.close());
+
+/** Long enough for some dozens of histories; short enough for every run of the tests. */
+const seconds = Number(process.env['TEST_SIMULATION_S'] ?? 12);
+const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
+
+test(
+  'whoever dies and whatever Redis loses, the promises hold after every step',
+  async () => {
+    console.log(`seed of the simulation: ${seed}`);
+    let lived = 0;
+    await fc.assert(
+      fc.asyncProperty(history, async (told) => {
+        await World.live(stores, told);
+        lived += 1;
+      }),
+      { seed, numRuns: 1_000_000, plugins: [fc.interruptAfterTimeLimit(seconds * 1000)] },
+    );
+    console.log(`histories: ${lived}`);
+    expect(lived).toBeGreaterThan(5);
+  },
+  seconds * 4000,
+);

@@ -1,0 +1,39 @@
+// chaos-options.test.ts -- `bun run chaos` starts nothing on arguments that it does not understand, and the seed decides the order.
+
+import { expect, test } from 'bun:test';
+import { readChaosOptions } from '../chaos/options.ts';
+import { seededRandom } from '../chaos/seeded-random.ts';
+
+test('without arguments it takes a seed of its own, a minute and the server on the PATH', () => {
+  expect(readChaosOptions({}, 7)).toEqual({ seed: 7, minutes: 1, soak: false, databaseName: 'the server on the PATH' });
+});
+
+test('a program and a URL are told apart, and the URL is not repeated', () => {
+  expect(readChaosOptions({ database: '/bin/sh' }, 7)).toMatchObject({ mysqlProgram: '/bin/sh' });
+  expect(readChaosOptions({ database: 'mysql://a:secret@b/c' }, 7)).toMatchObject({
+    databaseName: 'the given server',
+    databaseUrl: 'mysql://a:secret@b/c',
+  });
+});
+
+test.each([
+  [{ seed: 'abc' }, '--seed must be a whole number from 0 to 4294967295'],
+  [{ seed: '4294967296' }, '--seed must be'],
+  [{ seed: '-1' }, '--seed must be'],
+  [{ minutes: '1.5' }, '--minutes must be'],
+  [{ minutes: '' }, '--minutes must be'],
+  [{ database: 'postgres' }, '--database must be'],
+])('%j is refused in words', (given, words) => {
+  expect(() => readChaosOptions(given, 7)).toThrow(words);
+});
+
+test('the same seed shuffles the same way, another one another way, and nothing is lost', () => {
+  const items = Array.from({ length: 20 }, (_, i) => i);
+  expect(seededRandom(1).shuffle(items)).toEqual(seededRandom(1).shuffle(items));
+  expect(seededRandom(1).shuffle(items)).not.toEqual(seededRandom(2).shuffle(items));
+  expect(
+    seededRandom(1)
+      .shuffle(items)
+      .toSorted((a, b) => a - b),
+  ).toEqual(items);
+});
