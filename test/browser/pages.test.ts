@@ -105,7 +105,9 @@ describe.skipIf(findBrowser() === undefined)('pages', () => {
       '0',
       '0',
     ]);
-    await page.locator('.plot').filter({ hasText: 'Backlog' }).getByText('0', { exact: true }).waitFor();
+    for (const plot of ['Stock left', 'Backlog']) {
+      await page.locator('.plot').filter({ hasText: plot }).getByText('0', { exact: true }).waitFor();
+    }
     await isAccessible(page);
     await shoot(page, 'watch');
     expect(faults).toEqual([]);

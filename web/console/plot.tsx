@@ -85,9 +85,9 @@ function optionsFor(element: HTMLElement, lines: number): Plotter.Options {
     cursor: { show: false },
     legend: { show: false },
     padding: [8, 8, 0, 0],
-    scales: { y: { range: (_, __, max) => [0, Math.max(1, max) * 1.1] } },
+    scales: { y: { range: (_, __, max) => [0, Math.max(4, max) * 1.1] } },
     axes: [
-      { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime), space: 80, size: 28 },
+      { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime), space: 80, size: 28, incrs },
       { ...axis, size: 56, space: 36, values: (_, ticks) => ticks.map(short) },
     ],
     series: [
@@ -107,6 +107,9 @@ function resolved(element: HTMLElement, name: string): string {
   probe.remove();
   return color;
 }
+
+/** Seconds between two marks: never less than one, since the marks say no less. */
+const incrs = [1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 function clockTime(seconds: number): string {
   return new Date(seconds * 1000).toLocaleTimeString(language.value, {
