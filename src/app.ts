@@ -13,7 +13,9 @@ import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailable
 export interface AppDependencies {
   readonly config: IssuanceDependencies['config'] & CouponDependencies['config'];
   readonly issuance: IssuanceDependencies['issuance'];
+  readonly issueOnce: IssuanceDependencies['issueOnce'];
   readonly issues: IssuanceDependencies['issues'];
+  readonly progress: IssuanceDependencies['progress'];
   readonly catalog: CouponDependencies['catalog'];
   readonly upkeep: CouponDependencies['upkeep'];
   readonly audit: RecoveryDependencies['audit'];

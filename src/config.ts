@@ -59,6 +59,23 @@ export const settings = Type.Object({
   BODY_BYTES_MAX: whole(4096, 64, 1_048_576, 'size of a request body; an issue needs about 100'),
   RETRY_AFTER_S: whole(1, 1, 3600, '`Retry-After` of a 503'),
 
+  IDEMPOTENCY_KEY_S: whole(3600, 60, 604_800, 'how long an `Idempotency-Key` is remembered: about 150 bytes of Redis'),
+  ISSUE_WAITERS_MAX: whole(
+    10_000,
+    0,
+    1_000_000,
+    'callers that wait for their row; beyond it they hear the status at once',
+  ),
+  ISSUE_POLL_MS: whole(50, 5, 10_000, 'pause between two looks for the rows that callers wait for'),
+  USE_WAIT_MS: whole(
+    3000,
+    0,
+    30_000,
+    'wait for the row of an accepted issue that is to be used or replayed; beyond it 503',
+  ),
+  PROGRESS_MS: whole(1000, 50, 60_000, "pause between two samples of a coupon's progress, while somebody listens"),
+  LISTENERS_MAX: whole(1000, 0, 100_000, "listeners to coupons' progress; beyond it 503"),
+
   SIGN_MS_MAX: whole(1000, 1, 1000, 'age of a closed sign: how long an edit may go unseen if its message is lost'),
   SIGNS_MAX: whole(10_000, 1, 1_000_000, 'closed signs per process; the oldest gives way'),
   SIGN_OWNERS_MAX: whole(

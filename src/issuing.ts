@@ -3,12 +3,18 @@
 import type { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { type Catalog, createCatalog } from './coupon/catalog.ts';
+import { type Audit, auditCoupon } from './issuance/audit.ts';
+import { createDeadLetters, type DeadLetters } from './issuance/dead-letters.ts';
 import { ClosedSigns } from './issuance/closed-signs.ts';
+import type { CombinerBounds } from './issuance/combiner.ts';
 import { createInspect } from './issuance/inspection.ts';
+import { createIssueOnce, type IssueOnce } from './issuance/idempotency.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
 import { CHANGES_CHANNEL } from './issuance/keys.ts';
 import { createLocked, type LockReports } from './issuance/locked.ts';
+import { createSample, ProgressHub } from './issuance/progress.ts';
+import { RowWatch } from './issuance/row-watch.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
 import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
@@ -32,9 +38,16 @@ export interface Issuing {
   readonly issuance: Issuance;
   readonly catalog: Catalog;
   readonly upkeep: Upkeep;
+  readonly issueOnce: IssueOnce;
   readonly issues: Issues;
+  /** Counts the promises of a coupon; null: no such coupon. */
+  readonly audit: (couponId: number) => Promise<Audit | null>;
+  readonly deadLetters: DeadLetters;
+  readonly progress: ProgressHub;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
+  /** Answers everybody who only waits or listens, so that a server can stop. */
+  letGo(): Promise<void>;
   /** Answers what was accepted, then ends the connections. */
   close(): Promise<void>;
 }
@@ -58,19 +71,9 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
   });
-  const take = createTake({ redis, stock, settings: config });
-  const issuers = {
-    synchronous: createSynchronous({ database, take }),
-    locked: createLocked({ redis, stock, take, settings: config, reports: lockReportsTo(metrics) }),
-    scripted: createScripted(take),
-  };
+  const issuers = createIssuers(config, redis, database, stock, lockReportsTo(metrics));
   const signs = createSigns(config, redis, database, log);
-  const bounds = {
-    usersPerBatchMax: config.USERS_PER_BATCH_MAX,
-    batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
-    waitingMax: config.WAITING_USERS_MAX,
-  };
-  const issuance = createIssuance({ issuers, signs, bounds, reports: reportsTo(metrics, log) });
+  const issuance = createIssuance({ issuers, signs, bounds: boundsOf(config), reports: reportsTo(metrics, log) });
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
     signs.drop(couponId);
@@ -80,6 +83,8 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     metrics.operatorFailures.of().add();
     log.error({ error }, 'a store failed; the ending is unknown to the caller');
   };
+  const after = createAfterIssuing(config, redis, database, stock, onStoreFault);
+  const issueOnce = createIssueOnce({ redis, issuance, issues: after.issues, settings: config });
   const upkeep = createUpkeep({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
   return {
     redis,
@@ -90,14 +95,22 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     issuance,
     catalog: answering(createCatalog(database, announce), onStoreFault),
     upkeep: answering(upkeep, onStoreFault),
-    issues: answering(createIssues({ redis, database, stock, settings: config }), onStoreFault),
+    issues: after.issues,
+    progress: after.progress,
+    ...answering(
+      { issueOnce, audit: (couponId: number) => auditCoupon({ redis, database, settings: config }, couponId) },
+      onStoreFault,
+    ),
+    deadLetters: createDeadLetters(redis, config.PARTITIONS),
     async listen() {
       subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
       // Messages sent while the connection was down are gone.
       subscriber.on('ready', () => signs.dropAll());
       await subscriber.subscribe(CHANGES_CHANNEL);
     },
+    letGo: after.letGo,
     async close() {
+      await after.letGo();
       await issuance.close();
       redis.disconnect();
       subscriber.disconnect();
@@ -106,17 +119,53 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
   };
 }
 
-function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
-  return new ClosedSigns(
-    createInspect({ redis, database, settings: config }),
-    {
-      signMsMax: config.SIGN_MS_MAX,
-      signsMax: config.SIGNS_MAX,
-      ownersMax: config.SIGN_OWNERS_MAX,
-      skewMsMax: config.CLOCK_SKEW_MS_MAX,
+function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockReports) {
+  const take = createTake({ redis, stock, settings: config });
+  return {
+    synchronous: createSynchronous({ database, take }),
+    locked: createLocked({ redis, stock, take, settings: config, reports }),
+    scripted: createScripted(take),
+  } satisfies Record<IssuerName, Issuer>;
+}
+
+/** What is asked of issues once they were promised. */
+function createAfterIssuing(
+  config: Config,
+  redis: Redis,
+  database: Database,
+  stock: StockKeeper,
+  onFault: (fault: unknown) => void,
+) {
+  const watch = new RowWatch({ database, settings: config, onFault });
+  const issues = createIssues({ redis, database, stock, watch, settings: config });
+  const sample = createSample({ redis, database, settings: config });
+  const progress = new ProgressHub({ ...answering({ sample }, () => undefined), settings: config, onFault });
+  return {
+    issues: answering(issues, onFault),
+    progress,
+    letGo: async () => {
+      await Promise.all([watch.close(), progress.close()]);
     },
-    (error) => log.warn({ error }, 'a closed sign could not be hung'),
-  );
+  };
+}
+
+function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
+  const bounds = {
+    signMsMax: config.SIGN_MS_MAX,
+    signsMax: config.SIGNS_MAX,
+    ownersMax: config.SIGN_OWNERS_MAX,
+    skewMsMax: config.CLOCK_SKEW_MS_MAX,
+  };
+  const inspect = createInspect({ redis, database, settings: config });
+  return new ClosedSigns(inspect, bounds, (error) => log.warn({ error }, 'a closed sign could not be hung'));
+}
+
+function boundsOf(config: Config): CombinerBounds {
+  return {
+    usersPerBatchMax: config.USERS_PER_BATCH_MAX,
+    batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
+    waitingMax: config.WAITING_USERS_MAX,
+  };
 }
 
 function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {

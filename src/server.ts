@@ -2,8 +2,6 @@
 
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
-import { auditCoupon } from './issuance/audit.ts';
-import { createDeadLetters } from './issuance/dead-letters.ts';
 import { createIssuing } from './issuing.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
@@ -27,18 +25,13 @@ async function start(): Promise<void> {
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
-  const { database, redis, subscriber, issuance, issues, catalog, upkeep } = issuing;
+  const { database, redis, subscriber } = issuing;
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const app = createApp({
+    ...issuing,
     config,
-    issuance,
-    issues,
-    catalog,
-    upkeep,
-    audit: (couponId) => auditCoupon({ redis, database, settings: config }, couponId),
-    deadLetters: createDeadLetters(redis, config.PARTITIONS),
     readiness: probe.check,
     metrics,
     log,
@@ -55,6 +48,7 @@ async function start(): Promise<void> {
     // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
     probe.stop();
+    await issuing.letGo();
     await server.stop();
     await issuing.close();
     log.info('stopped');

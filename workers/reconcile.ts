@@ -13,7 +13,7 @@ import { closeCoupon } from '../src/issuance/closing.ts';
 import { couponKeys, partitionKeys, partitionOf } from '../src/issuance/keys.ts';
 import { look } from '../src/issuance/scripts/look.ts';
 import { type Database, withConnection } from '../src/mysql/database.ts';
-import { serverOf } from '../src/redis/connection.ts';
+import { askServer, serverOf } from '../src/redis/connection.ts';
 
 export interface ReconcileReports {
   /** A coupon whose numbers do not add up; told after they were counted to the last sequence. */
@@ -74,6 +74,8 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   const { redis, settings, reports, stop } = dependencies;
   const lease = await redis.set(LEASE_KEY, settings.WORKER_NAME, 'PX', settings.RECONCILE_MS, 'NX');
   if (lease === null) return false;
+  // Behind a standing connection it may have been promoted since: its states would then look like those of another server.
+  await askServer(redis);
   const waiting: WaitingUsers[] = [];
   for (let p = 0; p < settings.PARTITIONS; p++) waiting.push(await countWaiting(redis, partitionKeys(p)));
   const sums = { coupons: 0, missing: 0, unknown: 0 };

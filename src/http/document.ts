@@ -5,7 +5,7 @@
 
 import type { TSchema } from '@sinclair/typebox';
 import type { DocumentDecoration } from 'elysia';
-import { ProblemDocument, type ProblemCode, problems, problemText } from './problem.ts';
+import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from './problem.ts';
 
 type Operation = NonNullable<DocumentDecoration>;
 type Responses = NonNullable<Operation['responses']>;
@@ -159,14 +159,18 @@ function problemHeaders(status: number): Readonly<Record<string, string>> {
 }
 
 function exampleOf(code: ProblemCode): unknown {
-  const members =
-    code === 'DUPLICATED_COUPON_ISSUE'
-      ? { sequence: 37 }
-      : code === 'INVALID_REQUEST'
-        ? { faults: [{ in: 'body' as const, pointer: '/couponId', expected: 'an integer from 1 to 9007199254740991' }] }
-        : {};
-  return JSON.parse(problemText(code, problems[code].when, members));
+  return JSON.parse(problemText(code, problems[code].when, exampleMembers[code]));
 }
+
+/** What only some problems have. */
+const exampleMembers: { readonly [Code in ProblemCode]?: ProblemMembers } = {
+  DUPLICATED_COUPON_ISSUE: { sequence: 37 },
+  COUPON_TOTAL_BELOW_ISSUED: { issuedQuantity: 700 },
+  ISSUE_ALREADY_USED: { sequence: 37, dateUsed: '2026-12-24T09:00:00.000Z' },
+  INVALID_REQUEST: {
+    faults: [{ in: 'body', pointer: '/couponId', expected: 'an integer from 1 to 9007199254740991' }],
+  },
+};
 
 function toHeaders(headers: Readonly<Record<string, string>>) {
   return Object.fromEntries(

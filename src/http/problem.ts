@@ -45,6 +45,17 @@ export const problems = {
     title: 'Somebody has it',
     when: 'A coupon is deleted only while nobody has it. Pause it, or let it end.',
   },
+  ISSUE_NOT_EXIST: { status: 404, title: 'Not issued', when: 'The user does not have this coupon.' },
+  ISSUE_ALREADY_USED: {
+    status: 409,
+    title: 'Already used',
+    when: 'The user has used this coupon before. `dateUsed` tells when, `sequence` is the number of the issue.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The key stands for another request',
+    when: 'Another body, or another endpoint, was sent under this `Idempotency-Key` before. Nothing was decided.',
+  },
   PRECONDITION_FAILED: {
     status: 412,
     title: 'Changed by somebody else',
@@ -106,8 +117,10 @@ export interface Fault {
 
 /** Members that only some problems have. */
 export interface ProblemMembers {
-  /** With DUPLICATED_COUPON_ISSUE: the number of the issue that the user has. */
+  /** With DUPLICATED_COUPON_ISSUE and ISSUE_ALREADY_USED: the number of the issue that the user has. */
   readonly sequence?: number;
+  /** With ISSUE_ALREADY_USED: when, in UTC. */
+  readonly dateUsed?: string;
   /** With COUPON_TOTAL_BELOW_ISSUED: how many were issued. */
   readonly issuedQuantity?: number;
   /** With INVALID_REQUEST: everything that is wrong, not only the first. */
@@ -125,8 +138,12 @@ export const ProblemDocument = Type.Object(
     code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable; the member to branch on.' })),
     detail: Type.String({ description: 'What happened this time, for people.' }),
     sequence: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'With DUPLICATED_COUPON_ISSUE: the number of the issue the user has.' }),
+      Type.Integer({
+        minimum: 1,
+        description: 'With DUPLICATED_COUPON_ISSUE and ISSUE_ALREADY_USED: the number of the issue the user has.',
+      }),
     ),
+    dateUsed: Type.Optional(Type.String({ description: 'With ISSUE_ALREADY_USED: when, in UTC.' })),
     issuedQuantity: Type.Optional(
       Type.Integer({ minimum: 1, description: 'With COUPON_TOTAL_BELOW_ISSUED: how many were issued.' }),
     ),

@@ -1,31 +1,41 @@
-// routes.ts -- The three issue endpoints and the status of an issue, from the body of a request to the text of its answer.
+// routes.ts -- The three issue endpoints, from the body of a request to the text of its answer; and the routes of issues after them.
 //
 // The three are the hot path. They use no hooks, read and check the body themselves, and answer from prebuilt parts, so that
 // they cost about what a route costs that only validates the same body.
 
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { CouponId, readCouponId, readUserId, SentUserId, UserId } from '../coupon/identifier.ts';
+import { CouponId, SentUserId, UserId } from '../coupon/identifier.ts';
 import { bodyReader } from '../http/body.ts';
 import { type Told, told } from '../http/document.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
+import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
+import {
+  answerEvents,
+  answerList,
+  answerStatus,
+  answerUse,
+  eventsTold,
+  type IssueLifeDependencies,
+  issueLifeSchemas,
+  listTold,
+  statusTold,
+  useTold,
+} from './issue-life.ts';
 import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from './outcome.ts';
-import type { IssueStatus } from './status.ts';
 
 /** How a request ended, for metrics: an outcome, or why there is none. */
 export type Ending = Outcome['kind'] | UnavailableReason | 'invalid' | 'failed';
 
-export interface IssuanceDependencies {
+export interface IssuanceDependencies extends IssueLifeDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number; readonly RETRY_AFTER_S: number };
   readonly issuance: {
     /** @throws Unavailable when it was not decided, or nobody knows */
     issue(issuer: IssuerName, couponId: number, userId: string): Promise<Outcome>;
   };
-  readonly issues: {
-    /** null: no such coupon */
-    statusOf(couponId: number, userId: string): Promise<IssueStatus | null>;
-  };
+  /** The same under an `Idempotency-Key`. */
+  readonly issueOnce: IssueOnce;
   readonly metrics: {
     /** Called once for each request of an issue endpoint, just before its answer is sent. */
     observeRequest(endpoint: IssuerName, ending: Ending, seconds: number): void;
@@ -47,19 +57,8 @@ export const Issue = Type.Object({
   }),
 });
 
-/** Answer about one user and one coupon. */
-export const IssueStatusAnswer = Type.Object({
-  couponId: CouponId,
-  userId: UserId,
-  sequence: Type.Union([Sequence, Type.Null()], { description: 'Number of the issue; null with `NONE`.' }),
-  status: Type.String({
-    enum: ['NONE', 'ACCEPTED', 'ISSUED', 'USED'],
-    description: '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed.',
-  }),
-});
-
 /** The schemas by the names that the document gives them. */
-export const issuanceSchemas = { IssueRequest, Issue, IssueStatus: IssueStatusAnswer };
+export const issuanceSchemas = { IssueRequest, Issue, ...issueLifeSchemas };
 
 /** The endpoints under `/v1/issue`, `/v1/issue-async`, `/v2/issue-async` and the status of an issue. */
 export function issuanceRoutes(dependencies: IssuanceDependencies) {
@@ -72,8 +71,20 @@ export function issuanceRoutes(dependencies: IssuanceDependencies) {
     .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: synchronousTold })
     .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: lockedTold })
     .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: scriptedTold })
-    .get('/v1/coupons/:id/issues/:userId', ({ params }) => answerStatus(dependencies, params.id, params.userId), {
-      detail: statusTold,
+    .get(
+      '/v1/coupons/:id/issues/:userId',
+      ({ request, params }) => answerStatus(dependencies, request, params.id, params.userId),
+      { detail: statusTold },
+    )
+    .post('/v1/coupons/:id/issues/:userId/use', ({ params }) => answerUse(dependencies, params.id, params.userId), {
+      parse: 'none',
+      detail: useTold,
+    })
+    .get('/v1/coupons/:id/events', ({ request, params }) => answerEvents(dependencies, request, params.id), {
+      detail: eventsTold,
+    })
+    .get('/v1/users/:userId/issues', ({ request, params }) => answerList(dependencies, request, params.userId), {
+      detail: listTold,
     });
 }
 
@@ -81,7 +92,7 @@ function issueEndpoint(
   endpoint: IssuerName,
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
-  { config, issuance, metrics }: IssuanceDependencies,
+  { config, issuance, issueOnce, metrics }: IssuanceDependencies,
 ): (request: Request) => Promise<Response> {
   const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
@@ -96,9 +107,19 @@ function issueEndpoint(
     }
     const { couponId } = body;
     const userId = String(body.userId);
+    const header = request.headers.get('idempotency-key');
     let outcome: Outcome;
+    let replayed = false;
     try {
-      outcome = await issuance.issue(endpoint, couponId, userId);
+      if (header === null) outcome = await issuance.issue(endpoint, couponId, userId);
+      else {
+        const keyed = await issueUnderKey(issueOnce, header, endpoint, couponId, userId);
+        if (keyed instanceof Response) {
+          observe('invalid', startMs);
+          return keyed;
+        }
+        ({ outcome, replayed } = keyed);
+      }
     } catch (cause) {
       // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. Who
       // threw it has logged why, once for the whole batch.
@@ -106,13 +127,38 @@ function issueEndpoint(
       if (cause instanceof Unavailable) return unavailable(cause.reason);
       throw cause;
     }
-    observe(outcome.kind, startMs);
+    observe(replayed ? 'already issued' : outcome.kind, startMs);
     if (outcome.kind !== 'issued') return refuse(outcome);
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
     const location = `/v1/coupons/${couponId}/issues/${userId}`;
-    return new Response(text, { status, headers: { 'content-type': 'application/json', location } });
+    const headers = { 'content-type': 'application/json', location };
+    return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
   };
 }
+
+/** Decides under an `Idempotency-Key`, or tells what is wrong with it. */
+async function issueUnderKey(
+  issueOnce: IssueOnce,
+  header: string,
+  endpoint: IssuerName,
+  couponId: number,
+  userId: string,
+): Promise<Extract<KeyedOutcome, { kind: 'decided' }> | Response> {
+  const key = readKey(header);
+  if (key === null) return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: keyDescription }]);
+  const keyed = await issueOnce(key, endpoint, couponId, userId);
+  return keyed.kind === 'decided' ? keyed : problem('IDEMPOTENCY_KEY_REUSED');
+}
+
+/** The key without its quotes: the draft has them, many clients have not. */
+function readKey(header: string): string | null {
+  const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"$/.exec(header)?.[1];
+  if (quoted !== undefined) return quoted.replaceAll(/\\(.)/g, '$1');
+  return /^[\x21\x23-\x7e]{1,255}$/.test(header) ? header : null;
+}
+
+const keyDescription =
+  'a text of 1 to 255 visible ASCII characters, chosen anew for each request, such as "8e03978e-40d5"';
 
 function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
   if (outcome.kind === 'already issued') {
@@ -153,29 +199,16 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
   return (reason) => new Response(answers[reason].text, answers[reason].init);
 }
 
-async function answerStatus({ issues }: IssuanceDependencies, idText: string, userIdText: string): Promise<Response> {
-  const couponId = readCouponId(idText);
-  const userId = readUserId(userIdText);
-  const faults = [couponId, userId].filter((read) => typeof read === 'object');
-  if (typeof couponId === 'object' || typeof userId === 'object') return invalid(faults);
-  const status = await issues.statusOf(couponId, userId);
-  if (!status) return problem('COUPON_NOT_EXIST');
-  const sequence = status.kind === 'none' ? null : status.sequence;
-  return Response.json({ couponId, userId, sequence, status: statusWords[status.kind] }, { headers: noStore });
-}
-
-const statusWords = {
-  none: 'NONE',
-  accepted: 'ACCEPTED',
-  issued: 'ISSUED',
-  used: 'USED',
-} satisfies Record<IssueStatus['kind'], string>;
-
-/** It changes within milliseconds: a copy in a cache would deny an issue that was promised. */
-const noStore = { 'cache-control': 'no-store' };
-
 const issueTold = {
   tag: 'issuing',
+  parameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      schema: Type.String({ description: keyDescription }),
+      example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
+    },
+  ],
   body: {
     schema: 'IssueRequest',
     examples: {
@@ -191,6 +224,7 @@ const issueTold = {
     'FAIL_COUPON_ISSUE_REQUEST',
     'MALFORMED_REQUEST',
     'INVALID_REQUEST',
+    'IDEMPOTENCY_KEY_REUSED',
     'PAYLOAD_TOO_LARGE',
     'UNSUPPORTED_MEDIA_TYPE',
     'TOO_MANY_REQUESTS',
@@ -200,7 +234,10 @@ const issueTold = {
 const orderOfChecks = `
 Checks in this order: the coupon exists, it is not paused, now is within its period, the user does not have it, stock is left.`;
 
-const issueLocation = { Location: 'Where the status of this issue can be read.' };
+const issueLocation = {
+  Location: 'Where the status of this issue can be read.',
+  'Idempotency-Replayed': '`true` when an earlier request under the same `Idempotency-Key` made this issue.',
+};
 
 const synchronousTold = told({
   ...issueTold,
@@ -237,22 +274,4 @@ const scriptedTold = told({
   summary: 'Accept in one script, in Redis',
   description: `Checks, takes stock and queues the issue in one Lua script. The fastest way.${orderOfChecks}`,
   answers: accepted,
-});
-
-const statusTold = told({
-  tag: 'coupons',
-  summary: 'What has become of an issue',
-  description: 'Also tells a client that lost its answer whether it has the coupon.',
-  parameters: [
-    { name: 'id', in: 'path', schema: CouponId, example: 1 },
-    { name: 'userId', in: 'path', schema: UserId, example: '42' },
-  ],
-  answers: {
-    200: {
-      description: 'The status.',
-      schema: 'IssueStatus',
-      example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
-    },
-  },
-  problems: ['COUPON_NOT_EXIST', 'INVALID_REQUEST', 'FAIL_COUPON_ISSUE_REQUEST'],
 });

@@ -16,7 +16,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { type Coupon, gate, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection, withTransaction } from '../mysql/database.ts';
-import { serverOf } from '../redis/connection.ts';
+import { askServer, serverOf } from '../redis/connection.ts';
 import { streamPages } from './stream-entries.ts';
 import { type CouponKeys, couponKeys } from './keys.ts';
 import { issuesOf } from './ledger.ts';
@@ -94,6 +94,9 @@ async function openWithin(dependencies: StockDependencies, couponId: number, eve
   const keys = couponKeys(couponId, settings.PARTITIONS);
   const deadlineMs = performance.now() + settings.OPENING_WAIT_MS_MAX;
   while (performance.now() < deadlineMs) {
+    // A server that was promoted behind a standing connection has another name by now; two processes that called it by
+    // different names would each take the other's state for an old one, in turn.
+    await askServer(redis);
     const server = serverOf(redis);
     if (server === '') throw new Unavailable('dependency', 'Redis has not told which server it is');
     const token = crypto.randomUUID();

@@ -128,7 +128,7 @@ async function withCopy<Done extends { readonly kind: 'edited' | 'removed' }>(
 }
 
 async function editUnderLock(
-  { redis, settings }: UpkeepDependencies,
+  dependencies: UpkeepDependencies,
   tx: Session,
   id: number,
   changes: CouponChanges,
@@ -142,15 +142,34 @@ async function editUnderLock(
   const total = changes.totalQuantity;
   if (typeof total === 'number' && total < (coupon.totalQuantity ?? Number.POSITIVE_INFINITY)) {
     if (total < coupon.issuedQuantity) return { kind: 'issued', issued: coupon.issuedQuantity };
-    if (coupon.stockHome === 'redis') {
-      const keys = couponKeys(id, settings.PARTITIONS);
-      const lowered = await lowerTotal(redis, { keys, server: serverOf(redis), version, total });
-      if (lowered.kind === 'issued') return lowered;
-      if (lowered.kind === 'not open') return { kind: 'copy not open' };
-      if (lowered.kind === 'other version') return { kind: 'copy out of step' };
-    }
+    const hindrance = coupon.stockHome === 'redis' ? await lowerInRedis(dependencies, coupon, total) : null;
+    if (hindrance) return hindrance;
   }
   return { kind: 'edited', coupon: await updateCoupon(tx, id, changes, version + 1) };
+}
+
+/** Step 2. Null when the total is lowered. */
+async function lowerInRedis(
+  dependencies: UpkeepDependencies,
+  coupon: Coupon,
+  total: number,
+): Promise<Step<never> | null> {
+  const { redis, settings } = dependencies;
+  const input = {
+    keys: couponKeys(coupon.id, settings.PARTITIONS),
+    server: serverOf(redis),
+    version: coupon.version,
+    total,
+  };
+  let lowered = await lowerTotal(redis, input);
+  if (lowered.kind === 'other version') {
+    // The edit before this one is committed, and its last step still to come.
+    await apply(dependencies, coupon);
+    lowered = await lowerTotal(redis, input);
+  }
+  if (lowered.kind === 'lowered') return null;
+  if (lowered.kind === 'issued') return lowered;
+  return { kind: lowered.kind === 'not open' ? 'copy not open' : 'copy out of step' };
 }
 
 async function removeUnderLock(

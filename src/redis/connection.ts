@@ -87,7 +87,7 @@ const servers = new WeakMap<Redis, string>();
 /**
  * The server behind a connection: a restart, a failover or a restored backup gives another one.
  *
- * @returns its `run_id`, or '' while there is no connection or the server has not told yet
+ * @returns its `run_id` and `master_replid`, or '' while there is no connection or the server has not told yet
  */
 export function serverOf(redis: Redis): string {
   return servers.get(redis) ?? '';
@@ -111,8 +111,16 @@ function watched(redis: Redis, onFault: OnFault): Redis {
   return redis;
 }
 
-async function askServer(redis: Redis): Promise<void> {
-  const run = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1];
-  if (run === undefined) throw new Error('Redis does not tell its run_id');
-  servers.set(redis, run);
+/**
+ * Asks anew which server it is: it may have been a replica of another for a while, and have that one's data now.
+ *
+ * @throws what ioredis throws; the name is then as it was
+ */
+export async function askServer(redis: Redis): Promise<void> {
+  const told = await redis.info();
+  const run = /^run_id:(\w+)/m.exec(told)?.[1];
+  // A replica takes over the id of its primary, and every promotion makes a new one.
+  const replication = /^master_replid:(\w+)/m.exec(told)?.[1];
+  if (run === undefined || replication === undefined) throw new Error('Redis does not tell its run_id');
+  servers.set(redis, `${run}.${replication}`);
 }

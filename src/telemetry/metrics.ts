@@ -54,6 +54,7 @@ const scripts = [
   'lower-total',
   'close',
   'close-unissued',
+  'lose-key',
   'replay',
 ] as const;
 const promises = ['P1', 'P2', 'P3', 'P4', 'P5', 'other'] as const;

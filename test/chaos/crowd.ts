@@ -130,7 +130,10 @@ export class Crowd {
       } else if (due) await this.#ask(lanes, due.couponId, due.userId);
       else {
         const again = offer.users.length > 0 && random.chance(0.1);
-        const ending = await this.#ask(lanes, offer.coupon.id, again ? random.pick(offer.users) : this.#newUser(offer));
+        const userId = again ? random.pick(offer.users) : this.#newUser(offer);
+        const ending = await this.#ask(lanes, offer.coupon.id, userId);
+        if (ending.kind === 'ok' && random.chance(0.1))
+          await this.#askStatus(lanes, offer.coupon, ending.sequence, userId);
         if (ending.kind === 'refused' && ending.reason !== 'not started') offer.refusalsLeft -= 1;
       }
     }
@@ -177,6 +180,17 @@ export class Crowd {
     this.#pending.push({ couponId, userId, dueMs: performance.now() + random.between(50, 1500) });
     await pause(BACKOFF_MS);
     return ending;
+  }
+
+  /** A winner asks any process whether it has the coupon. Nobody knowing just now is an answer; `no` is none. */
+  async #askStatus(lanes: readonly Lane[], coupon: HistoryCoupon, sequence: number, userId: string): Promise<void> {
+    const path = `/v1/coupons/${coupon.id}/issues/${userId}`;
+    const reply = await this.#options.random.pick(lanes).ask({ method: 'GET', path });
+    if (reply.kind !== 'answer' || reply.status === 503) return;
+    // Once a coupon is over it is not opened any more: an issue that still waits in the stream is then seen when it is a row.
+    if (Date.now() >= coupon.endMs && reply.body.includes('"NONE"')) return;
+    const isRight = reply.status === 200 && reply.body.includes(`"sequence":${sequence},`);
+    if (!isRight) this.wrongAnswers.push(`${userId} won ${sequence}, and its status is ${reply.status} ${reply.body}`);
   }
 
   #count(reply: Reply): void {

@@ -1,6 +1,6 @@
 // deploys.test.ts -- A deploy under load: processes are replaced one after the other, and callers notice nothing but closed connections.
 
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterEach, expect, test } from 'bun:test';
 import { partitionKeys } from '../../src/issuance/keys.ts';
 import { waitUntil } from '../../src/local/wait-until.ts';
 import { type Cluster, startCluster } from './cluster.ts';
@@ -9,13 +9,11 @@ import { runChaos } from './run.ts';
 
 const WAIT = { waitMsMax: 20_000 };
 
-let cluster: Cluster;
-beforeAll(async () => {
-  cluster = await startCluster({ apis: 2, workers: 2 });
-});
-afterAll(() => cluster.stop());
+let cluster: Cluster | undefined;
+afterEach(() => cluster?.stop());
 
 test('a rolling restart cuts no answer, refuses nobody wrongly and loses nothing', async () => {
+  cluster = await startCluster({ apis: 2, workers: 2 });
   const run = { seed: 1, runMs: 0, callers: 16, say: () => {}, faults: [rollingRestart] };
   const { accusations, otherFaults, counts } = await runChaos(cluster, run);
   expect(accusations).toEqual([]);
@@ -27,26 +25,15 @@ test('a rolling restart cuts no answer, refuses nobody wrongly and loses nothing
 });
 
 test('entries of a version that nobody knows yet are kept as they are, and hold up nobody', async () => {
+  cluster = await startCluster({ apis: 0, workers: 1 });
+  const { redis, config } = cluster;
   const keys = partitionKeys(0);
   const future = ['v', '2', 'c', '4', 'e', '1', 's', '1', 't', '1000', 'u', 'alice', 'new', 'field'];
-  const present = [
-    'v',
-    '1',
-    'c',
-    String(cluster.config.PARTITIONS * 1_000_000),
-    'e',
-    '1',
-    's',
-    '1',
-    't',
-    '1000',
-    'u',
-    'bob',
-  ];
-  const id = await cluster.redis.xadd(keys.stream, '*', ...future);
-  const after = await cluster.redis.xadd(keys.stream, '*', ...present);
-  await waitUntil('both entries to be settled', async () => (await cluster.redis.xlen(keys.stream)) === 0, WAIT);
-  const letters = (await cluster.redis.xrange(keys.dead, '-', '+')).map(([, fields]) => fields);
+  const present = ['v', '1', 'c', String(config.PARTITIONS * 1000), 'e', '1', 's', '1', 't', '1000', 'u', 'bob'];
+  const id = await redis.xadd(keys.stream, '*', ...future);
+  const after = await redis.xadd(keys.stream, '*', ...present);
+  await waitUntil('both entries to be settled', async () => (await redis.xlen(keys.stream)) === 0, WAIT);
+  const letters = (await redis.xrange(keys.dead, '-', '+')).map(([, fields]) => fields);
   // The second is understood: it is dead because there is no such coupon.
   expect(letters).toEqual([
     ['entry', String(id), 'reason', 'unknown version', ...future],

@@ -30,6 +30,8 @@ export function servesTheSurface(name: string, ask: Ask): void {
   describe(`${name}: coupons`, () => describeCoupons(ask));
   describe(`${name}: coupons over their life`, () => describeEdits(ask));
   describe(`${name}: edits that are refused`, () => describeEditRefusals(ask));
+  describe(`${name}: idempotency keys`, () => describeKeys(ask));
+  describe(`${name}: issues over their life`, () => describeIssueLife(ask));
   describe(`${name}: operations`, () => describeOperations(ask));
 }
 
@@ -510,6 +512,109 @@ function editsOf(ask: Ask) {
   const remove = (id: number, headers: Record<string, string> = {}) =>
     ask(`/v1/coupons/${id}`, { method: 'DELETE', headers: { ...operator, ...headers } });
   return { edit, remove };
+}
+
+function describeKeys(ask: Ask): void {
+  const issue = (couponId: number, key: string, endpoint = '/v2/issue-async') =>
+    post(ask, endpoint, JSON.stringify({ couponId, userId: 'u' }), { ...json, 'idempotency-key': key });
+
+  test.each(endpoints)('%s answers a request under a key, and marks a replay', async (endpoint) => {
+    for (const key of ['"a new one"', 'seen-never', `"${'k'.repeat(255)}"`, String.raw`"a \"quoted\" one"`]) {
+      const answer = await issue(1, key, endpoint);
+      expect(answer.ok).toBe(true);
+      expect(answer.headers.get('idempotency-replayed')).toBe(null);
+    }
+    const first = await issue(1, '"a new one"', endpoint);
+    const again = await issue(1, '"seen before"', endpoint);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect([again.status, await again.json()]).toEqual([first.status, await first.json()]);
+  });
+
+  test('a refusal under a key is a refusal', async () => {
+    await expectProblem(await issue(2, '"x"'), 'DUPLICATED_COUPON_ISSUE');
+    await expectProblem(await issue(3, '"x"'), 'INVALID_COUPON_ISSUE_QUANTITY');
+    await expectProblem(await issue(9, '"x"'), 'FAIL_COUPON_ISSUE_REQUEST');
+  });
+
+  test('a key that stands for another request decides nothing', async () => {
+    await expectProblem(await issue(1, '"of another request"'), 'IDEMPOTENCY_KEY_REUSED');
+  });
+
+  test.each(['""', '"', '"a"b"', 'a b', `"${'k'.repeat(256)}"`, 'k'.repeat(256), 'caf\u00e9', '"a\tb"'])(
+    'the key %p is none',
+    async (key) => {
+      const { faults } = await expectProblem(await issue(1, key), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'header', pointer: '/Idempotency-Key' }]);
+    },
+  );
+}
+
+function describeIssueLife(ask: Ask): void {
+  const use = (couponId: number | string, userId: string) =>
+    ask(`/v1/coupons/${couponId}/issues/${userId}/use`, { method: 'POST' });
+
+  test('a status can be waited for, in milliseconds or as a wish in seconds', async () => {
+    const path = '/v1/coupons/1/issues/issued';
+    for (const query of ['', '?waitMs=0', '?waitMs=30000']) expect((await ask(path + query)).status).toBe(200);
+    const wished = await ask(path, { headers: { prefer: 'respond-async, wait=100' } });
+    expect(wished.headers.get('preference-applied')).toBe('wait=30');
+    for (const query of ['?waitMs=', '?waitMs=-1', '?waitMs=30001', '?waitMs=1.5', '?waitMs=x']) {
+      const { faults } = await expectProblem(await ask(path + query), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'query', pointer: '/waitMs' }]);
+    }
+  });
+
+  test('an issue is used once', async () => {
+    const used = await use(1, 'issued');
+    expect(await used.json()).toEqual({
+      couponId: 1,
+      userId: 'issued',
+      sequence: 37,
+      status: 'USED',
+      dateUsed: '2026-12-01T00:00:00.000Z',
+    });
+    const again = await expectProblem(await use(1, 'used'), 'ISSUE_ALREADY_USED');
+    expect(again).toMatchObject({ sequence: 37, dateUsed: '2026-12-01T00:00:00.000Z' });
+    await expectProblem(await use(1, 'none'), 'ISSUE_NOT_EXIST');
+    await expectProblem(await use(26, 'issued'), 'COUPON_NOT_EXIST');
+    await expectProblem(await use(1, 'accepted'), 'FAIL_COUPON_ISSUE_REQUEST');
+    await expectProblem(await use('0', 'a.b'), 'INVALID_REQUEST');
+  });
+
+  test('a user turns the pages of what they have', async () => {
+    const page = async (query: string) => (await ask(`/v1/users/42/issues${query}`)).json();
+    expect(await page('?limit=1&after=1')).toEqual({
+      issues: [
+        {
+          couponId: 2,
+          sequence: 37,
+          status: 'USED',
+          dateIssued: '2026-12-01T00:00:00.000Z',
+          dateUsed: '2026-12-01T00:00:00.001Z',
+          title: 'Winter sale',
+          discountAmount: 5000,
+          minAvailableAmount: 20_000,
+        },
+      ],
+      next: 2,
+    });
+    expect(await page('?after=24')).toMatchObject({ issues: [{ couponId: 25, status: 'ISSUED' }], next: null });
+    expect(await (await ask('/v1/users/nobody/issues')).json()).toEqual({ issues: [], next: null });
+    await expectProblem(await ask('/v1/users/a.b/issues'), 'INVALID_REQUEST');
+    await expectProblem(await ask('/v1/users/42/issues?limit=0'), 'INVALID_REQUEST');
+  });
+
+  test('the progress of a coupon comes as events, and the stream ends', async () => {
+    const answer = await ask('/v1/coupons/1/events');
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+    const [retry, ...events] = (await answer.text()).trimEnd().split('\n\n');
+    expect(retry).toBe('retry: 2000');
+    expect(events).toHaveLength(2);
+    for (const event of events) expect(event).toMatch(/^event: progress\ndata: \{"couponId":1,.*\}$/);
+    await expectProblem(await ask('/v1/coupons/26/events'), 'COUPON_NOT_EXIST');
+    await expectProblem(await ask('/v1/coupons/8/events'), 'FAIL_COUPON_ISSUE_REQUEST');
+    await expectProblem(await ask('/v1/coupons/x/events'), 'INVALID_REQUEST');
+  });
 }
 
 function describeOperations(ask: Ask): void {

@@ -5,7 +5,7 @@ import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/http/health.ts';
 import type { Audit } from '../../src/issuance/audit.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
-import type { IssueStatus } from '../../src/issuance/status.ts';
+import type { IssueStatus, OwnedIssue, Use } from '../../src/issuance/status.ts';
 
 export const OPERATOR_KEY = 'a-key-for-operators-only';
 export const BODY_BYTES_MAX = 4096;
@@ -57,13 +57,14 @@ export const ready: Readiness = {
 export interface Told {
   readonly issued: unknown[];
   readonly created: unknown[];
+  readonly waited: number[];
   readonly observed: unknown[];
   readonly logged: unknown[];
 }
 
 /** An app on fakes, and what it tells them. */
 export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told: Told } {
-  const told: Told = { issued: [], created: [], observed: [], logged: [] };
+  const told: Told = { issued: [], created: [], waited: [], observed: [], logged: [] };
   const app = createApp({
     config: { ADMIN_API_KEY: OPERATOR_KEY, BODY_BYTES_MAX, RETRY_AFTER_S: 2 },
     issuance: {
@@ -72,7 +73,20 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
         return endingOf(couponId);
       },
     },
-    issues: { statusOf: async (couponId, userId) => statusOf(couponId, userId) },
+    issueOnce: async (key, issuer, couponId, userId) => {
+      if (key === 'of another request') return { kind: 'other request' };
+      told.issued.push({ key, issuer, couponId, userId });
+      return { kind: 'decided', outcome: endingOf(couponId), replayed: key === 'seen before' };
+    },
+    issues: {
+      statusOf: async (couponId, userId, waitMs = 0) => {
+        told.waited.push(waitMs);
+        return statusOf(couponId, userId);
+      },
+      listOf: async (userId, { afterId, limit }) => (userId === 'nobody' ? [] : ownedIssues(afterId).slice(0, limit)),
+      use: async (couponId, userId) => useOf(couponId, userId),
+    },
+    progress: fakeProgress,
     catalog: {
       create: async (created) => {
         told.created.push(created);
@@ -150,6 +164,41 @@ export function issueWithin(wait: () => Promise<void>): AppDependencies['issuanc
     return { kind: 'issued', sequence: 9 };
   };
 }
+
+/** A user's issues of the coupons 1 to 25; those of even ones are used. */
+function ownedIssues(afterId: number): readonly OwnedIssue[] {
+  return coupons
+    .filter(({ id }) => id > afterId)
+    .map(({ id, title, discountAmount, minAvailableAmount }) => ({
+      couponId: id,
+      sequence: 37,
+      issuedMs: coupon.startMs,
+      usedMs: id % 2 ? null : coupon.startMs + 1,
+      title,
+      discountAmount,
+      minAvailableAmount,
+    }));
+}
+
+function useOf(couponId: number, userId: string): Use {
+  if (couponId > 25) return { kind: 'not exist' };
+  if (userId === 'none') return { kind: 'not issued' };
+  if (userId === 'accepted') throw new Unavailable('overloaded', 'internal: not yet a row');
+  return { kind: userId === 'used' ? 'already used' : 'used', sequence: 37, usedMs: coupon.startMs };
+}
+
+/** Two samples and the end, for every coupon from 1 to 25. */
+const fakeProgress: AppDependencies['progress'] = {
+  async listen(couponId, listener) {
+    if (couponId > 25) return null;
+    if (couponId === 8) throw new Unavailable('stopping', 'internal: stopping');
+    const one = { couponId, version: 1, totalQuantity: 1000, left: 963, unpersisted: 2, paused: false };
+    listener.next({ ...one, issued: 36, issuedPerSecond: 0 });
+    listener.next({ ...one, issued: 37, issuedPerSecond: 1 });
+    listener.end();
+    return () => {};
+  },
+};
 
 function endingOf(couponId: number): Outcome {
   const ending = endings[couponId] ?? refusal['not exist'];

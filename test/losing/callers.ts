@@ -31,10 +31,14 @@ const CLOCK_MS_MAX = 2;
 /** Serves the whole HTTP surface of an API on a free port. */
 export async function openCallers(stores: Stores, api: TestApi): Promise<Callers> {
   const { config } = stores;
-  const { issuance, issues, catalog, upkeep } = api;
-  const readiness = () => Promise.reject(new Error('nobody asks for it here'));
-  const log = createLog('api', 'silent');
-  const app = createApp({ config, issuance, issues, catalog, upkeep, readiness, metrics: createApiMetrics(), log });
+  const nobodyAsks = () => Promise.reject(new Error('nobody asks for it here'));
+  const app = createApp({
+    ...api,
+    config,
+    readiness: nobodyAsks,
+    metrics: createApiMetrics(),
+    log: createLog('api', 'silent'),
+  });
   const faults: unknown[] = [];
   const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => faults.push(error) });
   const attempts: Attempt[] = [];

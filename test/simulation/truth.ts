@@ -19,8 +19,9 @@ export interface Truth {
 export async function readTruth(stores: Stores, couponId: number): Promise<Truth> {
   const coupon = await stores.couponNow(couponId);
   const found = await stores.rows(couponId);
-  const { stream, dead } = stores.keys(couponId);
+  const { stream, dead, owners } = stores.keys(couponId);
   const waiting = (await entriesOf(stores.redis, stream, couponId)).flatMap(issuesOf);
+  const owned = Object.entries(await stores.redis.hgetall(owners));
   const letters = await stores.redis.xlen(dead);
   const rows = new Map(found.map(({ userId, sequence }) => [userId, sequence]));
   const holders = new Map([...waiting.map(({ userId, sequence }) => [userId, sequence] as const), ...rows]);
@@ -33,6 +34,10 @@ export async function readTruth(stores: Stores, couponId: number): Promise<Truth
   if (new Set(holders.values()).size !== holders.size) broken.push('P2: a sequence has two holders');
   for (const { userId, sequence } of waiting)
     if (holders.get(userId) !== sequence) broken.push(`P2: ${userId} has ${holders.get(userId)} and ${sequence}`);
+  // An owner in Redis hears that he has it: so it must be on its way, or there.
+  for (const [user, sequence] of owned)
+    if (holders.get(user) !== Number(sequence))
+      broken.push(`P3: Redis says that ${user} has ${sequence}, and it is ${holders.get(user)}`);
   if (letters > 0) broken.push(`P3: ${letters} dead letters`);
   // The period is moved by whole days, and back: what was issued within it then may be outside now.
   if (startMs < endMs && found.some(({ issuedMs }) => issuedMs < startMs))

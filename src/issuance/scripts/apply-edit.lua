@@ -3,7 +3,7 @@
 -- Strictly newer: a command that was held up on its way must not undo what a later edit did, nor what one is just doing.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash
--- ARGV    run_id of this server, version, total or -1, start, end, paused
+-- ARGV    name of this server, version, total or -1, start, end, paused
 -- Reply   { 'applied' } or { 'not open' }; { 'same' } when the copy says this already; { 'different', its version } when it is
 --         of this version and says something else, or is newer
 -- Cost    O(1)

@@ -6,7 +6,7 @@ import type { CouponKeys } from '../keys.ts';
 
 export interface ApplyEditInput {
   readonly keys: CouponKeys;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
   /** As MySQL has committed it. */
   readonly coupon: Pick<Coupon, 'version' | 'totalQuantity' | 'startMs' | 'endMs' | 'paused'>;

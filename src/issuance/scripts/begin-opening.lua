@@ -1,7 +1,7 @@
 -- begin-opening.lua -- Takes the lease for opening a coupon, unless it is open. While the lease lasts nobody else can open.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] …:opening string
--- ARGV    run_id of this server, token of the opener, lease in ms
+-- ARGV    name of this server, token of the opener, lease in ms
 -- Reply   { 'open' }, { 'busy' }, { 'begun' } for a coupon without usable state, or { 'unproven', epoch, version, next, owners }
 --         for one that this server has from before its start: whole in itself, but perhaps older than what MySQL knows
 -- Cost    O(1)

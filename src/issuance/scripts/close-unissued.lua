@@ -3,7 +3,7 @@
 -- It also ends the lease of whoever is opening the coupon: what that one has gathered can then not be swapped in.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] …:opening string
--- ARGV    run_id of this server
+-- ARGV    name of this server
 -- Reply   { 'closed' } or { 'issued', how many were issued } or { 'not open' }
 -- Cost    O(1)
 

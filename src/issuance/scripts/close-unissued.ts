@@ -5,7 +5,7 @@ import type { CouponKeys } from '../keys.ts';
 
 export interface CloseUnissuedInput {
   readonly keys: CouponKeys;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
 }
 

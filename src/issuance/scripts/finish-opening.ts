@@ -9,7 +9,7 @@ export interface FinishOpeningInput {
   readonly token: string;
   /** How many owners were gathered. */
   readonly owners: number;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
   readonly stock: Stock;
   readonly epoch: number;

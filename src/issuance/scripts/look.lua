@@ -1,7 +1,7 @@
 -- look.lua -- Reads the stock of a coupon and the sequences of some users, at one instant.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash
--- ARGV    run_id of this server, then the users, possibly none
+-- ARGV    name of this server, then the users, possibly none
 -- Reply   { 'not open' } or { 'open', now, epoch, version, next, until, start, end, paused,
 --         owners, one number or nil per user }
 -- Cost    O(users)

@@ -6,7 +6,7 @@ import type { CouponKeys } from '../keys.ts';
 
 export interface LookInput {
   readonly keys: CouponKeys;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
   /** At most 1,000; may be empty. */
   readonly users: readonly string[];

@@ -4,7 +4,7 @@
 -- it could until it is repaired, and never more.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash
--- ARGV    run_id of this server, version as MySQL has it, the new total
+-- ARGV    name of this server, version as MySQL has it, the new total
 -- Reply   { 'lowered' } or { 'issued', how many were issued } or { 'other version' } or { 'not open' }
 -- Cost    O(1)
 

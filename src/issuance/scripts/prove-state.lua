@@ -1,7 +1,7 @@
 -- prove-state.lua -- Lets a state go on under a new server, after it was compared with MySQL. Ends the lease.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:opening string
--- ARGV    token of the opener, run_id of this server
+-- ARGV    token of the opener, name of this server
 -- Reply   { 'opened' } or { 'superseded' } when the lease is not ours any more
 -- Cost    O(1)
 

@@ -6,7 +6,7 @@ import type { CouponKeys } from '../keys.ts';
 export interface ProveStateInput {
   readonly keys: CouponKeys;
   readonly token: string;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
 }
 

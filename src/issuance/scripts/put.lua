@@ -1,7 +1,7 @@
 -- put.lua -- Writes what was decided under the lock, if the lock is still ours and nothing changed since the stock was read.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string, [5] …:lock string
--- ARGV    coupon id, token of the lock, most unpersisted users, run_id of this server; as they were read: epoch, version, next;
+-- ARGV    coupon id, token of the lock, most unpersisted users, name of this server; as they were read: epoch, version, next;
 --         then the winners in order
 -- Reply   { 'written', now } or { 'changed' } or { 'lost' } or { 'overloaded' }
 -- Cost    O(users)

@@ -9,7 +9,7 @@ export interface PutInput {
   /** The value under which the lock was acquired: the fence. */
   readonly token: string;
   readonly unpersistedUsersMax: number;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
   /** As they were when the stock was read. */
   readonly epoch: number;

@@ -1,7 +1,7 @@
 -- take.lua -- Takes stock for a batch of users: all checks come before the first write, because Lua does not roll back.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string
--- ARGV    coupon id, run_id of this server, most unpersisted users, then the users in order of arrival
+-- ARGV    coupon id, name of this server, most unpersisted users, then the users in order of arrival
 -- Reply   { verdict } or { 'decided', now, epoch, one number per user }, see take.ts, which is the only reader
 -- Cost    O(users)
 

@@ -7,7 +7,7 @@ import { type Outcome, type Refusal, refusal } from '../outcome.ts';
 export interface TakeInput {
   readonly keys: CouponKeys;
   readonly couponId: number;
-  /** `run_id` of the server the connection leads to. */
+  /** What `serverOf` says of the connection. */
   readonly server: string;
   readonly unpersistedUsersMax: number;
   /** In order of arrival, 1 to 1,000. */

@@ -1,0 +1,292 @@
+// edits.test.ts -- Coupons are changed and deleted in the middle of a rush through all endpoints and two processes' worth of API,
+// and every promise holds; what a crash leaves half done is mended.
+
+import { afterAll, expect, test } from 'bun:test';
+import { setImmediate } from 'node:timers/promises';
+import { eq, sql } from 'drizzle-orm';
+import { coupons } from '../../drizzle/schema.ts';
+import type { CouponChanges } from '../../src/coupon/coupon.ts';
+import { type IssuerName, issuerNames } from '../../src/issuance/issuer.ts';
+import { applyEdit } from '../../src/issuance/scripts/apply-edit.ts';
+import { lowerTotal } from '../../src/issuance/scripts/lower-total.ts';
+import { withConnection } from '../../src/mysql/database.ts';
+import { serverOf } from '../../src/redis/connection.ts';
+import { eventually } from '../eventually.ts';
+import { brokenPromises, type Heard } from '../promises.ts';
+import { openStores, type TestApi } from '../stores.ts';
+
+const stores = await openStores();
+const [api, other] = await Promise.all([stores.createApi(), stores.createApi()]);
+afterAll(() => stores.close());
+
+let asked = 0;
+
+/** The next of all ways to ask: each endpoint of each API in turn, always for a new user. */
+async function ask(couponId: number): Promise<Heard> {
+  asked += 1;
+  const userId = `user-${asked}`;
+  const issuer = issuerNames[asked % issuerNames.length] ?? 'scripted';
+  return { userId, outcome: await (asked % 2 === 0 ? api : other).issuance.issue(issuer, couponId, userId) };
+}
+
+interface Rush {
+  readonly heard: Heard[];
+  /** Waits until so many more have heard how it ended. */
+  more(count: number): Promise<void>;
+  end(): Promise<Heard[]>;
+}
+
+/** Callers ask for new users until it is ended. Any failure fails the test. */
+function rush(couponId: number, callers = 60): Rush {
+  const heard: Heard[] = [];
+  let ended = false;
+  const caller = async () => {
+    while (!ended) {
+      heard.push(await ask(couponId));
+      // A closed sign answers in the same turn; over a network the next request would come in another.
+      await setImmediate();
+    }
+  };
+  const callersEnded = Promise.all(Array.from({ length: callers }, caller));
+  // Told when the rush is ended; until then nobody listens.
+  callersEnded.catch(() => {});
+  const more = (count: number) => {
+    const enough = heard.length + count;
+    return eventually('the rush to go on', () => heard.length >= enough);
+  };
+  return {
+    heard,
+    more,
+    async end() {
+      ended = true;
+      await callersEnded;
+      return heard;
+    },
+  };
+}
+
+async function edit(id: number, changes: CouponChanges) {
+  const edited = await api.upkeep.edit(id, changes, null);
+  if (edited.kind !== 'edited') throw new Error(`the edit was refused: ${edited.kind}`);
+  return edited.coupon;
+}
+
+async function kindOf(from: TestApi, issuer: IssuerName, couponId: number): Promise<string> {
+  asked += 1;
+  return (await from.issuance.issue(issuer, couponId, `user-${asked}`)).kind;
+}
+
+const count = (heard: readonly Heard[], kind: string) => heard.filter(({ outcome }) => outcome.kind === kind).length;
+
+test('a total that is raised again and again in a rush is given out to the last piece', async () => {
+  await using worker = await stores.startWorker();
+  const { id } = await stores.coupon({ totalQuantity: 50 });
+  const running = rush(id);
+  for (const totalQuantity of [200, 350, 900]) {
+    await running.more(150);
+    expect(await edit(id, { totalQuantity })).toMatchObject({ totalQuantity });
+  }
+  await eventually('the stock to be gone', () => count(running.heard, 'issued') === 900);
+  await running.more(100);
+  const heard = await running.end();
+  await worker.drained();
+  expect(count(heard, 'issued')).toBe(900);
+  expect((await stores.rows(id)).map(({ sequence }) => sequence)).toEqual(Array.from({ length: 900 }, (_, i) => i + 1));
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});
+
+test('a total is lowered in a rush to what was issued, and never below', async () => {
+  await using worker = await stores.startWorker();
+  const { id } = await stores.coupon({ totalQuantity: null });
+  const running = rush(id);
+  let lowered = 0;
+  for (let refused = 0; lowered < 3 && refused < 50; ) {
+    await running.more(100);
+    const edited = await api.upkeep.edit(id, { totalQuantity: count(running.heard, 'issued') + 40 - refused }, null);
+    if (edited.kind === 'edited') lowered += 1;
+    else refused += 1;
+    if (edited.kind === 'edited' && lowered < 3) await edit(id, { totalQuantity: null });
+  }
+  const { totalQuantity } = await stores.couponNow(id);
+  const below = await api.upkeep.edit(id, { totalQuantity: 10 }, null);
+  expect(below).toMatchObject({ kind: 'issued' });
+  await eventually('the stock to be gone', () => count(running.heard, 'sold out') > 0);
+  const heard = await running.end();
+  await worker.drained();
+  expect(lowered).toBe(3);
+  expect(count(heard, 'issued')).toBe(totalQuantity ?? 0);
+  expect(worker.deadLetters).toEqual([]);
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});
+
+for (const home of ['mysql', 'redis'] as const) {
+  const issuers = home === 'mysql' ? (['synchronous'] as const) : issuerNames;
+  const everywhere = async (id: number) => {
+    const kinds = await Promise.all([api, other].flatMap((from) => issuers.map((issuer) => kindOf(from, issuer, id))));
+    return [...new Set(kinds)];
+  };
+
+  test(`with the stock in ${home}, an edit is in force for every request that comes after its answer`, async () => {
+    const { id, startMs, endMs } = await stores.coupon({ totalQuantity: null });
+    expect(await everywhere(id)).toEqual(['issued']);
+    for (let version = 2; version < 20; version += 4) {
+      expect(await edit(id, { paused: true })).toMatchObject({ version, stockHome: home });
+      expect(await everywhere(id)).toEqual(['paused']);
+      await edit(id, { paused: false, endMs: Date.now() });
+      // A sign that says `paused` may hang for a moment more in another process, never for longer than a second.
+      const beginMs = performance.now();
+      await eventually('the end to be in force', async () => (await everywhere(id)).join() === 'ended');
+      expect(performance.now() - beginMs).toBeLessThan(1000);
+      await edit(id, { startMs: Date.now() + 60_000, endMs: Date.now() + 120_000 });
+      await eventually('the new start to be in force', async () => (await everywhere(id)).join() === 'not started');
+      await edit(id, { startMs, endMs });
+      await eventually('the period to be in force', async () => (await everywhere(id)).join() === 'issued');
+    }
+  });
+}
+
+test('pausing in a rush: who asks after the answer is refused, and the coupon goes on where it was', async () => {
+  await using worker = await stores.startWorker();
+  const { id } = await stores.coupon({ totalQuantity: null });
+  const running = rush(id);
+  for (let i = 0; i < 5; i++) {
+    await running.more(100);
+    await edit(id, { paused: true });
+    expect((await Promise.all(Array.from({ length: 12 }, () => ask(id)))).map(({ outcome }) => outcome.kind)).toEqual(
+      Array.from({ length: 12 }, () => 'paused'),
+    );
+    await edit(id, { paused: false });
+    const issued = count(running.heard, 'issued');
+    await eventually('issuing to go on', () => count(running.heard, 'issued') > issued);
+  }
+  const heard = await running.end();
+  await worker.drained();
+  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+});
+
+test('of edits that saw the same version one is made; of blind ones all are, one after the other', async () => {
+  const { id } = await stores.coupon({ totalQuantity: null });
+  await api.issuance.issue('scripted', id, 'someone');
+  const attempts = Array.from({ length: 20 }, (_, i) => i);
+  const careful = await Promise.all(
+    attempts.map((i) => (i % 2 ? api : other).upkeep.edit(id, { discountAmount: i }, [1])),
+  );
+  expect(careful.filter(({ kind }) => kind === 'edited')).toHaveLength(1);
+  expect(careful.filter(({ kind }) => kind === 'other version')).toHaveLength(19);
+  await Promise.all(attempts.map((i) => (i % 2 ? api : other).upkeep.edit(id, { totalQuantity: 100 - i }, null)));
+  expect((await stores.couponNow(id)).version).toBe(22);
+  expect(await api.upkeep.repair(id)).toBe('in step');
+});
+
+test('an edit that meets an opening is in force when both are done', async () => {
+  const { id } = await stores.coupon({ totalQuantity: null });
+  for (let i = 0; i < 20; i++) {
+    await stores.redis.del(stores.keys(id).state);
+    const paused = i % 2 === 0;
+    await Promise.all([ask(id), ask(id), edit(id, { paused })]);
+    expect(await api.upkeep.repair(id)).toBe('in step');
+    const { outcome } = await ask(id);
+    await eventually(
+      'the edit to be in force',
+      async () => (await ask(id)).outcome.kind === (paused ? 'paused' : 'issued'),
+    );
+    expect(['paused', 'issued']).toContain(outcome.kind);
+  }
+});
+
+/** Asks until so many are issued, and sees that there is not one more. A sign of the stock of before may hang for a moment. */
+async function expectToSell(id: number, pieces: number): Promise<void> {
+  const issued = async () => Number(await stores.redis.hget(stores.keys(id).state, 'next')) - 1;
+  await eventually(`${pieces} pieces to be issued`, async () => {
+    await ask(id);
+    return (await issued()) >= pieces;
+  });
+  for (let i = 0; i < 6; i++) expect((await ask(id)).outcome.kind).toBe('sold out');
+  expect(await issued()).toBe(pieces);
+}
+
+test('a crash before the commit of a lower total leaves a copy that is too strict, and mended', async () => {
+  const { id, version } = await stores.coupon({ totalQuantity: 20 });
+  await ask(id);
+  await api.upkeep.open(id);
+  const keys = stores.keys(id);
+  const input = { keys, server: serverOf(api.redis), version, total: 5 };
+  expect(await lowerTotal(api.redis, input)).toEqual({ kind: 'lowered' });
+  await expectToSell(id, 5);
+  expect(await api.upkeep.repair(id)).toBe('repaired');
+  expect(await api.upkeep.repair(id)).toBe('in step');
+  // The command of the one that crashed, sent again by the network: it has come too late.
+  expect(await lowerTotal(api.redis, input)).toEqual({ kind: 'other version' });
+  await expectToSell(id, 20);
+});
+
+test('a crash after the commit of a higher total leaves a copy that lags, and mended', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 5 });
+  await api.upkeep.open(id);
+  await expectToSell(id, 5);
+  await withConnection(stores.database, (session) =>
+    session.update(coupons).set({ totalQuantity: 8, version: sql`version + 1` }).where(eq(coupons.id, id)),
+  );
+  const committed = await stores.couponNow(id);
+  await expectToSell(id, 5);
+  // Whoever lowers it next cannot be taken in by the copy that lags.
+  expect(await api.upkeep.edit(id, { totalQuantity: 7 }, null)).toMatchObject({ kind: 'edited' });
+  await expectToSell(id, 7);
+  // The other half of the first edit, arriving at last.
+  const late = { keys: stores.keys(id), server: serverOf(api.redis), coupon: committed };
+  expect(await applyEdit(api.redis, late)).toEqual({ kind: 'different', version: committed.version + 1 });
+  await expectToSell(id, 7);
+});
+
+test('a database that was restored from a backup gives its text a version above that of the copy', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 5 });
+  await api.upkeep.open(id);
+  for (const totalQuantity of [6, 7]) await edit(id, { totalQuantity });
+  await withConnection(stores.database, (session) =>
+    session.update(coupons).set({ totalQuantity: 5, version: 1 }).where(eq(coupons.id, id)),
+  );
+  expect(await api.upkeep.repair(id)).toBe('repaired');
+  expect(await stores.couponNow(id)).toMatchObject({ version: 4, totalQuantity: 5 });
+  await expectToSell(id, 5);
+});
+
+test('what is accepted but not yet a row counts as issued, also when its state is lost and the coupon over', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 10 });
+  for (let i = 0; i < 4; i++) await api.issuance.issue('scripted', id, `accepted-${i}`);
+  expect((await stores.couponNow(id)).issuedQuantity).toBe(0);
+  const lower = () => api.upkeep.edit(id, { totalQuantity: 3 }, null);
+  expect(await lower()).toEqual({ kind: 'issued', issued: 4 });
+  expect(await api.upkeep.remove(id, null)).toEqual({ kind: 'issued', issued: 4 });
+  await edit(id, { endMs: Date.now() });
+  await stores.redis.del(stores.keys(id).state);
+  expect(await lower()).toEqual({ kind: 'issued', issued: 4 });
+  await stores.redis.del(stores.keys(id).state);
+  expect(await api.upkeep.remove(id, null)).toEqual({ kind: 'issued', issued: 4 });
+  expect(await api.upkeep.edit(id, { totalQuantity: 4 }, null)).toMatchObject({ kind: 'edited' });
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  expect(await stores.rows(id)).toHaveLength(4);
+  expect(worker.deadLetters).toEqual([]);
+});
+
+test('a coupon is deleted or issued, never both', async () => {
+  await using worker = await stores.startWorker();
+  let removals = 0;
+  for (let i = 0; i < 40; i++) {
+    const { id } = await stores.coupon();
+    if (i % 3 > 0) await api.upkeep.open(id);
+    const asking = i % 2 ? [ask(id), ask(id), ask(id)] : [];
+    const removing = api.upkeep.remove(id, null);
+    const removed = await removing;
+    const heard = await Promise.all(i % 2 ? asking : [ask(id), ask(id), ask(id)]);
+    await worker.drained();
+    if (removed.kind === 'removed') {
+      removals += 1;
+      expect(new Set(heard.map(({ outcome }) => outcome.kind))).toEqual(new Set(['not exist']));
+      const { state, owners, opening } = stores.keys(id);
+      expect(await stores.redis.exists(state, owners, opening)).toBe(0);
+    } else expect(await brokenPromises(stores, id, heard)).toEqual([]);
+  }
+  expect(removals).toBeGreaterThanOrEqual(20);
+  expect(worker.deadLetters).toEqual([]);
+});
