@@ -1,4 +1,4 @@
-// schema.ts -- The two tables, in the part of SQL that MySQL 8 and 9, MariaDB 10.11 and Vitess share.
+// schema.ts -- The tables, in the part of SQL that MySQL 8 and 9, MariaDB 10.11 and Vitess share.
 //
 // No foreign keys, and every unique key contains the column its table could be sharded by (`coupon_id`), as Vitess asks.
 // Times are UTC `datetime(3)`. User ids are `ascii_bin`: a case-folding collation would make two owners of Redis one row.
@@ -21,6 +21,11 @@ import {
 
 const userIdText = customType<{ data: string }>({
   dataType: () => 'varchar(64) CHARACTER SET ascii COLLATE ascii_bin',
+});
+
+/** A SHA-256 digest in hexadecimal. */
+const digestText = customType<{ data: string }>({
+  dataType: () => 'char(64) CHARACTER SET ascii COLLATE ascii_bin',
 });
 
 const instant = (name: string) => datetime(name, { fsp: 3, mode: 'date' });
@@ -75,3 +80,16 @@ export const couponIssues = mysqlTable(
     uniqueIndex('coupon_issues_by_user').on(table.userId, table.couponId),
   ],
 );
+
+export const apiKeys = mysqlTable('api_keys', {
+  id: bigint('id', { mode: 'number', unsigned: true }).primaryKey().autoincrement(),
+  /** Whose it is, for people. */
+  name: varchar('name', { length: 100 }).notNull(),
+  /** With commas, such as `issue,read`. */
+  scopes: varchar('scopes', { length: 32 }).notNull(),
+  /** The key itself is nowhere. A fast digest is enough: 256 random bits cannot be guessed from it, as a password could. */
+  digest: digestText('digest').notNull(),
+  dateCreated: instant('date_created').notNull(),
+  /** NULL while it is valid. No index: there are at most a few hundred, and all are read together. */
+  dateRevoked: instant('date_revoked'),
+});

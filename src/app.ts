@@ -2,7 +2,12 @@
 
 import { Elysia } from 'elysia';
 import { type CouponDependencies, couponRoutes, couponSchemas } from './coupon/routes.ts';
+import { addressReader, type PeerOf } from './http/address.ts';
+import type { Authority } from './http/auth.ts';
+import { envelope } from './http/envelope.ts';
 import { type HealthDependencies, healthRoutes, healthSchemas } from './http/health.ts';
+import { humanCheck, type HumanVerifier } from './http/human.ts';
+import type { Limiter } from './http/limits.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
 import { Unavailable } from './issuance/outcome.ts';
@@ -11,7 +16,18 @@ import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailable
 
 /** What the surface needs of the rest. */
 export interface AppDependencies {
-  readonly config: IssuanceDependencies['config'] & CouponDependencies['config'];
+  readonly config: IssuanceDependencies['config'] &
+    CouponDependencies['config'] &
+    HealthDependencies['config'] & {
+      readonly URL_CHARACTERS_MAX: number;
+      readonly TRUSTED_PROXIES?: string;
+      readonly CORS_ORIGINS?: string;
+    };
+  readonly authority: Authority;
+  /** null: not limited. */
+  readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
+  /** Without one, nobody is asked to prove to be a person. */
+  readonly humanVerifier?: HumanVerifier;
   readonly issuance: IssuanceDependencies['issuance'];
   readonly issueOnce: IssuanceDependencies['issueOnce'];
   readonly issues: IssuanceDependencies['issues'];
@@ -29,7 +45,8 @@ export interface AppDependencies {
 
 /** The surface: any server that speaks the web's `Request` and `Response` can serve it. */
 export interface App {
-  fetch(request: Request): Response | Promise<Response>;
+  /** @param peerOf gives the address of who sent the request; without it nobody is limited by address */
+  fetch(request: Request, peerOf?: PeerOf): Response | Promise<Response>;
 }
 
 /**
@@ -38,7 +55,12 @@ export interface App {
  * @param dependencies may throw `Unavailable`, which is answered 503; anything else they throw is answered 500 and logged
  */
 export function createApp(dependencies: AppDependencies): App {
-  const unavailable = unavailableAnswers(dependencies.config.RETRY_AFTER_S);
+  const { config, limiters, humanVerifier, log } = dependencies;
+  const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
+  const isHuman =
+    humanVerifier === undefined
+      ? null
+      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'a CAPTCHA was not checked'));
   const app = new Elysia({
     name: 'app',
     // Handlers are compiled when the app is built, not in the first request of a rush.
@@ -50,13 +72,20 @@ export function createApp(dependencies: AppDependencies): App {
     .onError(({ code, error, route }) => {
       if (code === 'NOT_FOUND') return problem('NOT_FOUND');
       if (error instanceof Unavailable) return unavailable(error.reason);
-      dependencies.log.error({ route, error }, 'a request failed');
+      log.error({ route, error }, 'a request failed');
       return problem('INTERNAL');
     })
-    .use(issuanceRoutes(dependencies))
+    .use(issuanceRoutes({ ...dependencies, userLimiter: limiters.user, isHuman }))
     .use(couponRoutes(dependencies))
     .use(recoveryRoutes(dependencies))
     .use(healthRoutes(dependencies))
     .use(swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...recoverySchemas, ...healthSchemas }));
-  return { fetch: (request) => app.fetch(request) };
+  return {
+    fetch: envelope((request) => app.fetch(request), {
+      urlCharactersMax: config.URL_CHARACTERS_MAX,
+      corsOrigins: config.CORS_ORIGINS,
+      limiter: limiters.address,
+      addressOf: addressReader(config.TRUSTED_PROXIES),
+    }),
+  };
 }

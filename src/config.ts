@@ -3,6 +3,7 @@
 // Each bound of the design is a setting here, with its default and its reason, so that nothing in the system is unbounded
 // and nothing is bounded by a number that an operator cannot see. The README's table is generated from `settings`.
 
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -23,6 +24,10 @@ const text = (description: string, options: TextOptions = {}) => Type.String({ d
 const flag = (description: string) =>
   Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off', description });
 
+/** Signatures that a token may carry. `none` is not among them. */
+const ALGORITHM = '(HS|RS|PS|ES)(256|384|512)|EdDSA';
+const ORIGIN = 'https?://[A-Za-z0-9.:_-]+';
+
 /** Every setting: its type, default and reason. The order is the README's. */
 export const settings = Type.Object({
   DATABASE_URL: text('MySQL: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`', {
@@ -32,9 +37,68 @@ export const settings = Type.Object({
   HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
   WORKER_PORT: whole(3001, 0, 65_535, "port of the worker's `/metrics` and `/livez`; 0 takes a free one"),
-  ADMIN_API_KEY: Type.Optional(
-    text('operators send it as `Authorization: Bearer …`; without it the operator routes are off', { minLength: 16 }),
+  METRICS_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      description: "port of the API's `/metrics`, which then is not on PORT; 0 takes a free one",
+    }),
   ),
+
+  AUTH: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    default: 'on',
+    description: '`off` lets everybody issue for any user; operators need a key all the same',
+  }),
+  ADMIN_API_KEY: Type.Optional(
+    text('the first key of an operator, with every scope, sent as `Authorization: Bearer …`; more by `bun run key`', {
+      minLength: 16,
+    }),
+  ),
+  KEYS_MS_MAX: whole(2000, 100, 60_000, 'age of the list of API keys: how long a new or revoked key may go unnoticed'),
+  JWT_ISSUER: Type.Optional(text('`iss` of the tokens of users')),
+  JWT_AUDIENCE: Type.Optional(text('`aud` of the tokens of users: this installation')),
+  JWT_JWKS_URL: Type.Optional(
+    text('where the public keys of the issuer are: `https`, or `http` on this machine', {
+      pattern: '^(https://.+|http://(localhost|127[.]0[.]0[.]1|\\[::1\\])[:/].+)',
+    }),
+  ),
+  JWT_SECRET: Type.Optional(text('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 })),
+  JWT_ALGORITHMS: Type.Optional(
+    text('algorithms a token may be signed with; not set: HS256 with a secret, else RS256,PS256,ES256,EdDSA', {
+      pattern: `^(${ALGORITHM})(,(${ALGORITHM}))*$`,
+    }),
+  ),
+  JWT_USER_CLAIM: text('claim that holds the id of the user', { default: 'sub', pattern: '^[A-Za-z0-9_:./-]{1,128}$' }),
+  JWT_CLOCK_SKEW_S: whole(5, 0, 300, 'difference of clocks that `exp` and `nbf` allow for'),
+  JWT_CACHE_MS: whole(60_000, 0, 3_600_000, 'how long a verified token is not verified again; never beyond its `exp`'),
+  JWT_CACHE_MAX: whole(
+    100_000,
+    1,
+    10_000_000,
+    'verified tokens remembered, about 200 bytes each; the oldest gives way',
+  ),
+
+  USER_REQUESTS_MAX: whole(0, 0, 1_000_000, 'issue requests of a user in a window; beyond it 429; 0: no limit'),
+  ADDRESS_REQUESTS_MAX: whole(
+    0,
+    0,
+    1_000_000,
+    'requests of an address (IPv6: of a /64) in a window; beyond it 429; 0: no limit, since many users share one',
+  ),
+  LIMIT_WINDOW_S: whole(10, 1, 3600, 'length of a window of these limits'),
+  LIMITED_NAMES_MAX: whole(1_000_000, 1, 10_000_000, 'users, and addresses, counted in a window by a process'),
+  TRUSTED_PROXIES: Type.Optional(
+    text('proxies whose `X-Forwarded-For` is believed: addresses or networks such as 10.0.0.0/8, with commas', {
+      pattern: '^[0-9a-fA-F:.]+(/[0-9]{1,3})?(,[0-9a-fA-F:.]+(/[0-9]{1,3})?)*$',
+    }),
+  ),
+  CORS_ORIGINS: Type.Optional(
+    text('origins whose pages may call: such as https://shop.example, with commas; not set: none', {
+      pattern: `^${ORIGIN}(,${ORIGIN})*$`,
+    }),
+  ),
+  URL_CHARACTERS_MAX: whole(2048, 256, 65_536, 'length of a URL; beyond it 400'),
+
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info', description: 'least severe level that is logged' },
@@ -114,7 +178,7 @@ export const settings = Type.Object({
   ENTRIES_PER_READ_MAX: whole(500, 1, 10_000, 'entries the worker takes from a stream at once'),
   BLOCK_MS: whole(1000, 10, 10_000, 'wait for new entries: also how soon a stop is noticed; never endless'),
   GATHER_MS: whole(
-    20,
+    50,
     0,
     1000,
     'pause after a transaction, in which entries gather for the next: fewer, larger transactions',
@@ -162,8 +226,41 @@ export function readConfig<Name extends keyof Config = keyof Config>(
     faultOf(name, schema, given[name]),
   );
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
-  const config: unknown = Value.Decode(needed, given);
-  return Object.freeze(config as Pick<Config, Name>);
+  const decoded: unknown = Value.Decode(needed, given);
+  const config = decoded as Pick<Config, Name>;
+  const between = faultsBetween(config);
+  if (between.length > 0) throw new ConfigFault(between.join('\n'));
+  return Object.freeze(config);
+}
+
+/** What is right by itself and wrong together. A token whose issuer or audience is not checked may be meant for another system. */
+function faultsBetween(config: Partial<Config>): string[] {
+  const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl, JWT_ALGORITHMS: algorithms } = config;
+  const faults: string[] = [];
+  if (secret !== undefined && jwksUrl !== undefined) {
+    faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed in one of the two ways');
+  }
+  const named = ['JWT_ISSUER', 'JWT_AUDIENCE'] as const;
+  const signed = secret !== undefined || jwksUrl !== undefined;
+  for (const name of named) {
+    if (signed && config[name] === undefined)
+      faults.push(`${name} is not set: tokens of users are not taken without it`);
+    if (!signed && config[name] !== undefined) faults.push(`${name} is set without JWT_SECRET or JWT_JWKS_URL`);
+  }
+  // One family alone: else a public key, which everybody has, could be taken for a shared secret.
+  if (algorithms?.split(',').some((algorithm) => algorithm.startsWith('HS') !== (secret !== undefined))) {
+    faults.push(`JWT_ALGORITHMS is wrong: HS256, HS384 and HS512 go with JWT_SECRET, all others with JWT_JWKS_URL`);
+  }
+  if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
+    faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, with commas');
+  }
+  return faults;
+}
+
+function isNetwork(entry: string): boolean {
+  const [address = '', prefix = '0'] = entry.split('/');
+  const version = isIP(address);
+  return version !== 0 && Number(prefix) <= (version === 4 ? 32 : 128);
 }
 
 /** A decimal number as a number; anything else stays text, so that the schema refuses it. `1e3` and `0x10` are text. */

@@ -4,6 +4,7 @@
 // that could be seen, and it shares its port with any other process that asks for it.
 
 import type { App } from './app.ts';
+import type { PeerOf } from './http/address.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -34,6 +35,7 @@ export async function serve(fetch: App['fetch'], options: ServeOptions): Promise
 }
 
 function serveOnBun(fetch: App['fetch'], { host, port, onError }: ServeOptions): Listening {
+  const peerOf: PeerOf = (request) => server.requestIP(request)?.address ?? null;
   const server = Bun.serve({
     hostname: host,
     port,
@@ -45,7 +47,7 @@ function serveOnBun(fetch: App['fetch'], { host, port, onError }: ServeOptions):
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     // Bun's own error page shows source code.
     development: false,
-    fetch: (request) => fetch(request),
+    fetch: (request) => fetch(request, peerOf),
     error: (error) => {
       onError(error);
       return new Response(null, { status: 500 });
@@ -60,11 +62,16 @@ function serveOnBun(fetch: App['fetch'], { host, port, onError }: ServeOptions):
   };
 }
 
+/** Where a request came from. A socket of the file system has no host. */
+interface DenoInfo {
+  readonly remoteAddr: { readonly hostname?: string };
+}
+
 /** The little of Deno that is used here; its types would clash with Bun's. */
 interface DenoRuntime {
   serve(
     options: { hostname: string; port: number; onListen(): void; onError(error: unknown): Response },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (request: Request, info: DenoInfo) => Response | Promise<Response>,
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
 }
 
@@ -81,7 +88,7 @@ function serveOnDeno(fetch: App['fetch'], { host, port, onError }: ServeOptions)
         return new Response(null, { status: 500 });
       },
     },
-    (request) => fetch(request),
+    (request, { remoteAddr }) => fetch(request, () => remoteAddr.hostname ?? null),
   );
   return { url: addressOf(host, server.addr.port), port: server.addr.port, stop: () => server.shutdown() };
 }

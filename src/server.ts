@@ -1,7 +1,9 @@
 // server.ts -- Entry of `bun run start`: config, connections, app, serve; SIGTERM drains in reverse order.
 
+import { openAccess } from './access.ts';
 import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
+import { metricsApp } from './http/health.ts';
 import { createIssuing } from './issuing.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
@@ -10,13 +12,15 @@ import { serve } from './serve.ts';
 import { createLog } from './telemetry/log.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
 
+const TAKEN = 'PORT or METRICS_PORT: this port is taken; stop what listens there, or set it to another';
+
 try {
   await start();
 } catch (error) {
   const known = error instanceof ConfigFault || error instanceof PreflightFault || error instanceof DatabaseUrlFault;
   const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
   if (!known && !taken) throw error;
-  console.error(taken ? 'PORT: this port is taken; stop what listens there, or set PORT to another' : error.message);
+  console.error(taken ? TAKEN : error.message);
   process.exit(1);
 }
 
@@ -29,28 +33,34 @@ async function start(): Promise<void> {
   await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
   await issuing.listen();
   const probe = createReadiness({ redis, database });
+  const access = await openAccess({ config, database, redis, log });
   const app = createApp({
+    ...access,
     ...issuing,
     config,
     readiness: probe.check,
     metrics,
     log,
   });
-  const server = await serve(app.fetch, {
-    host: config.HOST,
-    port: config.PORT,
-    onError: (error) => log.error({ error }, 'the server failed'),
-  });
-  log.info({ url: server.url }, 'listening');
+  const onError = (error: unknown) => log.error({ error }, 'the server failed');
+  const server = await serve(app.fetch, { host: config.HOST, port: config.PORT, onError });
+  const metricsServer =
+    config.METRICS_PORT === undefined
+      ? null
+      : await serve(metricsApp(metrics), { host: config.HOST, port: config.METRICS_PORT, onError });
+  log.info({ url: server.url, ...(metricsServer && { metricsUrl: metricsServer.url }) }, 'listening');
 
   const stop = async () => {
     log.info('stopping: answering what was accepted');
     // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
     probe.stop();
+    access.stop();
     await issuing.letGo();
     await server.stop();
     await issuing.close();
+    // Last, so that the draining can be watched.
+    await metricsServer?.stop();
     log.info('stopped');
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());

@@ -7,11 +7,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { eq, gt, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { coupons } from '../drizzle/schema.ts';
+import { lastSequence } from '../src/coupon/coupon.ts';
 import { type Audit, auditCoupon } from '../src/issuance/audit.ts';
 import { countWaiting, type WaitingUsers } from '../src/issuance/stream-entries.ts';
 import { closeCoupon } from '../src/issuance/closing.ts';
 import { couponKeys, partitionKeys, partitionOf } from '../src/issuance/keys.ts';
-import { look } from '../src/issuance/scripts/look.ts';
+import { type LookReply, look } from '../src/issuance/scripts/look.ts';
 import { type Database, withConnection } from '../src/mysql/database.ts';
 import { askServer, serverOf } from '../src/redis/connection.ts';
 
@@ -51,6 +52,7 @@ interface OpenCoupon {
   readonly id: number;
   readonly epoch: number;
   readonly version: number;
+  readonly totalQuantity: number | null;
   readonly issuedQuantity: number;
   readonly overMs: number;
 }
@@ -102,6 +104,7 @@ async function* openCoupons({ database }: ReconcileDependencies): AsyncGenerator
           id: coupons.id,
           epoch: coupons.epoch,
           version: coupons.version,
+          totalQuantity: coupons.totalQuantity,
           issuedQuantity: coupons.issuedQuantity,
           overMs: sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`.mapWith(Number),
         })
@@ -115,6 +118,12 @@ async function* openCoupons({ database }: ReconcileDependencies): AsyncGenerator
     if (!last || page.length < PAGE) return;
     after = last.id;
   }
+}
+
+/** Whether the copy in Redis is of another version, or still has the lower total of an edit that never came about. */
+function lagsBehind(seen: Extract<LookReply, { readonly kind: 'open' }>, coupon: OpenCoupon): boolean {
+  const until = lastSequence(seen.stock.next, seen.issued, coupon.totalQuantity);
+  return seen.version !== coupon.version || seen.stock.until !== until;
 }
 
 /** One coupon; returns its audit if its numbers did not add up at once. */
@@ -132,8 +141,7 @@ async function reconcileCoupon(
   const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
   // Not open: it is opened, and thereby put right, by the next request.
   if (seen.kind === 'not open') return null;
-  if (seen.version !== coupon.version && (await dependencies.repair(coupon.id)) === 'repaired')
-    reports.repaired(coupon.id);
+  if (lagsBehind(seen, coupon) && (await dependencies.repair(coupon.id)) === 'repaired') reports.repaired(coupon.id);
   const waiting = (around.unpersisted.get(coupon.id) ?? 0) + (around.dead.get(coupon.id) ?? 0);
   if (seen.issued === coupon.issuedQuantity + waiting) return null;
   // Perhaps only because it goes on while we read; this way of counting is exact all the same.

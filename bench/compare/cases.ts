@@ -2,7 +2,7 @@
 
 import { baselineKeys } from '../baselines/baseline.ts';
 import { ask, makeCoupon } from '../stand/coupons.ts';
-import type { Service } from '../stand/service.ts';
+import type { Service } from '../stand/own-process.ts';
 import type { Stand } from '../stand/stand.ts';
 import type { Load } from '../stand/wrk.ts';
 import type { Group } from './figures.ts';

@@ -4,7 +4,7 @@ import { waitUntil } from '../../src/local/wait-until.ts';
 import { backlogOf, brokenPromises, drained, rowsOf } from '../stand/coupons.ts';
 import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../stand/exposition.ts';
 import { cpuUsOf } from '../stand/process-cost.ts';
-import type { Service } from '../stand/service.ts';
+import type { Service } from '../stand/own-process.ts';
 import type { Stand } from '../stand/stand.ts';
 import { histogramQuantile } from '../stand/statistics.ts';
 import { type LoadResult, runWrk } from '../stand/wrk.ts';

@@ -6,7 +6,7 @@ import { partitionKeys } from '../../src/issuance/keys.ts';
 import { waitUntil } from '../../src/local/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { scrape, totalOf } from './exposition.ts';
-import type { Service } from './service.ts';
+import type { Service } from './own-process.ts';
 import type { Stand } from './stand.ts';
 
 const DAY_MS = 86_400_000;

@@ -13,7 +13,7 @@ import { mustRun } from '../../src/local/run-command.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
-import { type Service, startService } from './service.ts';
+import { type Service, startService } from './own-process.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string>>>;

@@ -34,6 +34,7 @@ export async function startPrivateTarget(cleanup: Cleanup): Promise<Target> {
     PORT: String(port),
     WORKER_PORT: '0',
     LOG_LEVEL: 'warn',
+    AUTH: 'off',
     ADMIN_API_KEY: randomBytes(16).toString('hex'),
   };
   await step(

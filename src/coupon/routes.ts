@@ -2,9 +2,9 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
+import type { Authority } from '../http/auth.ts';
 import { bodyReader } from '../http/body.ts';
 import { told } from '../http/document.ts';
-import { operatorGuard } from '../http/operator.ts';
 import { cutPage, type Page, pageParameters, readPage } from '../http/page.ts';
 import { invalid, problem } from '../http/problem.ts';
 import { IfMatchParameter, readIfMatch, versionTag } from '../http/version-tag.ts';
@@ -22,7 +22,8 @@ import {
 } from './representation.ts';
 
 export interface CouponDependencies {
-  readonly config: { readonly ADMIN_API_KEY?: string; readonly BODY_BYTES_MAX: number };
+  readonly config: { readonly BODY_BYTES_MAX: number };
+  readonly authority: Pick<Authority, 'guard'>;
   readonly catalog: {
     create(coupon: NewCoupon): Promise<Coupon>;
     /** null: no such coupon */
@@ -63,8 +64,9 @@ export const couponSchemas = {
 };
 
 /** `/v1/coupons` and what is below it, for operators. */
-export function couponRoutes({ config, catalog, upkeep }: CouponDependencies) {
-  const refuse = operatorGuard(config.ADMIN_API_KEY);
+export function couponRoutes({ config, authority, catalog, upkeep }: CouponDependencies) {
+  const refuse = authority.guard('admin');
+  const refuseReader = authority.guard('read');
   const readNew = bodyReader(NewCouponRequest, config.BODY_BYTES_MAX);
   const readChanges = bodyReader(CouponChangesRequest, config.BODY_BYTES_MAX);
   return new Elysia({ name: 'coupons' })
@@ -72,8 +74,8 @@ export function couponRoutes({ config, catalog, upkeep }: CouponDependencies) {
       parse: 'none',
       detail: createTold,
     })
-    .get('/v1/coupons', ({ request }) => refuse(request) ?? answerPage(catalog, request), { detail: listTold })
-    .get('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerCoupon(catalog, params.id), {
+    .get('/v1/coupons', ({ request }) => refuseReader(request) ?? answerPage(catalog, request), { detail: listTold })
+    .get('/v1/coupons/:id', ({ request, params }) => refuseReader(request) ?? answerCoupon(catalog, params.id), {
       detail: readTold,
     })
     .patch(

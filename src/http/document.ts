@@ -44,6 +44,8 @@ export interface Told {
   readonly summary: string;
   readonly description: string;
   readonly operator?: boolean;
+  /** Who may call it, where callers must say who they are. */
+  readonly callers?: readonly (keyof typeof securitySchemes)[];
   readonly parameters?: readonly Parameter[];
   readonly body?: {
     readonly schema: string;
@@ -78,6 +80,7 @@ export function told(route: Told): Operation {
     summary: route.summary,
     description: route.description,
     ...(route.operator && { security: [{ operator: [] }] }),
+    ...(route.callers && { security: route.callers.map((caller) => ({ [caller]: [] })) }),
     ...(route.parameters && { parameters: route.parameters.map(toParameter) }),
     ...(route.body && {
       requestBody: {
@@ -89,12 +92,21 @@ export function told(route: Told): Operation {
   };
 }
 
+const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description });
+
+/** Who callers are, and how they show it. */
+const securitySchemes = {
+  operator: bearer(
+    'A key with the scope `admin`, or for reading `read`: ADMIN_API_KEY, or one from `bun run key create`.',
+  ),
+  backend: bearer('A key with the scope `issue`, of a backend that knows its users and acts for them.'),
+  user: { ...bearer('A token of the user, for that user alone.'), bearerFormat: 'JWT' },
+};
+
 /** The parts that routes refer to by name. */
 export function components(schemas: Readonly<Record<string, TSchema>>) {
   return {
-    securitySchemes: {
-      operator: { type: 'http' as const, scheme: 'bearer', description: 'The `ADMIN_API_KEY` of this installation.' },
-    },
+    securitySchemes,
     schemas: Object.fromEntries(
       Object.entries({ ...schemas, Problem: ProblemDocument }).map(([name, schema]) => [name, toOpenApi(schema)]),
     ),
@@ -153,7 +165,15 @@ function toProblems(codes: readonly ProblemCode[]): Responses {
 }
 
 function problemHeaders(status: number): Readonly<Record<string, string>> {
-  if (status === 503 || status === 429) return { 'Retry-After': 'Seconds to wait before asking again.' };
+  if (status === 429) {
+    return {
+      'Retry-After': 'Seconds to wait before asking again.',
+      'RateLimit-Limit': 'Requests in a window.',
+      'RateLimit-Remaining': 'Requests left in this window.',
+      'RateLimit-Reset': 'Seconds to the next window.',
+    };
+  }
+  if (status === 503) return { 'Retry-After': 'Seconds to wait before asking again.' };
   if (status === 401) return { 'WWW-Authenticate': 'How to authenticate: `Bearer`.' };
   return {};
 }

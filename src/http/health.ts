@@ -5,6 +5,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { told } from './document.ts';
+import { problem } from './problem.ts';
 
 /** One thing that must be right before requests are sent here. */
 export interface Check {
@@ -23,6 +24,8 @@ export interface Readiness {
 }
 
 export interface HealthDependencies {
+  /** With a port of their own, the metrics are not here. */
+  readonly config: { readonly METRICS_PORT?: number };
   /** Answers within a bound, and reports a store that fails instead of throwing. */
   readiness(): Promise<Readiness>;
   readonly metrics: {
@@ -50,12 +53,21 @@ const ReadinessAnswer = Type.Object({
 export const healthSchemas = { Readiness: ReadinessAnswer };
 
 /** `GET /hello`, `/livez`, `/readyz` and `/metrics`. */
-export function healthRoutes({ readiness, metrics }: HealthDependencies) {
-  return new Elysia({ name: 'health' })
+export function healthRoutes({ config, readiness, metrics }: HealthDependencies) {
+  const routes = new Elysia({ name: 'health' })
     .get('/hello', () => new Response('hello', { headers: text }), { detail: helloTold })
     .get('/livez', () => new Response('alive', { headers: fresh }), { detail: liveTold })
-    .get('/readyz', () => answerReadiness(readiness), { detail: readyTold })
-    .get('/metrics', () => answerMetrics(metrics), { detail: metricsTold });
+    .get('/readyz', () => answerReadiness(readiness), { detail: readyTold });
+  if (config.METRICS_PORT !== undefined) return routes;
+  return routes.get('/metrics', () => answerMetrics(metrics), { detail: metricsTold });
+}
+
+/** `GET /metrics` alone, for a port that only those who watch the system reach. */
+export function metricsApp(metrics: HealthDependencies['metrics']) {
+  return (request: Request): Response | Promise<Response> =>
+    request.method === 'GET' && new URL(request.url).pathname === '/metrics'
+      ? answerMetrics(metrics)
+      : problem('NOT_FOUND');
 }
 
 async function answerReadiness(readiness: HealthDependencies['readiness']): Promise<Response> {

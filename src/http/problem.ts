@@ -66,7 +66,11 @@ export const problems = {
     title: 'Not available now',
     when: 'The system is overloaded, stopping, or waits for a store that does not answer. Ask again after `Retry-After`.',
   },
-  MALFORMED_REQUEST: { status: 400, title: 'Malformed request', when: 'The body is empty, or not JSON in UTF-8.' },
+  MALFORMED_REQUEST: {
+    status: 400,
+    title: 'Malformed request',
+    when: 'The body is empty or not JSON in UTF-8, or the URL is too long.',
+  },
   INVALID_REQUEST: {
     status: 422,
     title: 'Invalid request',
@@ -75,12 +79,12 @@ export const problems = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'Credentials needed',
-    when: 'This route is for operators: send `Authorization: Bearer …` with the key of this installation.',
+    when: 'Say who you are: `Authorization: Bearer …` with a key of this installation, or a token it takes.',
   },
   FORBIDDEN: {
     status: 403,
     title: 'Not allowed',
-    when: 'The routes for operators are off, since this installation has no key for them.',
+    when: 'You are known, and may not do this: the scope of the key is too small, or the token is of another user.',
   },
   NOT_FOUND: { status: 404, title: 'No such path', when: 'There is nothing under this path and method.' },
   PAYLOAD_TOO_LARGE: {
@@ -96,7 +100,7 @@ export const problems = {
   TOO_MANY_REQUESTS: {
     status: 429,
     title: 'Too many requests',
-    when: 'This address asks too often. Only where an operator has set a limit; by default there is none.',
+    when: 'This user or address asks too often. Only where an operator has set a limit; by default there is none.',
   },
   INTERNAL: {
     status: 500,

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import { CouponId, readCouponId, readUserId, UserId } from '../coupon/identifier.ts';
-import { type Parameter, told } from '../http/document.ts';
+import { type Parameter, type Told, told } from '../http/document.ts';
 import { eventStream } from '../http/event-stream.ts';
 import { formatInstant } from '../http/instant.ts';
 import { cutPage, pageParameters, readPage, readWhole } from '../http/page.ts';
@@ -202,7 +202,7 @@ const waitDescription = `milliseconds that an \`ACCEPTED\` issue is waited for t
 const couponParameter: Parameter = { name: 'id', in: 'path', schema: CouponId, example: 1 };
 const userParameter: Parameter = { name: 'userId', in: 'path', schema: UserId, example: '42' };
 
-export const statusTold = told({
+export const statusTold: Told = {
   tag: 'coupons',
   summary: 'What has become of an issue',
   description: `Also tells a client that lost its answer whether it has the coupon. With a time to wait, an issue that is accepted
@@ -233,10 +233,17 @@ is answered as soon as it is a row; when the time is up, as it is then.`,
       example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
     },
   },
-  problems: ['COUPON_NOT_EXIST', 'INVALID_REQUEST', 'FAIL_COUPON_ISSUE_REQUEST'],
-});
+  problems: [
+    'UNAUTHENTICATED',
+    'FORBIDDEN',
+    'TOO_MANY_REQUESTS',
+    'COUPON_NOT_EXIST',
+    'INVALID_REQUEST',
+    'FAIL_COUPON_ISSUE_REQUEST',
+  ],
+};
 
-export const useTold = told({
+export const useTold: Told = {
   tag: 'coupons',
   summary: 'Use an issue',
   description: `Once: of two at the same time one is told 200, the other 409. An issue that was only just accepted is waited for
@@ -250,15 +257,18 @@ until it is a row.`,
     },
   },
   problems: [
+    'UNAUTHENTICATED',
+    'FORBIDDEN',
+    'TOO_MANY_REQUESTS',
     'COUPON_NOT_EXIST',
     'ISSUE_NOT_EXIST',
     'ISSUE_ALREADY_USED',
     'INVALID_REQUEST',
     'FAIL_COUPON_ISSUE_REQUEST',
   ],
-});
+};
 
-export const listTold = told({
+export const listTold: Told = {
   tag: 'coupons',
   summary: 'What a user has',
   description: 'Rows in MySQL, in order of coupon: an issue that was only just accepted is there a moment later.',
@@ -284,8 +294,8 @@ export const listTold = told({
       },
     },
   },
-  problems: ['INVALID_REQUEST', 'FAIL_COUPON_ISSUE_REQUEST'],
-});
+  problems: ['UNAUTHENTICATED', 'FORBIDDEN', 'TOO_MANY_REQUESTS', 'INVALID_REQUEST', 'FAIL_COUPON_ISSUE_REQUEST'],
+};
 
 const progressExample = {
   couponId: 1,

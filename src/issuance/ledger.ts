@@ -12,7 +12,7 @@
 import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, withTransaction } from '../mysql/database.ts';
+import { type Database, type Session, Undo, withTransaction } from '../mysql/database.ts';
 import type { Entry } from './entry.ts';
 import { instantLiteral, userLiteral } from './literals.ts';
 
@@ -54,7 +54,7 @@ export interface DeadIssue {
 const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], displaced: [], dead: [], older: [] };
 
 /** The optimistic way found rows that it did not expect; the transaction is rolled back, and the careful way taken. */
-class UnexpectedRows extends Error {
+class UnexpectedRows extends Undo {
   override readonly name = 'UnexpectedRows';
 }
 

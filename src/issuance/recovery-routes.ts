@@ -3,15 +3,15 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { CouponId, readCouponId } from '../coupon/identifier.ts';
+import type { Authority } from '../http/auth.ts';
 import { told } from '../http/document.ts';
 import { formatInstant } from '../http/instant.ts';
-import { operatorGuard } from '../http/operator.ts';
 import { invalid, problem } from '../http/problem.ts';
 import type { Audit } from './audit.ts';
 import type { DeadLetters, DeadLetterView } from './dead-letters.ts';
 
 export interface RecoveryDependencies {
-  readonly config: { readonly ADMIN_API_KEY?: string };
+  readonly authority: Pick<Authority, 'guard'>;
   /** null: no such coupon */
   readonly audit: (couponId: number) => Promise<Audit | null>;
   readonly deadLetters: Pick<DeadLetters, 'list' | 'replay' | 'discard'>;
@@ -58,10 +58,11 @@ export const DeadLetterList = Type.Object({
 export const recoverySchemas = { Audit: AuditAnswer, DeadLetterList };
 
 /** `GET /v1/coupons/:id/audit` and `/v1/dead-letters`. */
-export function recoveryRoutes({ config, audit, deadLetters }: RecoveryDependencies) {
-  const refuse = operatorGuard(config.ADMIN_API_KEY);
+export function recoveryRoutes({ authority, audit, deadLetters }: RecoveryDependencies) {
+  const refuse = authority.guard('admin');
+  const refuseReader = authority.guard('read');
   return new Elysia({ name: 'recovery' })
-    .get('/v1/coupons/:id/audit', ({ request, params }) => refuse(request) ?? answerAudit(audit, params.id), {
+    .get('/v1/coupons/:id/audit', ({ request, params }) => refuseReader(request) ?? answerAudit(audit, params.id), {
       detail: auditTold,
     })
     .get('/v1/dead-letters', ({ request }) => refuse(request) ?? answerList(deadLetters), { detail: listTold })

@@ -6,8 +6,12 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { CouponId, SentUserId, UserId } from '../coupon/identifier.ts';
+import { type Authority, notYourself } from '../http/auth.ts';
+import type { Scope } from '../http/auth-keys.ts';
+import type { Caller } from '../http/auth-tokens.ts';
 import { bodyReader } from '../http/body.ts';
 import { type Told, told } from '../http/document.ts';
+import { type Limiter, tellAllowance, tooMany } from '../http/limits.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import {
@@ -26,10 +30,22 @@ import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from './outcome.ts';
 
 /** How a request ended, for metrics: an outcome, or why there is none. */
-export type Ending = Outcome['kind'] | UnavailableReason | 'invalid' | 'failed';
+export type Ending =
+  | Outcome['kind']
+  | UnavailableReason
+  | 'invalid'
+  | 'failed'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'limited';
 
 export interface IssuanceDependencies extends IssueLifeDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number; readonly RETRY_AFTER_S: number };
+  readonly authority: Pick<Authority, 'isOn' | 'admit'>;
+  /** null: users are not limited. */
+  readonly userLimiter: Pick<Limiter, 'take'> | null;
+  /** null: nobody is asked to prove to be a person. Gives null, or the answer that refuses. */
+  readonly isHuman: ((request: Request, userId: string) => Promise<Response | null>) | null;
   readonly issuance: {
     /** @throws Unavailable when it was not decided, or nobody knows */
     issue(issuer: IssuerName, couponId: number, userId: string): Promise<Outcome>;
@@ -38,7 +54,7 @@ export interface IssuanceDependencies extends IssueLifeDependencies {
   readonly issueOnce: IssueOnce;
   readonly metrics: {
     /** Called once for each request of an issue endpoint, just before its answer is sent. */
-    observeRequest(endpoint: IssuerName, ending: Ending, seconds: number): void;
+    readonly observeRequest: (endpoint: IssuerName, ending: Ending, seconds: number) => void;
   };
 }
 
@@ -62,51 +78,108 @@ export const issuanceSchemas = { IssueRequest, Issue, ...issueLifeSchemas };
 
 /** The endpoints under `/v1/issue`, `/v1/issue-async`, `/v2/issue-async` and the status of an issue. */
 export function issuanceRoutes(dependencies: IssuanceDependencies) {
+  const { isOn } = dependencies.authority;
+  const ofUser = userGate(dependencies);
+  const toldOf = (route: Told) => told({ ...route, ...(isOn && { callers: ['user', 'backend'] }) });
   const synchronous = issueEndpoint('synchronous', 201, 'ISSUED', dependencies);
   const locked = issueEndpoint('locked', 202, 'ACCEPTED', dependencies);
   const scripted = issueEndpoint('scripted', 202, 'ACCEPTED', dependencies);
   // `parse: 'none'`: the endpoints read the body themselves, within its limit. Only `request` is taken from the context,
   // since Elysia prepares what a handler's source text mentions.
   return new Elysia({ name: 'issuance' })
-    .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: synchronousTold })
-    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: lockedTold })
-    .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: scriptedTold })
+    .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: toldOf(synchronousTold) })
+    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: toldOf(lockedTold) })
+    .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: toldOf(scriptedTold) })
     .get(
       '/v1/coupons/:id/issues/:userId',
-      ({ request, params }) => answerStatus(dependencies, request, params.id, params.userId),
-      { detail: statusTold },
+      ({ request, params }) =>
+        ofUser(request, params.userId, 'read', () => answerStatus(dependencies, request, params.id, params.userId)),
+      { detail: told({ ...statusTold, ...(isOn && { callers: ['user', 'operator'] }) }) },
     )
-    .post('/v1/coupons/:id/issues/:userId/use', ({ params }) => answerUse(dependencies, params.id, params.userId), {
-      parse: 'none',
-      detail: useTold,
-    })
+    .post(
+      '/v1/coupons/:id/issues/:userId/use',
+      ({ request, params }) =>
+        ofUser(request, params.userId, 'issue', () => answerUse(dependencies, params.id, params.userId)),
+      { parse: 'none', detail: toldOf(useTold) },
+    )
     .get('/v1/coupons/:id/events', ({ request, params }) => answerEvents(dependencies, request, params.id), {
       detail: eventsTold,
     })
-    .get('/v1/users/:userId/issues', ({ request, params }) => answerList(dependencies, request, params.userId), {
-      detail: listTold,
-    });
+    .get(
+      '/v1/users/:userId/issues',
+      ({ request, params }) =>
+        ofUser(request, params.userId, 'read', () => answerList(dependencies, request, params.userId)),
+      { detail: told({ ...listTold, ...(isOn && { callers: ['user', 'operator'] }) }) },
+    );
 }
 
 function issueEndpoint(
   endpoint: IssuerName,
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
-  { config, issuance, issueOnce, metrics }: IssuanceDependencies,
+  dependencies: IssuanceDependencies,
 ): (request: Request) => Promise<Response> {
+  const { config, authority, userLimiter, isHuman, metrics } = dependencies;
   const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
+  const decide = decider(endpoint, status, word, dependencies);
+  const refused = (ending: Ending, startMs: number, answer: Response) => {
+    metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
+    return answer;
+  };
+  return async (request) => {
+    const startMs = performance.now();
+    // Waited for only where it must be: whoever is known goes on at once.
+    const admitted = authority.admit(request, 'issue');
+    const caller = admitted instanceof Promise ? await admitted : admitted;
+    if (caller instanceof Response) return refused(endingOf(caller), startMs, caller);
+    const body = await readBody(request);
+    if (body instanceof Response) return refused('invalid', startMs, body);
+    const userId = String(body.userId);
+    if (!mayActFor(caller, userId)) return refused('forbidden', startMs, notYourself());
+    const allowance = userLimiter === null ? null : userLimiter.take(userId);
+    if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
+    // A backend with a key answers for its users itself.
+    if (isHuman !== null && (caller.userId !== null || !authority.isOn)) {
+      const answer = await isHuman(request, userId);
+      if (answer !== null) return refused(endingOf(answer), startMs, answer);
+    }
+    const decided = decide(request, body.couponId, userId, startMs);
+    return allowance === null ? decided : tellAllowance(await decided, allowance);
+  };
+}
+
+/**
+ * Makes what stands before every route about one user: whoever may not ask learns nothing, since nothing is looked up for them.
+ * `userId` is the text of the path, null where it cannot be decoded.
+ */
+function userGate({ authority }: Pick<IssuanceDependencies, 'authority'>) {
+  return async (request: Request, userId: string | null, scope: Scope, answer: () => Promise<Response>) => {
+    const caller = await authority.admit(request, scope);
+    if (caller instanceof Response) return caller;
+    return mayActFor(caller, userId) ? answer() : notYourself();
+  };
+}
+
+function mayActFor(caller: Caller, userId: string | null): boolean {
+  return caller.userId === null || caller.userId === userId;
+}
+
+/** How a request ended that somebody refused before it was decided. */
+function endingOf({ status }: Response): Ending {
+  return status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'dependency';
+}
+
+/** Makes the way from an admitted request to its answer. */
+function decider(
+  endpoint: IssuerName,
+  status: 201 | 202,
+  word: 'ISSUED' | 'ACCEPTED',
+  { config, issuance, issueOnce, metrics }: IssuanceDependencies,
+): (request: Request, couponId: number, userId: string, startMs: number) => Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
   const observe = (ending: Ending, startMs: number) =>
     metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
-  return async (request) => {
-    const startMs = performance.now();
-    const body = await readBody(request);
-    if (body instanceof Response) {
-      observe('invalid', startMs);
-      return body;
-    }
-    const { couponId } = body;
-    const userId = String(body.userId);
+  return async (request, couponId, userId, startMs) => {
     const header = request.headers.get('idempotency-key');
     let outcome: Outcome;
     let replayed = false;
@@ -227,6 +300,8 @@ const issueTold = {
     'IDEMPOTENCY_KEY_REUSED',
     'PAYLOAD_TOO_LARGE',
     'UNSUPPORTED_MEDIA_TYPE',
+    'UNAUTHENTICATED',
+    'FORBIDDEN',
     'TOO_MANY_REQUESTS',
   ],
 } as const;
@@ -239,7 +314,7 @@ const issueLocation = {
   'Idempotency-Replayed': '`true` when an earlier request under the same `Idempotency-Key` made this issue.',
 };
 
-const synchronousTold = told({
+const synchronousTold: Told = {
   ...issueTold,
   summary: 'Issue at once, in MySQL',
   description: `Decides in one MySQL transaction and answers after its commit: a 201 is a row.${orderOfChecks}`,
@@ -251,7 +326,7 @@ const synchronousTold = told({
       example: { couponId: 1, userId: '42', sequence: 37, status: 'ISSUED' },
     },
   },
-});
+};
 
 const accepted: Told['answers'] = {
   202: {
@@ -262,16 +337,16 @@ const accepted: Told['answers'] = {
   },
 };
 
-const lockedTold = told({
+const lockedTold: Told = {
   ...issueTold,
   summary: 'Accept under a distributed lock, in Redis',
   description: `Reads the stock under a Redlock lock, decides, and writes with a fence, so that a lost lock cannot over-issue.${orderOfChecks}`,
   answers: accepted,
-});
+};
 
-const scriptedTold = told({
+const scriptedTold: Told = {
   ...issueTold,
   summary: 'Accept in one script, in Redis',
   description: `Checks, takes stock and queues the issue in one Lua script. The fastest way.${orderOfChecks}`,
   answers: accepted,
-});
+};

@@ -9,7 +9,7 @@ import { sql } from 'drizzle-orm';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, withTransaction } from '../mysql/database.ts';
+import { type Database, type Session, Undo, withTransaction } from '../mysql/database.ts';
 import type { Entry } from './entry.ts';
 import type { Issuer } from './issuer.ts';
 import { type Issue, insertIssues, raiseIssued, type Written, writeEntries } from './ledger.ts';
@@ -22,18 +22,36 @@ export interface SynchronousDependencies {
   readonly take: Take;
 }
 
-/** Coupons whose home was last seen in Redis. Only a hint: the row lock decides. */
+/** Coupons of which something is remembered. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
+
+/** Somebody of a batch that was taken for new has the coupon already. */
+class OwnersAmong extends Undo {
+  override readonly name = 'OwnersAmong';
+}
 
 export function createSynchronous({ database, take }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
+  const askedAgain = new Set<number>();
+  const decideInMysql = async (couponId: number, users: readonly string[]) => {
+    if (!askedAgain.has(couponId)) {
+      try {
+        return await withTransaction(database, (tx) => issueInMysql(tx, couponId, users, true));
+      } catch (error) {
+        if (!(error instanceof OwnersAmong)) throw error;
+        hint(askedAgain, couponId);
+      }
+    }
+    const outcomes = await withTransaction(database, (tx) => issueInMysql(tx, couponId, users, false));
+    if (!outcomes?.some(({ kind }) => kind === 'already issued')) askedAgain.delete(couponId);
+    return outcomes;
+  };
   return {
     async issue(couponId, users) {
       if (!inRedis.has(couponId)) {
-        const outcomes = await withTransaction(database, (tx) => issueInMysql(tx, couponId, users));
+        const outcomes = await decideInMysql(couponId, users);
         if (outcomes) return outcomes;
-        if (inRedis.size >= HINTS_MAX) inRedis.clear();
-        inRedis.add(couponId);
+        hint(inRedis, couponId);
       }
       const taken = await take(couponId, users);
       if (!taken.accepted) inRedis.delete(couponId);
@@ -42,24 +60,38 @@ export function createSynchronous({ database, take }: SynchronousDependencies): 
   };
 }
 
-/** Decides under the row lock; null when the stock is in Redis. */
+function hint(coupons: Set<number>, couponId: number): void {
+  if (coupons.size >= HINTS_MAX) coupons.clear();
+  coupons.add(couponId);
+}
+
+/**
+ * Decides under the row lock; null when the stock is in Redis.
+ *
+ * @param allNew takes all users for new, which saves looking each of them up: the unique key tells if one is not
+ * @throws OwnersAmong when one is not, after which nothing is written
+ */
 async function issueInMysql(
   tx: Session,
   couponId: number,
   users: readonly string[],
+  allNew: boolean,
 ): Promise<readonly Outcome[] | null> {
   const coupon = await lockCoupon(tx, couponId);
   if (!coupon) return users.map(() => refusal['not exist']);
   if (coupon.stockHome === 'redis') return null;
-  const { highest, nowMs, owners } = await readUnderLock(tx, couponId, users);
+  const { highest, nowMs, owners } = await readUnderLock(tx, couponId, allNew ? [] : users);
   const next = highest + 1;
   const stock = { ...coupon, next, until: lastSequence(next, coupon.issuedQuantity, coupon.totalQuantity) };
   const { outcomes, taken } = decide(stock, owners, users, nowMs);
+  // Who is refused for want of stock may have the coupon already.
+  if (allNew && outcomes.some(({ kind }) => kind === 'sold out')) throw new OwnersAmong();
   if (taken.length === 0) return outcomes;
   const issues = taken.map((userId, i): Issue => {
     return { couponId, epoch: coupon.epoch, sequence: next + i, userId, acceptedMs: nowMs };
   });
   const inserted = await insertIssues(tx, issues);
+  if (allNew && inserted !== issues.length) throw new OwnersAmong();
   invariant(inserted === issues.length, 'P2: rows changed under the lock of their coupon');
   await raiseIssued(tx, couponId, inserted);
   return outcomes;
@@ -79,12 +111,14 @@ interface Known {
  * statement, so that the lock is held for one round trip less; its first row has no owner.
  */
 async function readUnderLock(tx: Session, couponId: number, users: readonly string[]): Promise<Known> {
+  const among =
+    users.length === 0
+      ? sql``
+      : sql` UNION ALL SELECT sequence, user_id FROM coupon_issues
+          WHERE coupon_id = ${couponId} AND user_id IN (${sql.raw(userLiterals(users))})`;
   const [rows] = await tx.execute(
     sql`SELECT CAST(COALESCE(MAX(sequence), 0) AS UNSIGNED) AS sequence, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS CHAR) AS name
-          FROM coupon_issues WHERE coupon_id = ${couponId}
-        UNION ALL
-        SELECT sequence, user_id FROM coupon_issues
-          WHERE coupon_id = ${couponId} AND user_id IN (${sql.raw(userLiterals(users))})`,
+          FROM coupon_issues WHERE coupon_id = ${couponId}${among}`,
   );
   const [first, ...owned] = rows as unknown as { readonly sequence: number; readonly name: string }[];
   invariant(first, 'an aggregate always has one row');

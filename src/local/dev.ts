@@ -47,6 +47,8 @@ async function dev(): Promise<void> {
     PORT: String(port),
     // A free one: whoever moves the API to the next port must not collide with the worker.
     WORKER_PORT: process.env['WORKER_PORT'] ?? '0',
+    // So that the lines below work as they are; operators need the development key all the same.
+    AUTH: process.env['AUTH'] ?? 'off',
     // What goes wrong; the rest would bury the lines that a newcomer needs.
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
     // Known to everybody, and good for this stack alone, whose servers listen on loopback.
@@ -72,6 +74,7 @@ async function dev(): Promise<void> {
   const firstUserId = randomInt(100_000, 1_000_000_000);
   for (const line of endpointLines({ apiUrl, adminApiKey: environment.ADMIN_API_KEY, couponId, firstUserId }))
     say(line);
+  if (environment.AUTH === 'off') say('\nAUTH is off, for development: everybody may issue for any user.');
   say('\nA saved file reloads API and worker. Ctrl-C stops everything.\n');
 }
 

@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { drizzle } from 'drizzle-orm/mysql2';
 import { migrate } from 'drizzle-orm/mysql2/migrator';
 import type { PoolConnection } from 'mysql2/promise';
 import { type Database, type Session, withConnection } from './database.ts';
@@ -28,7 +29,8 @@ export async function applyMigrations(database: Database, waitS: number): Promis
     await lockMigrations(connection, waitS);
     try {
       const missing = await countMissing(session);
-      if (missing > 0) await migrate(session, { migrationsFolder, migrationsTable: JOURNAL });
+      // The migrator needs more of the driver than sessions have.
+      if (missing > 0) await migrate(drizzle(connection), { migrationsFolder, migrationsTable: JOURNAL });
       return missing;
     } finally {
       await connection.query("DO RELEASE_LOCK(CONCAT(DATABASE(), '.migrations'))");

@@ -39,6 +39,9 @@ const endings = [
   'dependency',
   'failed',
   'invalid',
+  'unauthenticated',
+  'forbidden',
+  'limited',
 ] as const;
 const scripts = [
   'take',
@@ -56,6 +59,7 @@ const scripts = [
   'close-unissued',
   'lose-key',
   'replay',
+  'count-requests',
 ] as const;
 const promises = ['P1', 'P2', 'P3', 'P4', 'P5', 'other'] as const;
 

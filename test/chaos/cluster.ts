@@ -59,6 +59,7 @@ export const ADMIN_KEY = 'the key of a chaos run';
 const quick: Settings = {
   LOG_LEVEL: 'warn',
   HOST: '127.0.0.1',
+  AUTH: 'off',
   ADMIN_API_KEY: ADMIN_KEY,
   BLOCK_MS: 100,
   RETRY_MS_MAX: 200,

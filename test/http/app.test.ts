@@ -3,10 +3,12 @@
 import { expect, test } from 'bun:test';
 import { Unavailable } from '../../src/issuance/outcome.ts';
 import { servesTheSurface } from './conformance.ts';
-import { fakeApp, ready } from './fakes.ts';
+import { fakeApp, fakeAuthority, fakeInstallations, ready } from './fakes.ts';
 
-const shared = fakeApp();
-servesTheSurface('app', async (path, init) => shared.app.fetch(new Request(`http://localhost${path}`, init)));
+const shared = fakeInstallations();
+servesTheSurface('app', async (path, init) =>
+  shared.fetch(new Request(`http://localhost${path}`, init), () => '127.0.0.1'),
+);
 
 const issue = (body: string) =>
   new Request('http://localhost/v1/issue', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
@@ -64,7 +66,7 @@ test('a coupon is created from instants in milliseconds', async () => {
 });
 
 test('without a key the operator routes are off, even for who sends one', async () => {
-  const { app } = fakeApp({ config: { BODY_BYTES_MAX: 100, RETRY_AFTER_S: 1 } });
+  const { app } = fakeApp({ authority: fakeAuthority({}, []) });
   for (const authorization of ['', 'Bearer undefined', 'Bearer ']) {
     const answer = await app.fetch(new Request('http://localhost/v1/coupons', { headers: { authorization } }));
     expect(await answer.json()).toMatchObject({ code: 'FORBIDDEN', status: 403 });

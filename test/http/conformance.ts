@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'bun:test';
 import { type ProblemCode, problems } from '../../src/http/problem.ts';
-import { BODY_BYTES_MAX, OPERATOR_KEY } from './fakes.ts';
+import { ADDRESS_REQUESTS_MAX, BODY_BYTES_MAX, GUARDED, OPERATOR_KEY } from './fakes.ts';
+import { sign } from './tokens.ts';
 
 type Body = NonNullable<RequestInit['body']>;
 
@@ -30,6 +31,7 @@ export function servesTheSurface(name: string, ask: Ask): void {
   describe(`${name}: coupons`, () => describeCoupons(ask));
   describe(`${name}: coupons over their life`, () => describeEdits(ask));
   describe(`${name}: edits that are refused`, () => describeEditRefusals(ask));
+  describe(`${name}: callers`, () => describeCallers(ask));
   describe(`${name}: idempotency keys`, () => describeKeys(ask));
   describe(`${name}: issues over their life`, () => describeIssueLife(ask));
   describe(`${name}: operations`, () => describeOperations(ask));
@@ -512,6 +514,43 @@ function editsOf(ask: Ask) {
   const remove = (id: number, headers: Record<string, string> = {}) =>
     ask(`/v1/coupons/${id}`, { method: 'DELETE', headers: { ...operator, ...headers } });
   return { edit, remove };
+}
+
+function describeCallers(ask: Ask): void {
+  const issue = (authorization?: string, headers: Record<string, string> = {}) =>
+    post(ask, '/v2/issue-async', '{"couponId":1,"userId":"u1"}', {
+      ...json,
+      ...GUARDED,
+      ...(authorization !== undefined && { authorization }),
+      ...headers,
+    });
+
+  test('a user issues with a token of their own, once verified and once remembered', async () => {
+    const token = await sign();
+    expect((await issue(`Bearer ${token}`)).status).toBe(202);
+    expect((await issue(`Bearer ${token}`)).status).toBe(202);
+    expect((await issue(`Bearer ${OPERATOR_KEY}`)).status).toBe(202);
+  });
+
+  test('nobody issues without a token, with a wrong one, or with that of another', async () => {
+    await expectProblem(await issue(), 'UNAUTHENTICATED');
+    await expectProblem(await issue(`Bearer ${await sign({ claims: { exp: 1 } })}`), 'UNAUTHENTICATED');
+    await expectProblem(await issue(`Bearer ${await sign({ claims: { sub: 'u2' } })}`), 'FORBIDDEN');
+    await expectProblem(await ask('/v1/coupons/1/issues/u1', { headers: GUARDED }), 'UNAUTHENTICATED');
+  });
+
+  test('the address of a caller is known, and that behind a named proxy too', async () => {
+    const remaining = async (headers: Record<string, string>) =>
+      Number((await ask('/hello', { headers: { ...GUARDED, ...headers } })).headers.get('ratelimit-remaining'));
+    const other = { 'x-forwarded-for': '198.51.100.7' };
+    // What is left is told from half of the limit on.
+    for (const headers of [{}, other]) {
+      let left = 0;
+      for (let asked = 0; asked < ADDRESS_REQUESTS_MAX && left === 0; asked += 1) left = await remaining(headers);
+      expect(left).toBe(ADDRESS_REQUESTS_MAX / 2);
+      expect(await remaining(headers)).toBe(left - 1);
+    }
+  });
 }
 
 function describeKeys(ask: Ask): void {

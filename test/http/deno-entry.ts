@@ -4,14 +4,14 @@
 
 import process from 'node:process';
 import { serve } from '../../src/serve.ts';
-import { fakeApp, issueWithin } from './fakes.ts';
+import { fakeInstallations, issueWithin } from './fakes.ts';
 
 const gate = Promise.withResolvers<void>();
 const issueSlowly = issueWithin(async () => {
   console.log('entered');
   await gate.promise;
 });
-const server = await serve(fakeApp({ issuance: { issue: issueSlowly } }).app.fetch, {
+const server = await serve(fakeInstallations({ issuance: { issue: issueSlowly } }).fetch, {
   host: '127.0.0.1',
   port: 0,
   onError: (error) => {

@@ -3,12 +3,18 @@
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/http/health.ts';
+import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/http/auth.ts';
+import { Limiter } from '../../src/http/limits.ts';
+import { tokensWith } from './tokens.ts';
+import { KeyRing, type StoredKey } from '../../src/http/auth-keys.ts';
 import type { Audit } from '../../src/issuance/audit.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
 import type { IssueStatus, OwnedIssue, Use } from '../../src/issuance/status.ts';
 
 export const OPERATOR_KEY = 'a-key-for-operators-only';
 export const BODY_BYTES_MAX = 4096;
+
+export const fakeConfig: AppDependencies['config'] = { BODY_BYTES_MAX, RETRY_AFTER_S: 2, URL_CHARACTERS_MAX: 2048 };
 
 /** What the fake issuer answers, by coupon id. */
 export const endings: Readonly<Record<number, Outcome | Error>> = {
@@ -66,7 +72,9 @@ export interface Told {
 export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told: Told } {
   const told: Told = { issued: [], created: [], waited: [], observed: [], logged: [] };
   const app = createApp({
-    config: { ADMIN_API_KEY: OPERATOR_KEY, BODY_BYTES_MAX, RETRY_AFTER_S: 2 },
+    config: fakeConfig,
+    authority: fakeAuthority(),
+    limiters: { user: null, address: null },
     issuance: {
       issue: async (issuer, couponId, userId) => {
         told.issued.push({ issuer, couponId, userId });
@@ -108,6 +116,53 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
     ...change,
   });
   return { app, told };
+}
+
+/** Who may do what: by default everybody may issue, and the operators' key everything. */
+export function fakeAuthority(
+  change: Partial<AuthorityDependencies> = {},
+  stored: readonly StoredKey[] = [{ digest: digestOf(OPERATOR_KEY), scopes: ['admin'] }],
+): AppDependencies['authority'] {
+  return createAuthority({ isOn: false, keys: fixedKeys(stored), tokens: null, retryAfterS: 2, ...change });
+}
+
+export const ADDRESS_REQUESTS_MAX = 100;
+
+/** A request with this header meets the installation whose callers must say who they are. */
+export const GUARDED = { 'x-installation': 'guarded' };
+
+/**
+ * Two installations behind one server, so that both are tried on every runtime: an open one, and one with tokens and a limit by
+ * address that no test reaches.
+ */
+export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
+  const limiter = new Limiter({
+    kind: 'address',
+    requestsMax: ADDRESS_REQUESTS_MAX,
+    windowS: 3600,
+    namesMax: 10,
+    tell: async ({ counts }) => counts,
+    onFault: (error) => {
+      throw error;
+    },
+    now: Date.now,
+  });
+  const { app: open } = fakeApp(change);
+  const { app: guarded } = fakeApp({
+    ...change,
+    config: { ...fakeConfig, TRUSTED_PROXIES: '127.0.0.0/8' },
+    authority: fakeAuthority({ isOn: true, tokens: tokensWith() }),
+    limiters: { user: null, address: limiter },
+  });
+  const [[name, value] = ['', '']] = Object.entries(GUARDED);
+  return {
+    fetch: (request, peerOf) => (request.headers.get(name) === value ? guarded : open).fetch(request, peerOf),
+  };
+}
+
+/** Keys that never change. */
+export function fixedKeys(fixed: readonly StoredKey[]): KeyRing {
+  return new KeyRing({ fixed, load: async () => [], ageMsMax: 1000, onFault: () => {} });
 }
 
 const audit: Audit = {

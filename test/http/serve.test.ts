@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { serve } from '../../src/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
-import { BODY_BYTES_MAX, fakeApp, issueWithin } from './fakes.ts';
+import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
 import { openWire } from './wire.ts';
 
 const options = {
@@ -49,7 +49,7 @@ async function startBun(): Promise<Started> {
     entered.resolve();
     return gate.promise;
   });
-  const { port, stop } = await serve(fakeApp({ issuance: { issue } }).app.fetch, options);
+  const { port, stop } = await serve(fakeInstallations({ issuance: { issue } }).fetch, options);
   return { port, stop, entered: () => entered.promise, release: () => gate.resolve() };
 }
 

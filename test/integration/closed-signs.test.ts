@@ -2,12 +2,13 @@
 //
 // The clock by which signs grow old stands still here unless a test moves it, so that none comes down by itself.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, expect, type Mock, spyOn, test } from 'bun:test';
-import { issuerNames } from '../../src/issuance/issuer.ts';
+import { type IssuerName, issuerNames } from '../../src/issuance/issuer.ts';
 import { CHANGES_CHANNEL } from '../../src/issuance/keys.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { openStores, type TestApi } from '../stores.ts';
+import { openStores } from '../stores.ts';
 
 const stores = await openStores();
 const api = await stores.createApi({ SIGN_MS_MAX: 1000, CLOCK_SKEW_MS_MAX: 30_000 });
@@ -15,6 +16,7 @@ const other = await stores.createApi();
 afterAll(() => stores.close());
 
 const HOUR_MS = 3_600_000;
+const WAIT_NS_MAX = 15_000_000_000n;
 let clock: Mock<() => number>;
 let nowMs = performance.now();
 
@@ -27,24 +29,30 @@ afterEach(() => clock.mockRestore());
 const people = (count: number) => Array.from({ length: count }, (_, i) => `user-${i}`);
 const kindsOf = (outcomes: readonly Outcome[]) => [...new Set(outcomes.map(({ kind }) => kind))];
 
-/** Asks until a sign gives the answer; bounded by tries, since the clock stands still. */
-async function untilSignHangs(at: TestApi, couponId: number): Promise<void> {
-  const before = await at.signRefusals();
-  for (let tries = 0; tries < 1000; tries++) {
-    await at.issuance.issue('scripted', couponId, `late-${tries}`);
-    if ((await at.signRefusals()) > before) return;
+/** Asks again and again, with a bound by a clock that no test stops. */
+async function untilAsked(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = process.hrtime.bigint() + WAIT_NS_MAX;
+  while (!(await isSo())) {
+    if (process.hrtime.bigint() > deadline) throw new Error(`asked in vain until ${what}`);
+    await pause(1);
   }
-  throw new Error('no sign was ever hung');
 }
 
-/** Asks until the answer is of that kind. */
-async function until(kind: Outcome['kind'], couponId: number): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
-    const outcome = await api.issuance.issue('scripted', couponId, 'insistent');
-    if (outcome.kind === kind) return;
-    await stores.redis.ping();
-  }
-  throw new Error(`nobody ever heard ${kind}`);
+/** Asks until a sign gives the answer. */
+function untilSignHangs(couponId: number, issuer: IssuerName = 'scripted'): Promise<void> {
+  return untilAsked('a sign hangs', async () => {
+    const before = await api.signRefusals();
+    await api.issuance.issue(issuer, couponId, 'late');
+    return (await api.signRefusals()) > before;
+  });
+}
+
+/** Asks until the coupon is issued. */
+function untilIssued(couponId: number): Promise<void> {
+  return untilAsked('it is issued', async () => {
+    const { kind } = await api.issuance.issue('scripted', couponId, 'insistent');
+    return kind === 'issued';
+  });
 }
 
 for (const issuer of issuerNames) {
@@ -54,7 +62,7 @@ for (const issuer of issuerNames) {
     const outcomes = await api.issuers[issuer].issue(id, winners);
     expect(kindsOf(outcomes)).toEqual(['issued']);
     // One who hears it from the issuer hangs the sign; the stock stays where it was.
-    for (let tries = 0; tries < 1000 && (await refusedBySign(id, issuer)) === 0; tries++);
+    await untilSignHangs(id, issuer);
     const again = await Promise.all(winners.map((user) => api.issuance.issue(issuer, id, user)));
     expect(again).toEqual(winners.map((_, i) => ({ kind: 'already issued', sequence: i + 1 })));
     // And hardly anybody else asks a store: a filter lets one in a thousand through.
@@ -67,27 +75,20 @@ for (const issuer of issuerNames) {
   });
 }
 
-/** How many refusals a sign gave for one more request. */
-async function refusedBySign(couponId: number, issuer: (typeof issuerNames)[number]): Promise<number> {
-  const before = await api.signRefusals();
-  expect(await api.issuance.issue(issuer, couponId, 'late')).toEqual({ kind: 'sold out' });
-  return (await api.signRefusals()) - before;
-}
-
 test('an edit that is announced takes the sign down at once', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuance.issue('scripted', id, 'winner');
-  await untilSignHangs(api, id);
+  await untilSignHangs(id);
   await stores.edit(id, { totalQuantity: 2 });
   expect(await api.issuance.issue('scripted', id, 'insistent')).toEqual({ kind: 'sold out' });
   await stores.redis.publish(CHANGES_CHANNEL, String(id));
-  await until('issued', id);
+  await untilIssued(id);
 });
 
 test('an edit whose message was lost is seen as soon as the sign is as old as it may be', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuance.issue('scripted', id, 'winner');
-  await untilSignHangs(api, id);
+  await untilSignHangs(id);
   await stores.edit(id, { totalQuantity: 2 });
   nowMs += 999;
   expect(await api.issuance.issue('scripted', id, 'insistent')).toEqual({ kind: 'sold out' });
@@ -98,24 +99,18 @@ test('an edit whose message was lost is seen as soon as the sign is as old as it
 test('messages that were lost with the connection do not matter: every sign comes down when it is back', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuance.issue('scripted', id, 'winner');
-  await untilSignHangs(api, id);
+  await untilSignHangs(id);
   await stores.edit(id, { totalQuantity: 2 });
   api.subscriber.disconnect(true);
-  await until('issued', id);
-  // And it listens again.
-  await untilSignHangs(api, id);
+  await untilIssued(id);
+  // And it listens again, in a moment.
+  await untilSignHangs(id);
   await stores.edit(id, { totalQuantity: 3 });
-  await stores.redis.publish(CHANGES_CHANNEL, String(id));
-  await untilIssuedTo(id, 'another');
+  await untilAsked('it is issued to another', async () => {
+    await stores.redis.publish(CHANGES_CHANNEL, String(id));
+    return (await api.issuance.issue('scripted', id, 'another')).kind === 'issued';
+  });
 });
-
-async function untilIssuedTo(couponId: number, user: string): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
-    if ((await api.issuance.issue('scripted', couponId, user)).kind === 'issued') return;
-    await stores.redis.publish(CHANGES_CHANNEL, String(couponId));
-  }
-  throw new Error('the sign never came down');
-}
 
 for (const [where, creator] of [
   ['here', api],
@@ -123,12 +118,12 @@ for (const [where, creator] of [
 ] as const) {
   test(`a coupon that nobody knew is issued at once when it is made ${where}`, async () => {
     const { id } = await stores.coupon();
-    await untilSignHangs(api, id + 1);
+    await untilSignHangs(id + 1);
     const startMs = Date.now() - HOUR_MS;
     const fields = { title: 'New', totalQuantity: 5, discountAmount: 1, minAvailableAmount: 0, startMs };
     const made = await creator.catalog.create({ ...fields, endMs: startMs + 2 * HOUR_MS });
     expect(made.id).toBe(id + 1);
-    if (creator === other) await until('issued', made.id);
+    if (creator === other) await untilIssued(made.id);
     else expect(await api.issuance.issue('scripted', made.id, 'a')).toEqual({ kind: 'issued', sequence: 1 });
   });
 }
@@ -138,8 +133,8 @@ test('a sign that says not started gives way before the start, by as much as clo
   using _ = spyOn(Date, 'now').mockReturnValue(thisMs);
   const { id } = await stores.coupon({ startMs: thisMs + HOUR_MS });
   const soon = await stores.coupon({ startMs: thisMs + 30_500 });
-  await untilSignHangs(api, id);
-  await untilSignHangs(api, soon.id);
+  await untilSignHangs(id);
+  await untilSignHangs(soon.id);
   nowMs += 501;
   const before = await api.signRefusals();
   expect(await api.issuance.issue('scripted', soon.id, 'a')).toEqual({ kind: 'not started' });
@@ -164,7 +159,7 @@ test('a sign of a coupon that was paused or is over tells which', async () => {
     [paused.id, 'paused'],
     [over.id, 'ended'],
   ] as const) {
-    await untilSignHangs(api, id);
+    await untilSignHangs(id);
     for (const issuer of issuerNames) expect(await api.issuance.issue(issuer, id, 'a')).toEqual({ kind });
   }
 });
@@ -175,6 +170,6 @@ test('an owner who used the coupon long ago is still an owner to the sign', asyn
   await withConnection(stores.database, (_, connection) =>
     connection.query('UPDATE coupon_issues SET date_used = NOW(3) WHERE coupon_id = ?', [id]),
   );
-  await untilSignHangs(api, id);
+  await untilSignHangs(id);
   expect(await api.issuance.issue('locked', id, 'b')).toEqual({ kind: 'already issued', sequence: 2 });
 });

@@ -159,6 +159,16 @@ test('a copy of the settings that lags behind is repaired', async () => {
   expect((await round(api)).repaired).toEqual([]);
 });
 
+test('a total that was lowered in Redis by an edit that died is put back, since it would sell out too early', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 10 });
+  await api.issuers.scripted.issue(id, people(3));
+  await stores.redis.hset(stores.keys(id).state, { until: 3 });
+  expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'sold out' }]);
+  expect((await round(api)).repaired).toEqual([id]);
+  expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 4 }]);
+});
+
 test('a coupon that is long over is put away: owners freed, home in MySQL, nothing lost', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });

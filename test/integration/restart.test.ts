@@ -116,7 +116,7 @@ test('while Redis is away every issuer that needs it fails, and afterwards it is
 
 test('while Redis hangs every issuer gives up in time', async () => {
   const { id } = await stores.coupon();
-  await using impatient = await stores.createApi({ REDIS_COMMAND_MS_MAX: 50, LOCK_WAIT_MS_MAX: 200 });
+  await using impatient = await stores.createApi({ REDIS_COMMAND_MS_MAX: 50, LOCK_WAIT_MS_MAX: 1000 });
   await impatient.stock.open(id);
   await server.kill('SIGSTOP');
   try {
@@ -126,7 +126,7 @@ test('while Redis hangs every issuer gives up in time', async () => {
       await expect(impatient.issuers[issuer].issue(id, ['a'])).rejects.toThrow(
         /timed out|which server|writeable|closed/i,
       );
-      expect(performance.now() - startMs).toBeLessThan(1500);
+      expect(performance.now() - startMs).toBeLessThan(5000);
     }
   } finally {
     await server.kill('SIGCONT');

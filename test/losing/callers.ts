@@ -7,6 +7,7 @@ import { serve } from '../../src/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createApiMetrics } from '../../src/telemetry/metrics.ts';
 import { type Accusation, type Attempt, checkHistory, type Ending } from '../checker.ts';
+import { fakeAuthority } from '../http/fakes.ts';
 import type { Stores, TestApi } from '../stores.ts';
 
 export interface Callers extends AsyncDisposable {
@@ -35,6 +36,8 @@ export async function openCallers(stores: Stores, api: TestApi): Promise<Callers
   const app = createApp({
     ...api,
     config,
+    authority: fakeAuthority(),
+    limiters: { user: null, address: null },
     readiness: nobodyAsks,
     metrics: createApiMetrics(),
     log: createLog('api', 'silent'),

@@ -44,6 +44,7 @@ export async function startWatchedSystem(
     ...process.env,
     REDIS_URL: redis.url,
     DATABASE_URL: databaseUrl,
+    AUTH: 'off',
     ADMIN_API_KEY: adminApiKey,
     HOST: '127.0.0.1',
     PORT: '0',

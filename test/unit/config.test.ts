@@ -122,3 +122,35 @@ test.each(['postgres://u@h/d', 'mysql://', 'mysql://host', 'localhost'])('%p is 
 test.each(['redis://localhost', 'rediss://user:password@host:6380/1'])('%p is an address of Redis', (url) => {
   expect(readConfig(['REDIS_URL'], { REDIS_URL: url })).toEqual({ REDIS_URL: url });
 });
+
+describe('settings that are wrong together', () => {
+  const tokens = { JWT_SECRET: 'a-secret-of-more-than-32-characters', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
+  const url = 'https://issuer.example/keys';
+
+  test('tokens with a secret, and with an address of keys, are fine', () => {
+    const { JWT_SECRET: _secret, ...names } = tokens;
+    expect(faultsOf({ ...required, ...tokens })).toEqual([]);
+    expect(faultsOf({ ...required, ...tokens, JWT_ALGORITHMS: 'HS256,HS512' })).toEqual([]);
+    expect(faultsOf({ ...required, ...names, JWT_JWKS_URL: url, JWT_ALGORITHMS: 'ES256,EdDSA' })).toEqual([]);
+  });
+
+  test.each([
+    ['both ways to sign', { ...tokens, JWT_JWKS_URL: url }, 'JWT_SECRET and JWT_JWKS_URL are both set'],
+    ['no issuer', { ...tokens, JWT_ISSUER: '' }, 'JWT_ISSUER is not set'],
+    ['no audience', { ...tokens, JWT_AUDIENCE: '' }, 'JWT_AUDIENCE is not set'],
+    ['an issuer alone', { JWT_ISSUER: 'i' }, 'JWT_ISSUER is set without JWT_SECRET or JWT_JWKS_URL'],
+    ['a public key for a secret', { ...tokens, JWT_ALGORITHMS: 'HS256,RS256' }, 'JWT_ALGORITHMS is wrong'],
+    ['no signature', { ...tokens, JWT_ALGORITHMS: 'none' }, 'JWT_ALGORITHMS is wrong'],
+    ['keys without TLS', { JWT_JWKS_URL: 'http://issuer.example/keys' }, 'JWT_JWKS_URL is wrong'],
+    ['a network that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES is wrong'],
+    ['an address that is none', { TRUSTED_PROXIES: '10.0.0.1,10.0.0.256' }, 'TRUSTED_PROXIES is wrong'],
+    ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS is wrong'],
+    ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, 'CORS_ORIGINS is wrong'],
+  ])('%s', (_, environment, fault) => {
+    expect(faultsOf({ ...required, ...environment })).toEqual([expect.stringContaining(fault) as unknown as string]);
+  });
+
+  test('proxies are addresses or networks, of both kinds', () => {
+    expect(faultsOf({ ...required, TRUSTED_PROXIES: '10.0.0.0/8,192.0.2.1,fd00::/8,::1' })).toEqual([]);
+  });
+});

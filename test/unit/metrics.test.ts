@@ -106,7 +106,7 @@ for (const { name, kind, unit, help, labels, buckets } of instruments) {
 
 test('the table names every issuer and every script', () => {
   const metrics = createApiMetrics();
-  const files = globSync('*.lua', { cwd: resolve(import.meta.dirname, '../../src/issuance/scripts') });
+  const files = globSync('src/**/*.lua', { cwd: resolve(import.meta.dirname, '../..') });
   expect(Object.fromEntries(metrics.seconds.labels)).toEqual({ issuer: issuerNames });
   expect(metrics.scriptSeconds.labels.flatMap(([, values]) => values).toSorted()).toEqual(
     files.map((file) => basename(file, '.lua')).toSorted(),

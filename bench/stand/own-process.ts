@@ -1,4 +1,4 @@
-// service.ts -- One of our processes, started for a run: on a free port, ready when it says so, its log kept for when it fails.
+// own-process.ts -- One of our processes, started for a run: on a free port, ready when it says so, its log kept for when it fails.
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,0 +1,65 @@
+// address.ts -- Which address a request is counted under. A header is believed only as far back as named proxies wrote it.
+
+import { BlockList, isIP } from 'node:net';
+
+/** Gives the address that a request came from, as the connection shows it; null where there is none. */
+export type PeerOf = (request: Request) => string | null;
+
+/**
+ * Makes the function that tells whose request it is.
+ *
+ * @param proxies addresses or networks, with commas, that write `X-Forwarded-For`; undefined: none
+ * @returns an IPv4 address, or the /64 network of an IPv6 address, since a household has a whole one; null if nobody knows
+ */
+export function addressReader(proxies: string | undefined): (peer: string | null, request: Request) => string | null {
+  const trusted = proxies === undefined ? null : blockListOf(proxies.split(','));
+  return (peer, request) => {
+    if (peer === null) return null;
+    const nearest = plainAddress(peer);
+    if (!trusted || !isIn(trusted, nearest)) return networkOf(nearest);
+    const hops = (request.headers.get('x-forwarded-for') ?? '').split(',');
+    // From the right: each proxy appends whom it saw. Left of the first stranger, anything may be invented.
+    let seen = nearest;
+    for (const hop of hops.reverse()) {
+      const address = plainAddress(hop.trim());
+      if (isIP(address) === 0) break;
+      seen = address;
+      if (!isIn(trusted, address)) break;
+    }
+    return networkOf(seen);
+  };
+}
+
+function blockListOf(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}
+
+function isIn(list: BlockList, address: string): boolean {
+  const version = isIP(address);
+  return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Without port, brackets and zone, and an IPv4 address as such where IPv6 wraps it. */
+function plainAddress(text: string): string {
+  const bare = text.startsWith('[') ? text.slice(1, text.indexOf(']')) : text.replace(/^([\d.]+):\d+$/, '$1');
+  const [address = ''] = bare.split('%');
+  return address.replace(/^::ffff:(?=[\d.]+$)/i, '');
+}
+
+function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [head = '', tail] = address.toLowerCase().split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  // An IPv4 tail stands for two groups; it is far to the right of the first four.
+  const missing = tail === undefined ? 0 : 8 - left.length - right.length - (address.includes('.') ? 1 : 0);
+  const groups = [...left, ...Array.from({ length: missing }, () => '0'), ...right].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}

@@ -1,0 +1,297 @@
+// auth.test.ts -- Shows what each kind of caller may do, and that nobody else may: users for themselves, keys by their scopes.
+
+import { describe, expect, test } from 'bun:test';
+import type { App, AppDependencies } from '../../src/app.ts';
+import { digestOf } from '../../src/http/auth.ts';
+import { KeyRing, type Scope } from '../../src/http/auth-keys.ts';
+import type { Tokens } from '../../src/http/auth-tokens.ts';
+import { fakeApp, fakeAuthority, fixedKeys, OPERATOR_KEY } from './fakes.ts';
+import { sign, tokensWith } from './tokens.ts';
+
+const keyOf = (scope: Scope) => `ck_a-key-for-${scope}`;
+const stored = [
+  { digest: digestOf(keyOf('issue')), scopes: ['issue'] as const },
+  { digest: digestOf(keyOf('read')), scopes: ['read'] as const },
+  { digest: digestOf(keyOf('admin')), scopes: ['admin'] as const },
+];
+
+/** An app whose callers must say who they are. */
+function guarded(tokens: Tokens | null = tokensWith(), change: Partial<AppDependencies> = {}) {
+  return fakeApp({ authority: fakeAuthority({ isOn: true, tokens }, stored), ...change });
+}
+
+const endpoints = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
+const STATUS = '/v1/coupons/1/issues/u1';
+
+async function ask(app: App, path: string, credential?: string, userId = 'u1') {
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (credential !== undefined) headers.authorization = `Bearer ${credential}`;
+  const isIssue = endpoints.some((endpoint) => endpoint === path);
+  const init = isIssue ? { method: 'POST', headers, body: JSON.stringify({ couponId: 1, userId }) } : { headers };
+  const answer = await app.fetch(new Request(`http://localhost${path}`, init));
+  const { code } = (await answer.json()) as { code?: string };
+  return { status: answer.status, code, challenge: answer.headers.get('www-authenticate') };
+}
+
+const missing = { status: 401, code: 'UNAUTHENTICATED', challenge: 'Bearer' };
+const unknown = { status: 401, code: 'UNAUTHENTICATED', challenge: 'Bearer error="invalid_token"' };
+const notYourself = { status: 403, code: 'FORBIDDEN', challenge: null };
+const tooSmall = (scope: Scope) => ({
+  status: 403,
+  code: 'FORBIDDEN',
+  challenge: `Bearer error="insufficient_scope", scope="${scope}"`,
+});
+
+describe.each([...endpoints])('POST %s', (path) => {
+  test('is for users with a token, for themselves alone', async () => {
+    const { app, told } = guarded();
+    expect((await ask(app, path, await sign())).status).toBeLessThan(300);
+    expect(await ask(app, path, await sign(), 'u2')).toEqual(notYourself);
+    expect(await ask(app, path, await sign({ claims: { sub: 'U1' } }))).toEqual(notYourself);
+    expect(told.issued).toMatchObject([{ userId: 'u1' }]);
+    expect(told.observed).toMatchObject([{ ending: 'issued' }, { ending: 'forbidden' }, { ending: 'forbidden' }]);
+  });
+
+  test('is for backends with the scope `issue`, for every user', async () => {
+    const { app } = guarded();
+    for (const scope of ['issue', 'admin'] as const) {
+      expect((await ask(app, path, keyOf(scope), 'anybody')).status).toBeLessThan(300);
+    }
+    expect(await ask(app, path, keyOf('read'))).toEqual(tooSmall('issue'));
+  });
+
+  test('is for nobody else, and decides nothing for them', async () => {
+    const { app, told } = guarded();
+    expect(await ask(app, path)).toEqual(missing);
+    const wrong = [
+      OPERATOR_KEY,
+      'wrong',
+      await sign({ claims: { exp: 1 } }),
+      await sign({ claims: { aud: 'x' } }),
+      'é'.normalize('NFC'),
+    ];
+    for (const credential of wrong) expect(await ask(app, path, credential)).toEqual(unknown);
+    expect(await ask(app, path, 'x'.repeat(10_000))).toEqual(missing);
+    expect(told.issued).toEqual([]);
+    expect(told.observed).toEqual(
+      Array.from({ length: 7 }, () => expect.objectContaining({ ending: 'unauthenticated' }) as unknown),
+    );
+  });
+
+  test('takes a number in the body for the user that the token names as text', async () => {
+    const { app } = guarded();
+    const headers = {
+      'content-type': 'application/json',
+      authorization: `Bearer ${await sign({ claims: { sub: '42' } })}`,
+    };
+    const request = new Request(`http://localhost${path}`, {
+      method: 'POST',
+      headers,
+      body: '{"couponId":1,"userId":42}',
+    });
+    expect((await app.fetch(request)).status).toBeLessThan(300);
+  });
+});
+
+describe('the status of an issue', () => {
+  test('is for the user it is about, and for keys with the scope `read`', async () => {
+    const { app } = guarded();
+    for (const credential of [await sign(), keyOf('read'), keyOf('admin')]) {
+      expect((await ask(app, STATUS, credential)).status).toBe(200);
+    }
+    expect(await ask(app, STATUS, keyOf('issue'))).toEqual(tooSmall('read'));
+    expect(await ask(app, STATUS)).toEqual(missing);
+  });
+
+  test('tells nobody who has a coupon, nor whether a user or a coupon exists', async () => {
+    const { app } = guarded();
+    const token = await sign();
+    const bodies = new Set<string>();
+    for (const path of ['1/issues/issued', '1/issues/none', '99/issues/issued', '99/issues/none']) {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await app.fetch(new Request(`http://localhost/v1/coupons/${path}`, { headers }));
+      expect(answer.status).toBe(403);
+      bodies.add(await answer.text());
+    }
+    expect(bodies.size).toBe(1);
+  });
+});
+
+describe('what a user has', () => {
+  const answerTo = async (path: string, credential: string | null, method = 'GET') => {
+    const headers: Record<string, string> = credential === null ? {} : { authorization: `Bearer ${credential}` };
+    return (await guarded().app.fetch(new Request(`http://localhost${path}`, { method, headers }))).status;
+  };
+
+  test('is listed for that user, and for keys with the scope `read`', async () => {
+    const path = '/v1/users/u1/issues';
+    expect(await answerTo(path, await sign())).toBe(200);
+    expect(await answerTo(path, keyOf('read'))).toBe(200);
+    expect(await answerTo(path, keyOf('issue'))).toBe(403);
+    expect(await answerTo(path, await sign({ claims: { sub: 'u2' } }))).toBe(403);
+    expect(await answerTo(path, null)).toBe(401);
+  });
+
+  test('is used by that user, and by keys with the scope `issue`', async () => {
+    const path = '/v1/coupons/1/issues/issued/use';
+    expect(await answerTo(path, await sign({ claims: { sub: 'issued' } }), 'POST')).toBe(200);
+    expect(await answerTo(path, keyOf('issue'), 'POST')).toBe(200);
+    expect(await answerTo(path, keyOf('read'), 'POST')).toBe(403);
+    expect(await answerTo(path, await sign(), 'POST')).toBe(403);
+    expect(await answerTo(path, null, 'POST')).toBe(401);
+  });
+
+  test('is not part of the progress of a coupon, which everybody may watch', async () => {
+    expect(await answerTo('/v1/coupons/1/events', null)).toBe(200);
+  });
+});
+
+describe("the operators' routes", () => {
+  test('reading needs the scope `read`, changing `admin`; tokens of users open none', async () => {
+    const { app } = guarded();
+    for (const path of ['/v1/coupons', '/v1/coupons/1']) {
+      for (const scope of ['read', 'admin'] as const) expect((await ask(app, path, keyOf(scope))).status).toBe(200);
+      expect(await ask(app, path, keyOf('issue'))).toEqual(tooSmall('read'));
+      expect(await ask(app, path, await sign())).toEqual(unknown);
+    }
+    for (const [scope, status] of [
+      ['read', 403],
+      ['issue', 403],
+      ['admin', 422],
+    ] as const) {
+      const headers = { authorization: `Bearer ${keyOf(scope)}`, 'content-type': 'application/json' };
+      const request = new Request('http://localhost/v1/coupons', { method: 'POST', headers, body: '{}' });
+      expect((await app.fetch(request)).status).toBe(status);
+    }
+  });
+});
+
+test('with AUTH=off everybody issues and reads a status, and operators need a key all the same', async () => {
+  const { app } = fakeApp();
+  for (const path of [...endpoints, STATUS]) {
+    expect((await ask(app, path)).status).toBeLessThan(300);
+    expect((await ask(app, path, 'whatever')).status).toBeLessThan(300);
+  }
+  expect(await ask(app, '/v1/coupons')).toEqual(missing);
+});
+
+test('where no tokens are taken, a token is a wrong key', async () => {
+  expect(await ask(guarded(null).app, STATUS, await sign())).toEqual(unknown);
+});
+
+test('when tokens cannot be checked, callers are told to come again, not that they are wrong', async () => {
+  const { app, told } = guarded({ verify: async () => 'unverifiable' as const });
+  const headers = { 'content-type': 'application/json', authorization: 'Bearer x.y.z' };
+  const request = new Request('http://localhost/v1/issue', {
+    method: 'POST',
+    headers,
+    body: '{"couponId":1,"userId":"u1"}',
+  });
+  const answer = await app.fetch(request);
+  expect({ status: answer.status, retryAfter: answer.headers.get('retry-after') }).toEqual({
+    status: 503,
+    retryAfter: '2',
+  });
+  expect(told.issued).toEqual([]);
+});
+
+test('the document says who may call what, in the installation that it describes', async () => {
+  const securityIn = async (app: App) => {
+    const answer = await app.fetch(new Request('http://localhost/swagger/json'));
+    const { paths } = (await answer.json()) as {
+      paths: Record<string, Record<string, { security?: object[] }>>;
+    };
+    const { '/v2/issue-async': issue, '/v1/coupons/{id}/issues/{userId}': status } = paths;
+    return [issue?.post?.security, status?.get?.security];
+  };
+  expect(await securityIn(guarded().app)).toEqual([
+    [{ user: [] }, { backend: [] }],
+    [{ user: [] }, { operator: [] }],
+  ]);
+  expect(await securityIn(fakeApp().app)).toEqual([undefined, undefined]);
+});
+
+describe('keys', () => {
+  test('no part of a key, and nothing that shares the beginning of its digest, is the key', () => {
+    const digest = digestOf(keyOf('read'));
+    const keys = fixedKeys([{ digest, scopes: ['read'] }]);
+    expect(keys.find(digest)).toEqual({ digest, scopes: ['read'] });
+    for (let kept = 0; kept < 64; kept += 1) {
+      const changed = `${digest.slice(0, kept)}${digest[kept] === '0' ? '1' : '0'}${digest.slice(kept + 1)}`;
+      expect(keys.find(changed)).toBeNull();
+    }
+  });
+
+  test('a wrong key costs the store nothing, and a new one is found once the list is read anew', async () => {
+    let loads = 0;
+    let list = [{ digest: digestOf('one'), scopes: ['read'] as const }];
+    const load = async () => {
+      loads += 1;
+      return list;
+    };
+    const keys = new KeyRing({ fixed: [], load, ageMsMax: 1000, onFault: () => {} });
+    await keys.refresh();
+    for (let guess = 0; guess < 100; guess += 1) expect(keys.find(digestOf(String(guess)))).toBeNull();
+    expect(loads).toBe(1);
+    list = [{ digest: digestOf('two'), scopes: ['read'] }];
+    await keys.refresh();
+    expect([keys.find(digestOf('one')), keys.find(digestOf('two'))?.scopes]).toEqual([null, ['read']]);
+  });
+
+  test('during an outage of the store the keys of before stay in force, and the fault is told', async () => {
+    const faults: unknown[] = [];
+    const told = Promise.withResolvers<void>();
+    let broken = false;
+    const load = async () => {
+      if (broken) throw new Error('no MySQL');
+      return [{ digest: digestOf('one'), scopes: ['issue'] as const }];
+    };
+    const onFault = (error: unknown) => {
+      faults.push(error);
+      told.resolve();
+    };
+    const keys = new KeyRing({ fixed: [], load, ageMsMax: 1, onFault });
+    await keys.refresh();
+    broken = true;
+    keys.watch();
+    await told.promise;
+    keys.stop();
+    expect(faults[0]).toEqual(new Error('no MySQL'));
+    expect(keys.find(digestOf('one'))?.scopes).toEqual(['issue']);
+  });
+});
+
+describe('a CAPTCHA', () => {
+  const seen: unknown[] = [];
+  const verifier = {
+    isHuman: async (token: string, userId: string) => {
+      seen.push({ token, userId });
+      if (token === 'broken') throw new Error('the service is away');
+      return token === 'person';
+    },
+  };
+  const issueWith = async (app: App, headers: Record<string, string>) => {
+    const body = '{"couponId":1,"userId":"u1"}';
+    const init = { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } };
+    return (await app.fetch(new Request('http://localhost/v2/issue-async', init))).status;
+  };
+
+  test('lets persons through, and nobody whose token is missing, wrong, or cannot be checked', async () => {
+    const { app, told } = fakeApp({ humanVerifier: verifier });
+    expect(await issueWith(app, {})).toBe(403);
+    expect(await issueWith(app, { 'x-captcha-token': 'x'.repeat(3000) })).toBe(403);
+    expect(seen).toEqual([]);
+    expect(await issueWith(app, { 'x-captcha-token': 'robot' })).toBe(403);
+    expect(await issueWith(app, { 'x-captcha-token': 'broken' })).toBe(503);
+    expect(told.issued).toEqual([]);
+    expect(told.logged).toHaveLength(1);
+    expect(await issueWith(app, { 'x-captcha-token': 'person' })).toBe(202);
+    expect(seen.at(-1)).toEqual({ token: 'person', userId: 'u1' });
+  });
+
+  test('is asked of users with a token, and not of backends', async () => {
+    const { app } = guarded(tokensWith(), { humanVerifier: verifier });
+    expect(await issueWith(app, { authorization: `Bearer ${await sign()}` })).toBe(403);
+    expect(await issueWith(app, { authorization: `Bearer ${keyOf('issue')}` })).toBe(202);
+  });
+});

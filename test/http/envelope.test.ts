@@ -1,0 +1,185 @@
+// envelope.test.ts -- Shows what stands around every route: headers, the bound on URLs, other origins, and limits by address.
+
+import { describe, expect, test } from 'bun:test';
+import type { App, AppDependencies } from '../../src/app.ts';
+import { addressReader } from '../../src/http/address.ts';
+import { metricsApp } from '../../src/http/health.ts';
+import { Limiter } from '../../src/http/limits.ts';
+import { fakeApp, fakeConfig } from './fakes.ts';
+
+const at = (path: string, init?: RequestInit) => new Request(`http://localhost${path}`, init);
+const configured = (change: Partial<AppDependencies['config']>, rest: Partial<AppDependencies> = {}) =>
+  fakeApp({ config: { ...fakeConfig, ...change }, ...rest }).app;
+
+test('every answer keeps browsers from guessing its type, running it, or framing it', async () => {
+  const { app } = fakeApp();
+  const issue = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const requests = [
+    at('/v2/issue-async', { ...issue, body: '{"couponId":1,"userId":1}' }),
+    at('/v2/issue-async', { ...issue, body: '{"couponId":3,"userId":1}' }),
+    at('/v2/issue-async', { ...issue, body: '{"couponId":10,"userId":1}' }),
+    ...[
+      '/hello',
+      '/nope',
+      '/metrics',
+      '/swagger',
+      '/swagger/json',
+      '/swagger/assets/swagger-ui.css',
+      '/v1/coupons',
+    ].map((path) => at(path)),
+    at(`/${'x'.repeat(3000)}`),
+  ];
+  let seen = 0;
+  for (const request of requests) {
+    const { headers } = await app.fetch(request);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    // With that, JSON is never anything else; pages and texts say more.
+    if (/^application\/(problem\+)?json$/.test(headers.get('content-type') ?? '')) continue;
+    seen += 1;
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none';.*frame-ancestors 'none'/);
+  }
+  expect(seen).toBeGreaterThan(3);
+});
+
+test('refusals that are written once get no headers of other requests', async () => {
+  const app = configured({ CORS_ORIGINS: 'https://shop.example' });
+  const issue = (origin?: string) => {
+    const headers = { 'content-type': 'application/json', ...(origin && { origin }) };
+    return app.fetch(at('/v2/issue-async', { method: 'POST', headers, body: '{"couponId":3,"userId":1}' }));
+  };
+  expect((await issue('https://shop.example')).headers.get('access-control-allow-origin')).toBe('https://shop.example');
+  expect((await issue()).headers.get('access-control-allow-origin')).toBeNull();
+  expect((await issue()).headers.get('vary')).toBe('Origin');
+});
+
+test('a URL may be as long as the limit, and no longer', async () => {
+  const app = configured({ URL_CHARACTERS_MAX: 300 });
+  const url = (length: number) => 'http://localhost/hello?'.padEnd(length, 'x');
+  expect((await app.fetch(new Request(url(300)))).status).toBe(200);
+  const answer = await app.fetch(new Request(url(301)));
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({ code: 'MALFORMED_REQUEST' });
+});
+
+describe('other origins', () => {
+  const preflight = (origin: string, path = '/v2/issue-async') =>
+    at(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
+  const allowed = async (app: App, request: Request) =>
+    (await app.fetch(request)).headers.get('access-control-allow-origin');
+
+  test('may call if they are named, whole and exactly', async () => {
+    const app = configured({ CORS_ORIGINS: 'https://shop.example,http://localhost:5173' });
+    for (const origin of ['https://shop.example', 'http://localhost:5173']) {
+      const answer = await app.fetch(preflight(origin));
+      expect(answer.status).toBe(204);
+      expect(answer.headers.get('access-control-allow-headers')).toContain('Authorization');
+      expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+      expect(await allowed(app, at('/hello', { headers: { origin } }))).toBe(origin);
+    }
+    const strangers = ['https://shop.example.evil.example', 'http://shop.example', 'https://SHOP.example', 'null', '*'];
+    for (const origin of strangers) {
+      expect(await allowed(app, preflight(origin))).toBeNull();
+      expect(await allowed(app, at('/hello', { headers: { origin } }))).toBeNull();
+    }
+  });
+
+  test('may not call unless they are named', async () => {
+    const { app } = fakeApp();
+    expect((await app.fetch(preflight('https://shop.example'))).status).toBe(404);
+    const answer = await app.fetch(at('/hello', { headers: { origin: 'https://shop.example' } }));
+    expect([answer.headers.get('access-control-allow-origin'), answer.headers.get('vary')]).toEqual([null, null]);
+  });
+});
+
+describe('addresses', () => {
+  const tell = async () => new Map<string, number>();
+  const limiter = () =>
+    new Limiter({
+      kind: 'address',
+      requestsMax: 2,
+      windowS: 10,
+      namesMax: 9,
+      tell,
+      onFault: () => {},
+      now: () => 1_000_000,
+    });
+  const limited = () => configured({}, { limiters: { user: null, address: limiter() } });
+  const statuses = async (app: App, addresses: readonly (string | null)[], path = '/hello') => {
+    const answers: number[] = [];
+    for (const address of addresses) answers.push((await app.fetch(at(path), () => address)).status);
+    return answers;
+  };
+
+  test('may ask so many times in a window, each for itself, on every route together', async () => {
+    const app = limited();
+    expect(await statuses(app, ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2'])).toEqual([200, 200, 429, 200]);
+    expect(await statuses(app, ['192.0.2.1'], '/v1/coupons/1/issues/u1')).toEqual([429]);
+    const refused = await app.fetch(at('/hello'), () => '192.0.2.1');
+    expect(refused.headers.get('retry-after')).toBe('10');
+    expect(await refused.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    expect((await app.fetch(at('/hello'), () => '192.0.2.2')).headers.get('ratelimit-remaining')).toBe('0');
+  });
+
+  test('of probes, and those that nobody knows, are not limited', async () => {
+    const app = limited();
+    expect(await statuses(app, [null, null, null])).toEqual([200, 200, 200]);
+    for (const path of ['/livez', '/readyz', '/metrics']) {
+      expect(await statuses(app, ['192.0.2.1', '192.0.2.1', '192.0.2.1'], path)).toEqual([200, 200, 200]);
+    }
+  });
+
+  test('are not limited, and not even asked for, unless that is set', async () => {
+    const { app } = fakeApp();
+    const peerOf = () => {
+      throw new Error('nobody needs it');
+    };
+    expect((await app.fetch(at('/hello'), peerOf)).status).toBe(200);
+  });
+
+  const forwarded = (proxies: string | undefined, peer: string, header?: string) =>
+    addressReader(proxies)(peer, at('/hello', { headers: header === undefined ? {} : { 'x-forwarded-for': header } }));
+
+  const plain: readonly [string, string][] = [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002::9', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ];
+  test.each(plain)('%s counts as %s', (peer, expected) => {
+    expect(forwarded(undefined, peer, '198.51.100.7')).toBe(expected);
+  });
+
+  const chains: readonly [string, string | undefined, string][] = [
+    ['10.0.0.9', '198.51.100.7', '198.51.100.7'],
+    ['::ffff:10.0.0.9', '198.51.100.7', '198.51.100.7'],
+    ['10.0.0.9', '203.0.113.5, 198.51.100.7', '198.51.100.7'],
+    ['10.0.0.9', '198.51.100.7, 10.1.1.1', '198.51.100.7'],
+    ['10.0.0.9', '203.0.113.5, 198.51.100.7:4711', '198.51.100.7'],
+    ['10.0.0.9', '[2001:db8:9:9::1]:443', '2001:db8:9:9::/64'],
+    ['10.0.0.9', 'unknown', '10.0.0.9'],
+    ['10.0.0.9', '198.51.100.7, garbage, 10.1.1.1', '10.1.1.1'],
+    ['10.0.0.9', undefined, '10.0.0.9'],
+    ['10.0.0.9', '', '10.0.0.9'],
+    ['fd00::5', '198.51.100.7', '198.51.100.7'],
+    ['192.0.2.1', '198.51.100.7', '192.0.2.1'],
+  ];
+  test.each(chains)('with named proxies, %s that forwards for %p counts as %s', (peer, header, expected) => {
+    expect(forwarded('10.0.0.0/8,fd00::/8', peer, header)).toBe(expected);
+  });
+});
+
+describe('metrics', () => {
+  test('on a port of their own are not on the other', async () => {
+    const app = configured({ METRICS_PORT: 9090 });
+    expect((await app.fetch(at('/metrics'))).status).toBe(404);
+    const metrics = metricsApp({ contentType: 'text/plain', render: async () => 'up 1\n' });
+    expect(await (await metrics(at('/metrics'))).text()).toBe('up 1\n');
+    expect((await metrics(at('/v1/issue'))).status).toBe(404);
+    expect((await metrics(at('/metrics', { method: 'POST' }))).status).toBe(404);
+  });
+});

@@ -1,0 +1,162 @@
+// limits.test.ts -- Shows what the limits count exactly in one process, what they learn from others, and how answers tell of them.
+
+import { describe, expect, test } from 'bun:test';
+import type { Counted } from '../../src/http/count-requests.ts';
+import { Limiter, type LimiterOptions } from '../../src/http/limits.ts';
+import { fakeApp } from './fakes.ts';
+
+/** A limiter of 3 requests in 10 seconds, alone in the world, at second 1,002 unless told otherwise. */
+function limiterWith(change: Partial<LimiterOptions> = {}): Limiter {
+  return new Limiter({
+    kind: 'user',
+    requestsMax: 3,
+    windowS: 10,
+    namesMax: 100,
+    tell: async ({ counts }) => new Map(counts),
+    onFault: (error) => {
+      throw error;
+    },
+    now: () => 1_002_000,
+    ...change,
+  });
+}
+
+const refusals = (limiter: Limiter, names: string): boolean[] =>
+  names.split('').map((name) => limiter.take(name).isRefused);
+
+test('a name may ask so many times in a window, each name for itself, and again in the next', () => {
+  let nowMs = 1_002_000;
+  const limiter = limiterWith({ now: () => nowMs });
+  expect(refusals(limiter, 'aabaaaba')).toEqual([false, false, false, false, true, true, false, true]);
+  nowMs = 1_009_999;
+  expect(limiter.take('a')).toEqual({ isRefused: true, requestsMax: 3, remaining: 0, resetS: 1 });
+  nowMs = 1_010_000;
+  expect(limiter.take('a')).toEqual({ isRefused: false, requestsMax: 3, remaining: 2, resetS: 10 });
+});
+
+test('who asks once is not told of, and the second request brings the first along', async () => {
+  const told: Counted[] = [];
+  const tell = async (counted: Counted) => {
+    told.push(counted);
+    return counted.counts;
+  };
+  const limiter = limiterWith({ tell });
+  refusals(limiter, 'abcabd');
+  await limiter.settled();
+  expect(told).toEqual([
+    {
+      kind: 'user',
+      window: 100,
+      keepMs: 20_000,
+      counts: new Map([
+        ['a', 2],
+        ['b', 2],
+      ]),
+    },
+  ]);
+  limiter.take('a');
+  await limiter.settled();
+  expect(told.at(-1)?.counts).toEqual(new Map([['a', 1]]));
+  expect(told).toHaveLength(2);
+});
+
+test('what other processes counted holds for the next request', async () => {
+  const limiter = limiterWith({ tell: async () => new Map([['a', 5]]) });
+  expect(refusals(limiter, 'aa')).toEqual([false, false]);
+  await limiter.settled();
+  expect(refusals(limiter, 'a')).toEqual([true]);
+});
+
+test('a total that comes back late does not take away what was counted meanwhile', async () => {
+  const replies = [
+    Promise.withResolvers<ReadonlyMap<string, number>>(),
+    Promise.withResolvers<ReadonlyMap<string, number>>(),
+  ];
+  const [first, second] = replies;
+  let calls = 0;
+  const tell = async () => {
+    calls += 1;
+    const reply = calls === 1 ? first : second;
+    if (!reply) throw new Error('there are two replies');
+    return reply.promise;
+  };
+  const limiter = limiterWith({ requestsMax: 5, tell, onFault: () => {} });
+  refusals(limiter, 'aa');
+  await Promise.resolve();
+  refusals(limiter, 'aa');
+  first?.resolve(new Map([['a', 2]]));
+  // The second round is refused: it was only to show that the fifth request is counted as the fifth.
+  second?.reject(new Error('no Redis'));
+  await limiter.settled();
+  expect(calls).toBe(2);
+  expect(refusals(limiter, 'aa')).toEqual([false, true]);
+});
+
+test('an answer about a window that is over changes nothing', async () => {
+  let nowMs = 1_002_000;
+  const reply = Promise.withResolvers<ReadonlyMap<string, number>>();
+  const limiter = limiterWith({ now: () => nowMs, tell: () => reply.promise });
+  refusals(limiter, 'aa');
+  nowMs = 1_010_000;
+  expect(refusals(limiter, 'a')).toEqual([false]);
+  reply.resolve(new Map([['a', 99]]));
+  await limiter.settled();
+  expect(refusals(limiter, 'a')).toEqual([false]);
+});
+
+test('while Redis is away each process limits alone, and the fault is told', async () => {
+  const faults: unknown[] = [];
+  const tell = () => Promise.reject(new Error('no Redis'));
+  const limiter = limiterWith({ tell, onFault: (error) => faults.push(error) });
+  expect(refusals(limiter, 'aaaaa')).toEqual([false, false, false, true, true]);
+  await limiter.settled();
+  expect(faults).toEqual([new Error('no Redis')]);
+});
+
+test('names beyond those that may be remembered are not limited, and those remembered are', () => {
+  const limiter = limiterWith({ namesMax: 2 });
+  expect(refusals(limiter, 'abccccc')).toEqual(Array.from({ length: 7 }, () => false));
+  expect(refusals(limiter, 'aaa')).toEqual([false, false, true]);
+});
+
+test('no script tells of more than a thousand names', async () => {
+  const sizes: number[] = [];
+  const tell = async ({ counts }: Counted) => {
+    sizes.push(counts.size);
+    return counts;
+  };
+  const limiter = limiterWith({ tell, namesMax: 10_000 });
+  for (let round = 0; round < 2; round += 1) for (let name = 0; name < 2500; name += 1) limiter.take(String(name));
+  await limiter.settled();
+  expect(sizes).toEqual([1000, 1000, 500]);
+});
+
+describe('answers', () => {
+  const body = (userId: string) => JSON.stringify({ couponId: 3, userId });
+  const headers = { 'content-type': 'application/json' };
+  const limitsOf = (answer: Response) =>
+    ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'].map((name) =>
+      answer.headers.get(name),
+    );
+
+  test('tell a user what is left, and the one who asks too often when to come again', async () => {
+    const { app, told } = fakeApp({ limiters: { user: limiterWith({ requestsMax: 2 }), address: null } });
+    const issue = (userId: string) =>
+      app.fetch(new Request('http://localhost/v2/issue-async', { method: 'POST', headers, body: body(userId) }));
+    expect(limitsOf(await issue('u1'))).toEqual(['2', '1', '8', null]);
+    expect(limitsOf(await issue('u1'))).toEqual(['2', '0', '8', null]);
+    const refused = await issue('u1');
+    expect(limitsOf(refused)).toEqual(['2', '0', '8', '8']);
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS', status: 429 });
+    expect((await issue('u2')).status).toBe(409);
+    expect(told.issued).toHaveLength(3);
+    expect(told.observed.at(-2)).toMatchObject({ ending: 'limited' });
+  });
+
+  test('with everything off say nothing of limits', async () => {
+    const { app } = fakeApp();
+    const request = new Request('http://localhost/v2/issue-async', { method: 'POST', headers, body: body('u1') });
+    expect(limitsOf(await app.fetch(request))).toEqual([null, null, null, null]);
+  });
+});
