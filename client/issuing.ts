@@ -2,11 +2,12 @@
 //
 // An issue happens at most once for a user, so asking again does no harm. After a try whose ending nobody knows:
 // - DUPLICATED_COUPON_ISSUE with a sequence means that the user has it: mostly that try was the one that got it.
-// - Not open, or sold out, does not mean that they have none: the coupon may have closed between the tries, and a closed
-//   coupon is refused before anybody looks who has it. The status of the issue tells.
+// - Sold out means that they have none: the server looks who has it before it looks what is left.
+// - Not open does not: the coupon may have ended, or been paused, between the tries, and then it is refused before anybody looks
+//   who has it. The status of the issue tells.
 // - What is refused for another reason, such as a token that expired meanwhile, tells nothing: the ending stays unknown.
 
-import { type IssueStatus, type Problem, readIssue, readStatus } from './answers.ts';
+import { type IssueStatus, readIssue, readStatus } from './answers.ts';
 import {
   type Asked,
   type CallOptions,
@@ -95,15 +96,12 @@ async function endingOfRefusal(refused: Refused, askStatus: () => Promise<Ending
     return { kind: 'issued', sequence, status: 'ACCEPTED', isRecovered: true };
   }
   if (code === 'COUPON_NOT_EXIST') return { kind: 'not exist' };
-  const none = noneOf(code, detail);
-  if (none) return isAfterUnknown ? settle(refused, none, askStatus) : none;
-  return isAfterUnknown ? stillUnknown(refused) : refused;
-}
-
-/** The ending that a coupon which is not given out now stands for. */
-function noneOf(code: Problem['code'], detail: string): IssueEnding | null {
   if (code === 'INVALID_COUPON_ISSUE_QUANTITY') return { kind: 'sold out' };
-  return code === 'INVALID_COUPON_ISSUE_DATE' ? { kind: 'not open', detail } : null;
+  if (code === 'INVALID_COUPON_ISSUE_DATE') {
+    const notOpen = { kind: 'not open', detail } as const;
+    return isAfterUnknown ? settle(refused, notOpen, askStatus) : notOpen;
+  }
+  return isAfterUnknown ? stillUnknown(refused) : refused;
 }
 
 /** Says `none` only when the user really has none. */
