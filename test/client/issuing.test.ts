@@ -74,6 +74,7 @@ describe('a try whose ending nobody knows', () => {
   const lost: readonly [string, Mishap][] = [
     ['a reply that is lost', 'lost reply'],
     ['a page of a proxy with status 200', { status: 200, body: '<h1>Welcome</h1>' }],
+    ['JSON that is no issue', { status: 200, body: '{"status":"ISSUED","sequence":"1"}' }],
     ['a connection that is reset', 'reset'],
     ['a 502 of a proxy', { status: 502, body: 'bad gateway' }],
     ['a 500', { status: 500 }],

@@ -130,6 +130,11 @@ describe('events', () => {
     expect(asked).toHaveLength(3);
   });
 
+  test('it goes on for ever while connections bring something', async () => {
+    const { ending } = await call((client) => first(client.events(1), 40));
+    expect(ending.map(({ kind }) => kind)).toEqual(Array.from({ length: 40 }, () => 'progress'));
+  });
+
   test('it survives resets and 503, and ends with a refusal', async () => {
     const { ending } = await call((client) => first(client.events(1), 2), ['reset', { status: 503 }, 'lost reply']);
     expect(issued(ending)).toEqual([36, 37]);
