@@ -126,6 +126,12 @@ describe('a try whose ending nobody knows', () => {
     expect(await hastyClient(second).client.issue(wanted)).toMatchObject({ kind: 'unknown', because: 'refused' });
   });
 
+  test('a redirection is not followed, since the issue would become a question', async () => {
+    await using server = await startFlakyServer(owningApp().app, [{ status: 302, headers: { location: '/hello' } }]);
+    expect((await hastyClient(server).client.issue(wanted)).kind).toBe('issued');
+    expect(server.asked).toEqual(['POST /v2/issue-async', 'POST /v2/issue-async']);
+  });
+
   test('who is turned away before anything was decided, and then has it, had it before', async () => {
     await using server = await startFlakyServer(fakeApp().app, [{ status: 429, headers: { 'retry-after': '1' } }]);
     const ending = await hastyClient(server).client.issue({ couponId: 2, userId: 1 });
