@@ -93,7 +93,7 @@ module.exports = {
       comment: 'Elysia 2 will change its API: only the app, the HTTP adapter and the route files may know it.',
       severity: 'error',
       from: {
-        pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(routes|drop-routes|load-routes|recovery-routes)[.]ts$|${checks}`,
+        pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(routes|drop-routes|load-routes|recovery-routes)[.]ts$|^client/eden-api[.]ts$|${checks}`,
       },
       to: { path: '^node_modules/(elysia|@elysiajs)/' },
     },
@@ -105,10 +105,25 @@ module.exports = {
       to: { path: '^bun(:|$)' },
     },
     {
+      name: 'client-stands-alone',
+      comment:
+        'The client runs in other programs and in browsers: no package, nothing of a runtime, nothing of the server.',
+      severity: 'error',
+      from: { path: '^client/', pathNot: '^client/eden-api[.]ts$' },
+      to: { pathNot: '^client/' },
+    },
+    {
+      name: 'eden-is-told-types',
+      comment: 'What Eden is told of the API is a type of Elysia, and must not bring Elysia into a bundle.',
+      severity: 'error',
+      from: { path: '^client/eden-api[.]ts$' },
+      to: { pathNot: '^client/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'production-knows-no-checks',
       comment: 'Tests and benches look at the code, never the other way round.',
       severity: 'error',
-      from: { path: '^(src|workers|drizzle)/' },
+      from: { path: '^(client|src|workers|drizzle)/' },
       to: { path: checks },
     },
     {

@@ -24,7 +24,7 @@ const checks: Check[] = [
   { name: 'types', run: () => tool('tsc', '--noEmit') },
   { name: 'page types', run: () => tool('tsc', '--noEmit', '--project', 'web') },
   // Tests and benches may import what they like.
-  { name: 'imports', run: () => tool('depcruise', ...folders('src', 'workers', 'drizzle', 'web')) },
+  { name: 'imports', run: () => tool('depcruise', ...folders('client', 'src', 'workers', 'drizzle', 'web')) },
   { name: 'dead code', run: () => tool('knip') },
   { name: 'lua', run: lintLua },
   { name: 'rules', run: checkRules },

@@ -151,7 +151,7 @@ const rules: Rule[] = [
 const planted = 'planted.lua';
 
 const files = globSync(
-  ['src', 'web', 'workers', 'drizzle', 'test', 'bench'].map((folder) => `${folder}/**/*.{ts,tsx,lua}`),
+  ['client', 'src', 'web', 'workers', 'drizzle', 'test', 'bench'].map((folder) => `${folder}/**/*.{ts,tsx,lua}`),
   { cwd: root },
 )
   .filter((path) => !path.includes('node_modules'))

@@ -1,0 +1,63 @@
+// eden.test.ts -- Every route of the type for Eden, called through Eden before the app: the type says what comes.
+
+import { treaty } from '@elysiajs/eden';
+import { expect, test } from 'bun:test';
+import type { NewCoupon, Problem } from '../../client/coupon-client.ts';
+import type { CouponApi } from '../../client/eden-api.ts';
+import { fakeApp, OPERATOR_KEY } from '../http/fakes.ts';
+import { startFlakyServer } from './flaky-server.ts';
+
+async function withEden<Result>(use: (api: ReturnType<typeof treaty<CouponApi>>) => Promise<Result>): Promise<Result> {
+  await using server = await startFlakyServer(fakeApp().app);
+  const headers = { authorization: `Bearer ${OPERATOR_KEY}` };
+  return await use(treaty<CouponApi>(server.url, { parseDate: false, headers }));
+}
+
+test('the three issue routes answer with an issue, and a refusal with its problem', () =>
+  withEden(async ({ v1, v2 }) => {
+    const wanted = { couponId: 1, userId: 42 };
+    const sequences: (number | undefined)[] = [
+      (await v1.issue.post(wanted)).data?.sequence,
+      (await v1['issue-async'].post(wanted)).data?.sequence,
+      (await v2['issue-async'].post(wanted, { headers: { 'idempotency-key': 'a' } })).data?.sequence,
+    ];
+    expect(sequences).toEqual([37, 37, 37]);
+    const { error } = await v2['issue-async'].post({ couponId: 2, userId: 42 });
+    const problem: Problem | undefined = error?.value;
+    expect(problem).toMatchObject({ code: 'DUPLICATED_COUPON_ISSUE', sequence: 12 });
+  }));
+
+test('an issue is read, used and listed', () =>
+  withEden(async ({ v1 }) => {
+    const status = await v1
+      .coupons({ id: 1 })
+      .issues({ userId: 'issued' })
+      .get({ query: { waitMs: 10 } });
+    expect(status.data?.status).toBe('ISSUED');
+    const used = await v1.coupons({ id: 1 }).issues({ userId: 42 }).use.post();
+    expect(used.data?.dateUsed).toBe('2026-12-01T00:00:00.000Z');
+    const owned = await v1.users({ userId: 'a' }).issues.get({ query: { limit: 2 } });
+    expect(owned.data?.issues.map(({ couponId }) => couponId)).toEqual([1, 2]);
+  }));
+
+test('coupons are created, listed, read, edited, opened, audited and removed', () =>
+  withEden(async ({ v1 }) => {
+    const coupon: NewCoupon = {
+      title: 'Winter sale',
+      totalQuantity: 10,
+      discountAmount: 1,
+      minAvailableAmount: 1,
+      dateIssueStart: '2026-12-01T00:00:00Z',
+      dateIssueEnd: '2027-01-01T00:00:00Z',
+    };
+    const ids = [
+      (await v1.coupons.post(coupon)).data?.id,
+      (await v1.coupons.get({ query: { after: 4 } })).data?.coupons[0]?.id,
+      (await v1.coupons({ id: 3 }).get()).data?.id,
+      (await v1.coupons({ id: 4 }).patch({ paused: true }, { headers: { 'if-match': '"1"' } })).data?.id,
+      (await v1.coupons({ id: 7 }).open.post()).data?.id,
+    ];
+    expect(ids).toEqual([26, 5, 3, 4, 7]);
+    expect((await v1.coupons({ id: 1 }).audit.get()).data?.rows).toBe(36);
+    expect(await v1.coupons({ id: 2 }).delete()).toMatchObject({ status: 204, error: null });
+  }));

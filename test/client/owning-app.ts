@@ -1,0 +1,36 @@
+// owning-app.ts -- The app on fakes whose issuer remembers who has what, so that asking twice is answered as it is in truth.
+
+import type { App } from '../../src/app.ts';
+import type { Outcome } from '../../src/issuance/outcome.ts';
+import { fakeApp } from '../http/fakes.ts';
+
+/** An app whose every coupon can be had once by each user, while `closedBy()` is null. */
+export function owningApp(closedBy: () => Outcome | null = () => null): {
+  readonly app: App;
+  readonly owners: Map<string, number>;
+} {
+  const owners = new Map<string, number>();
+  const { app } = fakeApp({
+    issuance: {
+      // As in truth: what is closed is refused before anybody looks who has it.
+      issue: async (_, couponId, userId) => {
+        const closed = closedBy();
+        if (closed) return closed;
+        const name = `${couponId}/${userId}`;
+        const sequence = owners.get(name);
+        if (sequence !== undefined) return { kind: 'already issued', sequence };
+        owners.set(name, owners.size + 1);
+        return { kind: 'issued', sequence: owners.size };
+      },
+    },
+    issues: {
+      statusOf: async (couponId, userId) => {
+        const sequence = owners.get(`${couponId}/${userId}`);
+        return sequence === undefined ? { kind: 'none' } : { kind: 'issued', sequence };
+      },
+      listOf: async () => [],
+      use: async () => ({ kind: 'not issued' }),
+    },
+  });
+  return { app, owners };
+}

@@ -1,0 +1,36 @@
+// readme.test.ts -- What the README shows of the client is a program that runs, before a server that loses its first reply.
+
+import { expect, test } from 'bun:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { startFlakyServer } from './flaky-server.ts';
+import { owningApp } from './owning-app.ts';
+
+const root = resolve(import.meta.dir, '../..');
+const example = await Bun.file(join(root, 'client/example.ts')).text();
+
+test('the README shows the example as it is', async () => {
+  const readme = await Bun.file(join(root, 'README.md')).text();
+  const shown = /<!-- client -->\n\n```ts\n([^]*?)```\n/.exec(readme)?.[1];
+  expect(shown).toBe(example.replace('./coupon-client.ts', './client/coupon-client.ts'));
+});
+
+test('the example asks again after a lost reply, and tells the number and the status', async () => {
+  await using server = await startFlakyServer(owningApp().app, ['lost reply']);
+  const folder = await mkdtemp(join(tmpdir(), 'coupon-example-'));
+  try {
+    const file = join(folder, 'example.ts');
+    const at = (text: string, from: string, to: string) => {
+      expect(text).toContain(from);
+      return text.replace(from, to);
+    };
+    const moved = at(example, './coupon-client.ts', join(root, 'client/coupon-client.ts'));
+    await writeFile(file, at(moved, 'http://localhost:3000', server.url));
+    const child = Bun.spawn([process.execPath, file], { stdout: 'pipe', stderr: 'pipe' });
+    const [told, wrong] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect({ told, wrong }).toEqual({ told: 'still asking\nyours: number 1\nISSUED\n', wrong: '' });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

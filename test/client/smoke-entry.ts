@@ -1,0 +1,18 @@
+// smoke-entry.ts -- A program that uses the client, to be bundled and run on each runtime. It prints what came of it, as JSON.
+
+import { createCouponClient } from '../../client/coupon-client.ts';
+
+/** Put in by whoever bundles this. */
+declare const SERVER_URL: string;
+
+const client = createCouponClient({ url: SERVER_URL, pauseMs: 1 });
+const issue = { couponId: 1, userId: 'smoke' };
+const issued = await client.issue(issue);
+const again = await client.issue(issue);
+const status = await client.status(issue);
+const progress: number[] = [];
+for await (const event of client.events(1)) {
+  if (event.kind === 'progress' && progress.push(event.progress.issued) < 3) continue;
+  break;
+}
+console.log(JSON.stringify({ issued, again, status: status.kind === 'done' ? status.value.status : status, progress }));
