@@ -90,9 +90,11 @@ module.exports = {
     },
     {
       name: 'elysia-has-few-doors',
-      comment: 'Elysia 2 will change its API: only the app, the HTTP adapter and the two route files may know it.',
+      comment: 'Elysia 2 will change its API: only the app, the HTTP adapter and the route files may know it.',
       severity: 'error',
-      from: { pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(recovery-)?routes[.]ts$|${checks}` },
+      from: {
+        pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(routes|drop-routes|load-routes|recovery-routes)[.]ts$|${checks}`,
+      },
       to: { path: '^node_modules/(elysia|@elysiajs)/' },
     },
     {
@@ -108,6 +110,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^(src|workers|drizzle)/' },
       to: { path: checks },
+    },
+    {
+      name: 'pages-stand-alone',
+      comment: 'Pages speak to the API over HTTP alone: neither is ever bundled into the other.',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: { path: '^(src|workers|drizzle|test|bench)/' },
+    },
+    {
+      name: 'nothing-knows-pages',
+      comment: 'They are built and served as files.',
+      severity: 'error',
+      from: { path: '^(src|workers|drizzle)/' },
+      to: { path: '^web/' },
     },
   ],
   options: {

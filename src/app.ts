@@ -8,8 +8,11 @@ import { envelope } from './http/envelope.ts';
 import { type HealthDependencies, healthRoutes, healthSchemas } from './http/health.ts';
 import { humanCheck, type HumanVerifier } from './http/human.ts';
 import type { Limiter } from './http/limits.ts';
+import { dropRoutes, dropSchemas } from './coupon/drop-routes.ts';
+import { type PageFile, pageRoutes } from './http/pages.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
+import { type LoadDependencies, loadRoutes, loadSchemas } from './issuance/load-routes.ts';
 import { Unavailable } from './issuance/outcome.ts';
 import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './issuance/recovery-routes.ts';
 import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuance/routes.ts';
@@ -36,6 +39,9 @@ export interface AppDependencies {
   readonly upkeep: CouponDependencies['upkeep'];
   readonly audit: RecoveryDependencies['audit'];
   readonly deadLetters: RecoveryDependencies['deadLetters'];
+  readonly load: LoadDependencies['load'];
+  /** The built pages. */
+  readonly pages: readonly PageFile[];
   readonly readiness: HealthDependencies['readiness'];
   readonly metrics: IssuanceDependencies['metrics'] & HealthDependencies['metrics'];
   readonly log: {
@@ -78,8 +84,11 @@ export function createApp(dependencies: AppDependencies): App {
     .use(issuanceRoutes({ ...dependencies, userLimiter: limiters.user, isHuman }))
     .use(couponRoutes(dependencies))
     .use(recoveryRoutes(dependencies))
+    .use(loadRoutes(dependencies))
+    .use(dropRoutes(dependencies))
     .use(healthRoutes(dependencies))
-    .use(swaggerRoutes({ ...issuanceSchemas, ...couponSchemas, ...recoverySchemas, ...healthSchemas }));
+    .use(pageRoutes(dependencies.pages))
+    .use(swaggerRoutes(schemas));
   return {
     fetch: envelope((request) => app.fetch(request), {
       urlCharactersMax: config.URL_CHARACTERS_MAX,
@@ -89,3 +98,13 @@ export function createApp(dependencies: AppDependencies): App {
     }),
   };
 }
+
+/** The schemas that the document names. */
+const schemas = {
+  ...issuanceSchemas,
+  ...couponSchemas,
+  ...recoverySchemas,
+  ...loadSchemas,
+  ...dropSchemas,
+  ...healthSchemas,
+};

@@ -1,5 +1,6 @@
 // issuing.ts -- Puts the parts of the API together: connections below, the three issuers above them, one life for all.
 
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { type Catalog, createCatalog } from './coupon/catalog.ts';
@@ -12,6 +13,8 @@ import { createIssueOnce, type IssueOnce } from './issuance/idempotency.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
 import { CHANGES_CHANNEL } from './issuance/keys.ts';
+import { readLags } from './issuance/lag.ts';
+import type { Load } from './issuance/load-routes.ts';
 import { createLocked, type LockReports } from './issuance/locked.ts';
 import { createSample, ProgressHub } from './issuance/progress.ts';
 import { RowWatch } from './issuance/row-watch.ts';
@@ -26,7 +29,7 @@ import { closeDatabase, type Database, openDatabase } from './mysql/database.ts'
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
 import type { Distribution } from './telemetry/instruments.ts';
 import type { Log } from './telemetry/log.ts';
-import { type ApiMetrics, promiseBrokenBy } from './telemetry/metrics.ts';
+import { answerTotals, type ApiMetrics, promiseBrokenBy } from './telemetry/metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
 export interface Issuing {
@@ -44,6 +47,8 @@ export interface Issuing {
   readonly audit: (couponId: number) => Promise<Audit | null>;
   readonly deadLetters: DeadLetters;
   readonly progress: ProgressHub;
+  /** How busy this process is, and how far MySQL is behind. */
+  readonly load: () => Promise<Load>;
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
   /** Answers everybody who only waits or listens, so that a server can stop. */
@@ -98,7 +103,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     issues: after.issues,
     progress: after.progress,
     ...answering(
-      { issueOnce, audit: (couponId: number) => auditCoupon({ redis, database, settings: config }, couponId) },
+      {
+        issueOnce,
+        load: createLoad(config, redis, metrics),
+        audit: (couponId: number) => auditCoupon({ redis, database, settings: config }, couponId),
+      },
       onStoreFault,
     ),
     deadLetters: createDeadLetters(redis, config.PARTITIONS),
@@ -211,4 +220,20 @@ function measureLoad(metrics: ApiMetrics, issuance: Issuance): void {
       metrics.inFlight.of(issuer).set(batchesInFlight);
     }
   });
+}
+
+function createLoad(config: Config, redis: Redis, metrics: ApiMetrics): () => Promise<Load> {
+  const startMs = performance.now();
+  const name = randomUUID().slice(0, 8);
+  return async () => {
+    const { lags } = await readLags(redis, config.PARTITIONS);
+    return {
+      process: name,
+      uptimeMs: Math.round(performance.now() - startMs),
+      ...answerTotals(metrics),
+      unpersisted: lags.reduce((sum, { unpersistedUsers }) => sum + unpersistedUsers, 0),
+      oldestMs: Math.max(0, ...lags.map(({ oldestMs }) => oldestMs)),
+      deadLetters: lags.reduce((sum, { deadEntries }) => sum + deadEntries, 0),
+    };
+  };
 }

@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { ConfigFault, readConfig } from './config.ts';
 import { metricsApp } from './http/health.ts';
 import { createIssuing } from './issuing.ts';
+import { loadPages } from './page-files.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
 import { createReadiness } from './readiness.ts';
@@ -30,12 +31,16 @@ async function start(): Promise<void> {
   const metrics = createApiMetrics();
   const issuing = createIssuing(config, metrics, log);
   const { database, redis, subscriber } = issuing;
-  await preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on');
+  const [pages] = await Promise.all([
+    loadPages(),
+    preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on'),
+  ]);
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const access = await openAccess({ config, database, redis, log });
   const app = createApp({
     ...access,
+    pages,
     ...issuing,
     config,
     readiness: probe.check,

@@ -18,7 +18,7 @@ import { closeDatabase, type Database, openDatabase, withConnection } from '../s
 import { applyMigrations } from '../src/mysql/migrations.ts';
 import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
-import { createApiMetrics } from '../src/telemetry/metrics.ts';
+import { type ApiMetrics, createApiMetrics } from '../src/telemetry/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 import { claimRedisDatabase, connectTo } from './redis-database.ts';
 
@@ -34,6 +34,7 @@ export interface Row {
 
 /** An API without HTTP, connected and listening. */
 export interface TestApi extends Issuing, AsyncDisposable {
+  readonly metrics: ApiMetrics;
   /** How many openings it did. */
   openings(): Promise<{ readonly proven: number; readonly rebuilt: number }>;
   /** How many requests it refused by a closed sign, without asking a store. */
@@ -178,6 +179,7 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
   await issuing.listen();
   return {
     ...issuing,
+    metrics,
     close,
     [Symbol.asyncDispose]: close,
     async openings() {

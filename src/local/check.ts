@@ -22,8 +22,9 @@ const checks: Check[] = [
   { name: 'format', run: () => tool('biome', 'format', '--colors=off') },
   { name: 'lint', run: () => tool('oxlint') },
   { name: 'types', run: () => tool('tsc', '--noEmit') },
+  { name: 'page types', run: () => tool('tsc', '--noEmit', '--project', 'web') },
   // Tests and benches may import what they like.
-  { name: 'imports', run: () => tool('depcruise', ...folders('src', 'workers', 'drizzle')) },
+  { name: 'imports', run: () => tool('depcruise', ...folders('src', 'workers', 'drizzle', 'web')) },
   { name: 'dead code', run: () => tool('knip') },
   { name: 'lua', run: lintLua },
   { name: 'rules', run: checkRules },

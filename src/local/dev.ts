@@ -96,7 +96,7 @@ async function startProcesses(processes: readonly ReloadingProcess[], migrate: (
   }
   // One reload after the other: two at once would start a process twice.
   let reload = Promise.resolve();
-  const stopWatching = watchFiles(root, ['src', 'workers', 'drizzle'], (path) => {
+  const stopWatching = watchFiles(root, ['src', 'web', 'workers', 'drizzle'], (path) => {
     if (path.startsWith('src/local/')) return;
     reload = reload.then(async () => {
       say(`reload │ ${path} changed`);

@@ -24,6 +24,8 @@ export function endpointLines({ apiUrl, adminApiKey, couponId, firstUserId }: En
     dateIssueEnd: '2036-01-01T00:00:00.000Z',
   });
   return [
+    `  Console     ${apiUrl}/console (key: ${adminApiKey})`,
+    `  Drop page   ${apiUrl}/drop/${couponId}`,
     `  Swagger UI  ${apiUrl}/swagger`,
     `  Hello       ${apiUrl}/hello`,
     `  Metrics     ${apiUrl}/metrics`,

@@ -2,6 +2,7 @@
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { ensureBrowser, howToGetBrowser } from './browser-program.ts';
 import { startChild } from './child-process.ts';
 import { cleanUpOnSignals } from './cleanup.ts';
 import { findProgram } from './find-program.ts';
@@ -45,6 +46,9 @@ async function test(args: readonly string[]): Promise<TestCounts> {
   cleanup.add(() => stack.stop());
   await step('prometheus', ensureMonitoringPrograms, (programs) =>
     programs === undefined ? `not here, so its test is skipped: ${howToGetMonitoringPrograms}` : 'ready to be started',
+  );
+  await step('browser', ensureBrowser, (path) =>
+    path === undefined ? `not here, so the tests of pages are skipped: ${howToGetBrowser}` : 'ready to be started',
   );
   const reportFile = join(folder, 'report.xml');
   const runner = await startChild({

@@ -402,6 +402,19 @@ function requestMeter({ requests, seconds }: Pick<ReturnType<typeof apiTable>, '
   };
 }
 
+/** Requests of the issue endpoints since the process started, by what their callers got. */
+export function answerTotals({ requests }: Pick<ReturnType<typeof apiTable>, 'requests'>) {
+  const totals = { accepted: 0, refused: 0, failed: 0 };
+  for (const ending of endings) {
+    const kind = ending === 'issued' ? 'accepted' : indeterminate.has(ending) ? 'failed' : 'refused';
+    for (const issuer of issuers) totals[kind] += requests.of(issuer, ending).total();
+  }
+  return totals;
+}
+
+/** Nothing was decided, or nobody knows what. */
+const indeterminate: ReadonlySet<Ending> = new Set(['overloaded', 'stopping', 'dependency', 'failed']);
+
 /**
  * Takes the name of a script and the seconds it took.
  *

@@ -103,6 +103,8 @@ test('every route is documented, and nothing else', () => {
     'GET /v1/coupons/{id}/events',
     'GET /v1/coupons/{id}/issues/{userId}',
     'GET /v1/dead-letters',
+    'GET /v1/drops/{id}',
+    'GET /v1/load',
     'GET /v1/users/{userId}/issues',
     'PATCH /v1/coupons/{id}',
     'POST /v1/coupons',
@@ -174,7 +176,9 @@ describe.each(operations)('$route', ({ method, path, operation }) => {
       const sent = await app.fetch(request);
       const documented = operation.responses[sent.status]?.content?.['application/json'];
       expect(sent.ok).toBe(true);
-      expect(Object.keys((await sent.json()) as object).sort()).toEqual(Object.keys(documented?.example ?? {}).sort());
+      // An answer without a body is documented without one.
+      const answered = JSON.parse((await sent.text()) || '{}') as object;
+      expect(Object.keys(answered).sort()).toEqual(Object.keys(documented?.example ?? {}).sort());
     });
   }
 

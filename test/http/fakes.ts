@@ -106,6 +106,8 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
     upkeep: fakeUpkeep,
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,
+    load: async () => load,
+    pages,
     readiness: async () => ready,
     metrics: {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -164,6 +166,11 @@ export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
 export function fixedKeys(fixed: readonly StoredKey[]): KeyRing {
   return new KeyRing({ fixed, load: async () => [], ageMsMax: 1000, onFault: () => {} });
 }
+/** Pages whose texts are their names. */
+export const pages = ['console.html', 'drop.html', 'console-hash.js', 'base-hash.css', 'unknown.exe'].map((name) => ({
+  name,
+  bytes: new TextEncoder().encode(name),
+}));
 
 const audit: Audit = {
   couponId: 1,
@@ -179,6 +186,17 @@ const audit: Audit = {
   unknown: 0,
   unexpected: 0,
   outsidePeriod: 0,
+};
+
+export const load = {
+  process: '6f1d0c52',
+  uptimeMs: 1000,
+  accepted: 37,
+  refused: 12,
+  failed: 0,
+  unpersisted: 2,
+  oldestMs: 14,
+  deadLetters: 1,
 };
 
 /** There are 101 dead letters: 0-1-0 can be replayed, the others are no entries. */

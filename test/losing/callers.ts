@@ -7,7 +7,7 @@ import { serve } from '../../src/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createApiMetrics } from '../../src/telemetry/metrics.ts';
 import { type Accusation, type Attempt, checkHistory, type Ending } from '../checker.ts';
-import { fakeAuthority } from '../http/fakes.ts';
+import { fakeAuthority, pages } from '../http/fakes.ts';
 import type { Stores, TestApi } from '../stores.ts';
 
 export interface Callers extends AsyncDisposable {
@@ -38,6 +38,7 @@ export async function openCallers(stores: Stores, api: TestApi): Promise<Callers
     config,
     authority: fakeAuthority(),
     limiters: { user: null, address: null },
+    pages,
     readiness: nobodyAsks,
     metrics: createApiMetrics(),
     log: createLog('api', 'silent'),

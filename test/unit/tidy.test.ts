@@ -27,7 +27,8 @@ const luaLinesMax = 60;
 const lineLengthMax = 160;
 
 const mayReadEnvironment = /^(src\/config[.]ts|src\/local\/|test\/|bench\/)/;
-const mayUseBun = /^(src\/serve[.]ts|src\/server[.]ts|src\/migrate[.]ts|src\/local\/|workers\/|test\/|bench\/)/;
+const mayUseBun =
+  /^(src\/serve[.]ts|src\/server[.]ts|src\/migrate[.]ts|src\/page-files[.]ts|src\/local\/|workers\/|test\/|bench\/)/;
 
 const rules: Rule[] = [
   {
@@ -43,9 +44,9 @@ const rules: Rule[] = [
   },
   {
     name: `no function has more than ${functionLinesMax} lines`,
-    appliesTo: /\.ts$/,
+    appliesTo: /\.tsx?$/,
     faults: (text, path) =>
-      functionsIn(text)
+      functionsIn(text, path)
         // A test suite is a list of functions: there, what stands in inner ones is counted only in those.
         .map((found) => ({ ...found, counted: path.startsWith('test/') ? found.ownLines : found.lines }))
         .filter(({ counted }) => counted > functionLinesMax)
@@ -62,7 +63,7 @@ const rules: Rule[] = [
   },
   {
     name: 'no check is switched off without a reason',
-    appliesTo: /\.ts$/,
+    appliesTo: /\.tsx?$/,
     faults: (text) =>
       matches(
         text,
@@ -75,7 +76,7 @@ const rules: Rule[] = [
     name: 'a file is named in kebab-case, and for its idea',
     appliesTo: /./,
     faults: (_text, path) => {
-      const name = basename(path).replace(/(\.(test|config|d))?\.(ts|lua)$/, '');
+      const name = basename(path).replace(/(\.(test|config|d))?\.(tsx?|lua)$/, '');
       const isKebab = /^[a-z0-9]+(-[a-z0-9]+)*$/.test(name);
       const saysNothing = /(^|-)(index|utils?|helpers?|managers?|services?|common|misc)(-|$)/.test(name);
       return isKebab && !saysNothing ? [] : ['has a name that says nothing or is not kebab-case'];
@@ -85,7 +86,7 @@ const rules: Rule[] = [
   },
   {
     name: 'only the config reads the environment',
-    appliesTo: /\.ts$/,
+    appliesTo: /\.tsx?$/,
     except: mayReadEnvironment,
     faults: (text) => matches(codeOf(text), /\b(process|Bun|Deno|import\.meta)\.env\b/g),
     broken: { path: 'src/redis/client.ts', text: 'const url = process.env.REDIS_URL;\n' },
@@ -93,7 +94,7 @@ const rules: Rule[] = [
   },
   {
     name: 'only entries use what Bun alone has',
-    appliesTo: /\.ts$/,
+    appliesTo: /\.tsx?$/,
     except: mayUseBun,
     faults: (text) => matches(codeOf(text), /\bBun\.\w+|\bimport\.meta\.(dir|path|file)\b/g),
     broken: { path: 'src/http/problem.ts', text: 'const hash = Bun.hash(text);\n' },
@@ -150,7 +151,7 @@ const rules: Rule[] = [
 const planted = 'planted.lua';
 
 const files = globSync(
-  ['src', 'workers', 'drizzle', 'test', 'bench'].map((folder) => `${folder}/**/*.{ts,lua}`),
+  ['src', 'web', 'workers', 'drizzle', 'test', 'bench'].map((folder) => `${folder}/**/*.{ts,tsx,lua}`),
   { cwd: root },
 )
   .filter((path) => !path.includes('node_modules'))
@@ -205,10 +206,14 @@ const functionTypes = new Set([
   'SetterProperty',
 ]);
 
-function functionsIn(text: string): FoundFunction[] {
+function functionsIn(text: string, path: string): FoundFunction[] {
   // The parser counts bytes, on from whatever it parsed before: a statement of ours in front tells where it begins.
   const source = Buffer.from(`;${text}`);
-  const module = parseSync(source.toString('utf8'), { syntax: 'typescript', target: 'esnext' });
+  const module = parseSync(source.toString('utf8'), {
+    syntax: 'typescript',
+    tsx: path.endsWith('.tsx'),
+    target: 'esnext',
+  });
   const lineAt = (position: number): number =>
     source
       .subarray(0, position - module.span.start)

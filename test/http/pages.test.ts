@@ -1,0 +1,67 @@
+// pages.test.ts -- The pages and what they alone ask for, through the surface: policy, caches, and who may see what.
+
+import { expect, test } from 'bun:test';
+import { pageRoutes } from '../../src/http/pages.ts';
+import { buildPages } from '../../src/page-files.ts';
+import { fakeApp, load, OPERATOR_KEY } from './fakes.ts';
+
+const { app } = fakeApp();
+const operator = { authorization: `Bearer ${OPERATOR_KEY}` };
+const ask = async (path: string, init: RequestInit = {}) => app.fetch(new Request(`http://localhost${path}`, init));
+
+test.each([
+  ['/console', 'console.html'],
+  ['/drop/1', 'drop.html'],
+])('%p is served under a policy that lets nothing in from elsewhere', async (path, name) => {
+  const answer = await ask(path);
+  expect(await answer.text()).toBe(name);
+  const policy = answer.headers.get('content-security-policy') ?? '';
+  expect(policy).toStartWith("default-src 'none'; script-src 'self'; style-src 'self';");
+  expect(policy).not.toMatch(/unsafe|https?:|\*/);
+  expect(answer.headers.get('cache-control')).toBe('no-cache');
+});
+
+test('what a page loads is kept for ever, and nothing else is there', async () => {
+  const script = await ask('/pages/console-hash.js');
+  expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+  expect(script.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+  for (const name of ['console.html', 'unknown.exe', 'other.js', '..%2Fpackage.json', 'constructor']) {
+    expect((await ask(`/pages/${name}`)).status).toBe(404);
+  }
+});
+
+test('the pages as built hold nothing inline, and name only what was built with them', async () => {
+  const files = await buildPages();
+  const names = files.map(({ name }) => name);
+  expect(() => pageRoutes(files.filter(({ name }) => name !== 'drop.html'))).toThrow('drop.html');
+  for (const { name, bytes } of files.filter((file) => file.name.endsWith('.html'))) {
+    const html = new TextDecoder().decode(bytes);
+    expect(html).not.toMatch(/<style|style=|<script(?![^>]* src=)| on\w+=/);
+    const loaded = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]);
+    expect(loaded.length).toBeGreaterThan(2);
+    for (const path of loaded) expect(names.map((one) => `/pages/${one}`)).toContain(path ?? name);
+  }
+});
+
+test('the load is for operators alone', async () => {
+  expect((await ask('/v1/load')).status).toBe(401);
+  expect(await (await ask('/v1/load', { headers: operator })).json()).toEqual(load);
+});
+
+test('what people may know of a coupon needs no key, and MySQL is asked at most once a second', async () => {
+  let reads = 0;
+  const { app: counted } = fakeApp({
+    catalog: {
+      create: () => Promise.reject(new Error('not here')),
+      list: async () => [],
+      read: async () => {
+        reads += 1;
+        return null;
+      },
+    },
+  });
+  for (let i = 0; i < 20; i += 1) await counted.fetch(new Request('http://localhost/v1/drops/7'));
+  expect(reads).toBeLessThanOrEqual(2);
+  expect(await (await ask('/v1/drops/1')).json()).toMatchObject({ couponId: 1, title: 'Winter sale', version: 1 });
+  expect([(await ask('/v1/drops/26')).status, (await ask('/v1/drops/0')).status]).toEqual([404, 422]);
+});

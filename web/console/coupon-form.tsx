@@ -1,0 +1,239 @@
+// coupon-form.tsx -- Makes a coupon, or changes one: only while it is as the reader saw it, so that nobody's change is lost.
+
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { ApiFault, type Problem } from '../shared/http.ts';
+import { type Coupon, type CouponFields, createCoupon, deleteCoupon, editCoupon, readCoupon } from './api.ts';
+import { Confirm } from './confirm.tsx';
+import { Loaded } from './loaded.tsx';
+import { addressOf, go } from './place.ts';
+import { say, tell, tellFault } from './say.ts';
+
+export function NewCoupon() {
+  const hourMs = 3_600_000;
+  const startMs = Math.ceil(Date.now() / hourMs) * hourMs;
+  const fields: CouponFields = {
+    title: '',
+    totalQuantity: 1000,
+    discountAmount: 5000,
+    minAvailableAmount: 0,
+    dateIssueStart: new Date(startMs).toISOString(),
+    dateIssueEnd: new Date(startMs + 24 * hourMs).toISOString(),
+  };
+  return (
+    <>
+      <h1 tabIndex={-1}>{say('newCoupon')}</h1>
+      <Form fields={fields} verb={say('create')} save={(changed) => createCoupon(changed)} />
+    </>
+  );
+}
+
+export function EditCoupon({ id }: { readonly id: number }) {
+  return (
+    <Loaded name={`edit ${id}`} read={() => readCoupon(id)}>
+      {({ body: coupon }, readAgain) => (
+        <>
+          <h1 tabIndex={-1}>{say('editTitle', { title: coupon.title })}</h1>
+          <Form
+            // What was typed is worth less than what is now true: a new version begins anew.
+            key={coupon.version}
+            fields={coupon}
+            verb={say('save')}
+            save={(changed) => editCoupon(id, coupon.version, changed)}
+            onOther={readAgain}
+          >
+            <Remove coupon={coupon} />
+          </Form>
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+interface FormProps {
+  readonly fields: CouponFields;
+  readonly verb: string;
+  save(fields: CouponFields): Promise<{ readonly body: Coupon }>;
+  /** Somebody else has changed the coupon. */
+  onOther?(): void;
+  readonly children?: ComponentChildren;
+}
+
+function Form({ fields, verb, save, onOther, children }: FormProps) {
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const submit = (event: SubmitEvent & { readonly currentTarget: HTMLFormElement }) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    save(readFields(new FormData(event.currentTarget)))
+      .then(
+        ({ body: { id, title } }) => {
+          tell(say('saved', { title }));
+          go({ kind: 'watch', id });
+        },
+        (fault: unknown) => {
+          if (fault instanceof ApiFault && fault.code === 'PRECONDITION_FAILED' && onOther) {
+            tell(say('somebodyElse'));
+            onOther();
+          } else if (fault instanceof ApiFault && fault.problem.faults) setProblem(fault.problem);
+          else tellFault(fault);
+        },
+      )
+      .finally(() => setBusy(false));
+  };
+  return (
+    <form class="card form" onSubmit={submit}>
+      {problem && (
+        <p class="notice bad" role="alert">
+          {say('faultsFound')}
+        </p>
+      )}
+      <Fields fields={fields} problem={problem} />
+      <div class="row">
+        <button class="primary" type="submit" disabled={busy}>
+          {verb}
+        </button>
+        <a class="button" href={addressOf({ kind: 'coupons', after: 0 })}>
+          {say('cancel')}
+        </a>
+        {children}
+      </div>
+    </form>
+  );
+}
+
+function Fields({ fields, problem }: { readonly fields: CouponFields; readonly problem: Problem | null }) {
+  const [unlimited, setUnlimited] = useState(fields.totalQuantity === null);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
+  const zoneHint = say('zoneHint', { zone });
+  const number = { type: 'number', min: 0, step: 1, required: true, inputMode: 'numeric' } as const;
+  const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd } = fields;
+  return (
+    <div class="fields">
+      <Field name="title" label={say('fieldTitle')} fault={faultOf('title')} wide>
+        {{ defaultValue: title, required: true, maxLength: 200 }}
+      </Field>
+      <div class="field wide half">
+        <Field name="totalQuantity" label={say('fieldTotal')} fault={faultOf('totalQuantity')}>
+          {{ ...number, min: 1, defaultValue: String(totalQuantity ?? 1000), disabled: unlimited }}
+        </Field>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={unlimited}
+            onChange={({ currentTarget }) => setUnlimited(currentTarget.checked)}
+          />
+          {say('fieldNoLimit')}
+        </label>
+      </div>
+      <Field
+        name="discountAmount"
+        label={say('fieldDiscount')}
+        hint={say('amountHint')}
+        fault={faultOf('discountAmount')}
+      >
+        {{ ...number, defaultValue: String(discountAmount) }}
+      </Field>
+      <Field
+        name="minAvailableAmount"
+        label={say('fieldMinimum')}
+        hint={say('amountHint')}
+        fault={faultOf('minAvailableAmount')}
+      >
+        {{ ...number, defaultValue: String(minAvailableAmount) }}
+      </Field>
+      <Field name="dateIssueStart" label={say('fieldStart')} hint={zoneHint} fault={faultOf('dateIssueStart')}>
+        {{ type: 'datetime-local', step: 1, required: true, defaultValue: toLocal(dateIssueStart) }}
+      </Field>
+      <Field name="dateIssueEnd" label={say('fieldEnd')} hint={zoneHint} fault={faultOf('dateIssueEnd')}>
+        {{ type: 'datetime-local', step: 1, required: true, defaultValue: toLocal(dateIssueEnd) }}
+      </Field>
+    </div>
+  );
+}
+
+interface FieldProps {
+  readonly name: string;
+  readonly label: string;
+  readonly hint?: string;
+  /** What the API expected instead. */
+  readonly fault: string | undefined;
+  readonly wide?: boolean;
+  /** What the input has beside its name. */
+  readonly children: Readonly<Record<string, unknown>>;
+}
+
+function Field({ name, label, hint, fault, wide = false, children }: FieldProps) {
+  return (
+    <div class={wide ? 'field wide' : 'field'}>
+      <label for={name}>{label}</label>
+      <input
+        id={name}
+        name={name}
+        aria-describedby={`${name}-hint ${name}-fault`}
+        aria-invalid={fault !== undefined}
+        {...children}
+      />
+      <span id={`${name}-hint`} class="hint">
+        {hint}
+      </span>
+      <span id={`${name}-fault`} class="fault">
+        {fault && say('faultExpected', { expected: fault })}
+      </span>
+    </div>
+  );
+}
+
+/** What stands in the form. A field that is switched off is not sent by browsers: then there is no limit. */
+function readFields(data: FormData): CouponFields {
+  const text = (name: string) => {
+    const value = data.get(name);
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    title: text('title'),
+    totalQuantity: data.has('totalQuantity') ? Number(text('totalQuantity')) : null,
+    discountAmount: Number(text('discountAmount')),
+    minAvailableAmount: Number(text('minAvailableAmount')),
+    dateIssueStart: new Date(text('dateIssueStart')).toISOString(),
+    dateIssueEnd: new Date(text('dateIssueEnd')).toISOString(),
+  };
+}
+
+/** An instant as the browser's input wants it: in the reader's time zone, without naming it. */
+function toLocal(iso: string): string {
+  const date = new Date(iso);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+function Remove({ coupon: { id, title, version } }: { readonly coupon: Coupon }) {
+  const [asking, setAsking] = useState(false);
+  const remove = () => {
+    deleteCoupon(id, version).then(
+      () => {
+        tell(say('removed', { title }));
+        go({ kind: 'coupons', after: 0 });
+      },
+      (fault: unknown) => tellFault(fault),
+    );
+  };
+  return (
+    <>
+      <button type="button" class="danger push" onClick={() => setAsking(true)}>
+        {say('remove')}
+      </button>
+      {asking && (
+        <Confirm
+          question={say('removeSure', { title })}
+          verb={say('remove')}
+          onAnswer={(yes) => {
+            setAsking(false);
+            if (yes) remove();
+          }}
+        />
+      )}
+    </>
+  );
+}

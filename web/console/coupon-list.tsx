@@ -1,0 +1,139 @@
+// coupon-list.tsx -- The coupons, a page at a time: what each is doing, how far it is, and what can be done with it.
+
+import { fill, instant } from '../shared/language.ts';
+import { type Coupon, editCoupon, listCoupons, stateOf } from './api.ts';
+import { Loaded } from './loaded.tsx';
+import { addressOf } from './place.ts';
+import { say, tell, tellFault } from './say.ts';
+
+export function CouponList({ after }: { readonly after: number }) {
+  return (
+    <>
+      <div class="row spread">
+        <h1 tabIndex={-1}>{say('coupons')}</h1>
+        <a class="button primary" href={addressOf({ kind: 'new' })}>
+          {say('newCoupon')}
+        </a>
+      </div>
+      <Loaded name={`coupons ${after}`} read={() => listCoupons(after)}>
+        {({ body: { coupons, next }, serverMs }, readAgain) => (
+          <>
+            {coupons.length === 0 ? (
+              <p class="card hint">{say('noCoupons')}</p>
+            ) : (
+              <Table coupons={coupons} nowMs={serverMs ?? Date.now()} onChanged={readAgain} />
+            )}
+            <div class="row">
+              {after > 0 && <a href={addressOf({ kind: 'coupons', after: 0 })}>{say('first')}</a>}
+              {next !== null && <a href={addressOf({ kind: 'coupons', after: next })}>{say('more')}</a>}
+            </div>
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+interface TableProps {
+  readonly coupons: readonly Coupon[];
+  readonly nowMs: number;
+  onChanged(): void;
+}
+
+function Table({ coupons, nowMs, onChanged }: TableProps) {
+  return (
+    <div class="card flush">
+      <table>
+        <caption class="hidden">{say('coupons')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{say('coupon')}</th>
+            <th scope="col">{say('status')}</th>
+            <th scope="col">{say('issued')}</th>
+            <th scope="col">{say('period')}</th>
+            <th scope="col">
+              <span class="hidden">{say('actions')}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {coupons.map((coupon) => (
+            <Row key={coupon.id} coupon={coupon} nowMs={nowMs} onChanged={onChanged} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ coupon, nowMs, onChanged }: Omit<TableProps, 'coupons'> & { readonly coupon: Coupon }) {
+  const { id, title, totalQuantity, issuedQuantity } = coupon;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={addressOf({ kind: 'watch', id })}>{title}</a> <span class="hint number">#{id}</span>
+      </th>
+      <td>
+        <Status coupon={coupon} nowMs={nowMs} left={totalQuantity === null ? null : totalQuantity - issuedQuantity} />
+      </td>
+      <td class="number">
+        <Amount coupon={coupon} />
+      </td>
+      <td class="hint">
+        <span class="line">{instant(coupon.dateIssueStart)}</span> –{' '}
+        <span class="line">{instant(coupon.dateIssueEnd)}</span>
+      </td>
+      <td>
+        <div class="row end">
+          <PauseButton coupon={coupon} onChanged={onChanged} />
+          <a
+            class="button"
+            href={addressOf({ kind: 'edit', id })}
+            aria-label={fill('{verb}: {title}', { verb: say('edit'), title })}
+          >
+            {say('edit')}
+          </a>
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function Amount({ coupon: { totalQuantity, issuedQuantity } }: { readonly coupon: Coupon }) {
+  if (totalQuantity === null) return <>{say('unlimited', { issued: issuedQuantity })}</>;
+  return (
+    <>
+      {say('ofTotal', { issued: issuedQuantity, total: totalQuantity })}
+      <progress class="bar" value={issuedQuantity} max={totalQuantity} aria-label={say('issued')} />
+    </>
+  );
+}
+
+export interface StatusProps {
+  readonly coupon: Coupon;
+  readonly nowMs: number;
+  /** Null without limit. */
+  readonly left: number | null;
+}
+
+/** What the coupon is doing, in a word. */
+export function Status({ coupon, nowMs, left }: StatusProps) {
+  const state = stateOf(coupon, nowMs, left);
+  return <span class={state === 'open' ? 'status on' : 'status'}>{say(state)}</span>;
+}
+
+/** Stops issuing, or lets it go on. */
+export function PauseButton({ coupon, onChanged }: { readonly coupon: Coupon; onChanged(): void }) {
+  const { id, title, paused, version } = coupon;
+  const verb = say(paused ? 'resume' : 'pause');
+  const change = () => {
+    editCoupon(id, version, { paused: !paused })
+      .then(() => tell(say(paused ? 'resumedDone' : 'pausedDone', { title })), tellFault)
+      .finally(onChanged);
+  };
+  return (
+    <button type="button" onClick={change} aria-label={`${verb}: ${title}`}>
+      {verb}
+    </button>
+  );
+}

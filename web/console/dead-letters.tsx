@@ -1,0 +1,87 @@
+// dead-letters.tsx -- What could not be written, to be replayed when its cause is gone, or discarded with open eyes.
+
+import { useState } from 'preact/hooks';
+import { instant } from '../shared/language.ts';
+import { type DeadLetter, discardDeadLetter, listDeadLetters, replayDeadLetter } from './api.ts';
+import { Confirm } from './confirm.tsx';
+import { Loaded } from './loaded.tsx';
+import { say, tell, tellFault } from './say.ts';
+
+export function DeadLetters() {
+  return (
+    <>
+      <h1 tabIndex={-1}>{say('deadLetters')}</h1>
+      <p class="hint wide-text">{say('deadWords')}</p>
+      <Loaded name="dead letters" read={listDeadLetters}>
+        {({ body: { deadLetters, more } }, readAgain) =>
+          deadLetters.length === 0 ? (
+            <p class="card hint">{say('noDead')}</p>
+          ) : (
+            <>
+              {more && <p class="notice">{say('deadMore')}</p>}
+              <ul class="letters">
+                {deadLetters.map((letter) => (
+                  <Letter key={letter.id} letter={letter} onChanged={readAgain} />
+                ))}
+              </ul>
+            </>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(): void }) {
+  const [asking, setAsking] = useState(false);
+  const { id, reason, couponId, firstSequence, users, accepted } = letter;
+  const act = (action: Promise<unknown>, words: string) => {
+    action.then(() => tell(words), tellFault).finally(onChanged);
+  };
+  const last = firstSequence !== null ? firstSequence + users - 1 : null;
+  return (
+    <li class="card letter">
+      <h2>{reason}</h2>
+      <dl class="facts">
+        <Fact name={say('coupon')} value={couponId === null ? say('unreadable') : `#${couponId}`} />
+        <Fact name={say('users')} value={couponId === null ? '–' : String(users)} />
+        <Fact name={say('sequences')} value={last === null ? '–' : `${firstSequence}–${last}`} />
+        <Fact name={say('acceptedAt')} value={accepted === null ? '–' : instant(accepted)} />
+      </dl>
+      <div class="row">
+        <button
+          type="button"
+          class="primary"
+          aria-label={`${say('replay')}: ${id}`}
+          disabled={couponId === null}
+          onClick={() => act(replayDeadLetter(id), say('replayed'))}
+        >
+          {say('replay')}
+        </button>
+        <button type="button" class="danger" aria-label={`${say('discard')}: ${id}`} onClick={() => setAsking(true)}>
+          {say('discard')}
+        </button>
+        <span class="hint number push">{id}</span>
+      </div>
+      {asking && (
+        <Confirm
+          question={say('discardSure')}
+          verb={say('discard')}
+          onAnswer={(yes) => {
+            setAsking(false);
+            if (yes) act(discardDeadLetter(id), say('discarded'));
+          }}
+        />
+      )}
+    </li>
+  );
+}
+
+function Fact({ name, value }: { readonly name: string; readonly value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="number">{value}</dd>
+    </div>
+  );
+}

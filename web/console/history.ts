@@ -1,0 +1,52 @@
+// history.ts -- What a live page has seen: one point a second for a few minutes, made of events and of the load of the server.
+
+import type { Progress } from '../shared/events.ts';
+import type { Load } from './api.ts';
+
+/** One second. Null where nothing is known. */
+export interface Point {
+  readonly seconds: number;
+  readonly accepted: number | null;
+  readonly refused: number | null;
+  readonly left: number | null;
+  readonly backlog: number | null;
+  readonly oldestMs: number | null;
+}
+
+/** Five minutes. */
+const POINTS_MAX = 300;
+
+/** Adds a point, and forgets the oldest beyond five minutes. */
+export function withPoint(points: readonly Point[], point: Point): readonly Point[] {
+  return [...points.slice(1 - POINTS_MAX), point];
+}
+
+/** What was seen last, and when, to make a rate of the next. */
+export interface Seen {
+  readonly progress: Progress | null;
+  readonly load: Load | null;
+  readonly atMs: number;
+}
+
+/**
+ * The point between two sights.
+ *
+ * Counts of refusals are of one process: when another answered, or it was started anew, there is no rate.
+ */
+export function pointBetween(before: Seen, now: Seen, wallMs: number): Point {
+  const seconds = (now.atMs - before.atMs) / 1000;
+  const sameProcess = before.load && now.load && before.load.process === now.load.process;
+  const loadSeconds = before.load && now.load ? (now.load.uptimeMs - before.load.uptimeMs) / 1000 : 0;
+  return {
+    seconds: wallMs / 1000,
+    accepted: before.progress && now.progress ? rate(now.progress.issued - before.progress.issued, seconds) : null,
+    refused: sameProcess ? rate(now.load.refused - before.load.refused, loadSeconds) : null,
+    left: now.progress?.left ?? null,
+    backlog: now.load?.unpersisted ?? null,
+    oldestMs: now.load?.oldestMs ?? null,
+  };
+}
+
+function rate(grown: number, seconds: number): number {
+  return seconds > 0 ? Math.max(0, Math.round(grown / seconds)) : 0;
+}

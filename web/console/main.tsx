@@ -1,0 +1,116 @@
+// main.tsx -- Entry of `/console`: the frame, and in it the place where the reader is.
+
+import { effect } from '@preact/signals';
+import { render } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { LanguageChoice } from '../shared/language-choice.tsx';
+import { language } from '../shared/language.ts';
+import { EditCoupon, NewCoupon } from './coupon-form.tsx';
+import { CouponList } from './coupon-list.tsx';
+import { DeadLetters } from './dead-letters.tsx';
+import { addressOf, type Place, place } from './place.ts';
+import { news, say } from './say.ts';
+import { key, signOut } from './session.ts';
+import { SignIn } from './sign-in.tsx';
+import { Watch } from './watch.tsx';
+
+effect(() => {
+  document.documentElement.lang = language.value;
+  document.title = say('title');
+});
+
+const app = document.getElementById('app');
+if (app === null) throw new Error('the page has no place for the console');
+render(<Console />, app);
+
+function Console() {
+  if (key.value === null) return <SignIn />;
+  return (
+    <>
+      <a class="skip" href="#content" onClick={skip}>
+        {say('skip')}
+      </a>
+      <Frame />
+      <Content at={place.value} />
+      <News />
+    </>
+  );
+}
+
+function Frame() {
+  const link = (to: Place, words: string, current: boolean) => (
+    <a href={addressOf(to)} aria-current={current ? 'page' : undefined}>
+      {words}
+    </a>
+  );
+  const isDead = place.value.kind === 'dead letters';
+  return (
+    <header class="frame">
+      <nav aria-label={say('title')}>
+        {link({ kind: 'coupons', after: 0 }, say('coupons'), !isDead)}
+        {link({ kind: 'dead letters' }, say('deadLetters'), isDead)}
+      </nav>
+      <div class="row tight">
+        <LanguageChoice label={say('language')} />
+        <button type="button" class="plain" onClick={signOut}>
+          {say('signOut')}
+        </button>
+      </div>
+    </header>
+  );
+}
+
+/** The address after `#` is the place, so a link to an element would leave it. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById('content')?.focus();
+}
+
+function Content({ at }: { readonly at: Place }) {
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  const address = addressOf(at);
+  useEffect(() => {
+    // A new place is a new page: its beginning is where the reader is, with eyes or ears.
+    if (!first.current) main.current?.focus();
+    first.current = false;
+    scrollTo(0, 0);
+  }, [address]);
+  return (
+    <main id="content" ref={main} tabIndex={-1} key={address}>
+      {viewOf(at)}
+    </main>
+  );
+}
+
+function viewOf(at: Place) {
+  switch (at.kind) {
+    case 'coupons':
+      return <CouponList after={at.after} />;
+    case 'new':
+      return <NewCoupon />;
+    case 'dead letters':
+      return <DeadLetters />;
+    case 'watch':
+      return <Watch id={at.id} />;
+    case 'edit':
+      return <EditCoupon id={at.id} />;
+  }
+}
+
+const NEWS_MS = 6000;
+
+function News() {
+  const told = news.value;
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      news.value = null;
+    }, NEWS_MS);
+    return () => clearTimeout(timer);
+  }, [told]);
+  return (
+    <div class="news" role="status" aria-live="polite">
+      {told && <p class={told.bad ? 'bad' : ''}>{told.text}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,182 @@
+// watch.tsx -- One drop as it happens. Events tell of the coupon, and the load is asked for once a second while the page is seen.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { follow, type Progress } from '../shared/events.ts';
+import { wholeNumber } from '../shared/language.ts';
+import { type Coupon, type Load, openCoupon, readCoupon, readLoad } from './api.ts';
+import { AuditCard } from './audit.tsx';
+import { PauseButton, Status } from './coupon-list.tsx';
+import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
+import { Loaded } from './loaded.tsx';
+import { addressOf } from './place.ts';
+import { Plot } from './plot.tsx';
+import { say, tell, tellFault } from './say.ts';
+import { key } from './session.ts';
+
+export function Watch({ id }: { readonly id: number }) {
+  const { progress, connected, points } = useDrop(id);
+  // Another version is somebody's edit: what stands above the plots is read anew.
+  return (
+    <Loaded name={`watch ${id} ${progress?.version ?? ''}`} read={() => readCoupon(id)}>
+      {({ body: coupon, serverMs }, readAgain) => (
+        <>
+          <Head
+            coupon={coupon}
+            progress={progress}
+            connected={connected}
+            aheadMs={serverMs === null ? 0 : serverMs - Date.now()}
+            onChanged={readAgain}
+          />
+          <Stock coupon={coupon} progress={progress} />
+          <Plots points={points} />
+          <AuditCard id={id} />
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+const EVERY_MS = 1000;
+
+function useDrop(id: number) {
+  const [progress, setProgress] = useState<Progress | null>(null);
+  const [connected, setConnected] = useState(false);
+  const [points, setPoints] = useState<readonly Point[]>([]);
+  const newest = useRef<Progress | null>(null);
+  useEffect(() => {
+    newest.current = null;
+    setPoints([]);
+    const stopFollowing = follow(id, key.value, {
+      onProgress: (seen) => {
+        newest.current = seen;
+        setProgress(seen);
+      },
+      onConnected: setConnected,
+    });
+    let before: Seen | null = null;
+    let stopped = false;
+    const look = async () => {
+      if (document.hidden) return;
+      // A server that does not answer leaves a gap, which is what there is to see.
+      const load: Load | null = await readLoad().then(
+        ({ body }) => body,
+        () => null,
+      );
+      const now: Seen = { progress: newest.current, load, atMs: performance.now() };
+      const last = before;
+      before = now;
+      if (!stopped && last) setPoints((seen) => withPoint(seen, pointBetween(last, now, Date.now())));
+    };
+    let asking: Promise<void> | null = null;
+    const timer = setInterval(() => {
+      asking ??= look().finally(() => {
+        asking = null;
+      });
+    }, EVERY_MS);
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+      stopFollowing();
+    };
+  }, [id]);
+  return { progress, connected, points };
+}
+
+interface HeadProps {
+  readonly coupon: Coupon;
+  readonly progress: Progress | null;
+  readonly connected: boolean;
+  /** How far the clock of the server is ahead of this one. */
+  readonly aheadMs: number;
+  onChanged(): void;
+}
+
+function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
+  const { id, title } = coupon;
+  const warmUp = () => {
+    openCoupon(id).then(() => tell(say('warmedUp')), tellFault);
+  };
+  return (
+    <div class="row spread top">
+      <div class="title">
+        <h1 tabIndex={-1}>{title}</h1>
+        <p class="row tight">
+          <Status coupon={coupon} nowMs={Date.now() + aheadMs} left={progress?.left ?? null} />
+          <span class={connected ? 'pulse' : 'hint'} role="status">
+            {say(connected ? 'live' : 'reconnecting')}
+          </span>
+          <a href={`/drop/${id}`}>{say('dropPage')}</a>
+        </p>
+      </div>
+      <div class="row">
+        <button type="button" onClick={warmUp}>
+          {say('warmUp')}
+        </button>
+        <a class="button" href={addressOf({ kind: 'edit', id })}>
+          {say('edit')}
+        </a>
+        <PauseButton coupon={coupon} onChanged={onChanged} />
+      </div>
+    </div>
+  );
+}
+
+function Stock({ coupon, progress }: { readonly coupon: Coupon; readonly progress: Progress | null }) {
+  const total = coupon.totalQuantity;
+  const issued = progress?.issued ?? coupon.issuedQuantity;
+  const left = total === null ? null : (progress?.left ?? Math.max(0, total - issued));
+  return (
+    <section class="card stock" aria-label={say('plotLeft')}>
+      <p>
+        <strong class="number huge">{wholeNumber(left ?? issued)}</strong>{' '}
+        <span class="hint">
+          {left === null || total === null ? say('issuedSoFar') : `${say('left')} · ${say('leftOf', { total })}`}
+        </span>
+      </p>
+      {left !== null && total !== null && (
+        <progress class="bar" value={left} max={total} aria-label={say('plotLeft')} />
+      )}
+    </section>
+  );
+}
+
+function Plots({ points }: { readonly points: readonly Point[] }) {
+  const times = points.map(({ seconds }) => seconds);
+  const line = (name: string, valueOf: (point: Point) => number | null) => ({ name, values: points.map(valueOf) });
+  return (
+    <div class="plots">
+      <Plot
+        title={say('plotRate')}
+        hint={say('plotRateHint')}
+        times={times}
+        lines={[line(say('accepted'), ({ accepted }) => accepted), line(say('refused'), ({ refused }) => refused)]}
+        words={wholeNumber}
+      />
+      <Plot
+        title={say('plotLeft')}
+        hint={say('plotLeftHint')}
+        times={times}
+        lines={[line(say('plotLeft'), ({ left }) => left)]}
+        words={wholeNumber}
+      />
+      <Plot
+        title={say('plotDurable')}
+        hint={say('plotDurableHint')}
+        times={times}
+        lines={[line(say('plotDurable'), ({ oldestMs }) => oldestMs)]}
+        words={durationWords}
+      />
+      <Plot
+        title={say('plotBacklog')}
+        hint={say('plotBacklogHint')}
+        times={times}
+        lines={[line(say('plotBacklog'), ({ backlog }) => backlog)]}
+        words={wholeNumber}
+      />
+    </div>
+  );
+}
+
+function durationWords(ms: number): string {
+  return ms < 1000 ? say('milliseconds', { value: ms }) : say('seconds', { value: (ms / 1000).toFixed(1) });
+}

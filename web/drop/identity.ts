@@ -1,0 +1,25 @@
+// identity.ts -- Who asks. A demonstration makes up a user for this browser; a shop knows its own, and sends its token along.
+
+/** Whoever asks: the user, and the bearer token that proves it where the installation asks for one. */
+export interface Identity {
+  readonly userId: string;
+  readonly token: string | null;
+}
+
+const STORED_USER = 'drop-user';
+const STORED_TOKEN = 'drop-token';
+
+/** `#user=…&token=…` of the address come first; a made-up user is the same as long as the browser remembers it. */
+export function readIdentity(): Identity {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const token = given.get('token') ?? sessionStorage.getItem(STORED_TOKEN);
+  if (token !== null) sessionStorage.setItem(STORED_TOKEN, token);
+  const userId =
+    given.get('user') ??
+    localStorage.getItem(STORED_USER) ??
+    `guest-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
+  localStorage.setItem(STORED_USER, userId);
+  // A token must not stay where it can be seen and copied.
+  if (location.hash !== '') history.replaceState(null, '', location.pathname);
+  return { userId, token };
+}
