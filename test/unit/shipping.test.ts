@@ -55,6 +55,13 @@ describe('the image', () => {
     expect(await child.exited).toBe(1);
   });
 
+  test('builds the pages from what is in it', async () => {
+    const child = Bun.spawn([process.execPath, 'src/build.ts'], { cwd: folder, stdout: 'ignore', stderr: 'pipe' });
+    expect(await new Response(child.stderr).text()).toBe('');
+    expect(await child.exited).toBe(0);
+    expect(globSync('dist/pages/*.html', { cwd: folder })).toHaveLength(2);
+  });
+
   test('holds neither tests nor tools of developers nor settings', () => {
     expect(globSync('{test,bench,monitoring,src/local,.env*,.git,docs}', { cwd: folder })).toEqual([]);
     expect(read('.dockerignore').split('\n')).toContain('*');
@@ -300,6 +307,11 @@ describe('the guides', () => {
     const folder = join(root, page, '..');
     const linked = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path ?? '');
     expect(linked.filter((path) => !existsSync(join(folder, path)))).toEqual([]);
+  });
+
+  test.each(pages)('%s names files that are there', (page) => {
+    const named = [...read(page).matchAll(/`((?:src|test|web|workers|deploy|docs|bench|monitoring)\/[\w./-]+)`/g)];
+    expect(named.map(([, path]) => path ?? '').filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 
   test.each(pages)('%s names commands and settings that there are', (page) => {
