@@ -5,6 +5,7 @@
 
 import type { TSchema } from '@sinclair/typebox';
 import type { DocumentDecoration } from 'elysia';
+import release from '../../package.json' with { type: 'json' };
 import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from './problem.ts';
 
 type Operation = NonNullable<DocumentDecoration>;
@@ -20,7 +21,8 @@ export const tags = {
 
 export const info = {
   title: 'Coupon issuing',
-  version: '1.0.0',
+  /** Of this release, see CHANGELOG.md. */
+  version: release.version,
   description: `First come, first served: a limited number of coupons, open for a limited time, one per user.
 
 | | what is promised |

@@ -33,7 +33,8 @@ export async function applyMigrations(database: Database, waitS: number): Promis
       if (missing > 0) await migrate(drizzle(connection), { migrationsFolder, migrationsTable: JOURNAL });
       return missing;
     } finally {
-      await connection.query("DO RELEASE_LOCK(CONCAT(DATABASE(), '.migrations'))");
+      // SELECT and not DO: Vitess takes functions of locks in a SELECT alone.
+      await connection.query("SELECT RELEASE_LOCK(CONCAT(DATABASE(), '.migrations'))");
     }
   });
 }
