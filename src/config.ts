@@ -111,7 +111,7 @@ export const settings = Type.Object({
     2,
     1,
     64,
-    'scripts under way per coupon: two keep Redis and API both busy; the endpoints with a lock have one',
+    'decisions under way per coupon and endpoint: two keep store and API both busy; `locked` always has one',
   ),
   WAITING_USERS_MAX: whole(20_000, 1, 1_000_000, 'users waiting per coupon and endpoint; beyond it 503 at once'),
   UNPERSISTED_USERS_MAX: whole(

@@ -46,8 +46,8 @@ export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDepe
       (report) => reports.batch(name, report),
     );
   const combiners = {
-    // Two batches of one process would only keep the lock, of the row or of Redlock, from one another.
-    synchronous: combinerOf('synchronous', 1),
+    synchronous: combinerOf('synchronous'),
+    // Two batches of one process would only keep the Redlock lock from one another.
     locked: combinerOf('locked', 1),
     scripted: combinerOf('scripted'),
   } satisfies Record<IssuerName, unknown>;
