@@ -6,11 +6,13 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { type Audit, auditCoupon } from '../../src/issuance/audit.ts';
 import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
 import { writeEntry } from '../../src/issuance/entry.ts';
+import { readLags } from '../../src/issuance/lag.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type TestApi } from '../stores.ts';
+import { quiet } from '../unit/event-loop.ts';
 
 const stores = await openStores();
 const redis = issuingConnection(stores.config, () => {});
@@ -133,6 +135,22 @@ test('an issue that Redis does not know of makes the reconciler have it opened a
     { kind: 'already issued', sequence: 2 },
     { kind: 'issued', sequence: 3 },
   ]);
+});
+
+test('how far MySQL is behind is asked in vain while there is no connection, and nothing of it is left unhandled', async () => {
+  const unhandled: unknown[] = [];
+  const listener = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', listener);
+  try {
+    const gone = issuingConnection(stores.config, () => {});
+    await connect(gone);
+    gone.disconnect();
+    await expect(readLags(gone, stores.config.PARTITIONS)).rejects.toThrow();
+    await quiet();
+    expect(unhandled).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', listener);
+  }
 });
 
 test('a row without the counter, and one from outside the period, are counted', async () => {
