@@ -8,7 +8,9 @@ import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
 import { writeEntry } from '../../src/issuance/entry.ts';
 import { readLags } from '../../src/issuance/lag.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { beginOpening } from '../../src/issuance/scripts/begin-opening.ts';
+import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
+import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type TestApi } from '../stores.ts';
@@ -228,6 +230,38 @@ test('a coupon that was put away and is prolonged goes on where it was', async (
     expect(await api.issuers[name].issue(id, ['u-0'])).toEqual([{ kind: 'already issued', sequence: 1 }]);
   }
   expect(await api.issuers.synchronous.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 6 }]);
+});
+
+async function endNow(id: number): Promise<void> {
+  const changed = { dateIssueEnd: new Date(Date.now() - 1), epoch: sql`epoch + 1` };
+  await withConnection(stores.database, (session) => session.update(coupons).set(changed).where(eq(coupons.id, id)));
+}
+
+test('an opening that is under way while a coupon is put away swaps no second stock in', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.stock.open(id);
+  const keys = stores.keys(id);
+  await stores.redis.del(keys.state);
+  // As far as it comes before it reads the rows: it has the lease, and has raised the epoch.
+  const opener = { keys, token: 'slow', leaseMs: 60_000 };
+  const server = serverOf(api.redis);
+  expect(await beginOpening(redis, { ...opener, server })).toEqual({ kind: 'begun' });
+  await endNow(id);
+  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  const stock = { startMs: 0, endMs: Date.now() + 3_600_000, paused: false, next: 1, until: 10 };
+  expect(await finishOpening(redis, { ...opener, owners: 0, server, stock, epoch: 2, version: 1 })).toBe('superseded');
+  expect(await stores.redis.exists(keys.state)).toBe(0);
+});
+
+test('a coupon whose epoch was raised for nothing, by an opener that came too late, is put away all the same', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.stock.open(id);
+  await endNow(id);
+  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
+  expect((await stores.couponNow(id)).stockHome).toBe('mysql');
 });
 
 test('one worker at a time reconciles', async () => {
