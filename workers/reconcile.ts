@@ -13,6 +13,7 @@ import { countWaiting, type WaitingUsers } from '../src/issuance/stream-entries.
 import { closeCoupon } from '../src/issuance/closing.ts';
 import { couponKeys, partitionKeys, partitionOf } from '../src/issuance/keys.ts';
 import { type LookReply, look } from '../src/issuance/scripts/look.ts';
+import { dropState } from '../src/issuance/stock.ts';
 import { type Database, withConnection } from '../src/mysql/database.ts';
 import { askServer, serverOf } from '../src/redis/connection.ts';
 
@@ -149,6 +150,6 @@ async function reconcileCoupon(
   if (!audit || audit.missing + audit.unknown + audit.unexpected === 0) return null;
   reports.drift(audit);
   // Owners that Redis does not know would get the coupon again: without its state the next request opens it from what is true.
-  if (audit.unknown > 0) await redis.unlink(keys.state);
+  if (audit.unknown > 0) await dropState(redis, keys);
   return audit;
 }
