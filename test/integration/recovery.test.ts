@@ -115,6 +115,19 @@ test('an issue that Redis gave and that is nowhere is missing, and the reconcile
   expect(drift.map(({ couponId, missing }) => ({ couponId, missing }))).toEqual([{ couponId: id, missing: 4 }]);
 });
 
+test('a count of unpersisted users whose stream was lost does not refuse everybody for ever', async () => {
+  await using api = await stores.createApi({ UNPERSISTED_USERS_MAX: 4 });
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(4));
+  await stores.redis.del(stores.keys(id).stream);
+  await expect(api.issuers.scripted.issue(id, ['new'])).rejects.toThrow(/wait for MySQL/);
+  await round(api);
+  expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 5 }]);
+  // What is really in the stream still counts.
+  await round(api);
+  expect(await stores.redis.get(stores.keys(id).unpersisted)).toBe('1');
+});
+
 test('an issue that Redis does not know of makes the reconciler have it opened anew, so that its user gets no second', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
