@@ -3,8 +3,9 @@
 import type { Redis } from 'ioredis';
 import { streamPages } from './stream-entries.ts';
 import { type Entry, readEntry } from './entry.ts';
-import { partitionKeys } from './keys.ts';
+import { couponKeys, partitionKeys } from './keys.ts';
 import { replay } from './scripts/replay.ts';
+import { dropState } from './stock.ts';
 
 /** One dead letter. */
 export interface DeadLetterView {
@@ -28,7 +29,10 @@ export interface DeadLetters {
    * @returns `replayed`; `gone` when there is none with this id; `unreadable` when it is no entry. Only `replayed` changed anything
    */
   replay(id: string): Promise<'replayed' | 'gone' | 'unreadable'>;
-  /** Deletes one for good. False when there is none with this id. */
+  /**
+   * Deletes one for good: its users do not have the coupon, and its pieces are stock again (P4), since the coupon is opened anew
+   * from what is then there. False when there is none with this id.
+   */
   discard(id: string): Promise<boolean>;
 }
 
@@ -65,8 +69,11 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
       return replayed === null ? 'gone' : 'replayed';
     },
     async discard(id) {
-      const place = placeOf(id, partitions);
-      return place !== null && (await redis.xdel(place.keys.dead, place.id)) === 1;
+      const found = await find(id);
+      if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
+      const { entry } = viewOf(id, found.fields);
+      if (entry) await dropState(redis, couponKeys(entry.couponId, partitions));
+      return true;
     },
   };
 }

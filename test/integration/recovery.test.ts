@@ -10,6 +10,7 @@ import { readLags } from '../../src/issuance/lag.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { beginOpening } from '../../src/issuance/scripts/begin-opening.ts';
 import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
+import { settle } from '../../src/issuance/scripts/settle.ts';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
 import { eventually } from '../eventually.ts';
@@ -322,6 +323,26 @@ test('a dead letter that is no entry stays as it is, until it is discarded', asy
   expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null });
   expect(await letters.discard(id)).toBe(true);
   expect(await letters.discard(id)).toBe(false);
+});
+
+test('pieces whose dead letter is discarded are stock again, and nobody is taken for their owner', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 2 });
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  const keys = stores.keys(id);
+  const [[entryId, fields] = ['', []]] = await stores.redis.xrange(keys.stream, '-', '+');
+  const deadLetters = [{ entryId, reason: 'a test', fields }];
+  await settle(stores.redis, { keys, entries: [{ id: entryId, users: 2 }], deadLetters });
+  expect(await api.issuers.scripted.issue(id, ['c'])).toEqual([{ kind: 'sold out' }]);
+  const [letter] = await Array.fromAsync(letters.list());
+  expect(await letters.discard(letter?.id ?? '')).toBe(true);
+  expect((await api.issuers.scripted.issue(id, ['c', 'b', 'a'])).map(({ kind }) => kind)).toEqual([
+    'issued',
+    'issued',
+    'sold out',
+  ]);
+  const { missing, unknown } = await audited(id);
+  expect({ missing, unknown }).toEqual({ missing: 0, unknown: 0 });
 });
 
 test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names no dead letter', async (id) => {
