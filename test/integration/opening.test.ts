@@ -308,6 +308,25 @@ test('a late visitor of a coupon that is over does not open it', async () => {
   expect((await stores.couponNow(id)).epoch).toBe(1);
 });
 
+test('what was accepted of a coupon that is over is not denied when its state is lost, and is not opened for it', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await withConnection(stores.database, (session) =>
+    session
+      .update(coupons)
+      .set({ dateIssueEnd: new Date(Date.now() - 1000) })
+      .where(eq(coupons.id, id)),
+  );
+  const keys = stores.keys(id);
+  await stores.redis.del(keys.state, keys.owners);
+  expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'accepted', sequence: 2 });
+  expect(await api.issues.statusOf(id, 'c')).toEqual({ kind: 'none' });
+  expect(await stores.redis.exists(keys.state)).toBe(0);
+  await drain();
+  expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'issued', sequence: 2 });
+});
+
 test('the status of an issue is told before the opening, while it is accepted, and when it is a row', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
