@@ -20,6 +20,8 @@ import type { Take, Taken } from './scripted.ts';
 export interface SynchronousDependencies {
   readonly database: Database;
   readonly take: Take;
+  /** Drops what Redis knows of a coupon, so that the next request opens it from what is true. */
+  readonly forget: (couponId: number) => Promise<void>;
 }
 
 /** Coupons of which something is remembered. Only hints: the row lock and the unique keys decide. */
@@ -30,7 +32,7 @@ class OwnersAmong extends Undo {
   override readonly name = 'OwnersAmong';
 }
 
-export function createSynchronous({ database, take }: SynchronousDependencies): Issuer {
+export function createSynchronous({ database, take, forget }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
   const askedAgain = new Set<number>();
   const decideInMysql = async (couponId: number, users: readonly string[]) => {
@@ -55,7 +57,7 @@ export function createSynchronous({ database, take }: SynchronousDependencies): 
       }
       const taken = await take(couponId, users);
       if (!taken.accepted) inRedis.delete(couponId);
-      return writeTaken(database, couponId, users, taken);
+      return writeTaken({ database, forget }, couponId, users, taken);
     },
   };
 }
@@ -131,7 +133,7 @@ async function readUnderLock(tx: Session, couponId: number, users: readonly stri
 
 /** Writes what Redis accepted, and answers with what the rows then say. */
 async function writeTaken(
-  database: Database,
+  { database, forget }: Pick<SynchronousDependencies, 'database' | 'forget'>,
   couponId: number,
   users: readonly string[],
   { outcomes, accepted }: Taken,
@@ -140,7 +142,10 @@ async function writeTaken(
   const first = outcomes.find((outcome) => outcome.kind === 'issued');
   if (!accepted || first?.kind !== 'issued') return outcomes;
   const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners };
-  return correct(users, outcomes, await writeEntries(database, [entry]));
+  const written = await writeEntries(database, [entry]);
+  // Redis lost the entry, and was opened without these issues: the worker will not come upon them, and their users would get more.
+  if (written.older.length + written.displaced.length + written.superseded.length > 0) await forget(couponId);
+  return correct(users, outcomes, written);
 }
 
 /** The outcomes with the sequences that the rows really got. They differ only after Redis lost acknowledged issues. */
