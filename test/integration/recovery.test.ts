@@ -1,6 +1,6 @@
 // recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and mends, dead letters come back.
 
-import { afterAll, beforeEach, expect, test } from 'bun:test';
+import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { type Audit, auditCoupon } from '../../src/issuance/audit.ts';
@@ -323,6 +323,25 @@ test('a dead letter that is no entry stays as it is, until it is discarded', asy
   expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null });
   expect(await letters.discard(id)).toBe(true);
   expect(await letters.discard(id)).toBe(false);
+});
+
+test('a dead letter that is replayed while the audit reads is not missing', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(3));
+  const keys = stores.keys(id);
+  const [[entryId, fields] = ['', []]] = await stores.redis.xrange(keys.stream, '-', '+');
+  const deadLetters = [{ entryId, reason: 'a test', fields }];
+  await settle(stores.redis, { keys, entries: [{ id: entryId, users: 3 }], deadLetters });
+  const [letter] = await Array.fromAsync(letters.list());
+  const xrange = redis.xrange.bind(redis);
+  using _ = spyOn(redis, 'xrange').mockImplementation(async (...words: unknown[]) => {
+    // Between the reading of the stream and that of the dead letters.
+    if (words[0] === keys.dead) await createDeadLetters(api.redis, stores.config.PARTITIONS).replay(letter?.id ?? '');
+    return Reflect.apply(xrange, redis, words) as Promise<[string, string[]][]>;
+  });
+  const { missing, unknown } = await audited(id);
+  expect({ missing, unknown, dead: await stores.redis.xlen(keys.dead) }).toEqual({ missing: 0, unknown: 0, dead: 0 });
 });
 
 test('pieces whose dead letter is discarded are stock again, and nobody is taken for their owner', async () => {
