@@ -4,7 +4,9 @@ import { afterAll, beforeEach, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
+import { ID_MAX } from '../../src/coupon/coupon.ts';
 import { issuerNames } from '../../src/issuance/issuer.ts';
+import { insertIssues, raiseIssued } from '../../src/issuance/ledger.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
 import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
 import { loadOwners } from '../../src/issuance/scripts/load-owners.ts';
@@ -141,6 +143,26 @@ test('numbers that were lost below others stay unused, and as many are added at 
   // The state with its gap is taken for whole, and not opened over and over.
   expect(await api.issuers.scripted.issue(id, ['f', 'lost-1'])).toEqual([soldOut, already(6)]);
   expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
+});
+
+test('the largest total there may be has its end where numbers end, also with a gap below', async () => {
+  const { id } = await stores.coupon({ totalQuantity: ID_MAX });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['lost', 'a']);
+  await stores.redis.del(stores.keys(id).stream);
+  await withConnection(stores.database, async (session) => {
+    await insertIssues(session, [{ couponId: id, epoch: 1, sequence: 2, userId: 'a', acceptedMs: Date.now() }]);
+    await raiseIssued(session, id, 1);
+  });
+  await stores.redis.del(stores.keys(id).state);
+  const answers = [];
+  for (const issuer of issuerNames) answers.push(...(await api.issuers[issuer].issue(id, [issuer])));
+  expect(answers).toEqual([issued(3), issued(4), issued(5)]);
+  for (const totalQuantity of [ID_MAX - 1, null, ID_MAX]) {
+    expect((await api.upkeep.edit(id, { totalQuantity }, null)).kind).toBe('edited');
+    expect(await api.upkeep.repair(id)).toBe('in step');
+    expect(await api.issuers.locked.issue(id, ['a'])).toEqual([already(2)]);
+  }
 });
 
 test('issues that become rows while the opening reads are not missed', async () => {
