@@ -29,7 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/take.lua`,
-        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[8], 's', first, 't', now, 'u', table.concat(users, ','))\n",
+        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))\n",
         to: '',
       },
       {
