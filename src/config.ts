@@ -164,7 +164,12 @@ export const settings = Type.Object({
 
   REDIS_COMMAND_MS_MAX: whole(2000, 10, 60_000, 'wait for a reply of Redis; beyond it the ending is indeterminate'),
   REDIS_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to Redis'),
-  MYSQL_CONNECTIONS_MAX: whole(10, 1, 1000, 'connections to MySQL per process'),
+  MYSQL_CONNECTIONS_MAX: whole(
+    10,
+    1,
+    1000,
+    'connections to MySQL per process; an API has as many again for `POST /v1/issue`',
+  ),
   MYSQL_QUEUE_MAX: whole(1000, 1, 100_000, 'requests waiting for a MySQL connection; beyond it 503'),
   MYSQL_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to MySQL'),
   TRANSACTION_MS_MAX: whole(10_000, 100, 19_000, 'length of a transaction: PlanetScale ends them after 20 s'),

@@ -93,16 +93,31 @@ export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users }: 
  */
 export async function insertIssues(tx: Session, issues: readonly Issue[]): Promise<number> {
   let inserted = 0;
-  for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
-    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
+  for (const statement of insertStatements(issues)) {
     // The no-op update makes a duplicate a success without a change. `INSERT IGNORE` would also swallow bad data.
-    const [result] = await tx.execute(
-      sql`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated)
-          VALUES ${sql.raw(rows.join(','))} ON DUPLICATE KEY UPDATE date_used = date_used`,
-    );
+    const [result] = await tx.execute(sql`${sql.raw(statement)} ON DUPLICATE KEY UPDATE date_used = date_used`);
     inserted += result.affectedRows;
   }
   return inserted;
+}
+
+/** The statements for `readDecideWrite` that insert rows, none of which may be there, and raise the counter of their coupon. */
+export function issueStatements(couponId: number, issues: readonly Issue[]): string[] {
+  return [
+    ...insertStatements(issues),
+    `UPDATE coupons SET issued_quantity = issued_quantity + ${issues.length} WHERE id = ${couponId}`,
+  ];
+}
+
+function insertStatements(issues: readonly Issue[]): string[] {
+  const statements: string[] = [];
+  for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
+    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
+    statements.push(
+      `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES ${rows.join(',')}`,
+    );
+  }
+  return statements;
 }
 
 /** Raises `issued_quantity` by the rows that went in; the CHECK on it is the last guard of P1. */

@@ -61,6 +61,8 @@ const scripts = [
   'replay',
   'count-requests',
 ] as const;
+/** The pools of a process: that of `POST /v1/issue`, and that of everything else. */
+const pools = ['general', 'issuing'] as const;
 const promises = ['P1', 'P2', 'P3', 'P4', 'P5', 'other'] as const;
 
 /** Coupons that are told one by one, at most; the newest that are not over. */
@@ -308,16 +310,19 @@ function processTable() {
       name: 'coupon_mysql_pool_used_connections',
       unit: 'connections',
       help: 'Connections to MySQL in use',
+      labels: [['pool', pools]],
     }),
     poolMax: gauge({
       name: 'coupon_mysql_pool_max_connections',
       unit: 'connections',
       help: 'Connections to MySQL that may be in use',
+      labels: [['pool', pools]],
     }),
     poolWaiting: gauge({
       name: 'coupon_mysql_pool_waiting_requests',
       unit: 'requests',
       help: 'Requests that wait for a connection to MySQL',
+      labels: [['pool', pools]],
     }),
     redisFaults: counter({
       name: 'coupon_redis_connection_faults_total',
