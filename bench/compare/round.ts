@@ -96,9 +96,9 @@ async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOpti
 
 async function look(stand: Stand, { group, services }: Case, writer: Service): Promise<Look> {
   const [worker, ...apis] = await Promise.all([
-    scrape(stand.worker.url),
+    scrape(stand.worker.metricsUrl),
     // Only ours count their answers.
-    ...(group === 'system' ? services : []).map(({ url }) => scrape(url)),
+    ...(group === 'system' ? services : []).map(({ metricsUrl }) => scrape(metricsUrl)),
   ]);
   return {
     cpu: {

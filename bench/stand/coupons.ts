@@ -49,7 +49,7 @@ export async function drained(stand: Stand, apis: readonly Service[] = [stand.ap
   await waitUntil(
     'the API to answer what it was asked',
     async () => {
-      const expositions = await Promise.all(apis.map(({ url }) => scrape(url)));
+      const expositions = await Promise.all(apis.map(({ metricsUrl }) => scrape(metricsUrl)));
       return expositions.every(
         (each) => totalOf(each, 'coupon_waiting_users') + totalOf(each, 'coupon_batches_in_flight') === 0,
       );
