@@ -257,6 +257,11 @@ function faultsBetween(config: Partial<Config>): string[] {
   if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
     faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, with commas');
   }
+  if (config.REUSE_PORT === 'on' && config.METRICS_PORT === undefined) {
+    faults.push(
+      'REUSE_PORT is on without METRICS_PORT: /metrics would answer for any of the processes that share the port',
+    );
+  }
   return faults;
 }
 
