@@ -36,6 +36,9 @@ export const settings = Type.Object({
   REDIS_URL: text('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
   HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
+  REUSE_PORT: flag(
+    '`on` lets API processes of one Linux machine share PORT, for a core each, METRICS_PORT apart; `off` refuses the second',
+  ),
   WORKER_PORT: whole(3001, 0, 65_535, "port of the worker's `/metrics` and `/livez`; 0 takes a free one"),
   METRICS_PORT: Type.Optional(
     Type.Integer({
@@ -258,6 +261,11 @@ function faultsBetween(config: Partial<Config>): string[] {
   }
   if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
     faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, with commas');
+  }
+  if (config.REUSE_PORT === 'on' && config.METRICS_PORT === undefined) {
+    faults.push(
+      'REUSE_PORT is on without METRICS_PORT: /metrics would answer for any of the processes that share the port',
+    );
   }
   return faults;
 }

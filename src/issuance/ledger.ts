@@ -122,7 +122,25 @@ function insertStatements(issues: readonly Issue[]): string[] {
 
 /** Raises `issued_quantity` by the rows that went in; the CHECK on it is the last guard of P1. */
 export async function raiseIssued(tx: Session, couponId: number, rows: number): Promise<void> {
-  await tx.execute(sql`UPDATE coupons SET issued_quantity = issued_quantity + ${rows} WHERE id = ${couponId}`);
+  await raiseEach(tx, [couponId], rows);
+}
+
+/**
+ * Raises coupons by as many rows as each has, those of one number together: with thousands of coupons open, a statement for each
+ * was two thirds of the work of MySQL and worker. There are never many different numbers, since all of them add up to the rows.
+ */
+async function raiseAll(tx: Session, counts: ReadonlyMap<number, readonly Issue[]>): Promise<void> {
+  const byRows = Map.groupBy(counts.keys(), (couponId) => counts.get(couponId)?.length ?? 0);
+  for (const [rows, couponIds] of byRows) await raiseEach(tx, couponIds, rows);
+}
+
+async function raiseEach(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
+  for (let i = 0; i < couponIds.length; i += ROWS_PER_STATEMENT_MAX) {
+    const page = couponIds.slice(i, i + ROWS_PER_STATEMENT_MAX);
+    await tx.execute(
+      sql`UPDATE coupons SET issued_quantity = issued_quantity + ${rows} WHERE ${inArray(coupons.id, page)}`,
+    );
+  }
 }
 
 /** Expects every issue to be new. */
@@ -134,7 +152,7 @@ async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written>
     if (!coupon || (coupon.total !== null && coupon.issued + mine.length > coupon.total)) throw new UnexpectedRows();
   }
   if ((await insertIssues(tx, issues)) !== issues.length) throw new UnexpectedRows();
-  for (const [couponId, mine] of counts) await raiseIssued(tx, couponId, mine.length);
+  await raiseAll(tx, counts);
   return { ...NOTHING, inserted: issues.length, older: issues.filter((issue) => isOlder(issue, locked)) };
 }
 

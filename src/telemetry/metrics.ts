@@ -126,10 +126,10 @@ function apiTable() {
       unit: 'requests',
       help: 'Requests refused by a closed sign, without a decision',
     }),
-    operatorFailures: counter({
-      name: 'coupon_operator_failures_total',
+    storeFailures: counter({
+      name: 'coupon_store_failures_total',
       unit: 'requests',
-      help: 'Requests of operators that failed because a store did',
+      help: 'Requests that failed because a store did: of operators, of users about what they have, and with an Idempotency-Key',
     }),
     ...combinerTable(),
     ...lockTable(),
