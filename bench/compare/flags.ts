@@ -44,6 +44,7 @@ export const help = `bun run bench [flags]
 const quickCases: readonly CaseName[] = [
   'echo',
   'scripted',
+  'scripted with tokens and limits',
   'locked',
   'synchronous',
   'scripted sold out',

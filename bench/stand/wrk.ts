@@ -6,7 +6,7 @@ import { findProgram } from '../../src/local/find-program.ts';
 /** What to send. */
 export interface Load {
   readonly url: string;
-  readonly script: 'issue' | 'hello' | 'million';
+  readonly script: 'issue' | 'guarded' | 'hello' | 'million';
   readonly args: readonly (string | number)[];
   readonly connections: number;
   readonly seconds: number;
