@@ -63,6 +63,11 @@ export const settings = Type.Object({
     }),
   ),
   JWT_SECRET: Type.Optional(text('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 })),
+  JWT_SECRET_PREVIOUS: Type.Optional(
+    text('the secret before JWT_SECRET: tokens signed with it are taken too, until it is taken away', {
+      minLength: 32,
+    }),
+  ),
   JWT_ALGORITHMS: Type.Optional(
     text('algorithms a token may be signed with; not set: HS256 with a secret, else RS256,PS256,ES256,EdDSA', {
       pattern: `^(${ALGORITHM})(,(${ALGORITHM}))*$`,
@@ -239,6 +244,9 @@ function faultsBetween(config: Partial<Config>): string[] {
   const faults: string[] = [];
   if (secret !== undefined && jwksUrl !== undefined) {
     faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed in one of the two ways');
+  }
+  if (secret === undefined && config.JWT_SECRET_PREVIOUS !== undefined) {
+    faults.push('JWT_SECRET_PREVIOUS is set without JWT_SECRET');
   }
   const named = ['JWT_ISSUER', 'JWT_AUDIENCE'] as const;
   const signed = secret !== undefined || jwksUrl !== undefined;

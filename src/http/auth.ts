@@ -5,7 +5,7 @@
 
 import { hash } from 'node:crypto';
 import type { KeyRing, Scope } from './auth-keys.ts';
-import type { Caller, Tokens } from './auth-tokens.ts';
+import type { Caller, Tokens, Verified } from './auth-tokens.ts';
 import { problem } from './problem.ts';
 
 /** Refuses a request with 401 or 403, or lets it go on with null. */
@@ -18,7 +18,7 @@ export interface Authority {
   guard(scope: Scope): Guard;
   /**
    * For routes about one user: a key with this scope acts for every user, a user's own token for that user alone. Answered at
-   * once but for a token that has not been seen lately.
+   * once but for a token of public keys that has not been seen lately.
    *
    * @returns the caller, or the answer that refuses: 401, 403, or 503 when the keys that tokens are signed with cannot be read
    */
@@ -46,7 +46,9 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
     if (key) return allows(key.scopes, scope) ? everybody : tooSmall(scope);
     if (!tokens) return unknown();
     const verified = tokens.verify(credential, digest);
-    return verified instanceof Promise ? verified.then((result) => toAnswer(result, retryAfterS)) : verified;
+    return verified instanceof Promise
+      ? verified.then((result) => toAnswer(result, retryAfterS))
+      : toAnswer(verified, retryAfterS);
   };
   return {
     isOn,
@@ -90,7 +92,7 @@ function allows(scopes: readonly Scope[], wanted: Scope): boolean {
   return scopes.includes(wanted) || scopes.includes('admin');
 }
 
-function toAnswer(verified: Awaited<ReturnType<Tokens['verify']>>, retryAfterS: number): Caller | Response {
+function toAnswer(verified: Verified, retryAfterS: number): Caller | Response {
   if (verified === 'invalid') return unknown();
   if (verified !== 'unverifiable') return verified;
   const detail = 'Tokens cannot be checked now, since the keys of their issuer cannot be read. Nothing was decided.';
