@@ -36,7 +36,7 @@ export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVer
     const hash = header === lastHeader ? lastHash : hashNamedBy(header, hashes);
     if (hash === null) return null;
     const signed = token.slice(0, claimsEnd);
-    const signature = Buffer.from(token.slice(claimsEnd + 1));
+    const signature = token.slice(claimsEnd + 1);
     if (!keys.some((key) => isSignature(signature, signed, hash, key))) return null;
     lastHeader = header;
     lastHash = hash;
@@ -63,11 +63,25 @@ function hashNamedBy(header: string, hashes: ReadonlyMap<string, string>): strin
   return typeof algorithm === 'string' ? (hashes.get(algorithm) ?? null) : null;
 }
 
-/** Compared as text, so that a signature has one spelling, and in constant time. */
-function isSignature(signature: Buffer, signed: string, hash: string, key: KeyObject): boolean {
-  const expected = Buffer.from(createHmac(hash, key).update(signed).digest('base64url'));
-  return signature.length === expected.length && timingSafeEqual(signature, expected);
+/**
+ * Compared as text, so that a signature has one spelling, and in constant time.
+ *
+ * `latin1` writes what is not ASCII as if it were. A signature must be ASCII for that reason, and so must be the other two parts,
+ * which `objectIn` sees to.
+ */
+function isSignature(signature: string, signed: string, hash: string, key: KeyObject): boolean {
+  const expected = createHmac(hash, key).update(signed, 'latin1').digest('base64url');
+  if (signature.length !== expected.length || !BASE64URL.test(signature)) return false;
+  sentSignature.fill(0).write(signature, 'latin1');
+  rightSignature.fill(0).write(expected, 'latin1');
+  return timingSafeEqual(sentSignature, rightSignature);
 }
+
+const BASE64URL = /^[\w-]+$/;
+
+/** As long as the longest signature, that of HS512. Kept, since a buffer for each request costs more than the comparison. */
+const sentSignature = Buffer.alloc(86);
+const rightSignature = Buffer.alloc(86);
 
 /** A decoder that stops at bytes which are not UTF-8. A byte order mark is no part of JSON, and so it is kept, to be refused. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -75,15 +89,20 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** The JSON object that a part of a token holds; null if it holds anything else. */
 function objectIn(part: string): Claims | null {
   // The decoder of Node skips what does not belong.
-  if (!/^[\w-]+$/.test(part)) return null;
+  if (part.length > PART_LENGTH_MAX || !BASE64URL.test(part)) return null;
   try {
-    const value: unknown = JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));
+    const value: unknown = JSON.parse(utf8.decode(decoded.subarray(0, decoded.write(part, 'base64url'))));
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null;
   } catch {
     // Not UTF-8, or not JSON: whoever sent it is told no more than that it is not taken.
     return null;
   }
 }
+
+/** More than a server lets through in a header. */
+const PART_LENGTH_MAX = 16_384;
+/** Where parts are decoded, one at a time. */
+const decoded = Buffer.alloc(PART_LENGTH_MAX);
 
 function areInForce(claims: Claims, { issuer, audience, clockSkewS }: SecretTokenOptions): boolean {
   const nowS = Math.floor(Date.now() / 1000);
