@@ -29,6 +29,8 @@ export interface Caller {
 }
 
 export interface Tokens {
+  /** Whose token it is, where that is told sooner than a digest is made; null where it is not, and for what is no token. */
+  recognize(token: string): Caller | null;
   /**
    * Whose token it is. At once if it is signed with a secret, or has been verified lately.
    *
@@ -67,12 +69,11 @@ function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
     secrets: previous === undefined ? [secret] : [secret, previous],
     clockSkewS: settings.JWT_CLOCK_SKEW_S,
   });
-  return {
-    verify: (token) => {
-      const claims = claimsOf(token);
-      return claims === null ? 'invalid' : (callerOf(claims, settings) ?? 'invalid');
-    },
+  const recognize = (token: string): Caller | null => {
+    const claims = claimsOf(token);
+    return claims === null ? null : callerOf(claims, settings);
   };
+  return { recognize, verify: (token) => recognize(token) ?? 'invalid' };
 }
 
 function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknown) => void): Tokens {
@@ -100,7 +101,7 @@ function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknow
       return 'unverifiable';
     }
   };
-  return { verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
+  return { recognize: () => null, verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
 }
 
 /** What every token must be, whatever it says of itself. */
