@@ -75,12 +75,17 @@ export const settings = Type.Object({
   ),
   JWT_USER_CLAIM: text('claim that holds the id of the user', { default: 'sub', pattern: '^[A-Za-z0-9_:./-]{1,128}$' }),
   JWT_CLOCK_SKEW_S: whole(5, 0, 300, 'difference of clocks that `exp` and `nbf` allow for'),
-  JWT_CACHE_MS: whole(60_000, 0, 3_600_000, 'how long a verified token is not verified again; never beyond its `exp`'),
+  JWT_CACHE_MS: whole(
+    60_000,
+    0,
+    3_600_000,
+    'with JWT_JWKS_URL: how long a verified token is not verified again; never beyond its `exp`',
+  ),
   JWT_CACHE_MAX: whole(
     100_000,
     1,
     10_000_000,
-    'verified tokens remembered, about 200 bytes each; the oldest gives way',
+    'with JWT_JWKS_URL: verified tokens remembered, about 200 bytes each; the oldest gives way',
   ),
 
   USER_REQUESTS_MAX: whole(0, 0, 1_000_000, 'issue requests of a user in a window; beyond it 429; 0: no limit'),
