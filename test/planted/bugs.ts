@@ -188,6 +188,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/locked.test.ts`, 'when another issuer was faster, it decides again from what is then true'],
   },
   {
+    name: 'the fenced write does not look how far the stock goes',
+    changes: [
+      { file: `${scripts}/put.lua`, from: "if last >= 0 and next - 1 > last then return { 'changed' } end\n", to: '' },
+    ],
+    guard: [
+      `${integration}/locked.test.ts`,
+      'when the total is just being lowered, it decides again by what may still be given',
+    ],
+  },
+  {
     name: 'the epoch is ignored',
     changes: [{ file: `${scripts}/put.lua`, from: 'if state[1] ~= ARGV[5] or state[2]', to: 'if state[2]' }],
     guard: [`${integration}/locked.test.ts`, 'when the coupon was opened anew, it decides again under the new epoch'],
