@@ -300,6 +300,28 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: ['test/unit/closed-signs.test.ts', 'a drop takes down the sign of its coupon alone'],
   },
   {
+    name: 'a key is compared up to the first difference',
+    changes: [
+      {
+        file: 'src/http/auth-keys.ts',
+        from: 'isSameSecret(Buffer.from(key.digest), Buffer.from(digest))',
+        to: 'key.digest === digest',
+      },
+    ],
+    guard: ['test/http/same-secret.test.ts', 'about a key: what it says is so, whatever was sent'],
+  },
+  {
+    name: 'a header of a token that was good before decides for the next',
+    changes: [
+      {
+        file: 'src/http/secret-tokens.ts',
+        from: 'header === lastHeader ? lastHash',
+        to: "lastHash !== '' ? lastHash",
+      },
+    ],
+    guard: ['test/http/secret-tokens.test.ts', 'no header that was good before makes another one good'],
+  },
+  {
     name: 'a sold-out sign refuses owners too',
     changes: [
       {
