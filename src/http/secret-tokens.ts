@@ -24,44 +24,55 @@ export type SecretTokenVerifier = (token: string) => Claims | null;
 
 /** @throws Error when an algorithm is none of those that a secret signs with */
 export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVerifier {
-  const hashes = new Map(options.algorithms.map((algorithm) => [algorithm, hashOf(algorithm)]));
+  const signings = new Map(options.algorithms.map((algorithm) => [algorithm, signingOf(algorithm)]));
   const keys = options.secrets.map((secret) => createSecretKey(Buffer.from(secret)));
   // An issuer writes the same header into all its tokens, so that the last good one is most often the next one too.
-  let lastHeader = '';
-  let lastHash = '';
+  let last: { readonly header: string; readonly signing: Signing } | null = null;
   return (token) => {
     const headerEnd = token.indexOf('.');
     const claimsEnd = token.indexOf('.', headerEnd + 1);
     if (headerEnd < 0 || claimsEnd < 0 || token.includes('.', claimsEnd + 1)) return null;
     const header = token.slice(0, headerEnd);
-    const hash = header === lastHeader ? lastHash : hashNamedBy(header, hashes);
-    if (hash === null) return null;
+    const signing = header === last?.header ? last.signing : signingNamedBy(header, signings);
+    if (signing === null) return null;
     const signed = token.slice(0, claimsEnd);
     const signature = token.slice(claimsEnd + 1);
-    if (!keys.some((key) => isSignature(signature, signed, hash, key))) return null;
-    lastHeader = header;
-    lastHash = hash;
+    if (!keys.some((key) => isSignature(signature, signed, signing, key))) return null;
+    if (header !== last?.header) last = { header, signing };
     // Nothing of the claims is looked at before it is known who wrote them.
     const claims = objectIn(token.slice(headerEnd + 1, claimsEnd));
     return claims !== null && areInForce(claims, options) ? claims : null;
   };
 }
 
-const hashNames: Readonly<Record<string, string>> = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' };
-
-function hashOf(algorithm: string): string {
-  const name = Object.hasOwn(hashNames, algorithm) ? hashNames[algorithm] : undefined;
-  if (name === undefined) throw new Error(`${algorithm} does not sign with a secret`);
-  return name;
+/** One way to sign. */
+interface Signing {
+  readonly hash: string;
+  /** Where a signature is compared with the right one. Kept, since a buffer for each request costs more than the comparison. */
+  readonly sent: Buffer;
+  readonly right: Buffer;
 }
 
-/** The hash that a header asks for, if it is one of ours. */
-function hashNamedBy(header: string, hashes: ReadonlyMap<string, string>): string | null {
+/** Hashes, and the characters of their signatures. */
+const hashes = [
+  { algorithm: 'HS256', hash: 'sha256', characters: 43 },
+  { algorithm: 'HS384', hash: 'sha384', characters: 64 },
+  { algorithm: 'HS512', hash: 'sha512', characters: 86 },
+] as const;
+
+function signingOf(name: string): Signing {
+  const found = hashes.find(({ algorithm }) => algorithm === name);
+  if (found === undefined) throw new Error(`${name} does not sign with a secret`);
+  return { hash: found.hash, sent: Buffer.alloc(found.characters), right: Buffer.alloc(found.characters) };
+}
+
+/** The way to sign that a header names, if it is one of ours. */
+function signingNamedBy(header: string, signings: ReadonlyMap<string, Signing>): Signing | null {
   const parameters = objectIn(header);
   // Critical extensions must be understood, and none is.
   if (parameters === null || Object.hasOwn(parameters, 'crit')) return null;
   const algorithm = Object.hasOwn(parameters, 'alg') ? parameters['alg'] : undefined;
-  return typeof algorithm === 'string' ? (hashes.get(algorithm) ?? null) : null;
+  return typeof algorithm === 'string' ? (signings.get(algorithm) ?? null) : null;
 }
 
 /**
@@ -70,32 +81,27 @@ function hashNamedBy(header: string, hashes: ReadonlyMap<string, string>): strin
  * `latin1` writes what is not ASCII as if it were. A signature must be ASCII for that reason, and so must be the other two parts,
  * which `objectIn` sees to.
  */
-function isSignature(signature: string, signed: string, hash: string, key: KeyObject): boolean {
-  const expected = createHmac(hash, key).update(signed, 'latin1').digest('base64url');
-  if (signature.length !== expected.length || !BASE64URL.test(signature)) return false;
-  sentSignature.fill(0).write(signature, 'latin1');
-  rightSignature.fill(0).write(expected, 'latin1');
-  return isSameSecret(sentSignature, rightSignature);
+function isSignature(signature: string, signed: string, { hash, sent, right }: Signing, key: KeyObject): boolean {
+  if (signature.length !== sent.length || !BASE64URL.test(signature)) return false;
+  sent.write(signature, 'latin1');
+  right.write(createHmac(hash, key).update(signed, 'latin1').digest('base64url'), 'latin1');
+  return isSameSecret(sent, right);
 }
 
 const BASE64URL = /^[\w-]+$/;
-
-/** As long as the longest signature, that of HS512. Kept, since a buffer for each request costs more than the comparison. */
-const sentSignature = Buffer.alloc(86);
-const rightSignature = Buffer.alloc(86);
-
-/** A decoder that stops at bytes which are not UTF-8. A byte order mark is no part of JSON, and so it is kept, to be refused. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The JSON object that a part of a token holds; null if it holds anything else. */
 function objectIn(part: string): Claims | null {
   // The decoder of Node skips what does not belong.
   if (part.length > PART_LENGTH_MAX || !BASE64URL.test(part)) return null;
+  const text = decoded.toString('utf8', 0, decoded.write(part, 'base64url'));
+  // What the decoder puts in place of bytes that are not UTF-8. It can be meant, but then only by mistake.
+  if (text.includes('\uFFFD')) return null;
   try {
-    const value: unknown = JSON.parse(utf8.decode(decoded.subarray(0, decoded.write(part, 'base64url'))));
+    const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null;
   } catch {
-    // Not UTF-8, or not JSON: whoever sent it is told no more than that it is not taken.
+    // Whoever sent what is no JSON is told no more than that it is not taken.
     return null;
   }
 }

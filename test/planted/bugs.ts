@@ -315,8 +315,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/http/secret-tokens.ts',
-        from: 'header === lastHeader ? lastHash',
-        to: "lastHash !== '' ? lastHash",
+        from: 'header === last?.header ? last.signing',
+        to: 'last ? last.signing',
       },
     ],
     guard: ['test/http/secret-tokens.test.ts', 'no header that was good before makes another one good'],
