@@ -46,7 +46,6 @@ export const quickCases: readonly CaseName[] = [
   'echo',
   'hello',
   'scripted',
-  'scripted with tokens and limits',
   'scripted again',
   'scripted sold out',
   'locked',

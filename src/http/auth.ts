@@ -1,6 +1,7 @@
 // auth.ts -- Who may do what: users by a token, backends and operators by a key. Nobody learns from an answer which keys or users exist.
 //
-// A key is known by its SHA-256 digest alone, made once for each request; by the same digest a token that was verified before. With `AUTH=off` everybody may issue and read a status; operators need a key all the same.
+// A key is known by its SHA-256 digest alone, made once for each request; by the same digest a token that was verified before.
+// With `AUTH=off` everybody may issue and read a status; operators need a key all the same.
 
 import { hash } from 'node:crypto';
 import type { KeyRing, Scope } from './auth-keys.ts';
