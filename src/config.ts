@@ -66,6 +66,11 @@ export const settings = Type.Object({
     }),
   ),
   JWT_SECRET: Type.Optional(text('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 })),
+  JWT_SECRET_PREVIOUS: Type.Optional(
+    text('the secret before JWT_SECRET: tokens signed with it are taken too, until it is taken away', {
+      minLength: 32,
+    }),
+  ),
   JWT_ALGORITHMS: Type.Optional(
     text('algorithms a token may be signed with; not set: HS256 with a secret, else RS256,PS256,ES256,EdDSA', {
       pattern: `^(${ALGORITHM})(,(${ALGORITHM}))*$`,
@@ -73,12 +78,17 @@ export const settings = Type.Object({
   ),
   JWT_USER_CLAIM: text('claim that holds the id of the user', { default: 'sub', pattern: '^[A-Za-z0-9_:./-]{1,128}$' }),
   JWT_CLOCK_SKEW_S: whole(5, 0, 300, 'difference of clocks that `exp` and `nbf` allow for'),
-  JWT_CACHE_MS: whole(60_000, 0, 3_600_000, 'how long a verified token is not verified again; never beyond its `exp`'),
+  JWT_CACHE_MS: whole(
+    60_000,
+    0,
+    3_600_000,
+    'with JWT_JWKS_URL: how long a verified token is not verified again; never beyond its `exp`',
+  ),
   JWT_CACHE_MAX: whole(
     100_000,
     1,
     10_000_000,
-    'verified tokens remembered, about 200 bytes each; the oldest gives way',
+    'with JWT_JWKS_URL: verified tokens remembered, about 200 bytes each; the oldest gives way',
   ),
 
   USER_REQUESTS_MAX: whole(0, 0, 1_000_000, 'issue requests of a user in a window; beyond it 429; 0: no limit'),
@@ -247,6 +257,9 @@ function faultsBetween(config: Partial<Config>): string[] {
   const faults: string[] = [];
   if (secret !== undefined && jwksUrl !== undefined) {
     faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed in one of the two ways');
+  }
+  if (secret === undefined && config.JWT_SECRET_PREVIOUS !== undefined) {
+    faults.push('JWT_SECRET_PREVIOUS is set without JWT_SECRET');
   }
   const named = ['JWT_ISSUER', 'JWT_AUDIENCE'] as const;
   const signed = secret !== undefined || jwksUrl !== undefined;

@@ -29,7 +29,7 @@ const QUIET_WAIT_MS_MAX = 3000;
 
 /** @throws Error when anything went wrong: an answer that was not expected, or a promise that is broken */
 export async function runRound(stand: Stand, contestant: Case, options: RoundOptions): Promise<Round> {
-  const prepared = await contestant.prepare();
+  const prepared = await contestant.prepare(options.seconds);
   const writer = contestant.later === 'a row a message' ? await startRowWorker(stand, prepared) : stand.worker;
   await quiet(stand);
   const before = await look(stand, contestant, writer);

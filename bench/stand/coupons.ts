@@ -27,10 +27,13 @@ export async function makeCoupon({ database }: Stand, totalQuantity: number | nu
 }
 
 /** Asks for a coupon once. Returns the status. */
-export async function ask(url: string, couponId: number, userId: string | number): Promise<number> {
+export async function ask(url: string, couponId: number, userId: string | number, token?: string): Promise<number> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify({ couponId, userId }),
   });
   await response.text();

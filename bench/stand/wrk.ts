@@ -8,7 +8,7 @@ import { step } from '../../src/local/progress.ts';
 /** What to send. */
 export interface Load {
   readonly url: string;
-  readonly script: 'issue' | 'hello' | 'million';
+  readonly script: 'issue' | 'guarded' | 'hello' | 'million';
   readonly args: readonly (string | number)[];
   readonly connections: number;
   readonly seconds: number;

@@ -72,7 +72,8 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
 }
 
 function placeOf(id: string, partitions: number) {
-  const [, partition, streamId] = /^(\d{1,4})-(\d{1,20}-\d{1,20})$/.exec(id) ?? [];
+  // Redis refuses numbers of more than 64 bits with an error, as if it had been asked wrongly; all of 19 digits fit.
+  const [, partition, streamId] = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/.exec(id) ?? [];
   if (partition === undefined || streamId === undefined || Number(partition) >= partitions) return null;
   return { keys: partitionKeys(Number(partition)), id: streamId };
 }

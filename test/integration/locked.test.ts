@@ -122,6 +122,16 @@ test('when the coupon was edited, it decides again by the new version', async ()
   expect(await api.issuers.locked.issue(id, ['a'])).toEqual([{ kind: 'paused' }]);
 });
 
+test('when the total is just being lowered, it decides again by what may still be given', async () => {
+  // As the first half of such an edit leaves it: the version follows once MySQL has the new total.
+  const { api, id, sent } = await prepare(
+    once((couponId) => stores.redis.hset(stores.keys(couponId).state, 'until', 2)),
+  );
+  expect(await api.issuers.locked.issue(id, ['a', 'b'])).toEqual([issued(2), { kind: 'sold out' }]);
+  expect(sent).toEqual({ puts: 2, takes: 0 });
+  expect(await stores.redis.hgetall(stores.keys(id).owners)).toEqual({ first: '1', a: '2' });
+});
+
 test('when the period ended, it writes nothing any more', async () => {
   const { api, id } = await prepare(
     once((couponId) => stores.redis.hset(stores.keys(couponId).state, 'end', Date.now() - 1)),

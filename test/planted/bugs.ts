@@ -188,6 +188,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/locked.test.ts`, 'when another issuer was faster, it decides again from what is then true'],
   },
   {
+    name: 'the fenced write does not look how far the stock goes',
+    changes: [
+      { file: `${scripts}/put.lua`, from: "if last >= 0 and next - 1 > last then return { 'changed' } end\n", to: '' },
+    ],
+    guard: [
+      `${integration}/locked.test.ts`,
+      'when the total is just being lowered, it decides again by what may still be given',
+    ],
+  },
+  {
     name: 'the epoch is ignored',
     changes: [{ file: `${scripts}/put.lua`, from: 'if state[1] ~= ARGV[5] or state[2]', to: 'if state[2]' }],
     guard: [`${integration}/locked.test.ts`, 'when the coupon was opened anew, it decides again under the new epoch'],
@@ -292,6 +302,28 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     guard: ['test/unit/closed-signs.test.ts', 'a drop takes down the sign of its coupon alone'],
+  },
+  {
+    name: 'a key is compared up to the first difference',
+    changes: [
+      {
+        file: 'src/http/auth-keys.ts',
+        from: 'isSameSecret(Buffer.from(key.digest), Buffer.from(digest))',
+        to: 'key.digest === digest',
+      },
+    ],
+    guard: ['test/http/same-secret.test.ts', 'about a key: what it says is so, whatever was sent'],
+  },
+  {
+    name: 'a header of a token that was good before decides for the next',
+    changes: [
+      {
+        file: 'src/http/secret-tokens.ts',
+        from: 'header === last?.header ? last.signing',
+        to: 'last ? last.signing',
+      },
+    ],
+    guard: ['test/http/secret-tokens.test.ts', 'no header that was good before makes another one good'],
   },
   {
     name: 'a sold-out sign refuses owners too',

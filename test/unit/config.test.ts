@@ -138,6 +138,11 @@ describe('settings that are wrong together', () => {
     ['both ways to sign', { ...tokens, JWT_JWKS_URL: url }, 'JWT_SECRET and JWT_JWKS_URL are both set'],
     ['no issuer', { ...tokens, JWT_ISSUER: '' }, 'JWT_ISSUER is not set'],
     ['no audience', { ...tokens, JWT_AUDIENCE: '' }, 'JWT_AUDIENCE is not set'],
+    [
+      'a secret of before without one of now',
+      { JWT_SECRET_PREVIOUS: tokens.JWT_SECRET },
+      'JWT_SECRET_PREVIOUS is set without JWT_SECRET',
+    ],
     ['an issuer alone', { JWT_ISSUER: 'i' }, 'JWT_ISSUER is set without JWT_SECRET or JWT_JWKS_URL'],
     ['a public key for a secret', { ...tokens, JWT_ALGORITHMS: 'HS256,RS256' }, 'JWT_ALGORITHMS is wrong'],
     ['no signature', { ...tokens, JWT_ALGORITHMS: 'none' }, 'JWT_ALGORITHMS is wrong'],

@@ -314,6 +314,18 @@ describe('the guides', () => {
     expect(named.map(([, path]) => path ?? '').filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 
+  test.each(pages)('%s names tests that there are', (page) => {
+    expect(missingTestsIn(read(page))).toEqual([]);
+  });
+
+  test('a test that is not there would be noticed, and one whose file is not there', () => {
+    const file = 'test/unit/shipping.test.ts';
+    const named = `\`${file}\`: "%s names tests that there are", "is not there"; \`test/none.ts\`: "is not there either"`;
+    expect(missingTestsIn(named)).toEqual([`${file}: is not there`, 'test/none.ts: is not there either']);
+    // Else nothing might be looked for.
+    expect(testsNamedIn(read('docs/security.md')).length).toBeGreaterThan(20);
+  });
+
   test.each(pages)('%s names commands and settings that there are', (page) => {
     const text = read(page);
     const commands = [...text.matchAll(/bun run ([a-z][a-z:0-9]*)/g)].map(([, name]) => name ?? '');
@@ -322,6 +334,23 @@ describe('the guides', () => {
     expect(set.filter((name) => !knownNames.has(name))).toEqual([]);
   });
 });
+
+/** Tests that a text names by file and title: `test/a.test.ts`: "one", "another". */
+function testsNamedIn(text: string): { readonly file: string; readonly title: string }[] {
+  return [...text.matchAll(/`(test\/[\w./-]+)`: ("[^"]+"(?:, "[^"]+")*)/g)].flatMap(([, file = '', titles = '']) =>
+    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ file, title })),
+  );
+}
+
+/** Those of them that are no title of a test, or of a row of a table of tests, in their file. */
+function missingTestsIn(text: string): string[] {
+  return testsNamedIn(text)
+    .filter(({ file, title }) => {
+      const source = existsSync(join(root, file)) ? read(file) : '';
+      return !['(', 'name: '].some((before) => source.includes(`${before}'${title}'`));
+    })
+    .map(({ file, title }) => `${file}: ${title}`);
+}
 
 /** Settings, codes of problems, and names of others that guides may speak of. */
 const knownNames = new Set([
