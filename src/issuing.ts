@@ -75,6 +75,13 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       metrics.openings.of(kind).add();
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
+    onBlocked: ({ couponId, place }) => {
+      metrics.openings.of('blocked').add();
+      log.error(
+        { couponId, place },
+        'P2: a coupon is not opened, since an entry does not tell who has it: see `bun run dead`',
+      );
+    },
   });
   const issuers = createIssuers(config, redis, database, stock, lockReportsTo(metrics));
   const signs = createSigns(config, redis, database, log);

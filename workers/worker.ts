@@ -84,6 +84,13 @@ function reconciling(
       metrics.openings.of(kind).add();
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
+    onBlocked: ({ couponId, place }) => {
+      metrics.openings.of('blocked').add();
+      log.error(
+        { couponId, place },
+        'P2: a coupon is not opened, since an entry does not tell who has it: see `bun run dead`',
+      );
+    },
   });
   const announce = async (couponId: number) => {
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
