@@ -338,7 +338,7 @@ function processTable() {
     openings: counter({
       name: 'coupon_openings_total',
       unit: 'openings',
-      help: 'Openings of a coupon in Redis: first, rebuilt after Redis lost it, proven right after Redis restarted, or blocked by an entry that cannot be counted',
+      help: 'Openings of a coupon in Redis: first, rebuilt after a loss, proven after a restart, or blocked by an entry that cannot be counted',
       labels: [['kind', ['first', 'rebuilt', 'proven', 'blocked']]],
     }),
     ...backlogTable(),
