@@ -280,6 +280,16 @@ export const plantedBugs: readonly PlantedBug[] = [
       'a Redis restored from an old backup is rebuilt from the rows, and gives no number twice',
     ],
   },
+  ...(['take', 'look', 'put'] as const).map((script): PlantedBug => {
+    return {
+      name: `a promotion behind a standing connection is not noticed by ${script}`,
+      changes: [{ file: `${scripts}/${script}.lua`, from: 'if not string.find(', to: 'if false and not string.find(' }],
+      guard: [
+        `${integration}/restart.test.ts`,
+        'every script that decides, or tells who has a coupon, looks who the server is now',
+      ],
+    };
+  }),
   {
     name: 'the script writes before its last check',
     changes: [
