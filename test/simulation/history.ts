@@ -26,8 +26,11 @@ export interface Working {
 /** What an operator changes. The period is moved far enough for no clock to matter. */
 export type Edit = { readonly totalQuantity: number } | { readonly paused: boolean } | { readonly over: boolean };
 
-/** What Redis may lose. `proof`: it restarted, with all it had. `restore`: it came back with an old backup. */
-export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'everything';
+/**
+ * What Redis may lose. `proof`: it restarted, with all it had. `restore`: it came back with an old backup. `first entry`: the
+ * oldest of what waits, with state and owners, so that later numbers outlive earlier ones.
+ */
+export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'first entry' | 'everything';
 
 export type Step =
   | Issuing
@@ -82,15 +85,31 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('lose'),
-      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'restore', 'everything'),
+      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'first entry', 'everything'),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconcile') }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('back up') }) },
 );
 
+/** A backup that is soon restored: what happened in between is partly rows, which the old state does not know of. */
+const relapse: fc.Arbitrary<readonly Step[]> = fc
+  .array(fc.oneof({ weight: 2, arbitrary: issuing }, working), { minLength: 2, maxLength: 4, size: 'max' })
+  .map((between) => [{ kind: 'back up' }, ...between, { kind: 'lose', what: 'restore' }]);
+
+/** Batches that wait, the first of which is lost. */
+const partialLoss: fc.Arbitrary<readonly Step[]> = fc
+  .array(issuing, { minLength: 2, maxLength: 3, size: 'max' })
+  .map((waiting) => [...waiting, { kind: 'lose', what: 'first entry' }]);
+
+const scene: fc.Arbitrary<readonly Step[]> = fc.oneof(
+  { weight: 14, arbitrary: step.map((one) => [one]) },
+  { weight: 1, arbitrary: relapse },
+  { weight: 1, arbitrary: partialLoss },
+);
+
 export const history: fc.Arbitrary<History> = fc.record({
   total: fc.option(fc.integer({ min: 0, max: 9 }), { freq: 8 }),
   // As long as may be from the beginning: in short ones little can go wrong.
-  steps: fc.array(step, { minLength: 4, maxLength: 18, size: 'max' }),
+  steps: fc.array(scene, { minLength: 4, maxLength: 18, size: 'max' }).map((scenes) => scenes.flat()),
 });
