@@ -49,6 +49,8 @@ export interface History {
   readonly steps: readonly Step[];
 }
 
+const WORKS = 3;
+
 /** Most work asks once or twice; only an opening asks a dozen times. */
 const after = fc.oneof({ weight: 2, arbitrary: fc.nat({ max: 2 }) }, fc.nat({ max: 12 }));
 const death: fc.Arbitrary<Death | null> = fc.option(fc.record({ after, lastIsDone: fc.boolean() }), { freq: 2 });
@@ -92,11 +94,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('back up') }) },
 );
 
-/** A backup that is soon restored: what happened in between is partly rows, which the old state does not know of. */
-const relapse: fc.Arbitrary<readonly Step[]> = fc
-  .array(fc.oneof({ weight: 2, arbitrary: issuing }, working), { minLength: 2, maxLength: 4, size: 'max' })
-  .map((between) => [{ kind: 'back up' }, ...between, { kind: 'lose', what: 'restore' }]);
+const alive = <Part extends Issuing | Working>(part: Part): Part => ({ ...part, death: null });
 
+/**
+ * A backup that is soon restored: what was issued in between became rows, which the old state does not know of, and the same users
+ * ask again. A worker needs a few rounds: for its group, for what others left, and for what is new.
+ */
+const relapse: fc.Arbitrary<readonly Step[]> = fc
+  .record({ before: issuing, between: issuing, worker: working, after: issuing })
+  .map(({ before, between, worker, after: last }): readonly Step[] => {
+    const works = Array.from({ length: WORKS }, () => alive(worker));
+    const again = { ...alive(last), users: between.users };
+    return [alive(before), { kind: 'back up' }, alive(between), ...works, { kind: 'lose', what: 'restore' }, again];
+  });
 /** Batches that wait, the first of which is lost. */
 const partialLoss: fc.Arbitrary<readonly Step[]> = fc
   .array(issuing, { minLength: 2, maxLength: 3, size: 'max' })
