@@ -19,13 +19,16 @@ export function crashOnStatement(moment: Moment, matching: RegExp): void {
   crashOnQuery(moment, (text) => matching.test(text));
 }
 
-/** Dies at the COMMIT of a transaction in which a statement that matches `done` was sent. */
+/**
+ * Dies at the COMMIT of a transaction in which a statement that matches `done` was sent. If the two go out as one question, dying
+ * before it leaves a transaction open that has only read.
+ */
 export function crashOnCommit(moment: Moment, done: RegExp): void {
   const having = new WeakSet<object>();
   crashOnQuery(moment, (text, connection) => {
     if (text === 'BEGIN') having.delete(connection);
     if (done.test(text)) having.add(connection);
-    return text === 'COMMIT' && having.has(connection);
+    return (text === 'COMMIT' || text.endsWith(';COMMIT')) && having.has(connection);
   });
 }
 
