@@ -3,9 +3,11 @@
 
 import type { Redis } from 'ioredis';
 import { type Lag, readLags } from './issuance/lag.ts';
+import type { StockDependencies } from './issuance/stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from './issuance/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames } from './mysql/database.ts';
 import { timeScripts } from './redis/script.ts';
+import type { Log } from './telemetry/log.ts';
 import {
   type ApiMetrics,
   COUPONS_TOLD_MAX,
@@ -91,4 +93,24 @@ function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) =>
     const value = valueOf(level);
     return value === null ? [] : [{ labels: [level.couponId] as const, value }];
   });
+}
+
+/** Counts openings, and says so in the log. */
+export function openingReportsTo(
+  { openings }: Pick<ProcessMetrics, 'openings'>,
+  log: Log,
+): Pick<StockDependencies, 'onOpened' | 'onBlocked'> {
+  return {
+    onOpened(couponId, kind, owners) {
+      openings.of(kind).add();
+      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
+    },
+    onBlocked({ couponId, place }) {
+      openings.of('blocked').add();
+      log.error(
+        { couponId, place },
+        'a coupon is not opened, since an entry does not tell who has it: see `bun run dead`',
+      );
+    },
+  };
 }

@@ -343,8 +343,8 @@ function processTable() {
     openings: counter({
       name: 'coupon_openings_total',
       unit: 'openings',
-      help: 'Openings of a coupon in Redis: first, rebuilt after Redis lost it, or proven right after Redis restarted',
-      labels: [['kind', ['first', 'rebuilt', 'proven']]],
+      help: 'Openings of a coupon in Redis: first, rebuilt after a loss, proven after a restart, or blocked by an entry that cannot be counted',
+      labels: [['kind', ['first', 'rebuilt', 'proven', 'blocked']]],
     }),
     ...backlogTable(),
   };

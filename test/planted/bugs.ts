@@ -144,6 +144,42 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'an opening forgets entries of a later version',
+    changes: [
+      {
+        file: 'src/issuance/entry.ts',
+        from: '  const isLegible =',
+        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isLegible =",
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'whoever waits or is dead under an entry of a later version has the coupon: nobody gets it twice, no number is given twice',
+    ],
+  },
+  {
+    name: 'an opening goes on although an entry does not tell who holds what',
+    changes: [
+      {
+        file: 'src/issuance/stream-entries.ts',
+        from: "if ('illegible' in holding) throw new IllegibleEntry(couponId, `${stream} ${id}`);",
+        to: "if ('illegible' in holding) continue;",
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'an entry (dead) that does not tell who holds what closes its coupon alone, until it is gone',
+    ],
+  },
+  {
+    name: 'users of an entry of a later version are not counted off',
+    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields), letter', to: 'users: 0, letter' }],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'users of an entry of a later version are counted off when it is put among the dead letters',
+    ],
+  },
+  {
     name: 'an opening ends although its lease ran out',
     changes: [
       {
@@ -254,6 +290,16 @@ export const plantedBugs: readonly PlantedBug[] = [
       'a Redis restored from an old backup is rebuilt from the rows, and gives no number twice',
     ],
   },
+  ...(['take', 'look', 'put'] as const).map((script): PlantedBug => {
+    return {
+      name: `a promotion behind a standing connection is not noticed by ${script}`,
+      changes: [{ file: `${scripts}/${script}.lua`, from: 'if not string.find(', to: 'if false and not string.find(' }],
+      guard: [
+        `${integration}/restart.test.ts`,
+        'every script that decides, or tells who has a coupon, looks who the server is now',
+      ],
+    };
+  }),
   {
     name: 'the script writes before its last check',
     changes: [

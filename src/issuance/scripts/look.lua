@@ -8,6 +8,9 @@
 
 local state = redis.call('HMGET', KEYS[1], 'run', 'gap', 'epoch', 'version', 'next', 'until', 'start', 'end', 'paused')
 if state[1] ~= ARGV[1] then return { 'not open' } end
+-- Promoted behind a standing connection, perhaps with data of before, a server has another replication id than the caller knows.
+local replication = 'master_replid:' .. string.match(ARGV[1], '%w+$')
+if not string.find(redis.call('INFO', 'replication'), replication, 1, true) then return { 'not open' } end
 local owners = redis.call('HLEN', KEYS[2])
 if owners ~= state[5] - 1 - state[2] then return { 'not open' } end
 

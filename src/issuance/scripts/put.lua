@@ -12,6 +12,9 @@ if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
 -- a restart: MySQL may know more by now than this state, which is to be compared with it first.
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until')
 if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] or state[4] ~= ARGV[4] then return { 'changed' } end
+-- Promoted behind a standing connection, perhaps with data of before, a server has another replication id than the caller knows.
+local replication = 'master_replid:' .. string.match(ARGV[4], '%w+$')
+if not string.find(redis.call('INFO', 'replication'), replication, 1, true) then return { 'changed' } end
 -- The gate may have closed between the reading and now.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -11,6 +11,9 @@ local HEAD = 3 -- parts of the reply before the first number
 local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'until', 'gap', 'start', 'end', 'paused', 'epoch')
 -- Missing, or of a server before a restart, failover or restored backup: to be checked against MySQL before it gives anything.
 if state[1] ~= ARGV[2] then return { 'not open' } end
+-- Promoted behind a standing connection, perhaps with data of before, a server has another replication id than the caller knows.
+local replication = 'master_replid:' .. string.match(ARGV[2], '%w+$')
+if not string.find(redis.call('INFO', 'replication'), replication, 1, true) then return { 'not open' } end
 local first, last, gap = tonumber(state[2]), tonumber(state[3]), tonumber(state[4])
 -- Owners that are fewer than issues were lost; taking on would give them a second coupon.
 if redis.call('HLEN', KEYS[2]) ~= first - 1 - gap then return { 'not open' } end
