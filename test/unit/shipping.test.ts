@@ -1,4 +1,4 @@
-// What is shipped and cannot be run here (image, compose file, manifests, workflow) is read, and held against what it names: settings,
+// What is shipped and wants a container engine (image, compose file, manifests, workflow) is read, and held against what it names: settings,
 // files, commands, ports, services, versions. That the image holds all that its processes import is tried with a copy of what goes in.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
