@@ -36,6 +36,9 @@ export const settings = Type.Object({
   REDIS_URL: text('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
   HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
+  REUSE_PORT: flag(
+    '`on` lets API processes of one Linux machine share PORT, for a core each, METRICS_PORT apart; `off` refuses the second',
+  ),
   WORKER_PORT: whole(3001, 0, 65_535, "port of the worker's `/metrics` and `/livez`; 0 takes a free one"),
   METRICS_PORT: Type.Optional(
     Type.Integer({
@@ -63,6 +66,11 @@ export const settings = Type.Object({
     }),
   ),
   JWT_SECRET: Type.Optional(text('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 })),
+  JWT_SECRET_PREVIOUS: Type.Optional(
+    text('the secret before JWT_SECRET: tokens signed with it are taken too, until it is taken away', {
+      minLength: 32,
+    }),
+  ),
   JWT_ALGORITHMS: Type.Optional(
     text('algorithms a token may be signed with; not set: HS256 with a secret, else RS256,PS256,ES256,EdDSA', {
       pattern: `^(${ALGORITHM})(,(${ALGORITHM}))*$`,
@@ -70,12 +78,17 @@ export const settings = Type.Object({
   ),
   JWT_USER_CLAIM: text('claim that holds the id of the user', { default: 'sub', pattern: '^[A-Za-z0-9_:./-]{1,128}$' }),
   JWT_CLOCK_SKEW_S: whole(5, 0, 300, 'difference of clocks that `exp` and `nbf` allow for'),
-  JWT_CACHE_MS: whole(60_000, 0, 3_600_000, 'how long a verified token is not verified again; never beyond its `exp`'),
+  JWT_CACHE_MS: whole(
+    60_000,
+    0,
+    3_600_000,
+    'with JWT_JWKS_URL: how long a verified token is not verified again; never beyond its `exp`',
+  ),
   JWT_CACHE_MAX: whole(
     100_000,
     1,
     10_000_000,
-    'verified tokens remembered, about 200 bytes each; the oldest gives way',
+    'with JWT_JWKS_URL: verified tokens remembered, about 200 bytes each; the oldest gives way',
   ),
 
   USER_REQUESTS_MAX: whole(0, 0, 1_000_000, 'issue requests of a user in a window; beyond it 429; 0: no limit'),
@@ -164,7 +177,12 @@ export const settings = Type.Object({
 
   REDIS_COMMAND_MS_MAX: whole(2000, 10, 60_000, 'wait for a reply of Redis; beyond it the ending is indeterminate'),
   REDIS_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to Redis'),
-  MYSQL_CONNECTIONS_MAX: whole(10, 1, 1000, 'connections to MySQL per process'),
+  MYSQL_CONNECTIONS_MAX: whole(
+    10,
+    1,
+    1000,
+    'connections to MySQL per process; an API has as many again for `POST /v1/issue`',
+  ),
   MYSQL_QUEUE_MAX: whole(1000, 1, 100_000, 'requests waiting for a MySQL connection; beyond it 503'),
   MYSQL_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to MySQL'),
   TRANSACTION_MS_MAX: whole(10_000, 100, 19_000, 'length of a transaction: PlanetScale ends them after 20 s'),
@@ -240,6 +258,9 @@ function faultsBetween(config: Partial<Config>): string[] {
   if (secret !== undefined && jwksUrl !== undefined) {
     faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed in one of the two ways');
   }
+  if (secret === undefined && config.JWT_SECRET_PREVIOUS !== undefined) {
+    faults.push('JWT_SECRET_PREVIOUS is set without JWT_SECRET');
+  }
   const named = ['JWT_ISSUER', 'JWT_AUDIENCE'] as const;
   const signed = secret !== undefined || jwksUrl !== undefined;
   for (const name of named) {
@@ -253,6 +274,11 @@ function faultsBetween(config: Partial<Config>): string[] {
   }
   if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
     faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, with commas');
+  }
+  if (config.REUSE_PORT === 'on' && config.METRICS_PORT === undefined) {
+    faults.push(
+      'REUSE_PORT is on without METRICS_PORT: /metrics would answer for any of the processes that share the port',
+    );
   }
   return faults;
 }

@@ -24,7 +24,7 @@ import { createStockKeeper, dropState, type StockKeeper } from './issuance/stock
 import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
 import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
-import { measureStock, measureStores, transactionMeter } from './measuring.ts';
+import { measureStock, measureStores, openingReportsTo, transactionMeter } from './measuring.ts';
 import { closeDatabase, type Database, openDatabase } from './mysql/database.ts';
 import { issuingConnection, subscribingConnection } from './redis/connection.ts';
 import type { Distribution } from './telemetry/instruments.ts';
@@ -67,15 +67,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
   const database = openDatabase(config, transactionMeter(metrics));
   measureStores(metrics, { redis, database, settings: config });
   measureStock(metrics, { redis, database, settings: config });
-  const stock = createStockKeeper({
-    redis,
-    database,
-    settings: config,
-    onOpened: (couponId, kind, owners) => {
-      metrics.openings.of(kind).add();
-      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
-    },
-  });
+  const stock = createStockKeeper({ redis, database, settings: config, ...openingReportsTo(metrics, log) });
   const issuers = createIssuers(config, redis, database, stock, lockReportsTo(metrics));
   const signs = createSigns(config, redis, database, log);
   const issuance = createIssuance({ issuers, signs, bounds: boundsOf(config), reports: reportsTo(metrics, log) });
@@ -85,7 +77,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
-    metrics.operatorFailures.of().add();
+    metrics.storeFailures.of().add();
     log.error({ error }, 'a store failed; the ending is unknown to the caller');
   };
   const after = createAfterIssuing(config, redis, database, stock, onStoreFault);

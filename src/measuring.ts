@@ -3,9 +3,11 @@
 
 import type { Redis } from 'ioredis';
 import { type Lag, readLags } from './issuance/lag.ts';
+import type { StockDependencies } from './issuance/stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from './issuance/stock-levels.ts';
-import type { Database, OnTransaction } from './mysql/database.ts';
+import { type Database, type OnTransaction, poolNames } from './mysql/database.ts';
 import { timeScripts } from './redis/script.ts';
+import type { Log } from './telemetry/log.ts';
 import {
   type ApiMetrics,
   COUPONS_TOLD_MAX,
@@ -39,11 +41,13 @@ export function measureStores(
   { redis, database, settings }: { redis: Redis; database: Database; settings: MeasuredSettings },
 ): void {
   timeScripts(redis, scriptMeter(metrics));
-  metrics.poolMax.of().set(settings.MYSQL_CONNECTIONS_MAX);
   metrics.unpersistedMax.of().set(settings.UNPERSISTED_USERS_MAX);
   metrics.onRender(() => {
-    metrics.poolUsed.of().set(database.use.used);
-    metrics.poolWaiting.of().set(database.use.waiting);
+    for (const name of poolNames) {
+      metrics.poolUsed.of(name).set(database.use[name].used);
+      metrics.poolWaiting.of(name).set(database.use[name].waiting);
+      metrics.poolMax.of(name).set(settings.MYSQL_CONNECTIONS_MAX);
+    }
   });
   metrics.onRender(() => measureLag(metrics, redis, settings.PARTITIONS), AGE_MS_MAX);
 }
@@ -89,4 +93,24 @@ function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) =>
     const value = valueOf(level);
     return value === null ? [] : [{ labels: [level.couponId] as const, value }];
   });
+}
+
+/** Counts openings, and says so in the log. */
+export function openingReportsTo(
+  { openings }: Pick<ProcessMetrics, 'openings'>,
+  log: Log,
+): Pick<StockDependencies, 'onOpened' | 'onBlocked'> {
+  return {
+    onOpened(couponId, kind, owners) {
+      openings.of(kind).add();
+      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
+    },
+    onBlocked({ couponId, place }) {
+      openings.of('blocked').add();
+      log.error(
+        { couponId, place },
+        'a coupon is not opened, since an entry does not tell who has it: see `bun run dead`',
+      );
+    },
+  };
 }

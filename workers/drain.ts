@@ -4,7 +4,7 @@
 // can never be written goes to the dead stream alone, found by halving its batch, so that one bad message blocks nobody.
 
 import type { Redis } from 'ioredis';
-import { type Entry, readEntry, writeEntry } from '../src/issuance/entry.ts';
+import { type Entry, readEntry, readHolding, writeEntry } from '../src/issuance/entry.ts';
 import { couponKeys, type PartitionKeys } from '../src/issuance/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/issuance/ledger.ts';
 import { look } from '../src/issuance/scripts/look.ts';
@@ -69,10 +69,16 @@ function sortOut(messages: readonly Message[]) {
     const entry = fields === null ? null : readEntry(fields);
     if (entry === null || fields === null) unreadable.push({ id, users: 0, letter: null });
     else if ('reason' in entry)
-      unreadable.push({ id, users: 0, letter: { entryId: id, reason: entry.reason, fields } });
+      unreadable.push({ id, users: usersIn(fields), letter: { entryId: id, reason: entry.reason, fields } });
     else readable.push({ id, entry });
   }
   return { unreadable, readable };
+}
+
+/** Users that an entry of any version holds: so many were counted as unpersisted when it was appended. */
+function usersIn(fields: readonly string[]): number {
+  const holding = readHolding(fields);
+  return holding && !('illegible' in holding) ? holding.users.length : 0;
 }
 
 /** Consecutive entries together, up to a bound of rows; an entry above the bound is alone. */
@@ -171,10 +177,7 @@ async function settleAll(
     mayPass: (failure) => !(failure instanceof InvariantViolation),
     onFailure: reports.retrying,
   });
-  for (const { reason, fields } of deadLetters) {
-    const entry = readEntry(fields);
-    reports.deadLetter(reason, 'reason' in entry ? 0 : entry.users.length);
-  }
+  for (const { reason, fields } of deadLetters) reports.deadLetter(reason, usersIn(fields));
   reports.settled(settled.unpersisted);
   return settled;
 }

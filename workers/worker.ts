@@ -5,7 +5,7 @@ import { type Config, ConfigFault, readConfig } from '../src/config.ts';
 import { CHANGES_CHANNEL } from '../src/issuance/keys.ts';
 import { createStockKeeper } from '../src/issuance/stock.ts';
 import { createUpkeep } from '../src/issuance/upkeep.ts';
-import { measureStores, transactionMeter } from '../src/measuring.ts';
+import { measureStores, openingReportsTo, transactionMeter } from '../src/measuring.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
 import { PreflightFault, preflight } from '../src/preflight.ts';
@@ -76,15 +76,7 @@ function reconciling(
   stop: AbortSignal,
 ): Promise<void> {
   const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
-  const stock = createStockKeeper({
-    redis,
-    database,
-    settings: config,
-    onOpened: (couponId, kind, owners) => {
-      metrics.openings.of(kind).add();
-      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
-    },
-  });
+  const stock = createStockKeeper({ redis, database, settings: config, ...openingReportsTo(metrics, log) });
   const announce = async (couponId: number) => {
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
   };

@@ -4,6 +4,7 @@ import { baselineKeys } from '../baselines/baseline.ts';
 import { ask, makeCoupon } from '../stand/coupons.ts';
 import type { Service } from '../stand/own-process.ts';
 import type { Stand } from '../stand/stand.ts';
+import { issuerSettings, tokenOf, userOf, writeTokens } from '../stand/users.ts';
 import type { Load } from '../stand/wrk.ts';
 import type { Group } from './figures.ts';
 
@@ -14,6 +15,7 @@ export const caseNames = [
   'scripted',
   'scripted sold out',
   'scripted again',
+  'scripted with tokens and limits',
   'locked',
   'locked sold out',
   'locked again',
@@ -46,7 +48,8 @@ export interface Case {
   readonly outcome: 'issued' | 'already issued' | 'sold out' | null;
   /** What is accepted is written later. */
   readonly later: 'by our worker' | 'a row a message' | null;
-  prepare(): Promise<Prepared>;
+  /** @param seconds how long the load will be, for what has to be made ahead */
+  prepare(seconds: number): Promise<Prepared>;
 }
 
 /** Users who come again and again when duplicates are measured. */
@@ -66,7 +69,7 @@ export async function allCases(stand: Stand): Promise<readonly Case[]> {
     soldOutCase(stand, endpoint),
     duplicateCase(stand, endpoint),
   ]);
-  return [...ceilings, ...ours, ...(await ordinaryCases(stand))];
+  return [...ceilings, ...ours, await guardedCase(stand), ...(await ordinaryCases(stand))];
 }
 
 type Endpoint = (typeof endpoints)[number];
@@ -138,10 +141,33 @@ function duplicateCase(stand: Stand, { name, path, title }: Endpoint): Case {
   });
 }
 
-/** The users of issue.lua, in its order. */
-export function userOf(place: number): number {
-  return 100_000_000_000 + ((place * 618_033_989) % 10_000_000_000);
+/** As `scripted`, but every user shows a token that this API has not seen before, and is counted. */
+async function guardedCase(stand: Stand): Promise<Case> {
+  const settings = { ...issuerSettings, USER_REQUESTS_MAX: '10' };
+  const api = await stand.start('guarded', 'src/server.ts', { settings });
+  return {
+    name: 'scripted with tokens and limits',
+    title: 'POST /v2/issue-async, tokens and limits',
+    group: 'system',
+    services: [api],
+    outcome: 'issued',
+    later: 'by our worker',
+    async prepare(seconds) {
+      const url = `${api.url}/v2/issue-async`;
+      const tokens = writeTokens(Array.from({ length: TOKENS_PER_S * seconds }, (_, place) => String(userOf(place))));
+      const couponId = await makeCoupon(stand, null);
+      await ask(url, couponId, 'opener', tokenOf('opener'));
+      return {
+        loads: [{ url, script: 'guarded', args: [couponId, tokens.file] }],
+        coupons: { first: couponId, count: 1, issuedBefore: 1 },
+        finish: async () => tokens.remove(),
+      };
+    },
+  };
 }
+
+/** More than any machine so far could use; the round fails when they do not suffice. */
+const TOKENS_PER_S = 60_000;
 
 function ourCase(
   stand: Stand,

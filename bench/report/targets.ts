@@ -32,6 +32,9 @@ export function targetTable(report: Report): Table {
 type Find = (name: string) => CaseResult | undefined;
 
 function throughputTargets(of: Find): Target[] {
+  const plain = of('scripted')?.median.shareOfEcho ?? null;
+  const guarded = of('scripted with tokens and limits')?.median.shareOfEcho ?? null;
+  const kept = plain === null || guarded === null ? null : guarded / plain;
   const shares = [
     ['scripted', 0.6],
     ['synchronous', 0.55],
@@ -46,6 +49,7 @@ function throughputTargets(of: Find): Target[] {
     ...shares.map(([name, wanted]) =>
       atLeast(`${of(name)?.title ?? name}: share of the echo`, wanted, of(name)?.median.shareOfEcho ?? null, 2),
     ),
+    atLeast('POST /v2/issue-async: share that is left with tokens and limits', 0.8, kept, 2),
     ...times.map(([name, ordinary]) => {
       const ours = of(name)?.median.requestsPerS;
       const theirs = of(ordinary)?.median.requestsPerS;

@@ -1,10 +1,12 @@
-// auth-tokens.ts -- Tokens of users (JWT), verified once and then remembered by their digest: for a bounded time, never beyond
-// their end, and never more than a bounded number of them.
+// auth-tokens.ts -- Tokens of users (JWT). Those signed with a shared secret are verified each time, since that is cheap. Those of
+// public keys are verified once and then remembered by their digest: for a bounded time, never beyond their end, and never more
+// than a bounded number of them.
 //
 // Nothing is left to the token: algorithms, issuer and audience are ours, and it must have an end. Algorithms are of one family,
 // so that a public key is never taken for a shared secret.
 
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import { type Claims, secretTokenVerifier } from './secret-tokens.ts';
 
 /** Times in milliseconds or seconds, as their names say. */
 export interface TokenSettings {
@@ -12,6 +14,7 @@ export interface TokenSettings {
   readonly JWT_AUDIENCE?: string;
   readonly JWT_JWKS_URL?: string;
   readonly JWT_SECRET?: string;
+  readonly JWT_SECRET_PREVIOUS?: string;
   readonly JWT_ALGORITHMS?: string;
   readonly JWT_USER_CLAIM: string;
   readonly JWT_CLOCK_SKEW_S: number;
@@ -26,14 +29,18 @@ export interface Caller {
 }
 
 export interface Tokens {
+  /** Whose token it is, where that is told sooner than a digest is made; null where it is not, and for what is no token. */
+  recognize(token: string): Caller | null;
   /**
-   * Whose token it is, at once if it has been verified lately.
+   * Whose token it is. At once if it is signed with a secret, or has been verified lately.
    *
    * @param digest what it is remembered by
    * @returns `invalid`: it is wrong in any way; `unverifiable`: the keys of the issuer cannot be read
    */
-  verify(token: string, digest: string): Caller | Promise<Caller | 'invalid' | 'unverifiable'>;
+  verify(token: string, digest: string): Verified | Promise<Verified>;
 }
+
+export type Verified = Caller | 'invalid' | 'unverifiable';
 
 /** Wait for the keys of the issuer. */
 const JWKS_MS_MAX = 3000;
@@ -50,27 +57,43 @@ const JWKS_AGE_MS_MAX = 600_000;
  */
 export function createTokens(settings: TokenSettings, onFault: (error: unknown) => void): Tokens | null {
   const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl } = settings;
-  if (secret === undefined && jwksUrl === undefined) return null;
-  const keyOf: JWTVerifyGetKey | Uint8Array =
-    jwksUrl === undefined
-      ? new TextEncoder().encode(secret)
-      : createRemoteJWKSet(new URL(jwksUrl), {
-          timeoutDuration: JWKS_MS_MAX,
-          cooldownDuration: JWKS_PAUSE_MS,
-          cacheMaxAge: JWKS_AGE_MS_MAX,
-        });
+  if (secret !== undefined) return tokensOfSecret(secret, settings);
+  return jwksUrl === undefined ? null : tokensOfKeys(new URL(jwksUrl), settings, onFault);
+}
+
+function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
+  const { JWT_SECRET_PREVIOUS: previous } = settings;
+  const claimsOf = secretTokenVerifier({
+    ...expected(settings, 'HS256'),
+    // The one that signs now is tried first.
+    secrets: previous === undefined ? [secret] : [secret, previous],
+    clockSkewS: settings.JWT_CLOCK_SKEW_S,
+  });
+  const recognize = (token: string): Caller | null => {
+    const claims = claimsOf(token);
+    return claims === null ? null : callerOf(claims, settings);
+  };
+  return { recognize, verify: (token) => recognize(token) ?? 'invalid' };
+}
+
+function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknown) => void): Tokens {
+  const keys = createRemoteJWKSet(url, {
+    timeoutDuration: JWKS_MS_MAX,
+    cooldownDuration: JWKS_PAUSE_MS,
+    cacheMaxAge: JWKS_AGE_MS_MAX,
+  });
   const verified = new VerifiedTokens(settings.JWT_CACHE_MS, settings.JWT_CACHE_MAX);
-  const options = verifyOptions(settings);
-  const check = async (token: string, digest: string): Promise<Caller | 'invalid' | 'unverifiable'> => {
+  const options = {
+    ...expected(settings, 'RS256,PS256,ES256,EdDSA'),
+    clockTolerance: settings.JWT_CLOCK_SKEW_S,
+    requiredClaims: ['exp', settings.JWT_USER_CLAIM],
+  };
+  const check = async (token: string, digest: string): Promise<Verified> => {
     try {
-      // The library has one overload for each kind of key.
-      const { payload } = await (typeof keyOf === 'function'
-        ? jwtVerify(token, keyOf, options)
-        : jwtVerify(token, keyOf, options));
-      const userId = userIdOf(payload[settings.JWT_USER_CLAIM]);
-      if (userId === null || payload.exp === undefined) return 'invalid';
-      const caller = { userId };
-      verified.add(digest, caller, payload.exp * 1000);
+      const { payload } = await jwtVerify(token, keys, options);
+      const caller = callerOf(payload, settings);
+      if (caller === null || !Number.isFinite(payload.exp)) return 'invalid';
+      verified.add(digest, caller, Number(payload.exp) * 1000);
       return caller;
     } catch (error) {
       if (isFaultOfToken(error)) return 'invalid';
@@ -78,29 +101,24 @@ export function createTokens(settings: TokenSettings, onFault: (error: unknown) 
       return 'unverifiable';
     }
   };
-  return { verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
+  return { recognize: () => null, verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
 }
 
-function verifyOptions(settings: TokenSettings): JWTVerifyOptions {
+/** What every token must be, whatever it says of itself. */
+function expected(settings: TokenSettings, usualAlgorithms: string) {
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
   if (issuer === undefined || audience === undefined) {
     // The library would not check what it is not told.
     throw new Error('tokens need an issuer and an audience');
   }
-  const usual = settings.JWT_SECRET === undefined ? 'RS256,PS256,ES256,EdDSA' : 'HS256';
-  return {
-    algorithms: (settings.JWT_ALGORITHMS ?? usual).split(','),
-    issuer,
-    audience,
-    clockTolerance: settings.JWT_CLOCK_SKEW_S,
-    requiredClaims: ['exp', settings.JWT_USER_CLAIM],
-  };
+  return { algorithms: (settings.JWT_ALGORITHMS ?? usualAlgorithms).split(','), issuer, audience };
 }
 
-/** The claim as a body would name the user: text, or a number as its decimal text. */
-function userIdOf(claim: unknown): string | null {
-  if (typeof claim === 'string' && claim !== '') return claim;
-  return typeof claim === 'number' && Number.isSafeInteger(claim) && claim >= 0 ? String(claim) : null;
+/** The user of the claims, as a body would name them: text, or a number as its decimal text. */
+function callerOf(claims: Claims, { JWT_USER_CLAIM: name }: TokenSettings): Caller | null {
+  const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  if (typeof claim === 'string' && claim !== '') return { userId: claim };
+  return typeof claim === 'number' && Number.isSafeInteger(claim) && claim >= 0 ? { userId: String(claim) } : null;
 }
 
 /** Whether it is the token that is wrong, not the way to the keys of its issuer. */

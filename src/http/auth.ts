@@ -1,11 +1,11 @@
 // auth.ts -- Who may do what: users by a token, backends and operators by a key. Nobody learns from an answer which keys or users exist.
 //
-// Every credential is known by its SHA-256 digest alone, made once for each request: it finds a key, or a token that was
-// verified before. With `AUTH=off` everybody may issue and read a status; operators need a key all the same.
+// A key is known by its SHA-256 digest alone, made once for each request; by the same digest a token that was verified before.
+// With `AUTH=off` everybody may issue and read a status; operators need a key all the same.
 
 import { hash } from 'node:crypto';
 import type { KeyRing, Scope } from './auth-keys.ts';
-import type { Caller, Tokens } from './auth-tokens.ts';
+import type { Caller, Tokens, Verified } from './auth-tokens.ts';
 import { problem } from './problem.ts';
 
 /** Refuses a request with 401 or 403, or lets it go on with null. */
@@ -18,7 +18,7 @@ export interface Authority {
   guard(scope: Scope): Guard;
   /**
    * For routes about one user: a key with this scope acts for every user, a user's own token for that user alone. Answered at
-   * once but for a token that has not been seen lately.
+   * once but for a token of public keys that has not been seen lately.
    *
    * @returns the caller, or the answer that refuses: 401, 403, or 503 when the keys that tokens are signed with cannot be read
    */
@@ -41,12 +41,17 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
   const admitKnown = (request: Request, scope: Scope): Caller | Response | Promise<Caller | Response> => {
     const credential = credentialOf(request);
     if (credential === null) return missing();
+    // In a rush nearly everybody is a user.
+    const user = tokens === null ? null : tokens.recognize(credential);
+    if (user !== null) return user;
     const digest = digestOf(credential);
     const key = keys.find(digest);
     if (key) return allows(key.scopes, scope) ? everybody : tooSmall(scope);
     if (!tokens) return unknown();
     const verified = tokens.verify(credential, digest);
-    return verified instanceof Promise ? verified.then((result) => toAnswer(result, retryAfterS)) : verified;
+    return verified instanceof Promise
+      ? verified.then((result) => toAnswer(result, retryAfterS))
+      : toAnswer(verified, retryAfterS);
   };
   return {
     isOn,
@@ -81,8 +86,8 @@ const OFF =
 function credentialOf(request: Request): string | null {
   const header = request.headers.get('authorization');
   if (header === null || header.length > CREDENTIAL_LENGTH_MAX) return null;
-  // No pattern: one that skips blanks on both sides takes quadratic time on a header of blanks.
-  if (header.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return null;
+  // No pattern: one that skips blanks on both sides takes quadratic time on a header of blanks. First as nearly everybody sends it.
+  if (!header.startsWith('Bearer ') && header.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return null;
   return header.slice(SCHEME.length).trim();
 }
 
@@ -90,7 +95,7 @@ function allows(scopes: readonly Scope[], wanted: Scope): boolean {
   return scopes.includes(wanted) || scopes.includes('admin');
 }
 
-function toAnswer(verified: Awaited<ReturnType<Tokens['verify']>>, retryAfterS: number): Caller | Response {
+function toAnswer(verified: Verified, retryAfterS: number): Caller | Response {
   if (verified === 'invalid') return unknown();
   if (verified !== 'unverifiable') return verified;
   const detail = 'Tokens cannot be checked now, since the keys of their issuer cannot be read. Nothing was decided.';

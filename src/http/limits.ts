@@ -119,12 +119,18 @@ export class Limiter {
  * Says on an answer what is left, from half of the limit on: who asks once or twice has no use for it, and in a rush that is nearly
  * everybody.
  */
-export function tellAllowance(answer: Response, { requestsMax, remaining, resetS }: Allowance): Response {
-  if (remaining * 2 > requestsMax) return answer;
+export function tellAllowance(answer: Response, allowance: Allowance): Response {
+  if (!isWorthTelling(allowance)) return answer;
+  const { requestsMax, remaining, resetS } = allowance;
   answer.headers.set('ratelimit-limit', String(requestsMax));
   answer.headers.set('ratelimit-remaining', String(remaining));
   answer.headers.set('ratelimit-reset', String(resetS));
   return answer;
+}
+
+/** Whether `tellAllowance` would say anything, so that nobody waits for an answer to leave it as it is. */
+export function isWorthTelling({ requestsMax, remaining }: Allowance): boolean {
+  return remaining * 2 <= requestsMax;
 }
 
 /** The answer to who asks too often. Nothing was decided. */

@@ -11,11 +11,11 @@ import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import { entriesOf } from './stream-entries.ts';
-import type { Entry } from './entry.ts';
+import type { Holding } from './entry.ts';
 import { couponKeys } from './keys.ts';
 import { instantLiteral } from './literals.ts';
 import { look } from './scripts/look.ts';
+import { holdingsOf } from './stream-entries.ts';
 
 /** One coupon, counted. The last four numbers are verdicts, the others plain counts of what is there. */
 export interface Audit {
@@ -58,9 +58,9 @@ export async function auditCoupon(
 ): Promise<Audit | null> {
   const keys = couponKeys(couponId, settings.PARTITIONS);
   const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
-  const waiting = await entriesOf(redis, keys.stream, couponId);
-  const dead = await entriesOf(redis, keys.dead, couponId);
-  const replayed = await entriesOf(redis, keys.stream, couponId);
+  const waiting = await holdingsOf(redis, keys.stream, couponId);
+  const dead = await holdingsOf(redis, keys.dead, couponId);
+  const replayed = await holdingsOf(redis, keys.stream, couponId);
   const next = seen.kind === 'open' ? seen.stock.next : null;
   const owners = seen.kind === 'open' ? seen.issued : null;
   const spans = mergeSpans([...waiting, ...dead, ...replayed].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
@@ -94,11 +94,11 @@ export interface Span {
   readonly to: number;
 }
 
-function spanOf({ firstSequence, users }: Entry): Span {
+function spanOf({ firstSequence, users }: Holding): Span {
   return { from: firstSequence, to: firstSequence + users.length };
 }
 
-function usersIn(entries: readonly Entry[]): number {
+function usersIn(entries: readonly Holding[]): number {
   return entries.reduce((sum, { users }) => sum + users.length, 0);
 }
 

@@ -9,7 +9,7 @@ import type { Redis } from 'ioredis';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { type Database, withTransaction } from '../mysql/database.ts';
-import { entriesOf } from './stream-entries.ts';
+import { hasEntryOf } from './stream-entries.ts';
 import { couponKeys } from './keys.ts';
 import { close } from './scripts/close.ts';
 import { readKnown } from './stock.ts';
@@ -46,7 +46,7 @@ export async function closeCoupon(
   if (!(await isOver())) return false;
   if ((await close(redis, { keys, epoch })) !== 'closed') return false;
   // After this point nothing more can be accepted; what was is a row once the stream has no entry of it left.
-  if ((await entriesOf(redis, keys.stream, couponId)).length > 0) return false;
+  if (await hasEntryOf(redis, keys.stream, couponId)) return false;
   return withTransaction(database, async (tx) => {
     const coupon = await lockCoupon(tx, couponId);
     if (coupon?.stockHome !== 'redis' || coupon.epoch !== epoch) return false;

@@ -2,7 +2,7 @@
 
 import type { Redis } from 'ioredis';
 import { streamPages } from './stream-entries.ts';
-import { type Entry, readEntry } from './entry.ts';
+import { type Entry, readEntry, readHolding } from './entry.ts';
 import { couponKeys, partitionKeys } from './keys.ts';
 import { replay } from './scripts/replay.ts';
 import { dropState } from './stock.ts';
@@ -71,15 +71,17 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
     async discard(id) {
       const found = await find(id);
       if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
-      const { entry } = viewOf(id, found.fields);
-      if (entry) await dropState(redis, couponKeys(entry.couponId, partitions));
+      // Of whatever version: its users were owners as long as it was there.
+      const holding = readHolding(found.fields);
+      if (holding) await dropState(redis, couponKeys(holding.couponId, partitions));
       return true;
     },
   };
 }
 
 function placeOf(id: string, partitions: number) {
-  const [, partition, streamId] = /^(\d{1,4})-(\d{1,20}-\d{1,20})$/.exec(id) ?? [];
+  // Redis refuses numbers of more than 64 bits with an error, as if it had been asked wrongly; all of 19 digits fit.
+  const [, partition, streamId] = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/.exec(id) ?? [];
   if (partition === undefined || streamId === undefined || Number(partition) >= partitions) return null;
   return { keys: partitionKeys(Number(partition)), id: streamId };
 }

@@ -2,6 +2,12 @@
 //
 // An entry is one accepted batch: its users have the sequences from `first` on, in order. Fields, all text:
 // v version, c coupon, e epoch, s first sequence, t milliseconds when accepted, u users joined by commas.
+//
+// Releases run side by side during a deploy, so one may meet entries of a version that only a later one can write. It cannot
+// make rows of them, and must not issue as if they were not there either: P2 and P3 would be broken for their users. So three
+// fields keep their name and their meaning in every version, for ever: `c`, `s` and `u`. They tell who holds which sequence of
+// which coupon, and `readHolding` reads them whatever the version is. A release that has to break one of them must write to
+// streams of another name. Everything else, `e` and `t` too, may change with `v`.
 
 import { ID_MAX, isUserId } from '../coupon/coupon.ts';
 
@@ -17,6 +23,15 @@ export interface Entry {
   readonly users: readonly string[];
 }
 
+/** What an entry of any version says, also of one that is yet to come: who holds which sequences of which coupon. */
+export type Holding = Pick<Entry, 'couponId' | 'firstSequence' | 'users'>;
+
+/** An entry that is about a coupon, and does not say who holds what of it. */
+export interface Illegible {
+  readonly couponId: number;
+  readonly illegible: true;
+}
+
 /** The version that the scripts of this release write. */
 export const ENTRY_VERSION = 1;
 
@@ -30,8 +45,7 @@ const INSTANT_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
  * @returns the entry, or the reason why it can never be understood; the reason repeats no user id
  */
 export function readEntry(fields: readonly string[]): Entry | { readonly reason: string } {
-  const value = new Map<string, string>();
-  for (let i = 0; i + 1 < fields.length; i += 2) value.set(fields[i] ?? '', fields[i + 1] ?? '');
+  const value = valuesOf(fields);
   if (value.get('v') !== String(ENTRY_VERSION)) return { reason: 'unknown version' };
   const couponId = wholeIn(value.get('c'), 1, ID_MAX);
   const epoch = wholeIn(value.get('e'), 0, ID_MAX);
@@ -46,11 +60,36 @@ export function readEntry(fields: readonly string[]): Entry | { readonly reason:
   return { couponId, epoch, firstSequence, acceptedMs, users };
 }
 
+/**
+ * Reads what an entry of any version holds.
+ *
+ * @param fields names and values in turn, as Redis gives them
+ * @returns null when it names no coupon: no release ever answers anybody with such an entry. Its users may be names that this
+ *   release takes for none; nobody can ask under them here, and their sequences are given all the same
+ */
+export function readHolding(fields: readonly string[]): Holding | Illegible | null {
+  const value = valuesOf(fields);
+  const couponId = wholeIn(value.get('c'), 1, ID_MAX);
+  if (couponId === null) return null;
+  const firstSequence = wholeIn(value.get('s'), 1, ID_MAX);
+  const users = (value.get('u') ?? '').split(',');
+  // A later sequence must be left to go on with, and nobody can be an owner without a name.
+  const isLegible =
+    firstSequence !== null && firstSequence <= ID_MAX - users.length && users.every((user) => user !== '');
+  return isLegible ? { couponId, firstSequence, users } : { couponId, illegible: true };
+}
+
 /** The fields of an entry, as `readEntry` reads them. */
 export function writeEntry(entry: Entry): string[] {
   const { couponId, epoch, firstSequence, acceptedMs, users } = entry;
   const head = { v: ENTRY_VERSION, c: couponId, e: epoch, s: firstSequence, t: acceptedMs };
   return [...Object.entries(head).flatMap(([name, value]) => [name, String(value)]), 'u', users.join(',')];
+}
+
+function valuesOf(fields: readonly string[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? '', fields[i + 1] ?? '');
+  return values;
 }
 
 function wholeIn(text: string | undefined, minimum: number, maximum: number): number | null {

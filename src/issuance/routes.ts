@@ -11,7 +11,7 @@ import type { Scope } from '../http/auth-keys.ts';
 import type { Caller } from '../http/auth-tokens.ts';
 import { bodyReader } from '../http/body.ts';
 import { type Told, told } from '../http/document.ts';
-import { type Limiter, tellAllowance, tooMany } from '../http/limits.ts';
+import { isWorthTelling, type Limiter, tellAllowance, tooMany } from '../http/limits.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import {
@@ -144,7 +144,7 @@ function issueEndpoint(
       if (answer !== null) return refused(endingOf(answer), startMs, answer);
     }
     const decided = decide(request, body.couponId, userId, startMs);
-    return allowance === null ? decided : tellAllowance(await decided, allowance);
+    return allowance === null || !isWorthTelling(allowance) ? decided : tellAllowance(await decided, allowance);
   };
 }
 

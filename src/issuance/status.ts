@@ -12,7 +12,7 @@ import { Unavailable } from './outcome.ts';
 import type { Row, RowWatch } from './row-watch.ts';
 import { look } from './scripts/look.ts';
 import type { StockKeeper } from './stock.ts';
-import { entriesOf } from './stream-entries.ts';
+import { holdingPages } from './stream-entries.ts';
 
 /** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. */
 export type IssueStatus =
@@ -113,9 +113,11 @@ async function waitingStatus(
   userId: string,
 ): Promise<IssueStatus> {
   for (const stream of [keys.stream, keys.dead]) {
-    for (const { firstSequence, users } of await entriesOf(redis, stream, couponId)) {
-      const at = users.indexOf(userId);
-      if (at >= 0) return { kind: 'accepted', sequence: firstSequence + at };
+    for await (const page of holdingPages(redis, stream, couponId)) {
+      for (const { firstSequence, users } of page) {
+        const at = users.indexOf(userId);
+        if (at >= 0) return { kind: 'accepted', sequence: firstSequence + at };
+      }
     }
   }
   const row = await withConnection(database, (session) => readRow(session, couponId, userId));

@@ -8,6 +8,10 @@
 //   3. swaps the owners and the state in, if the lease is still its own. So nothing was issued since step 1.
 // A state that outlived a restart of Redis is only compared with MySQL: if MySQL knows no more than it, it goes on.
 //
+// An entry of a later release counts by the fields that every version keeps (see entry.ts). One that names this coupon and not
+// who holds what of it cannot be counted, and guessing would give somebody a second coupon: this coupon is then not rebuilt, and
+// asking for it is 503, until the entry is replayed by a release that knows it, or discarded. Other coupons go on.
+//
 // Opening is idempotent and may be tried by every process at once. It is counted: a second opening means that Redis lost data.
 
 import { and, eq, gt, sql } from 'drizzle-orm';
@@ -17,15 +21,15 @@ import { lockCoupon } from '../coupon/catalog.ts';
 import { type Coupon, gate, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection, withTransaction } from '../mysql/database.ts';
 import { askServer, serverOf } from '../redis/connection.ts';
-import { streamPages } from './stream-entries.ts';
+import type { Holding } from './entry.ts';
 import { type CouponKeys, couponKeys } from './keys.ts';
-import { issuesOf } from './ledger.ts';
 import { type Refusal, refusal, Unavailable } from './outcome.ts';
 import { type BeginOpeningReply, beginOpening } from './scripts/begin-opening.ts';
 import { endOpening } from './scripts/end-opening.ts';
 import { finishOpening } from './scripts/finish-opening.ts';
 import { loadOwners } from './scripts/load-owners.ts';
 import { proveState } from './scripts/prove-state.ts';
+import { holdingPages, IllegibleEntry } from './stream-entries.ts';
 
 /** How an opening ended; with a refusal there is nothing to open, and the answer for every user is known. */
 export type Opened = 'open' | Refusal;
@@ -49,6 +53,8 @@ export interface StockDependencies {
   readonly database: Database;
   readonly settings: StockSettings;
   readonly onOpened: (couponId: number, kind: OpeningKind, owners: number) => void;
+  /** A coupon is not opened, again and again, until somebody looks after an entry. */
+  readonly onBlocked: (blocking: IllegibleEntry) => void;
 }
 
 /** Opens coupons. */
@@ -131,7 +137,9 @@ async function openUnderLease(attempt: Attempt, begun: BeginOpeningReply): Promi
   } catch (error) {
     // Best effort: if this fails too, the lease runs out by itself.
     await endOpening(redis, { keys, token }).catch(() => undefined);
-    throw error;
+    if (!(error instanceof IllegibleEntry)) throw error;
+    attempt.onBlocked(error);
+    throw new Unavailable('dependency', error.message, { cause: error });
   }
 }
 
@@ -228,10 +236,14 @@ async function* pages(attempt: Attempt): AsyncGenerator<readonly Owner[]> {
 }
 
 async function* ownersInStream({ redis, couponId, settings }: Attempt, stream: string) {
-  for await (const page of streamPages(redis, stream)) {
-    const mine = page.flatMap(({ entry }) => ('reason' in entry || entry.couponId !== couponId ? [] : issuesOf(entry)));
+  for await (const page of holdingPages(redis, stream, couponId)) {
+    const mine = page.flatMap(ownersOf);
     for (let i = 0; i < mine.length; i += settings.OPENING_PAGE) yield mine.slice(i, i + settings.OPENING_PAGE);
   }
+}
+
+function ownersOf({ firstSequence, users }: Holding): Owner[] {
+  return users.map((userId, i) => ({ userId, sequence: firstSequence + i }));
 }
 
 async function* rowPages({ database, couponId, settings }: Attempt): AsyncGenerator<readonly Owner[]> {

@@ -133,6 +133,8 @@ async function initializeMariadb(folder: string, name: string): Promise<void> {
       `--datadir=${join(detour, 'folder', name)}`,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
+      // Else it ends where neither the host's name nor `localhost` is known, as in a bare container. Ours never asks for a name.
+      '--force',
       ...userArguments,
     ];
     // Also its temporary tables have a folder of their own: a server that starts elsewhere would delete them under its feet.

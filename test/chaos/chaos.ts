@@ -1,4 +1,4 @@
-// chaos.ts -- Entry of `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak]`. Fails when a promise is broken.
+// chaos.ts -- Entry of `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak | --overload]`. Fails when a promise is broken.
 //
 // The same seed gives the same faults in the same order; what the crowd asks meanwhile also depends on time.
 
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { cleanUpOnSignals } from '../../src/local/cleanup.ts';
 import { say } from '../../src/local/progress.ts';
 import { readChaosOptions } from './options.ts';
+import { fewPlaces, overloadLines, runOverload } from './overload.ts';
 import { reportLines, runChaos } from './run.ts';
 import { startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
@@ -30,19 +31,24 @@ async function run(): Promise<boolean> {
       minutes: { type: 'string' },
       database: { type: 'string' },
       soak: { type: 'boolean', default: false },
+      overload: { type: 'boolean', default: false },
     },
   });
   const options = readChaosOptions(values, randomInt(2 ** 32));
   say(`seed ${options.seed}, ${options.minutes} minutes, MySQL: ${options.databaseName}`);
   const cluster = await startCluster({
-    apis: 2,
-    workers: 2,
+    ...(options.mode === 'overload' ? { apis: 1, workers: 1, settings: fewPlaces } : { apis: 2, workers: 2 }),
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
   });
   cleanup.add(() => cluster.stop());
   const runMs = options.minutes * 60_000;
-  if (options.soak) {
+  if (options.mode === 'overload') {
+    const overloaded = await runOverload(cluster, { seed: options.seed, runMs, say });
+    for (const line of overloadLines(overloaded)) say(line);
+    return overloaded.faults.length === 0;
+  }
+  if (options.mode === 'soak') {
     const soaked = await runSoak(cluster, { seed: options.seed, runMs, say });
     for (const line of soakLines(soaked)) say(line);
     return soaked.faults.length === 0;

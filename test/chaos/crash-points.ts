@@ -1,5 +1,26 @@
-// crash-points.ts -- Where the worker can be made to die between two steps of a transaction.
+// crash-points.ts -- Where the worker and the API can be made to die between two steps.
 
 /** `after commit` is before the entries are settled, which is one script: nothing can die between acknowledging and deleting. */
-export const crashPoints = ['before insert', 'before commit', 'after commit'] as const;
-export type CrashPoint = (typeof crashPoints)[number];
+export const workerCrashPoints = ['before insert', 'before commit', 'after commit'] as const;
+
+/**
+ * The first is of `/v1/issue` on a stock in Redis: reserved, and MySQL has not heard of it. The next two are of any of its
+ * transactions; `after commit` is before the answer. The last two are of an opening: Redis is the home of the stock and has
+ * nothing of it yet; the owners are loaded, and not yet swapped in with the state, which is one script.
+ */
+export const apiCrashPoints = [
+  'after reserving',
+  'before commit',
+  'after commit',
+  'after claiming the stock',
+  'before swapping the stock in',
+] as const;
+
+export type ApiCrashPoint = (typeof apiCrashPoints)[number];
+
+/** The point that the environment names as CRASH_AT. Throws when it names none of them. */
+export function chosenPoint<Point extends string>(points: readonly Point[]): Point {
+  const point = points.find((each) => each === process.env['CRASH_AT']);
+  if (point === undefined) throw new Error(`CRASH_AT must be one of: ${points.join(', ')}`);
+  return point;
+}

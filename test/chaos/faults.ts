@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PrivateServer } from '../../src/local/private-server.ts';
 import type { Cluster } from './cluster.ts';
-import { crashPoints } from './crash-points.ts';
+import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';
 import type { KeptProcess } from './kept-process.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -22,7 +22,8 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
   return [
     ...processFaults('an API', (of) => of.apis),
     ...processFaults('a worker', (of) => of.workers),
-    ...crashPoints.map(crashFault),
+    ...workerCrashPoints.map(workerCrash),
+    ...apiCrashPoints.map(apiCrash),
     ...serverFaults('Redis', (of) => of.redisServer),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
     ...collapses,
@@ -57,7 +58,7 @@ export const rollingRestart: Fault = {
 };
 
 /** A worker that dies of itself at one point of its next transaction. The other worker stands still, or it would get the work. */
-function crashFault(point: (typeof crashPoints)[number]): Fault {
+function workerCrash(point: string): Fault {
   return {
     name: `a worker dies ${point}`,
     async inflict({ workers }, random) {
@@ -72,6 +73,20 @@ function crashFault(point: (typeof crashPoints)[number]): Fault {
       } finally {
         for (const other of others) other.signal('SIGCONT');
       }
+      await chosen.ready();
+    },
+  };
+}
+
+/** An API that dies of itself when a request leads it to one point. The others go on, and may be asked the same meanwhile. */
+function apiCrash(point: string): Fault {
+  return {
+    name: `an API dies ${point}`,
+    async inflict({ apis }, random) {
+      const chosen = random.pick(apis);
+      const { starts } = chosen;
+      await chosen.kill({ entry: 'test/chaos/crashing-api.ts', environment: { CRASH_AT: point } });
+      await chosen.startedTimes(starts + 2);
       await chosen.ready();
     },
   };

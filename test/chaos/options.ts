@@ -5,7 +5,8 @@ import { accessSync, constants } from 'node:fs';
 export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
-  readonly soak: boolean;
+  /** What is done: one fault after the other, a long time without any, or far too many callers. */
+  readonly mode: 'faults' | 'soak' | 'overload';
   /** As people read it. */
   readonly databaseName: string;
   /** The program of a MySQL server to start; undefined: the one on the PATH. */
@@ -19,6 +20,7 @@ export interface ChaosArguments {
   readonly minutes?: string | undefined;
   readonly database?: string | undefined;
   readonly soak?: boolean | undefined;
+  readonly overload?: boolean | undefined;
 }
 
 const SEED_MAX = 2 ** 32 - 1;
@@ -33,7 +35,13 @@ const MINUTES_MAX = 1440;
 export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosOptions {
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
-  return { seed, minutes, soak: given.soak ?? false, ...databaseOf(given.database ?? 'mariadb') };
+  return { seed, minutes, mode: modeOf(given), ...databaseOf(given.database ?? 'mariadb') };
+}
+
+function modeOf({ soak = false, overload = false }: ChaosArguments): ChaosOptions['mode'] {
+  if (soak && overload) throw new Error('--soak and --overload are two runs: choose one');
+  if (soak) return 'soak';
+  return overload ? 'overload' : 'faults';
 }
 
 function wholeIn(name: string, text: string, maximum: number): number {

@@ -1,27 +1,26 @@
 // overload.test.ts -- Ten times more callers than there are places: the excess is told so at once, the others stay fast, none is lost.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
 import { waitUntil } from '../../src/local/wait-until.ts';
+import type { Attempt } from '../checker.ts';
 import { openWire, type Wire } from '../http/wire.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { Crowd } from './crowd.ts';
+import { fewPlaces, GROWTH_MB_MAX, memoryFaults, PLACES, recoveryOf } from './overload.ts';
+import { residentMb } from './resident-memory.ts';
 import { auditRun } from './run.ts';
 import { seededRandom } from './seeded-random.ts';
 
-/** Six coupons at three endpoints, each with one request under way and one that waits. */
-const PLACES = 6 * 3 * 2;
 const REQUESTS = 6000;
 const WAIT = { waitMsMax: 60_000 };
-/** What an API may grow by: far below what it would take to remember the excess. */
-const GROWTH_MB_MAX = 128;
 
 let cluster: Cluster;
 let port: number;
+let pid: number;
 beforeAll(async () => {
-  const settings = { WAITING_USERS_MAX: 1, USERS_PER_BATCH_MAX: 1, BATCHES_IN_FLIGHT_MAX: 1 };
-  cluster = await startCluster({ apis: 1, workers: 1, settings });
+  cluster = await startCluster({ apis: 1, workers: 1, settings: fewPlaces });
   port = cluster.apis[0]?.port ?? 0;
+  pid = cluster.apis[0]?.pid ?? 0;
 });
 afterAll(() => cluster.stop());
 
@@ -30,12 +29,12 @@ test('beyond its places it refuses at once, and is itself again as soon as the c
   await few.start();
   await waitUntil('it to be warm', () => few.attempts.length > 1000, WAIT);
   await few.stop();
-  const beforeMb = residentMb();
+  const beforeMb = residentMb(pid);
 
   const crowd = new Crowd({ ports: [port], callers: 10 * PLACES, random: seededRandom(2) });
   await crowd.start();
   await waitUntil('the rush to be over', () => crowd.attempts.length > REQUESTS, WAIT);
-  const duringMb = residentMb();
+  const duringMb = residentMb(pid);
   await crowd.stop();
 
   expect(crowd.counts).toMatchObject({ unanswered: 0, timedOut: 0, cut: 0, notSent: 0 });
@@ -70,7 +69,59 @@ async function settleAlone(crowd: Crowd) {
   return { accusations, otherFaults };
 }
 
-function residentMb(): number {
-  const status = readFileSync(`/proc/${cluster.apis[0]?.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
-}
+test('memory that goes on growing is found, and so is one leap; a level with noise is none', () => {
+  const levels = (at: (part: number) => number) => Array.from({ length: 60 }, (_, i) => at(i / 60));
+  expect(
+    memoryFaults(
+      100,
+      levels((part) => 150 + ((part * 100) % 7)),
+    ),
+  ).toEqual([]);
+  expect(
+    memoryFaults(
+      100,
+      levels((part) => 100 + 100 * part),
+    ),
+  ).toHaveLength(1);
+  expect(
+    memoryFaults(
+      100,
+      levels((part) => (part > 0.1 && part < 0.12 ? 300 : 100)),
+    ),
+  ).toHaveLength(1);
+});
+
+test('normal again is the first whole second in which nobody was refused and answers were as quick as before', () => {
+  const ask = (endedMs: number, latencyMs: number, isKnown = true): Attempt => ({
+    couponId: 1,
+    userId: 'a',
+    invokedMs: endedMs - latencyMs,
+    endedMs,
+    ending: isKnown ? { kind: 'ok', sequence: 1 } : { kind: 'indeterminate' },
+  });
+  const everyWindow = (latencyOf: (atMs: number) => number) =>
+    Array.from({ length: 32 }, (_, i) => ask(10_000 + i * 250 + 1, latencyOf(i * 250)));
+  expect(
+    recoveryOf(
+      everyWindow(() => 9),
+      10_000,
+      2,
+    ),
+  ).toBe(0);
+  expect(
+    recoveryOf(
+      everyWindow((atMs) => (atMs < 1250 ? 10 : 9)),
+      10_000,
+      2,
+    ),
+  ).toBe(1250);
+  expect(recoveryOf([...everyWindow(() => 9), ask(10_600, 9, false)], 10_000, 2)).toBe(750);
+  expect(
+    recoveryOf(
+      everyWindow(() => 10),
+      10_000,
+      2,
+    ),
+  ).toBeNull();
+  expect(recoveryOf([], 10_000, 2)).toBeNull();
+});

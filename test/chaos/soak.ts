@@ -1,9 +1,10 @@
 // soak.ts -- A long time at a third of full load, without a fault: memory stays level, and file descriptors stay constant.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { Crowd, type CrowdOptions } from './crowd.ts';
+import { residentMb } from './resident-memory.ts';
 import { seededRandom } from './seeded-random.ts';
 
 export interface SoakOptions {
@@ -32,7 +33,7 @@ export interface Soaked {
 interface Sample {
   readonly name: string;
   readonly at: number;
-  readonly residentMb: number;
+  readonly memoryMb: number;
   readonly descriptors: number;
 }
 
@@ -83,14 +84,13 @@ export function soakLines({ requests, ratePerSecond, levels, faults }: Soaked): 
 
 function sample(name: string, pid: number | null, at: number): Sample {
   if (pid === null) throw new Error(`${name} ended during the soak`);
-  const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return { name, at, residentMb: Number(resident) / 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
+  return { name, at, memoryMb: residentMb(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length };
 }
 
 function levelOf(name: string, samples: readonly Sample[]): Level {
   const early = samples.filter(({ at }) => at >= WARM_UP && at < EARLY);
   const late = samples.filter(({ at }) => at >= LATE);
-  const meanMb = (of: readonly Sample[]) => of.reduce((sum, { residentMb }) => sum + residentMb, 0) / of.length;
+  const meanMb = (of: readonly Sample[]) => of.reduce((sum, { memoryMb }) => sum + memoryMb, 0) / of.length;
   const mostDescriptors = (of: readonly Sample[]) => Math.max(...of.map(({ descriptors }) => descriptors));
   return {
     name,

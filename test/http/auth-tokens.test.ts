@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { createServer, type Server } from 'node:http';
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair } from 'jose';
-import { createTokens } from '../../src/http/auth-tokens.ts';
-import { bytesOf, partOf, sign, tokenSettings, tokensWith, userOf } from './tokens.ts';
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWTPayload } from 'jose';
+import { createTokens, type TokenSettings } from '../../src/http/auth-tokens.ts';
+import { bytesOf, partOf, SECRET, sign, tokenSettings, tokensWith, userOf } from './tokens.ts';
 
 const nowS = () => Math.floor(Date.now() / 1000);
 
@@ -23,6 +23,7 @@ describe('with a shared secret', () => {
     ['without an audience', { aud: undefined }],
     ['that has ended', { exp: nowS() - 1 }],
     ['without an end', { exp: undefined }],
+    ['that ends in this second', { exp: nowS() }],
     ['whose end is text', { exp: '2099-01-01' }],
     ['that has not begun', { nbf: nowS() + 600 }],
     ['without a user', { sub: undefined }],
@@ -75,55 +76,29 @@ describe('with a shared secret', () => {
     },
   );
 
+  test('while a secret is being changed, tokens signed with either are taken, and those of no other', async () => {
+    const [now, before] = ['the-secret-that-signs-from-now-on', 'the-secret-that-signed-until-now'];
+    const changing = tokensWith({ JWT_SECRET: now, JWT_SECRET_PREVIOUS: before });
+    for (const secret of [now, before]) {
+      expect(await userOf(changing, await sign({ key: bytesOf(secret) }))).toBe('u1');
+    }
+    for (const secret of [SECRET, `${now},${before}`]) {
+      expect(await userOf(changing, await sign({ key: bytesOf(secret) }))).toBe('invalid');
+    }
+    expect(await userOf(tokensWith({ JWT_SECRET: now }), await sign({ key: bytesOf(before) }))).toBe('invalid');
+  });
+
+  test('a token is answered at once, and verified each time', async () => {
+    const token = await sign();
+    expect(tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
+    expect(tokens.verify(`${token}x`, 'digest')).toBe('invalid');
+  });
+
   test('the user can be in another claim, and be a number', async () => {
     const other = tokensWith({ JWT_USER_CLAIM: 'https://shop.example/user' });
     expect(await userOf(other, await sign({ claims: { 'https://shop.example/user': 42 } }))).toBe('42');
     expect(await userOf(other, await sign({ claims: { 'https://shop.example/user': 4.2 } }))).toBe('invalid');
     expect(await userOf(other, await sign())).toBe('invalid');
-  });
-});
-
-describe('what is remembered', () => {
-  test('a token is verified once, and then known at once', async () => {
-    const tokens = tokensWith();
-    const token = await sign();
-    const first = tokens.verify(token, 'digest');
-    expect(first).toBeInstanceOf(Promise);
-    expect(await first).toEqual({ userId: 'u1' });
-    // Not even looked at again: only its digest counts.
-    expect(tokens.verify('anything', 'digest')).toEqual({ userId: 'u1' });
-    expect(tokens.verify(token, 'another digest')).toBeInstanceOf(Promise);
-  });
-
-  test('what is not taken is not remembered', async () => {
-    const tokens = tokensWith();
-    expect(await tokens.verify('x', 'digest')).toBe('invalid');
-    expect(await tokens.verify(await sign(), 'digest')).toEqual({ userId: 'u1' });
-  });
-
-  test('a token that lives on through the allowed difference of clocks is verified each time', async () => {
-    const tokens = tokensWith({ JWT_CLOCK_SKEW_S: 60 });
-    const token = await sign({ claims: { exp: nowS() - 1 } });
-    expect(await tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
-    expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
-  });
-
-  test('no token is remembered when the time for it is 0', async () => {
-    const tokens = tokensWith({ JWT_CACHE_MS: 0 });
-    const token = await sign();
-    await tokens.verify(token, 'digest');
-    expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
-  });
-
-  test('the oldest gives way when there are too many', async () => {
-    const tokens = tokensWith({ JWT_CACHE_MAX: 2 });
-    const token = await sign();
-    for (const digest of ['a', 'b', 'c']) await tokens.verify(token, digest);
-    expect(['a', 'b', 'c'].map((digest) => tokens.verify(token, digest) instanceof Promise)).toEqual([
-      true,
-      false,
-      false,
-    ]);
   });
 });
 
@@ -137,8 +112,8 @@ describe('with public keys', () => {
     const { JWT_SECRET: _secret, ...rest } = tokenSettings;
     return { ...rest, JWT_JWKS_URL: url };
   };
-  const withKeys = (onFault: (error: unknown) => void) => {
-    const tokens = createTokens(settings(), onFault);
+  const withKeys = (onFault: (error: unknown) => void, change: Partial<TokenSettings> = {}) => {
+    const tokens = createTokens({ ...settings(), ...change }, onFault);
     if (!tokens) throw new Error('these settings take no tokens');
     return tokens;
   };
@@ -178,6 +153,51 @@ describe('with public keys', () => {
       const forged = await sign({ header: { alg: 'HS256', kid: 'one' }, key: bytesOf(secret) });
       expect(await userOf(tokens, forged)).toBe('invalid');
     }
+  });
+
+  const signRs = (claims: JWTPayload = {}) =>
+    sign({ claims, header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
+
+  test('a token is verified once, and then known at once', async () => {
+    const tokens = withKeys(noFault);
+    const token = await signRs();
+    const first = tokens.verify(token, 'digest');
+    expect(first).toBeInstanceOf(Promise);
+    expect(await first).toEqual({ userId: 'u1' });
+    // Not even looked at again: only its digest counts.
+    expect(tokens.verify('anything', 'digest')).toEqual({ userId: 'u1' });
+    expect(tokens.verify(token, 'another digest')).toBeInstanceOf(Promise);
+  });
+
+  test('what is not taken is not remembered', async () => {
+    const tokens = withKeys(noFault);
+    expect(await tokens.verify('x', 'digest')).toBe('invalid');
+    expect(await tokens.verify(await signRs(), 'digest')).toEqual({ userId: 'u1' });
+  });
+
+  test('a token that lives on through the allowed difference of clocks is verified each time', async () => {
+    const tokens = withKeys(noFault, { JWT_CLOCK_SKEW_S: 60 });
+    const token = await signRs({ exp: nowS() - 1 });
+    expect(await tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
+    expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
+  });
+
+  test('no token is remembered when the time for it is 0', async () => {
+    const tokens = withKeys(noFault, { JWT_CACHE_MS: 0 });
+    const token = await signRs();
+    await tokens.verify(token, 'digest');
+    expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
+  });
+
+  test('the oldest gives way when there are too many', async () => {
+    const tokens = withKeys(noFault, { JWT_CACHE_MAX: 2 });
+    const token = await signRs();
+    for (const digest of ['a', 'b', 'c']) await tokens.verify(token, digest);
+    expect(['a', 'b', 'c'].map((digest) => tokens.verify(token, digest) instanceof Promise)).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   test('keys that no issuer has are not asked for again and again', async () => {

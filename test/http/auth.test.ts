@@ -180,7 +180,7 @@ test('where no tokens are taken, a token is a wrong key', async () => {
 });
 
 test('when tokens cannot be checked, callers are told to come again, not that they are wrong', async () => {
-  const { app, told } = guarded({ verify: async () => 'unverifiable' as const });
+  const { app, told } = guarded({ recognize: () => null, verify: async () => 'unverifiable' as const });
   const headers = { 'content-type': 'application/json', authorization: 'Bearer x.y.z' };
   const request = new Request('http://localhost/v1/issue', {
     method: 'POST',

@@ -42,6 +42,17 @@ for (const [runtime, start] of runtimes) {
   describe(`${runtime}: wire`, () => describeWire(port));
 }
 
+const deno = [
+  process.env.DENO_PATH ?? 'deno',
+  'run',
+  '--quiet',
+  '--no-lock',
+  '--node-modules-dir=manual',
+  '--allow-net=127.0.0.1',
+  '--allow-read',
+  '--allow-env',
+];
+
 async function startBun(): Promise<Started> {
   const entered = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -55,16 +66,7 @@ async function startBun(): Promise<Started> {
 
 /** Starts the app on fakes in a Deno process, which is steered by lines; see `deno-entry.ts`. */
 async function startDeno(): Promise<Started> {
-  const permissions = ['--allow-net=127.0.0.1', '--allow-read', '--allow-env'];
-  const command = [
-    process.env.DENO_PATH ?? 'deno',
-    'run',
-    '--quiet',
-    '--no-lock',
-    '--node-modules-dir=manual',
-    ...permissions,
-  ];
-  const child = Bun.spawn([...command, `${import.meta.dir}/deno-entry.ts`], {
+  const child = Bun.spawn([...deno, `${import.meta.dir}/deno-entry.ts`], {
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'inherit',
@@ -182,6 +184,65 @@ function describeWire(port: () => number): void {
     next.destroy();
   });
 }
+
+describe('a shared port', () => {
+  /** A process of its own on a port that it shares. */
+  async function startSharer(command: readonly string[], sharedPort: number) {
+    const child = Bun.spawn([...command, `${import.meta.dir}/port-sharer.ts`, String(sharedPort)], {
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'inherit',
+    });
+    const { value: port } = await linesOf(child.stdout).next();
+    if (!port) throw new Error(`the process did not start: it ended with ${await child.exited}`);
+    return {
+      port: Number(port),
+      pid: String(child.pid),
+      async stop() {
+        await child.stdin.end();
+        expect(await child.exited).toBe(0);
+      },
+    };
+  }
+
+  /** Who answers on a connection of its own. */
+  async function whoAnswers(port: number): Promise<string> {
+    const wire = await openWire(port);
+    wire.write(head('GET / HTTP/1.1', 'Connection: close'));
+    const answer = await wire.closed();
+    return /\d+$/.exec(answer.trimEnd())?.[0] ?? answer;
+  }
+
+  const sharers = [
+    ['bun', [process.execPath]],
+    // Deno does not let it be asked for otherwise.
+    ['deno', [...deno, '--unstable-net']],
+  ] as const;
+
+  test.each(sharers)(
+    'on %s two processes answer on one port, and one that stops leaves it to the other',
+    async (_, command) => {
+      const first = await startSharer(command, 0);
+      const second = await startSharer(command, first.port);
+      expect(second.port).toBe(first.port);
+      const seen = new Set<string>();
+      // The system chooses by address and port of the caller: that 100 of them all fall to one has odds of 2 to the 99th.
+      for (let tries = 0; tries < 100 && seen.size < 2; tries += 1) seen.add(await whoAnswers(first.port));
+      expect(seen).toEqual(new Set([first.pid, second.pid]));
+      await first.stop();
+      for (let tries = 0; tries < 10; tries += 1) expect(await whoAnswers(first.port)).toBe(second.pid);
+      await second.stop();
+    },
+  );
+
+  test('is shared only if both say so', async () => {
+    const { app } = fakeApp();
+    const server = await serve(app.fetch, options);
+    const sharing = serve(app.fetch, { ...options, port: server.port, reusePort: true });
+    await expect(sharing).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await server.stop();
+  });
+});
 
 describe('stopping', () => {
   test.each(runtimes)(

@@ -5,6 +5,7 @@ import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
 import { ID_MAX } from '../../src/coupon/coupon.ts';
+import { couponKeys, partitionKeys } from '../../src/issuance/keys.ts';
 import { issuerNames } from '../../src/issuance/issuer.ts';
 import { insertIssues, raiseIssued } from '../../src/issuance/ledger.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
@@ -219,6 +220,61 @@ test('dead letters keep their sequences and their stock, since they may be repla
     soldOut,
   ]);
 });
+
+/** An entry as a later release would write it: with other fields of its own, and those that every version keeps. */
+const ofALaterRelease = (couponId: number, first: number, ...users: readonly string[]) =>
+  ['v', '2', 'c', couponId, 's', first, 'u', users.join(), 'range', '7'] as const;
+
+test('whoever waits or is dead under an entry of a later version has the coupon: nobody gets it twice, no number is given twice', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 7 });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['a']);
+  const keys = stores.keys(id);
+  await stores.redis.xadd(keys.stream, '*', ...ofALaterRelease(id, 2, 'waiting-1', 'waiting-2'));
+  await stores.redis.xadd(
+    keys.dead,
+    '*',
+    'entry',
+    '1-1',
+    'reason',
+    'unknown version',
+    ...ofALaterRelease(id, 4, 'dead-1', 'not a name here'),
+  );
+  await stores.redis.del(keys.state);
+  expect(await api.issuers.scripted.issue(id, ['waiting-2', 'dead-1', 'a', 'b', 'c', 'd'])).toEqual([
+    already(3),
+    already(4),
+    already(1),
+    issued(6),
+    issued(7),
+    soldOut,
+  ]);
+  expect(await api.issues.statusOf(id, 'waiting-1')).toEqual({ kind: 'accepted', sequence: 2 });
+  expect(await api.audit(id)).toMatchObject({ owners: 7, unpersisted: 5, dead: 2, missing: 0, unknown: 0 });
+});
+
+for (const place of ['stream', 'dead'] as const) {
+  test(`an entry (${place}) that does not tell who holds what closes its coupon alone, until it is gone`, async () => {
+    await using api = await stores.createApi({ PARTITIONS: 1 });
+    const [mine, other] = [await stores.coupon(), await stores.coupon()];
+    const blocked = api.metrics.openings.of('blocked');
+    for (const { id } of [mine, other]) await api.issuers.scripted.issue(id, ['a']);
+    const key = partitionKeys(0)[place];
+    const entryId = await stores.redis.xadd(key, '*', 'v', '2', 'c', mine.id, 'packed', 'x');
+    // No coupon, so no promise either.
+    await stores.redis.xadd(key, '*', 'v', '2', 'packed', 'x');
+    await stores.redis.del(...[mine, other].map(({ id }) => couponKeys(id, 1).state));
+    for (const issuer of ['scripted', 'locked'] as const)
+      expect(await api.issuers[issuer].issue(mine.id, ['b']).catch((failure: unknown) => failure)).toMatchObject({
+        name: 'Unavailable',
+        reason: 'dependency',
+      });
+    expect(blocked.total()).toBe(2);
+    expect(await api.issuers.scripted.issue(other.id, ['a', 'b'])).toEqual([already(1), issued(2)]);
+    await stores.redis.xdel(key, String(entryId));
+    expect(await api.issuers.scripted.issue(mine.id, ['a', 'b'])).toEqual([already(1), issued(2)]);
+  });
+}
 
 test('entries are counted over many pages, and only those of the coupon', async () => {
   await using api = await stores.createApi({ PARTITIONS: 1, OPENING_PAGE: 7 });

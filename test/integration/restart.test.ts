@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issuerNames } from '../../src/issuance/issuer.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
+import { look } from '../../src/issuance/scripts/look.ts';
+import { put } from '../../src/issuance/scripts/put.ts';
+import { take } from '../../src/issuance/scripts/take.ts';
 import type { PrivateServer } from '../../src/local/private-server.ts';
 import { startRedisServer } from '../../src/local/redis-server.ts';
 import { serverOf } from '../../src/redis/connection.ts';
@@ -193,4 +196,27 @@ test('a Redis restored from an old backup is rebuilt from the rows, and gives no
   expect((await stores.rows(id)).map(({ sequence, userId }) => [sequence, userId])).toEqual(
     users.map((user, i) => [i + 1, user]),
   );
+});
+
+test('every script that decides, or tells who has a coupon, looks who the server is now', async () => {
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a']);
+  const keys = stores.keys(id);
+  await stores.redis.set(keys.lock, 'mine');
+  const { epoch } = await stores.couponNow(id);
+  // What a promotion behind a standing connection leaves: caller and state agree on a name, and the server has another.
+  const name = serverOf(api.redis).replace(/\w+$/, 'of-before');
+  const input = { keys, couponId: id, unpersistedUsersMax: 10, users: ['b'] };
+  const fence = { token: 'mine', epoch, version: 1, next: 2, taken: ['b'] };
+  const askAll = async (ofServer: string) => {
+    await stores.redis.hset(keys.state, 'run', ofServer);
+    return [
+      (await look(stores.redis, { ...input, server: ofServer })).kind,
+      await put(stores.redis, { ...input, ...fence, server: ofServer }),
+      (await take(stores.redis, { ...input, server: ofServer })).kind,
+    ];
+  };
+  expect(await askAll(name)).toEqual(['not open', 'changed', 'not open']);
+  expect(await stores.redis.hgetall(keys.owners)).toEqual({ a: '1' });
+  expect(await askAll(serverOf(api.redis))).toEqual(['open', 'written', 'decided']);
 });

@@ -12,9 +12,9 @@ import type { Outcome } from '../../src/issuance/outcome.ts';
 import { settle } from '../../src/issuance/scripts/settle.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
+import { drain as drainMessages } from '../../workers/drain.ts';
 import { openStores, type Settings } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
-import { drain as drainMessages } from '../../workers/drain.ts';
 import type { TestWorker } from '../test-worker.ts';
 
 const finishOpening = readFileSync(new URL('../../src/issuance/scripts/finish-opening.lua', import.meta.url));
@@ -337,21 +337,22 @@ describe('what can never be a row', () => {
     const good = fields ?? [];
     const spoiled = (name: string, value: string) =>
       good.map((field, i) => (i > 0 && good[i - 1] === name ? value : field));
-    const planted: [reason: string, fields: string[]][] = [
-      ['unknown version', spoiled('v', '2')],
-      ['unknown version', ['hello', 'world']],
-      ['malformed coupon id', spoiled('c', '0')],
-      ['malformed sequence', spoiled('s', '1e3')],
-      ['malformed time', spoiled('t', '-1')],
-      ['malformed user id', spoiled('u', "x'); DROP TABLE coupons; --")],
-      ['malformed user id', spoiled('u', 'a,,b')],
+    // With the users that it holds by the fields that every version keeps.
+    const planted: [reason: string, fields: string[], users: number][] = [
+      ['unknown version', spoiled('v', '2'), 1],
+      ['unknown version', ['hello', 'world'], 0],
+      ['malformed coupon id', spoiled('c', '0'), 0],
+      ['malformed sequence', spoiled('s', '1e3'), 0],
+      ['malformed time', spoiled('t', '-1'), 1],
+      ['malformed user id', spoiled('u', "x'); DROP TABLE coupons; --"), 1],
+      ['malformed user id', spoiled('u', 'a,,b'), 0],
     ];
     const ids: string[] = [];
     for (const [, spoiledFields] of planted) ids.push(await plant(id, spoiledFields));
     await accept(id, 'b');
     const worker = await drain();
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
-    expect(worker.deadLetters).toEqual(planted.map(([reason]) => ({ reason, users: 0 })));
+    expect(worker.deadLetters).toEqual(planted.map(([reason, , users]) => ({ reason, users })));
     const letters = (await stores.redis.xrange(stores.keys(id).dead, '-', '+')).map(([, letter]) => letter);
     expect(letters).toEqual(planted.map(([reason, letter], i) => ['entry', ids[i] ?? '', 'reason', reason, ...letter]));
     expect(await stores.redis.exists(stores.keys(id).unpersisted)).toBe(0);
@@ -480,6 +481,21 @@ describe('bounds', () => {
     expect(await stores.redis.get(unpersisted)).toBe('2');
     await drain();
     expect([await stores.redis.exists(unpersisted), await stores.redis.xlen(stream)]).toEqual([0, 0]);
+  });
+
+  test('users of an entry of a later version are counted off when it is put among the dead letters', async () => {
+    const { id } = await stores.coupon();
+    const keys = stores.keys(id);
+    const later = ['v', '2', 'c', String(id), 's', '8', 'u', 'x,y', 'range', '7'];
+    const laterId = await plant(id, later);
+    await stores.redis.incrby(keys.unpersisted, 2);
+    await accept(id, 'a');
+    const ignore = () => {};
+    const reports = { written: ignore, retrying: ignore, deadLetter: ignore, settled: ignore };
+    const { redis, database, config: settings } = stores;
+    const stop = new AbortController().signal;
+    await drainMessages({ redis, database, keys, settings, reports, stop }, [{ id: laterId, fields: later }]);
+    expect([await stores.redis.get(keys.unpersisted), await stores.redis.xlen(keys.dead)]).toEqual(['1', 1]);
   });
 
   test('beyond the bound of users who are not yet rows every issuer refuses before it decides, until they are rows', async () => {

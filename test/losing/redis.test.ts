@@ -209,38 +209,45 @@ test('a replica promoted without the last second: goes on from the rows and what
   }
 });
 
-test('a primary that came back as a replica and is promoted again: its data are compared with the rows once more', async () => {
-  const replica = await startRedisServer({ folder: join(folder, 'rival') });
-  const there = await connectTo(replica.url);
-  try {
-    const id = await halfIssued();
-    await stores.redis.config('SET', 'repl-diskless-sync-delay', '0');
-    await there.config('SET', 'repl-diskless-sync-delay', '0');
-    await there.replicaof('127.0.0.1', server.port);
-    await eventually('the rival to follow', async () => /master_link_status:up/.test(await there.info('replication')));
-    await there.replicaof('NO', 'ONE');
-    // What the rival never heard of, and MySQL did.
-    expect(await callers.ask('scripted', id, 'f')).toBe('202 #6');
-    await work();
-    await rest();
-    // The rival is the primary now, nobody asks it for this coupon, and it hands back what it has.
-    proxy.cut();
-    await stores.redis.replicaof('127.0.0.1', replica.port);
-    await eventually('the old primary to follow', async () =>
-      /link_status:up/.test(await stores.redis.info('replication')),
-    );
-    await stores.redis.replicaof('NO', 'ONE');
-    proxy.restore();
-    await eventually('the API to be connected', () => serverOf(api.redis) !== '');
-    expect(await stores.redis.hget(stores.keys(id).state, 'next')).toBe('6');
-    expect(await callers.ask('scripted', id, 'f')).toBe(already(6));
-    expect(await sellOut(id, ['g', 'h', 'i'])).toEqual(['i']);
-    await expectKept(id, 8);
-  } finally {
-    there.disconnect();
-    await replica.stop();
-  }
-});
+for (const { how, broken } of [
+  { how: '', broken: true },
+  { how: ' behind a connection that stands and asked nothing meanwhile', broken: false },
+]) {
+  test(`a primary that came back as a replica and is promoted again${how}: its data are compared with the rows once more`, async () => {
+    const replica = await startRedisServer({ folder: join(folder, 'rival') });
+    const there = await connectTo(replica.url);
+    try {
+      const id = await halfIssued();
+      await stores.redis.config('SET', 'repl-diskless-sync-delay', '0');
+      await there.config('SET', 'repl-diskless-sync-delay', '0');
+      await there.replicaof('127.0.0.1', server.port);
+      await eventually('the rival to follow', async () =>
+        /master_link_status:up/.test(await there.info('replication')),
+      );
+      await there.replicaof('NO', 'ONE');
+      // What the rival never heard of, and MySQL did.
+      expect(await callers.ask('scripted', id, 'f')).toBe('202 #6');
+      await work();
+      await rest();
+      // The rival is the primary now, nobody asks it for this coupon, and it hands back what it has.
+      if (broken) proxy.cut();
+      await stores.redis.replicaof('127.0.0.1', replica.port);
+      await eventually('the old primary to follow', async () =>
+        /link_status:up/.test(await stores.redis.info('replication')),
+      );
+      await stores.redis.replicaof('NO', 'ONE');
+      if (broken) proxy.restore();
+      await eventually('the API to be connected', () => serverOf(api.redis) !== '');
+      expect(await stores.redis.hget(stores.keys(id).state, 'next')).toBe('6');
+      expect(await callers.ask('scripted', id, 'f')).toBe(already(6));
+      expect(await sellOut(id, ['g', 'h', 'i'])).toEqual(['i']);
+      await expectKept(id, 8);
+    } finally {
+      there.disconnect();
+      await replica.stop();
+    }
+  });
+}
 
 test('a read-only replica: new users hear 503 and owners their sequence, until it is a primary again', async () => {
   const id = await halfIssued();

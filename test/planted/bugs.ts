@@ -29,7 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/take.lua`,
-        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[8], 's', first, 't', now, 'u', table.concat(users, ','))\n",
+        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))\n",
         to: '',
       },
       {
@@ -74,8 +74,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/issuance/ledger.ts',
-        from: 'sql`INSERT INTO coupon_issues',
-        to: 'sql`INSERT IGNORE INTO coupon_issues',
+        from: '`INSERT INTO coupon_issues',
+        to: '`INSERT IGNORE INTO coupon_issues',
       },
       { file: 'src/issuance/ledger.ts', from: ' ON DUPLICATE KEY UPDATE date_used = date_used`', to: '`' },
     ],
@@ -144,6 +144,42 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'an opening forgets entries of a later version',
+    changes: [
+      {
+        file: 'src/issuance/entry.ts',
+        from: '  const isLegible =',
+        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isLegible =",
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'whoever waits or is dead under an entry of a later version has the coupon: nobody gets it twice, no number is given twice',
+    ],
+  },
+  {
+    name: 'an opening goes on although an entry does not tell who holds what',
+    changes: [
+      {
+        file: 'src/issuance/stream-entries.ts',
+        from: "if ('illegible' in holding) throw new IllegibleEntry(couponId, `${stream} ${id}`);",
+        to: "if ('illegible' in holding) continue;",
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'an entry (dead) that does not tell who holds what closes its coupon alone, until it is gone',
+    ],
+  },
+  {
+    name: 'users of an entry of a later version are not counted off',
+    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields), letter', to: 'users: 0, letter' }],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'users of an entry of a later version are counted off when it is put among the dead letters',
+    ],
+  },
+  {
     name: 'an opening ends although its lease ran out',
     changes: [
       {
@@ -186,6 +222,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the fenced write does not look whether others issued since the read',
     changes: [{ file: `${scripts}/put.lua`, from: 'or state[3] ~= ARGV[7] ', to: '' }],
     guard: [`${integration}/locked.test.ts`, 'when another issuer was faster, it decides again from what is then true'],
+  },
+  {
+    name: 'the fenced write does not look how far the stock goes',
+    changes: [
+      { file: `${scripts}/put.lua`, from: "if last >= 0 and next - 1 > last then return { 'changed' } end\n", to: '' },
+    ],
+    guard: [
+      `${integration}/locked.test.ts`,
+      'when the total is just being lowered, it decides again by what may still be given',
+    ],
   },
   {
     name: 'the epoch is ignored',
@@ -244,6 +290,16 @@ export const plantedBugs: readonly PlantedBug[] = [
       'a Redis restored from an old backup is rebuilt from the rows, and gives no number twice',
     ],
   },
+  ...(['take', 'look', 'put'] as const).map((script): PlantedBug => {
+    return {
+      name: `a promotion behind a standing connection is not noticed by ${script}`,
+      changes: [{ file: `${scripts}/${script}.lua`, from: 'if not string.find(', to: 'if false and not string.find(' }],
+      guard: [
+        `${integration}/restart.test.ts`,
+        'every script that decides, or tells who has a coupon, looks who the server is now',
+      ],
+    };
+  }),
   {
     name: 'the script writes before its last check',
     changes: [
@@ -274,7 +330,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'MySQL issues although the stock is in Redis',
     changes: [
-      { file: 'src/issuance/synchronous.ts', from: "  if (coupon.stockHome === 'redis') return null;\n", to: '' },
+      {
+        file: 'src/issuance/synchronous.ts',
+        from: "  if (coupon.stockHome === 'redis') return { write: [], result: null };\n",
+        to: '',
+      },
     ],
     guard: [`${integration}/worker.test.ts`, 'the count of users who are not yet rows is exact, and ends at nothing'],
   },
@@ -288,6 +348,28 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     guard: ['test/unit/closed-signs.test.ts', 'a drop takes down the sign of its coupon alone'],
+  },
+  {
+    name: 'a key is compared up to the first difference',
+    changes: [
+      {
+        file: 'src/http/auth-keys.ts',
+        from: 'isSameSecret(Buffer.from(key.digest), Buffer.from(digest))',
+        to: 'key.digest === digest',
+      },
+    ],
+    guard: ['test/http/same-secret.test.ts', 'about a key: what it says is so, whatever was sent'],
+  },
+  {
+    name: 'a header of a token that was good before decides for the next',
+    changes: [
+      {
+        file: 'src/http/secret-tokens.ts',
+        from: 'header === last?.header ? last.signing',
+        to: 'last ? last.signing',
+      },
+    ],
+    guard: ['test/http/secret-tokens.test.ts', 'no header that was good before makes another one good'],
   },
   {
     name: 'a sold-out sign refuses owners too',

@@ -26,8 +26,11 @@ export interface Working {
 /** What an operator changes. The period is moved far enough for no clock to matter. */
 export type Edit = { readonly totalQuantity: number } | { readonly paused: boolean } | { readonly over: boolean };
 
-/** What Redis may lose. `proof`: it restarted, with all it had. `restore`: it came back with an old backup. */
-export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'everything';
+/**
+ * What Redis may lose. `proof`: it restarted, with all it had. `restore`: it came back with an old backup. `first entry`: the
+ * oldest of what waits, with state and owners, so that later numbers outlive earlier ones.
+ */
+export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'first entry' | 'everything';
 
 export type Step =
   | Issuing
@@ -45,6 +48,8 @@ export interface History {
   readonly total: number | null;
   readonly steps: readonly Step[];
 }
+
+const WORKS = 3;
 
 /** Most work asks once or twice; only an opening asks a dozen times. */
 const after = fc.oneof({ weight: 2, arbitrary: fc.nat({ max: 2 }) }, fc.nat({ max: 12 }));
@@ -82,15 +87,39 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('lose'),
-      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'restore', 'everything'),
+      what: fc.constantFrom('state', 'owners', 'proof', 'restore', 'first entry', 'everything'),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconcile') }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('back up') }) },
 );
 
+const alive = <Part extends Issuing | Working>(part: Part): Part => ({ ...part, death: null });
+
+/**
+ * A backup that is soon restored: what was issued in between became rows, which the old state does not know of, and the same users
+ * ask again. A worker needs a few rounds: for its group, for what others left, and for what is new.
+ */
+const relapse: fc.Arbitrary<readonly Step[]> = fc
+  .record({ before: issuing, between: issuing, worker: working, after: issuing })
+  .map(({ before, between, worker, after: last }): readonly Step[] => {
+    const works = Array.from({ length: WORKS }, () => alive(worker));
+    const again = { ...alive(last), users: between.users };
+    return [alive(before), { kind: 'back up' }, alive(between), ...works, { kind: 'lose', what: 'restore' }, again];
+  });
+/** Batches that wait, the first of which is lost. */
+const partialLoss: fc.Arbitrary<readonly Step[]> = fc
+  .array(issuing, { minLength: 2, maxLength: 3, size: 'max' })
+  .map((waiting) => [...waiting, { kind: 'lose', what: 'first entry' }]);
+
+const scene: fc.Arbitrary<readonly Step[]> = fc.oneof(
+  { weight: 14, arbitrary: step.map((one) => [one]) },
+  { weight: 1, arbitrary: relapse },
+  { weight: 1, arbitrary: partialLoss },
+);
+
 export const history: fc.Arbitrary<History> = fc.record({
   total: fc.option(fc.integer({ min: 0, max: 9 }), { freq: 8 }),
   // As long as may be from the beginning: in short ones little can go wrong.
-  steps: fc.array(step, { minLength: 4, maxLength: 18, size: 'max' }),
+  steps: fc.array(scene, { minLength: 4, maxLength: 18, size: 'max' }).map((scenes) => scenes.flat()),
 });

@@ -1,7 +1,6 @@
 // truth.ts -- What both stores together say of a coupon at a quiet moment, and what must never be so.
 
-import { entriesOf } from '../../src/issuance/stream-entries.ts';
-import { issuesOf } from '../../src/issuance/ledger.ts';
+import { holdingsOf } from '../../src/issuance/stream-entries.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Stores } from '../stores.ts';
 
@@ -20,7 +19,9 @@ export async function readTruth(stores: Stores, couponId: number): Promise<Truth
   const coupon = await stores.couponNow(couponId);
   const found = await stores.rows(couponId);
   const { stream, dead, owners } = stores.keys(couponId);
-  const waiting = (await entriesOf(stores.redis, stream, couponId)).flatMap(issuesOf);
+  const waiting = (await holdingsOf(stores.redis, stream, couponId)).flatMap(({ firstSequence, users }) =>
+    users.map((userId, i) => ({ userId, sequence: firstSequence + i })),
+  );
   const owned = Object.entries(await stores.redis.hgetall(owners));
   const letters = await stores.redis.xlen(dead);
   const rows = new Map(found.map(({ userId, sequence }) => [userId, sequence]));

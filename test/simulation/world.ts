@@ -90,7 +90,7 @@ export class World {
     const before = this.#truth;
     const told = await this.#do(step);
     this.#truth = await readTruth(this.#stores, this.#couponId);
-    if (step.kind === 'lose' && (step.what === 'everything' || step.what === 'restore')) this.#forgetWhatIsLost();
+    if (step.kind === 'lose' && ['everything', 'restore', 'first entry'].includes(step.what)) this.#forgetWhatIsLost();
     const broken = [...this.#truth.broken, ...this.#brokenWords(before, told)];
     if (step.kind === 'issue') broken.push(...this.#brokenRules(before, told));
     if (broken.length > 0) throw new Broken(`after ${name}:\n  ${broken.join('\n  ')}`);
@@ -153,6 +153,14 @@ export class World {
       if (!this.#backup) return;
       await redis.flushdb();
       for (const [key, value] of this.#backup) await redis.restore(key, 0, value);
+    } else if (what === 'first entry') {
+      const [first] = await redis.xrange(keys.stream, '-', '+', 'COUNT', 1);
+      if (first) await redis.xdel(keys.stream, first[0]);
+      await redis.del(keys.state, keys.owners);
+      // Its users may have it again, under other numbers than in a backup of before.
+      this.#backup = null;
+      // Counted until the next settling of an empty stream, which may never come.
+      if ((await redis.xlen(keys.stream)) === 0) await redis.del(keys.unpersisted);
     } else if (what !== 'proof') await redis.del(keys[what]);
     // A Redis that comes back is another server.
     if (what === 'proof' || what === 'restore') await forgetServer(redis, keys.state);

@@ -5,7 +5,18 @@ import { readChaosOptions } from '../chaos/options.ts';
 import { seededRandom } from '../chaos/seeded-random.ts';
 
 test('without arguments it takes a seed of its own, a minute and the server on the PATH', () => {
-  expect(readChaosOptions({}, 7)).toEqual({ seed: 7, minutes: 1, soak: false, databaseName: 'the server on the PATH' });
+  expect(readChaosOptions({}, 7)).toEqual({
+    seed: 7,
+    minutes: 1,
+    mode: 'faults',
+    databaseName: 'the server on the PATH',
+  });
+});
+
+test('one kind of run is done at a time', () => {
+  expect(readChaosOptions({ soak: true }, 7).mode).toBe('soak');
+  expect(readChaosOptions({ overload: true }, 7).mode).toBe('overload');
+  expect(() => readChaosOptions({ soak: true, overload: true }, 7)).toThrow('choose one');
 });
 
 test('a program and a URL are told apart, and the URL is not repeated', () => {

@@ -138,12 +138,18 @@ describe('settings that are wrong together', () => {
     ['both ways to sign', { ...tokens, JWT_JWKS_URL: url }, 'JWT_SECRET and JWT_JWKS_URL are both set'],
     ['no issuer', { ...tokens, JWT_ISSUER: '' }, 'JWT_ISSUER is not set'],
     ['no audience', { ...tokens, JWT_AUDIENCE: '' }, 'JWT_AUDIENCE is not set'],
+    [
+      'a secret of before without one of now',
+      { JWT_SECRET_PREVIOUS: tokens.JWT_SECRET },
+      'JWT_SECRET_PREVIOUS is set without JWT_SECRET',
+    ],
     ['an issuer alone', { JWT_ISSUER: 'i' }, 'JWT_ISSUER is set without JWT_SECRET or JWT_JWKS_URL'],
     ['a public key for a secret', { ...tokens, JWT_ALGORITHMS: 'HS256,RS256' }, 'JWT_ALGORITHMS is wrong'],
     ['no signature', { ...tokens, JWT_ALGORITHMS: 'none' }, 'JWT_ALGORITHMS is wrong'],
     ['keys without TLS', { JWT_JWKS_URL: 'http://issuer.example/keys' }, 'JWT_JWKS_URL is wrong'],
     ['a network that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES is wrong'],
     ['an address that is none', { TRUSTED_PROXIES: '10.0.0.1,10.0.0.256' }, 'TRUSTED_PROXIES is wrong'],
+    ['metrics of any process', { REUSE_PORT: 'on' }, 'REUSE_PORT is on without METRICS_PORT'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS is wrong'],
     ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, 'CORS_ORIGINS is wrong'],
   ])('%s', (_, environment, fault) => {

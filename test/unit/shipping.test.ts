@@ -1,4 +1,4 @@
-// What is shipped and cannot be run here (image, compose file, manifests, workflow) is read, and held against what it names: settings,
+// What is shipped and wants a container engine (image, compose file, manifests, workflow) is read, and held against what it names: settings,
 // files, commands, ports, services, versions. That the image holds all that its processes import is tried with a copy of what goes in.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { settings } from '../../src/config.ts';
 import { info } from '../../src/http/document.ts';
+import { problemText } from '../../src/http/problem.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
 
@@ -164,6 +165,20 @@ describe('the compose file', () => {
     for (const address of ['api-1:3002', 'api-2:3002', 'worker:3001']) expect(scraped).toContain(address);
   });
 
+  test('the proxy says of an API that breaks off what an API would say', () => {
+    const [, status, text] = /^ {4}return (\d+) '(.*)';$/m.exec(read('deploy/compose/proxy.conf')) ?? [];
+    const detail = 'No server answered. The ending is unknown: asking again tells it.';
+    expect([status, text]).toEqual(['503', problemText('FAIL_COUPON_ISSUE_REQUEST', detail)]);
+  });
+
+  test('the one for monitoring runs commands that are there, each by Bun itself, so that SIGTERM reaches it', () => {
+    const built = Object.values(asTree(parse('monitoring/compose.yaml')['services']))
+      .map(asTree)
+      .filter(({ build }) => build !== undefined);
+    expect(built).toHaveLength(3);
+    for (const { command } of built) expect(faultsOfCommand(asTexts(command))).toEqual([]);
+  });
+
   test('Prometheus has the jobs that the rules are written for', () => {
     const jobs = (path: string): string[] => textsAt(parse(path), 'job_name');
     expect(jobs('deploy/compose/prometheus.yml')).toEqual(jobs('monitoring/prometheus.yml'));
@@ -301,17 +316,32 @@ describe('the workflow', () => {
 });
 
 describe('the guides', () => {
-  const pages = globSync(['README*.md', '{deploy,docs}/*.md'], { cwd: root });
+  const pages = globSync(['*.md', '{bench,deploy,docs,monitoring}/*.md'], { cwd: root });
 
-  test.each(pages)('%s links to files that are there', (page) => {
-    const folder = join(root, page, '..');
-    const linked = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path ?? '');
-    expect(linked.filter((path) => !existsSync(join(folder, path)))).toEqual([]);
+  test.each(pages)('%s links to files and headings that are there', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)];
+    const broken = links.filter(([, path = '', heading = '']) => {
+      const target = path === '' ? page : join(page, '..', path);
+      return !existsSync(join(root, target)) || (heading !== '' && !headingsOf(target).includes(heading));
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
   });
 
   test.each(pages)('%s names files that are there', (page) => {
     const named = [...read(page).matchAll(/`((?:src|test|web|workers|deploy|docs|bench|monitoring)\/[\w./-]+)`/g)];
     expect(named.map(([, path]) => path ?? '').filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  test.each(pages)('%s names tests that there are', (page) => {
+    expect(missingTestsIn(read(page))).toEqual([]);
+  });
+
+  test('a test that is not there would be noticed, and one whose file is not there', () => {
+    const file = 'test/unit/shipping.test.ts';
+    const named = `\`${file}\`: "%s names tests that there are", "is not there"; \`test/none.ts\`: "is not there either"`;
+    expect(missingTestsIn(named)).toEqual([`${file}: is not there`, 'test/none.ts: is not there either']);
+    // Else nothing might be looked for.
+    expect(testsNamedIn(read('docs/security.md')).length).toBeGreaterThan(20);
   });
 
   test.each(pages)('%s names commands and settings that there are', (page) => {
@@ -322,6 +352,33 @@ describe('the guides', () => {
     expect(set.filter((name) => !knownNames.has(name))).toEqual([]);
   });
 });
+
+/** Tests that a text names by file and title: `test/a.test.ts`: "one", "another". */
+function testsNamedIn(text: string): { readonly file: string; readonly title: string }[] {
+  return [...text.matchAll(/`(test\/[\w./-]+)`: ("[^"]+"(?:, "[^"]+")*)/g)].flatMap(([, file = '', titles = '']) =>
+    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ file, title })),
+  );
+}
+
+/** Those of them that are no title of a test, or of a row of a table of tests, in their file. */
+function missingTestsIn(text: string): string[] {
+  return testsNamedIn(text)
+    .filter(({ file, title }) => {
+      const source = existsSync(join(root, file)) ? read(file) : '';
+      return !['(', 'name: '].some((before) => source.includes(`${before}'${title}'`));
+    })
+    .map(({ file, title }) => `${file}: ${title}`);
+}
+
+/** The headings of a page, as links name them: in small letters, with hyphens for spaces and nothing else but letters and digits. */
+function headingsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 /** Settings, codes of problems, and names of others that guides may speak of. */
 const knownNames = new Set([
@@ -335,6 +392,7 @@ const knownNames = new Set([
   'MYSQL_PASSWORD',
   'MYSQL_ROOT_PASSWORD',
   'GRAFANA_PASSWORD',
+  'VIRTUAL_USERS',
 ]);
 
 function backlogName(spec: unknown): string {

@@ -1,0 +1,61 @@
+// crash-on.ts -- Makes this process kill itself at a question to a store. For chaos runs alone, before anything else is loaded.
+//
+// It changes the drivers of MySQL and Redis, so that nothing in API and worker knows of it.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Redis } from 'ioredis';
+import mysql from 'mysql2';
+
+/** Whether the store never hears the question, or the process never hears the answer. */
+export type Moment = 'before' | 'after';
+
+/** The one function below all ways of asking: with or without values, with a callback or without. */
+type Query = (this: object, statement: string | { readonly sql: string }, ...rest: unknown[]) => unknown;
+
+/** Dies at a statement that matches. */
+export function crashOnStatement(moment: Moment, matching: RegExp): void {
+  crashOnQuery(moment, (text) => matching.test(text));
+}
+
+/**
+ * Dies at the COMMIT of a transaction in which a statement that matches `done` was sent. If the two go out as one question, dying
+ * before it leaves a transaction open that has only read.
+ */
+export function crashOnCommit(moment: Moment, done: RegExp): void {
+  const having = new WeakSet<object>();
+  crashOnQuery(moment, (text, connection) => {
+    if (text === 'BEGIN') having.delete(connection);
+    if (done.test(text)) having.add(connection);
+    return (text === 'COMMIT' || text.endsWith(';COMMIT')) && having.has(connection);
+  });
+}
+
+/** Dies before a script of ours is sent. */
+export function crashOnScript(file: string): void {
+  const path = resolve(import.meta.dirname, '../../src/issuance/scripts', file);
+  const digest = createHash('sha1').update(readFileSync(path)).digest('hex');
+  const { prototype } = Redis;
+  const { sendCommand } = prototype;
+  prototype.sendCommand = function crashingCommand(command, ...rest) {
+    if (command.name === 'evalsha' && command.args[0] === digest) crash();
+    return sendCommand.call(this, command, ...rest);
+  };
+}
+
+function crashOnQuery(moment: Moment, isIt: (text: string, connection: object) => boolean): void {
+  const connection = (mysql as unknown as { Connection: { prototype: { query: Query } } }).Connection.prototype;
+  const { query } = connection;
+  connection.query = function crashingQuery(statement, ...rest) {
+    if (!isIt(typeof statement === 'string' ? statement : statement.sql, this))
+      return query.call(this, statement, ...rest);
+    if (moment === 'before') crash();
+    // The callback, which comes last.
+    return query.call(this, statement, ...rest.slice(0, -1), crash);
+  };
+}
+
+function crash(): void {
+  process.kill(process.pid, 'SIGKILL');
+}

@@ -1,0 +1,18 @@
+// crashing-api.ts -- The API of production, which kills itself at the point that CRASH_AT names. For chaos runs alone.
+
+import { crashOnCommit, crashOnScript, crashOnStatement } from './crash-on.ts';
+import { type ApiCrashPoint, apiCrashPoints, chosenPoint } from './crash-points.ts';
+
+const INSERT = /^INSERT INTO coupon_issues/;
+/** The first statement of the ledger, which in the API writes what was reserved in Redis and nothing else. */
+const LOCK_OF_THE_LEDGER = /^select .* from `coupons` where `coupons`.`id` in .* for update$/;
+
+const plans: Readonly<Record<ApiCrashPoint, () => void>> = {
+  'after reserving': () => crashOnStatement('before', LOCK_OF_THE_LEDGER),
+  'before commit': () => crashOnCommit('before', INSERT),
+  'after commit': () => crashOnCommit('after', INSERT),
+  'after claiming the stock': () => crashOnCommit('after', /^update `coupons` set .*`stock_home`/),
+  'before swapping the stock in': () => crashOnScript('finish-opening.lua'),
+};
+plans[chosenPoint(apiCrashPoints)]();
+await import('../../src/server.ts');
