@@ -1,0 +1,175 @@
+// drop.test.ts -- The page for people, in real Chromium: it tells what is true, whatever the network and the drop do meanwhile.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import type { Page, Route } from 'playwright-core';
+import { findBrowser } from '../../src/local/browser-program.ts';
+import { sign } from '../http/tokens.ts';
+import { type LiveSystem, startLiveSystem } from './live-system.ts';
+import { passes } from './page-checks.ts';
+
+let system: LiveSystem;
+
+describe.skipIf(findBrowser() === undefined)('the page for people', () => {
+  beforeAll(async () => {
+    system = await startLiveSystem();
+  }, 30_000);
+  afterAll(() => system[Symbol.asyncDispose](), 30_000);
+
+  test.concurrent('the page for people counts down by the clock of the server, and issues at its start', async () => {
+    const { id } = await system.stores.coupon({
+      title: 'Winter sale',
+      discountAmount: 5000,
+      minAvailableAmount: 20_000,
+      startMs: Date.now() + 3_600_000,
+    });
+    const { page, faults } = await system.open();
+    // A clock that is wrong by a day changes nothing.
+    await page.addInitScript('{ const now = Date.now; Date.now = () => now() - 86_400_000 }');
+    await page.goto(`/drop/${id}`);
+    await page.getByRole('button', { name: 'Not yet open' }).waitFor();
+    await page.getByRole('timer').waitFor();
+    await passes(page, 'drop-before');
+    // Brought forward while people wait: they see it, and the countdown ends when it should.
+    await system.stores.edit(id, { dateIssueStart: new Date(Date.now() + 3000) });
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('You are number 1.').waitFor();
+    await passes(page, 'drop-won');
+    // Who comes back is told without asking, also when it is over.
+    await system.stores.edit(id, { dateIssueEnd: new Date() });
+    await page.reload();
+    await page.getByText('You already have it, with number 1.').waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('who came too late sees it sell out without asking', async () => {
+    const { id } = await system.stores.coupon({ title: '겨울 세일', totalQuantity: 30, discountAmount: 5000 });
+    const { page, faults } = await system.open({ phone: true, dark: true, language: 'ko-KR' });
+    await page.goto(`/drop/${id}`);
+    await page.getByText('30장 중 30장 남음').waitFor();
+    expect(await system.rush(id, 12)).toBe(12);
+    await page.getByText('30장 중 18장 남음').waitFor();
+    await passes(page, 'drop-open-phone-dark-korean');
+    expect(await system.rush(id, 40)).toBe(18);
+    await page.getByText('모두 소진되었습니다').waitFor();
+    expect(await page.getByRole('button').count()).toBe(0);
+    await passes(page, 'drop-sold-out-phone-dark-korean');
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('an answer that was lost is asked for again, and is never told as a refusal', async () => {
+    const { id } = await system.stores.coupon({ title: 'Lost and found' });
+    const { page } = await system.open();
+    let asked = 0;
+    await page.route('**/v2/issue-async', async (route) => {
+      asked += 1;
+      // The first is decided, and its answer lost on the way; the second meets an overloaded server.
+      if (asked === 1) await route.fetch();
+      if (asked === 1) await route.abort();
+      else if (asked === 2) await route.fulfill({ status: 503, json: { code: 'FAIL_COUPON_ISSUE_REQUEST' } });
+      else await route.continue();
+    });
+    await page.goto(`/drop/${id}`);
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('You are number 1.').waitFor();
+    expect(asked).toBe(3);
+    await page.context().close();
+  });
+
+  test.concurrent.each([
+    ['was decided before its answer was lost', true, 'You are number 1.'],
+    ['never arrived', false, 'This is over'],
+  ])('a try that %s is told as what it was, though the coupon has ended since', async (_, arrives, truth) => {
+    const { id } = await system.stores.coupon({ title: 'Ends in between' });
+    const { page } = await system.open();
+    let asked = 0;
+    await page.route('**/v2/issue-async', async (route) => {
+      asked += 1;
+      if (asked > 1) return await route.continue();
+      if (arrives) await route.fetch();
+      await system.stores.edit(id, { dateIssueEnd: new Date() });
+      return await route.abort();
+    });
+    await page.goto(`/drop/${id}`);
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText(truth).waitFor();
+    expect(asked).toBe(2);
+    expect(await page.getByRole('button').count()).toBe(0);
+    await page.context().close();
+  });
+
+  test.concurrent('what nobody knows is said to be unknown, and found out by asking again, also after the end', async () => {
+    const { id } = await system.stores.coupon({ title: 'Winter sale' });
+    const { page } = await system.open({ phone: true });
+    let asked = 0;
+    const lose = async (route: Route) => {
+      asked += 1;
+      if (asked === 1) await route.fetch();
+      await route.abort();
+    };
+    await page.clock.install();
+    await page.route('**/v2/issue-async', lose);
+    await page.goto(`/drop/${id}`);
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('No answer yet.').waitFor();
+    await passes(page, 'drop-still-asking-phone');
+    await skipPausesUntil(page, 'We could not find out');
+    expect(asked).toBe(8);
+    await passes(page, 'drop-unknown-phone');
+    await system.stores.edit(id, { dateIssueEnd: new Date() });
+    await page.unroute('**/v2/issue-async', lose);
+    await page.getByRole('button', { name: 'Ask again' }).click();
+    await page.getByText('You are number 1.').waitFor();
+    await page.context().close();
+  });
+
+  test.concurrent('a drop that is paused goes on, and one that ends is over, before the eyes of who waits', async () => {
+    const { id } = await system.stores.coupon({ title: 'Winter sale', totalQuantity: 1000, discountAmount: 5000 });
+    const { page, faults } = await system.open();
+    await page.goto(`/drop/${id}`);
+    await page.getByRole('button', { name: 'Get the coupon' }).waitFor();
+    await passes(page, 'drop-open');
+    await system.stores.edit(id, { paused: true });
+    await page.getByText('Paused for a moment').waitFor();
+    await passes(page, 'drop-paused');
+    await system.stores.edit(id, { paused: false });
+    await page.getByRole('button', { name: 'Get the coupon' }).and(page.locator(':enabled')).waitFor();
+    await system.stores.edit(id, { dateIssueEnd: new Date() });
+    await page.getByText('This is over').waitFor();
+    await passes(page, 'drop-ended');
+    await page.goto('/drop/1');
+    await page.getByText('There is no such coupon.').waitFor();
+    await passes(page, 'drop-missing');
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('where everybody must say who they are, the token in the link does, and without one the page says so', async () => {
+    const { id } = await system.stores.coupon({ title: 'For members' });
+    const { page, faults } = await system.open({ guarded: true });
+    await page.goto(`/drop/${id}`);
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('Please sign in first.').waitFor();
+    await passes(page, 'drop-sign-in');
+    await page.goto(`/hello`);
+    await page.goto(`/drop/${id}#user=u1&token=${await sign()}`);
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('You are number 1.').waitFor();
+    expect(page.url()).toEndWith(`/drop/${id}`);
+    await page.reload();
+    await page.getByText('You already have it, with number 1.').waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+});
+
+/** Lets the clock of the page run ahead of its pauses, until it says so. */
+async function skipPausesUntil(page: Page, text: string): Promise<void> {
+  const said = page.getByText(text);
+  for (let rounds = 0; rounds < 400; rounds += 1) {
+    if (await said.isVisible()) return;
+    await page.clock.fastForward(500);
+  }
+  throw new Error(`the page never said ${text}`);
+}
