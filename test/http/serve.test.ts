@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { serve } from '../../src/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
+import { startSteered } from './steered-process.ts';
 import { openWire } from './wire.ts';
 
 const options = {
@@ -55,50 +56,20 @@ async function startBun(): Promise<Started> {
 
 /** Starts the app on fakes in a Deno process, which is steered by lines; see `deno-entry.ts`. */
 async function startDeno(): Promise<Started> {
-  const permissions = ['--allow-net=127.0.0.1', '--allow-read', '--allow-env'];
-  const command = [
-    process.env.DENO_PATH ?? 'deno',
-    'run',
-    '--quiet',
-    '--no-lock',
-    '--node-modules-dir=manual',
-    ...permissions,
-  ];
-  const child = Bun.spawn([...command, `${import.meta.dir}/deno-entry.ts`], {
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  const lines = linesOf(child.stdout);
-  const { value: port } = await lines.next();
-  if (!port) throw new Error(`Deno did not start: it ended with ${await child.exited}`);
-  const say = (line: string) => {
-    void child.stdin.write(`${line}\n`);
-    return child.stdin.flush();
-  };
+  const child = startSteered('deno', 'deno-entry.ts');
   return {
-    port: Number(port),
+    port: Number(await child.line()),
     entered: async () => {
-      const { value } = await lines.next();
-      expect(value).toBe('entered');
+      const line = await child.line();
+      expect(line).toBe('entered');
     },
-    release: () => void say('release'),
+    release: () => child.say('release'),
     stop: async () => {
-      await say('stop');
+      child.say('stop');
       const code = await child.exited;
       expect(code).toBe(0);
     },
   };
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
-  let rest = '';
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
-  return undefined;
 }
 
 const head = (request: string, ...headers: string[]) =>
