@@ -47,7 +47,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
   test.concurrent('a key may do in the console what its scopes say, until it is revoked', async () => {
     const { id } = await system.stores.coupon({ title: 'Looked at' });
     const [read, issue, admin] = await Promise.all([makeKey('read'), makeKey('issue'), makeKey('admin,read')]);
-    const { page, faults } = await system.open({ guarded: true });
+    const { page, faults } = await system.open({ at: system.guardedUrl });
     await page.goto('/console');
     await signIn(page, issue.key);
     await page.getByText('This key may not look at coupons.').waitFor();

@@ -1,8 +1,11 @@
 // drop.test.ts -- The page for people, in real Chromium: it tells what is true, whatever the network and the drop do meanwhile.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { resolve } from 'node:path';
 import type { Page, Route } from 'playwright-core';
+import type { Config } from '../../src/config.ts';
 import { findBrowser } from '../../src/local/browser-program.ts';
+import { eventually } from '../eventually.ts';
 import { sign } from '../http/tokens.ts';
 import { type LiveSystem, startLiveSystem } from './live-system.ts';
 import { passes } from './page-checks.ts';
@@ -147,7 +150,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
 
   test.concurrent('where everybody must say who they are, the token in the link does, and without one the page says so', async () => {
     const { id } = await system.stores.coupon({ title: 'For members' });
-    const { page, faults } = await system.open({ guarded: true });
+    const { page, faults } = await system.open({ at: system.guardedUrl });
     await page.goto(`/drop/${id}`);
     await page.getByRole('button', { name: 'Get the coupon' }).click();
     await page.getByText('Please sign in first.').waitFor();
@@ -162,7 +165,66 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     expect(faults).toEqual([]);
     await page.context().close();
   });
+
+  test.concurrent('on Deno the pages are those that were built, and a coupon is had as on Bun', async () => {
+    const { id } = await system.stores.coupon({ title: 'From Deno', totalQuantity: 2 });
+    await using server = await startOnDeno(system.stores.config);
+    const { page, faults } = await system.open({ at: server.url });
+    await page.goto(`/drop/${id}`);
+    await page.getByText('2 of 2 left').waitFor();
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('You are number 1.').waitFor();
+    // What people and operators see of it comes as events, to a page of another server.
+    const { page: other } = await system.open();
+    await other.goto(`/drop/${id}`);
+    await other.getByText('1 of 2 left').waitFor();
+    await other.context().close();
+    await page.goto('/console');
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+    await eventually('the coupon to be a row', async () => (await system.stores.rows(id)).length === 1);
+    expect(await server.stop()).toBe(0);
+  });
 });
+
+/** Starts the API as the README says. */
+async function startOnDeno({ DATABASE_URL, REDIS_URL }: Config) {
+  const built = Bun.spawn([process.execPath, 'src/build.ts'], { cwd: root, stdout: 'ignore' });
+  expect(await built.exited).toBe(0);
+  const server = Bun.spawn(
+    [process.env.DENO_PATH ?? 'deno', 'run', '--quiet', '--allow-all', '--node-modules-dir=manual', 'src/server.ts'],
+    {
+      cwd: root,
+      env: { PATH: process.env.PATH, DATABASE_URL, REDIS_URL, HOST: '127.0.0.1', PORT: '0', AUTH: 'off' },
+      stdout: 'pipe',
+      stderr: 'inherit',
+    },
+  );
+  const stop = () => {
+    server.kill('SIGTERM');
+    return server.exited;
+  };
+  return { url: await addressIn(server.stdout), stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+}
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Where a server listens, as its log tells. Reads on to the end, since a process whose log nobody reads cannot write it. */
+function addressIn(log: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  const found = Promise.withResolvers<string>();
+  const read = async () => {
+    let text = '';
+    for await (const piece of log.pipeThrough(new TextDecoderStream())) {
+      text += piece;
+      const url = /"url":"([^"]+)".*"listening"/.exec(text)?.[1];
+      if (url !== undefined) found.resolve(url);
+    }
+    found.reject(new Error(`the server ended without listening: ${text}`));
+  };
+  read().catch(found.reject);
+  return found.promise;
+}
 
 /** Lets the clock of the page run ahead of its pauses, until it says so. */
 async function skipPausesUntil(page: Page, text: string): Promise<void> {

@@ -36,8 +36,8 @@ export interface PageOptions {
   readonly language?: 'en-GB' | 'ko-KR';
   readonly dark?: boolean;
   readonly phone?: boolean;
-  /** At the installation that asks everybody who they are. */
-  readonly guarded?: boolean;
+  /** The address of the installation; by default the open one. */
+  readonly at?: string;
 }
 
 /** Starts everything. Throws, and leaves nothing running, when a part does not start. */
@@ -61,7 +61,7 @@ export async function startLiveSystem(): Promise<LiveSystem> {
       stores,
       worker,
       browser,
-      open: (options = {}) => openPage(browser, options.guarded ? guardedUrl : url, options),
+      open: (options = {}) => openPage(browser, options.at ?? url, options),
       rush: (couponId, users) => rush(url, couponId, userNames('rush', users)),
       crowd: (couponIds) => startCrowd(url, couponIds),
       [Symbol.asyncDispose]: stop,
