@@ -61,6 +61,25 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
+  test.concurrent('in the middle of a crowd one gets a number of their own, and the next sees the last ones go', async () => {
+    const { id } = await system.stores.coupon({ title: 'Winter sale', totalQuantity: 2400, discountAmount: 5000 });
+    const [{ page }, { page: late }] = await Promise.all([system.open({ dark: true }), system.open({ phone: true })]);
+    await Promise.all([page.goto(`/drop/${id}`), late.goto(`/drop/${id}`)]);
+    {
+      await using _ = system.crowd([id]);
+      const stock = late.locator('progress.bar');
+      await eventually('a third of them to be gone', async () => Number(await stock.getAttribute('value')) < 1600);
+      await page.getByRole('button', { name: 'Get the coupon' }).click();
+      const told = await page.getByText(/^You are number [\d,]+\.$/).textContent();
+      expect(Number(told?.replaceAll(/\D/g, ''))).toBeGreaterThan(800);
+      await passes(page, 'drop-won-under-load-dark');
+      await passes(late, 'drop-open-under-load-phone');
+      await late.getByText('Sold out').waitFor();
+      await passes(late, 'drop-sold-out-under-load-phone');
+    }
+    await Promise.all([page.context().close(), late.context().close()]);
+  });
+
   test.concurrent('an answer that was lost is asked for again, and is never told as a refusal', async () => {
     const { id } = await system.stores.coupon({ title: 'Lost and found' });
     const { page } = await system.open();
