@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Cleanup, cleanUpOnSignals } from '../src/local/cleanup.ts';
 import { say } from '../src/local/progress.ts';
+import { ensureServerPrograms } from '../src/local/stack.ts';
 import { alone } from './compare/alone.ts';
 import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
@@ -18,7 +19,7 @@ import { rush } from './rush/million.ts';
 import { bindToCores } from './stand/cores.ts';
 import { describeMachine, type Machine } from './stand/machine.ts';
 import { openStand, type Stand } from './stand/stand.ts';
-import { requireWrk } from './stand/wrk.ts';
+import { ensureWrk } from './stand/wrk.ts';
 
 const profileFolder = join(reportFolder, 'profiles');
 const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped. Nothing of the run is kept.' });
@@ -40,7 +41,8 @@ process.exit(code);
 async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   if (flags.help) return say(help);
   if (flags.readme) return writeReadme();
-  requireWrk();
+  await ensureWrk();
+  await ensureServerPrograms(say);
   const cores = await bindToCores(flags.cores);
   if (flags.profile) {
     rmSync(profileFolder, { recursive: true, force: true });

@@ -36,6 +36,9 @@ export const settings = Type.Object({
   REDIS_URL: text('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
   HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
+  REUSE_PORT: flag(
+    '`on` lets API processes of one Linux machine share PORT, for a core each, METRICS_PORT apart; `off` refuses the second',
+  ),
   WORKER_PORT: whole(3001, 0, 65_535, "port of the worker's `/metrics` and `/livez`; 0 takes a free one"),
   METRICS_PORT: Type.Optional(
     Type.Integer({
@@ -164,7 +167,12 @@ export const settings = Type.Object({
 
   REDIS_COMMAND_MS_MAX: whole(2000, 10, 60_000, 'wait for a reply of Redis; beyond it the ending is indeterminate'),
   REDIS_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to Redis'),
-  MYSQL_CONNECTIONS_MAX: whole(10, 1, 1000, 'connections to MySQL per process'),
+  MYSQL_CONNECTIONS_MAX: whole(
+    10,
+    1,
+    1000,
+    'connections to MySQL per process; an API has as many again for `POST /v1/issue`',
+  ),
   MYSQL_QUEUE_MAX: whole(1000, 1, 100_000, 'requests waiting for a MySQL connection; beyond it 503'),
   MYSQL_CONNECT_MS_MAX: whole(5000, 100, 60_000, 'wait for a connection to MySQL'),
   TRANSACTION_MS_MAX: whole(10_000, 100, 19_000, 'length of a transaction: PlanetScale ends them after 20 s'),
@@ -253,6 +261,11 @@ function faultsBetween(config: Partial<Config>): string[] {
   }
   if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
     faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, with commas');
+  }
+  if (config.REUSE_PORT === 'on' && config.METRICS_PORT === undefined) {
+    faults.push(
+      'REUSE_PORT is on without METRICS_PORT: /metrics would answer for any of the processes that share the port',
+    );
   }
   return faults;
 }

@@ -85,7 +85,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
-    metrics.operatorFailures.of().add();
+    metrics.storeFailures.of().add();
     log.error({ error }, 'a store failed; the ending is unknown to the caller');
   };
   const after = createAfterIssuing(config, redis, database, stock, onStoreFault);

@@ -4,7 +4,7 @@
 import type { Redis } from 'ioredis';
 import { type Lag, readLags } from './issuance/lag.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from './issuance/stock-levels.ts';
-import type { Database, OnTransaction } from './mysql/database.ts';
+import { type Database, type OnTransaction, poolNames } from './mysql/database.ts';
 import { timeScripts } from './redis/script.ts';
 import {
   type ApiMetrics,
@@ -39,11 +39,13 @@ export function measureStores(
   { redis, database, settings }: { redis: Redis; database: Database; settings: MeasuredSettings },
 ): void {
   timeScripts(redis, scriptMeter(metrics));
-  metrics.poolMax.of().set(settings.MYSQL_CONNECTIONS_MAX);
   metrics.unpersistedMax.of().set(settings.UNPERSISTED_USERS_MAX);
   metrics.onRender(() => {
-    metrics.poolUsed.of().set(database.use.used);
-    metrics.poolWaiting.of().set(database.use.waiting);
+    for (const name of poolNames) {
+      metrics.poolUsed.of(name).set(database.use[name].used);
+      metrics.poolWaiting.of(name).set(database.use[name].waiting);
+      metrics.poolMax.of(name).set(settings.MYSQL_CONNECTIONS_MAX);
+    }
   });
   metrics.onRender(() => measureLag(metrics, redis, settings.PARTITIONS), AGE_MS_MAX);
 }

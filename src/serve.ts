@@ -10,6 +10,8 @@ export interface ServeOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Lets other processes that say so too listen on the same port; the system spreads new connections over them. Off by default. */
+  readonly reusePort?: boolean;
   /** Tells of an error that the app did not turn into an answer, which is a bug. */
   onError(error: unknown): void;
 }
@@ -38,13 +40,13 @@ export async function serve(fetch: App['fetch'], options: ServeOptions): Promise
   return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
 }
 
-function serveOnBun(fetch: App['fetch'], { host, port, onError }: ServeOptions): Listening {
+function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onError }: ServeOptions): Listening {
   const peerOf: PeerOf = (request) => server.requestIP(request)?.address ?? null;
   const server = Bun.serve({
     hostname: host,
     port,
-    // A second server on one port is a mistake, and must not silently take half of the requests.
-    reusePort: false,
+    // Only where it is asked for: a second server on one port is a mistake otherwise, and silently takes half of the requests.
+    reusePort,
     idleTimeout: IDLE_S,
     // The app keeps the limit, and answers with a problem document; Bun's own refusal is empty. Nothing is buffered ahead of
     // the app's reading, so no memory depends on this: measured with bodies of 512 MB.
@@ -86,17 +88,24 @@ interface DenoInfo {
 /** The little of Deno that is used here; its types would clash with Bun's. */
 interface DenoRuntime {
   serve(
-    options: { hostname: string; port: number; onListen(): void; onError(error: unknown): Response },
+    options: {
+      hostname: string;
+      port: number;
+      reusePort: boolean;
+      onListen(): void;
+      onError(error: unknown): Response;
+    },
     handler: (request: Request, info: DenoInfo) => Response | Promise<Response>,
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
 }
 
-function serveOnDeno(fetch: App['fetch'], { host, port, onError }: ServeOptions): Listening {
+function serveOnDeno(fetch: App['fetch'], { host, port, reusePort = false, onError }: ServeOptions): Listening {
   const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
   const server = Deno.serve(
     {
       hostname: host,
       port,
+      reusePort,
       // By default it prints a line of its own.
       onListen: () => {},
       onError: (error) => {

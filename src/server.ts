@@ -48,7 +48,8 @@ async function start(): Promise<void> {
     log,
   });
   const onError = (error: unknown) => log.error({ error }, 'the server failed');
-  const server = await serve(app.fetch, { host: config.HOST, port: config.PORT, onError });
+  const reusePort = config.REUSE_PORT === 'on';
+  const server = await serve(app.fetch, { host: config.HOST, port: config.PORT, reusePort, onError });
   const metricsServer =
     config.METRICS_PORT === undefined
       ? null

@@ -2,6 +2,7 @@
 //
 // Each curve changes one thing and leaves the rest as the comparison has it: POST /v2/issue-async, 256 connections.
 
+import { freePort } from '../../src/local/free-port.ts';
 import { say } from '../../src/local/progress.ts';
 import type { Case } from '../compare/cases.ts';
 import type { Figures } from '../compare/figures.ts';
@@ -82,12 +83,13 @@ async function measure(stand: Stand, contestant: Case, options: RoundOptions): P
 }
 
 /** A coupon that nobody has, without limit. */
-function fresh(stand: Stand): Case {
-  return dropOf(stand, async () => {
+function fresh(stand: Stand, services?: Case['services']): Case {
+  const open = async () => {
     const first = await makeCoupon(stand, null);
     await ask(urlOf(stand), first, 'opener');
     return { first, count: 1, issuedBefore: 1 };
-  });
+  };
+  return dropOf(stand, open, services);
 }
 
 /** A drop of `POST /v2/issue-async` over the coupons that `open` makes ready. */
@@ -106,7 +108,8 @@ function dropOf(
     async prepare() {
       const coupons = await open();
       const { first, count } = coupons;
-      const loads = services.map(({ url }, i) => ({
+      // Processes that share a port are one address to the generator.
+      const loads = [...new Set(services.map(({ url }) => url))].map((url, i) => ({
         url: `${url}/v2/issue-async`,
         script: 'issue' as const,
         // Each generator has users of its own.
@@ -124,20 +127,17 @@ async function withSettings(stand: Stand, settings: Settings): Promise<Omit<Poin
   return measure(stand, fresh(stand), usual);
 }
 
-/** Two processes have a port each and half of the connections: our server refuses to share a port, and the cost is the same. */
+/** Both processes share one port, and the system spreads the connections over them. The usual one stands idle beside them. */
 async function processes(stand: Stand): Promise<Curve> {
-  const second = await stand.start('api-2', 'src/server.ts');
-  const open = async () => {
-    const first = await makeCoupon(stand, null);
-    await ask(urlOf(stand), first, 'opener');
-    return { first, count: 1, issuedBefore: 1 };
-  };
-  const both = dropOf(stand, open, [stand.api, second]);
-  await measure(stand, both, usual);
-  const found = await curve('API processes', 'API processes', [1, 2], (count) =>
-    measure(stand, count === 1 ? fresh(stand) : both, usual),
-  );
-  await second.stop();
+  const sharedPort = await freePort();
+  const services = [await stand.start('api-1', 'src/server.ts', { sharedPort })];
+  const found = await curve('API processes', 'API processes', [1, 2], async (count) => {
+    if (services.length < count) services.push(await stand.start(`api-${count}`, 'src/server.ts', { sharedPort }));
+    // Warm, as the others are.
+    await measure(stand, fresh(stand, services), usual);
+    return measure(stand, fresh(stand, services), usual);
+  });
+  for (const service of services) await service.stop();
   return found;
 }
 

@@ -6,4 +6,5 @@ const script = issueScript([synchronous]);
 export const options = script.options;
 export const setup = script.setup;
 export default script.iterate;
+export const teardown = script.teardown;
 export const handleSummary = script.summarize;

@@ -1,8 +1,9 @@
-// A k6 script in one call: its options, its setup, the request of each iteration, and its summary.
+// A k6 script in one call: its options, its setup, the request of each iteration, its verification, and its summary.
 import exec from 'k6/execution';
 import http from 'k6/http';
 import type { Options } from 'k6/options';
 import { countAnswer, countGreeting } from './answers.ts';
+import { checkPromises } from './audit.ts';
 import { createCoupon, refuseUnhealthy } from './coupon.ts';
 import { optionsFor, readSettings } from './scenarios.ts';
 import { type SummaryData, summaryFiles } from './summary.ts';
@@ -26,6 +27,8 @@ export interface Script {
   readonly options: Options;
   setup(): SetupData | null;
   iterate(data: SetupData | null): void;
+  /** Verifies what the run left behind. */
+  teardown(data: SetupData | null): void;
   summarize(data: SummaryData): Record<string, string>;
 }
 
@@ -35,6 +38,7 @@ const REPEAT_AFTER = 5;
 
 const settings = readSettings(__ENV);
 const target = __ENV['TARGET'] ?? 'http://localhost:3000';
+const adminApiKey = __ENV['ADMIN_API_KEY'] ?? '';
 const summarize = (data: SummaryData): Record<string, string> => summaryFiles(data, __ENV['RECORD']);
 
 /** A script that issues one coupon through `endpoints`, each in turn. */
@@ -47,7 +51,7 @@ export function issueScript(endpoints: readonly [Endpoint, ...Endpoint[]]): Scri
     setup() {
       refuseUnhealthy(target);
       const title = `k6 ${settings.scenario}`;
-      return { couponId: createCoupon(target, __ENV['ADMIN_API_KEY'] ?? '', settings.stock, title) };
+      return { couponId: createCoupon(target, adminApiKey, settings.stock, title) };
     },
     iterate(data) {
       const turn = exec.scenario.iterationInTest;
@@ -56,12 +60,16 @@ export function issueScript(endpoints: readonly [Endpoint, ...Endpoint[]]): Scri
       const body = `{"couponId":${data?.couponId},"userId":${userId}}`;
       countAnswer(http.post(`${target}${path}`, body, parameters), userId, success, settings.stock !== null);
     },
+    teardown(data) {
+      if (data === null) return;
+      checkPromises({ target, adminApiKey, couponId: data.couponId, runsOut: settings.stock !== null });
+    },
     summarize,
   };
 }
 
-/** The baseline: `GET /hello`, which touches no store. */
-export function helloScript(): Script {
+/** The baseline: `GET /hello`, which touches no store and leaves nothing to verify. */
+export function helloScript(): Omit<Script, 'teardown'> {
   return {
     options: optionsFor(settings, false),
     setup() {

@@ -15,6 +15,7 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
     DURATION: text(durationSetting(environment, 'DURATION')),
     STOCK: text(wholeSetting(environment, 'STOCK')),
     VIRTUAL_USERS: text(wholeSetting(environment, 'VIRTUAL_USERS')),
+    P99_MS_MAX: text(wholeSetting(environment, 'P99_MS_MAX')),
   };
   return {
     name: 'k6',

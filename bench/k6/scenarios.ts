@@ -3,6 +3,7 @@
 // Each has thresholds that fail the run. `dropped_iterations` counts requests that k6 could not send since all its virtual
 // users were waiting: where it is not 0, the rate was not the one that is claimed.
 import type { Options, Scenario } from 'k6/options';
+import { TEARDOWN_TIMEOUT } from './audit.ts';
 
 const names = ['steady', 'rush', 'spike', 'soak'] as const;
 export type ScenarioName = (typeof names)[number];
@@ -16,10 +17,12 @@ export interface Settings {
   /** Pieces of the coupon; null for more than can be asked for. */
   readonly stock: number | null;
   readonly virtualUsersMax: number;
+  /** What 99 of 100 requests may take at most. */
+  readonly p99MsMax: number;
 }
 
 /**
- * The scenario that SCENARIO names, with RATE, DURATION (seconds), STOCK and VIRTUAL_USERS in place of its defaults.
+ * The scenario that SCENARIO names, with RATE, DURATION (seconds), STOCK, VIRTUAL_USERS and P99_MS_MAX in place of its defaults.
  *
  * @throws Error for a scenario that there is none of
  */
@@ -34,6 +37,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     durationS: number('DURATION', defaults[scenario].durationS),
     stock: scenario === 'rush' ? number('STOCK', RUSH_STOCK) : null,
     virtualUsersMax: number('VIRTUAL_USERS', defaults[scenario].virtualUsersMax),
+    p99MsMax: number('P99_MS_MAX', defaults[scenario].p99MsMax),
   };
 }
 
@@ -44,38 +48,46 @@ export function optionsFor(settings: Settings, issues: boolean): Options {
     scenarios: { [scenario]: arrivals(settings) },
     thresholds: {
       ...thresholds[scenario],
+      // Of the load alone: setup and teardown ask too.
+      [`http_req_duration{scenario:${scenario}}`]: [`p(99)<${settings.p99MsMax}`],
       // An answer that is right in no run, and a run without answers.
       answers_unexpected: ['count==0'],
-      ...(issues ? { answers_accepted: ['count>0'] } : { answers_greeted: ['count>0'] }),
+      // `checks` are those of the teardown: each promise is one.
+      ...(issues ? { answers_accepted: ['count>0'], checks: ['rate==1'] } : { answers_greeted: ['count>0'] }),
       ...(issues && scenario === 'rush' ? soldOutSoon : {}),
     },
     summaryTrendStats: ['min', 'med', 'p(95)', 'p(99)', 'max'],
     // One connection per virtual user, kept open: what is measured is the system, not the setting up of connections.
     noConnectionReuse: false,
     setupTimeout: '30s',
+    teardownTimeout: TEARDOWN_TIMEOUT,
   };
 }
 
 /** Pieces of a rush: gone within the first seconds of every rush that deserves the name. */
 const RUSH_STOCK = 5_000;
 
-/** Short, so that anybody runs them. A real soak is `DURATION=1h`. */
-const defaults: Record<ScenarioName, Pick<Settings, 'ratePerS' | 'durationS' | 'virtualUsersMax'>> = {
-  steady: { ratePerS: 300, durationS: 15, virtualUsersMax: 300 },
-  rush: { ratePerS: 10_000, durationS: 12, virtualUsersMax: 500 },
-  spike: { ratePerS: 1_000, durationS: 15, virtualUsersMax: 1_000 },
-  soak: { ratePerS: 150, durationS: 30, virtualUsersMax: 300 },
+/**
+ * Short, so that anybody runs them. A real soak is `DURATION=1h`.
+ *
+ * What makes a run good is that all is answered, and right. The bounds of latency are no aims but what nobody would call
+ * working, far above what two cores give (p99 of 10 to 60 ms), so that a laptop that is busy with other things passes.
+ */
+const defaults: Record<ScenarioName, Pick<Settings, 'ratePerS' | 'durationS' | 'virtualUsersMax' | 'p99MsMax'>> = {
+  steady: { ratePerS: 300, durationS: 15, virtualUsersMax: 300, p99MsMax: 1_000 },
+  rush: { ratePerS: 10_000, durationS: 12, virtualUsersMax: 500, p99MsMax: 5_000 },
+  spike: { ratePerS: 1_000, durationS: 15, virtualUsersMax: 1_000, p99MsMax: 2_000 },
+  soak: { ratePerS: 150, durationS: 30, virtualUsersMax: 300, p99MsMax: 1_000 },
 };
 
 const thresholds: Record<ScenarioName, Record<string, string[]>> = {
-  // Below capacity everything is sent, everything is answered, and soon.
-  steady: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'], http_req_duration: ['p(99)<500'] },
-  soak: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'], http_req_duration: ['p(99)<500'] },
-  // A spike may make people wait, but turns nobody away.
-  spike: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'], http_req_duration: ['p(99)<2000'] },
+  // Below capacity everything is sent and everything is answered; a spike may make people wait, but turns nobody away.
+  steady: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'] },
+  soak: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'] },
+  spike: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'] },
   // Far past capacity, of k6 as well: what it cannot send (dropped_iterations) says where its own end is, and is allowed. The
   // system may answer 503 with `Retry-After`, its stated back-pressure, to one in a hundred. It may not be wrong or stuck.
-  rush: { answers_indeterminate_share: ['rate<0.01'], http_req_duration: ['p(99)<5000'] },
+  rush: { answers_indeterminate_share: ['rate<0.01'] },
 };
 
 /** In a rush the stock is gone, and the first who reads `sold out` reads it within seconds. */

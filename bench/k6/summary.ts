@@ -6,8 +6,15 @@ interface Metric {
   readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
 }
 
+/** Checks by where they were made: k6 nests those of `teardown`. */
+interface Group {
+  readonly groups?: readonly Group[];
+  readonly checks?: readonly { readonly name: string; readonly fails: number }[];
+}
+
 /** What k6 passes to `handleSummary`, as far as it is used here. */
 export interface SummaryData {
+  readonly root_group?: Group;
   readonly setup_data?: { readonly couponId?: number };
   readonly metrics: Readonly<Record<string, Metric | undefined>>;
 }
@@ -43,18 +50,23 @@ function counts({ metrics }: SummaryData): Record<string, number> {
   };
 }
 
-const shown = /^(answers_|http_reqs|http_req_duration$|dropped_iterations|iterations|first_sold_out_after)/;
+const shown = /^(answers_|http_reqs|http_req_duration\{scenario|dropped_iterations|iterations|first_sold_out_after)/;
 
-function lines({ metrics }: SummaryData): string[] {
+function lines({ metrics, root_group: group }: SummaryData): string[] {
   const found = Object.entries(metrics).flatMap(([name, metric]) => (metric === undefined ? [] : [{ name, metric }]));
   const figures = found
     .filter(({ name }) => shown.test(name))
-    .map(({ name, metric }) => `  ${name.padEnd(28)} ${valuesText(metric)}`)
+    .map(({ name, metric }) => `  ${name.padEnd(34)} ${valuesText(metric)}`)
     .sort();
   const held = found.flatMap(({ name, metric }) =>
     Object.entries(metric.thresholds ?? {}).map(([rule, { ok }]) => `  ${ok ? 'held  ' : 'BROKEN'} ${name} ${rule}`),
   );
-  return ['', ...figures, '', ...held.sort()];
+  const promises = checksIn(group).map(({ name, fails }) => `  ${fails === 0 ? 'held  ' : 'BROKEN'} ${name}`);
+  return ['', ...figures, '', ...held.sort(), ...promises];
+}
+
+function checksIn(group: Group | undefined): NonNullable<Group['checks']> {
+  return [...(group?.checks ?? []), ...(group?.groups ?? []).flatMap(checksIn)];
 }
 
 function valuesText({ type, values }: Metric): string {

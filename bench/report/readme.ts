@@ -1,5 +1,6 @@
 // readme.ts -- The README's section on speed, made from the report, so that it cannot say what was not measured.
 
+import { quickCases } from '../compare/flags.ts';
 import type { Report } from './report.ts';
 import { machineText } from './sections.ts';
 import { markdownTable, number, type Table } from './tables.ts';
@@ -11,7 +12,7 @@ const block = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
 /**
  * The README with its section made anew.
  *
- * @throws Error when it has no markers, or when nothing was compared yet
+ * @throws Error when it has no markers, or when nothing was compared yet, or not every case that belongs in it
  */
 export function withBenchSection(readme: string, report: Report): string {
   if (!block.test(readme)) throw new Error('README.md has no section between <!-- bench --> and <!-- /bench -->');
@@ -23,8 +24,10 @@ export function benchSection(report: Report): string {
   if (report.compare === undefined)
     throw new Error('reports/bench.json has no comparison yet: run bun run bench first');
   const { machine, findings } = report.compare;
-  const { rounds, seconds, connections } = findings;
-  const rows = findings.cases.map(({ title, median }) => [
+  const { rounds, seconds, connections, cases } = findings;
+  const missing = quickCases.filter((name) => !cases.some((each) => each.name === name));
+  if (missing.length > 0) throw new Error(`reports/bench.json has no ${missing.join(', ')}: run bun run bench first`);
+  const rows = cases.map(({ title, median }) => [
     title,
     number(median.requestsPerS),
     number(median.shareOfEcho, 2),

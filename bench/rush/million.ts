@@ -5,20 +5,18 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { couponIssues } from '../../drizzle/schema.ts';
-import { and, eq, gt } from 'drizzle-orm';
-import { withConnection } from '../../src/mysql/database.ts';
-import { brokenPromises, drained, makeCoupon } from '../stand/coupons.ts';
+import { drained, makeCoupon } from '../stand/coupons.ts';
+import { brokenByRecord } from '../stand/exactness.ts';
 import { residentBytesOf } from '../stand/process-cost.ts';
 import type { Stand } from '../stand/stand.ts';
 import { runWrk } from '../stand/wrk.ts';
+import { type LoadRecord, readClaims } from '../verification/load-record.ts';
 
 const REQUESTS = 1_000_000;
 const COUPONS = 100_000;
 const CONNECTIONS = 2000;
 /** The generator stops by itself; this only bounds a run that hangs. */
 const SECONDS_MAX = 300;
-const PAGE = 20_000;
 
 export interface Rush {
   readonly requests: number;
@@ -56,12 +54,11 @@ export async function rush(stand: Stand): Promise<Rush> {
     stand.api.mustRun();
     await drained(stand);
     const backlogMs = performance.now() - endedMs;
-    const { winners, accepted, refused, unavailable, other } = readWinners(readFileSync(file, 'utf8'));
+    const record = readHeard(readFileSync(file, 'utf8'), couponId);
+    const { accepted, soldOut: refused, indeterminate: unavailable } = record.counts;
     const broken = [
-      ...(await brokenPromises(stand, couponId, 1, accepted)),
-      ...missingRows(winners, await rowsBySequence(stand, couponId)),
+      ...(await brokenByRecord(stand, record)),
       ...(accepted === COUPONS ? [] : [`P4: ${accepted} accepted of ${COUPONS}`]),
-      ...(other === 0 ? [] : [`${other} answers were none of 202, 409 and 503`]),
       ...(result.broken + result.timeouts === 0 ? [] : [`${result.broken} broken, ${result.timeouts} timeouts`]),
     ];
     return {
@@ -87,49 +84,15 @@ export async function rush(stand: Stand): Promise<Rush> {
 /** The last line. */
 const countsPattern = /^counts (\d+) (\d+) (\d+) (\d+)\n$/m;
 
-interface Heard {
-  /** User → the sequence that was named. */
-  readonly winners: ReadonlyMap<string, number>;
-  readonly accepted: number;
-  readonly refused: number;
-  readonly unavailable: number;
-  readonly other: number;
-}
-
-/** Reads what million.lua wrote. @throws Error when it was not finished: then answers are missing */
-export function readWinners(text: string): Heard {
-  const counts = countsPattern.exec(text)?.slice(1).map(Number);
-  if (counts === undefined) throw new Error('the generator ended before all requests were answered');
-  const [accepted = 0, refused = 0, unavailable = 0, other = 0] = counts;
-  const lines = [...text.matchAll(/^(\d+) (\d+)$/gm)];
-  const winners = new Map(lines.map(([, user = '', sequence]) => [user, Number(sequence)]));
-  return { winners, accepted, refused, unavailable, other };
-}
-
-/** P2 and P3 for each winner, as sentences: the first few and how many more. */
-export function missingRows(
-  winners: ReadonlyMap<string, number>,
-  rows: ReadonlyMap<string, number>,
-): readonly string[] {
-  const lost = [...winners].filter(([user, sequence]) => rows.get(user) !== sequence);
-  if (lost.length === 0) return [];
-  const [first] = lost;
-  return [`P3: ${lost.length} winners without their row; the first heard ${first?.[1]}`];
-}
-
-async function rowsBySequence({ database }: Stand, couponId: number): Promise<ReadonlyMap<string, number>> {
-  const rows = new Map<string, number>();
-  for (let last = 0; ; ) {
-    const page = await withConnection(database, (session) =>
-      session
-        .select({ user: couponIssues.userId, sequence: couponIssues.sequence })
-        .from(couponIssues)
-        .where(and(eq(couponIssues.couponId, couponId), gt(couponIssues.sequence, last)))
-        .orderBy(couponIssues.sequence)
-        .limit(PAGE),
-    );
-    for (const { user, sequence } of page) rows.set(user, sequence);
-    last = page.at(-1)?.sequence ?? 0;
-    if (page.length < PAGE) return rows;
-  }
+/**
+ * Reads what million.lua wrote. All users are different, so that every refusal must be `sold out`.
+ *
+ * @throws Error when it was not finished: then answers are missing; RecordFault for a line that cannot be understood
+ */
+export function readHeard(text: string, couponId: number): LoadRecord {
+  const found = countsPattern.exec(text);
+  if (found === null) throw new Error('the generator ended before all requests were answered');
+  const [accepted = 0, soldOut = 0, indeterminate = 0, unexpected = 0] = found.slice(1).map(Number);
+  const { claims, notes } = readClaims(text.slice(0, found.index), 'the record of the generator');
+  return { couponId, claims, notes, counts: { accepted, duplicated: 0, soldOut, indeterminate, unexpected } };
 }

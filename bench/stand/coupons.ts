@@ -1,4 +1,4 @@
-// coupons.ts -- Coupons for runs, and whether what became of one is exact: a fast wrong run is a failure.
+// coupons.ts -- Coupons for runs: made, asked for, drained, and their rows counted.
 
 import { sql } from 'drizzle-orm';
 import { createCatalog } from '../../src/coupon/catalog.ts';
@@ -49,7 +49,7 @@ export async function drained(stand: Stand, apis: readonly Service[] = [stand.ap
   await waitUntil(
     'the API to answer what it was asked',
     async () => {
-      const expositions = await Promise.all(apis.map(({ url }) => scrape(url)));
+      const expositions = await Promise.all(apis.map(({ metricsUrl }) => scrape(metricsUrl)));
       return expositions.every(
         (each) => totalOf(each, 'coupon_waiting_users') + totalOf(each, 'coupon_batches_in_flight') === 0,
       );
@@ -69,39 +69,4 @@ export async function rowsOf({ database }: Stand, first: number, count: number):
       SELECT COUNT(*) AS number FROM coupon_issues WHERE coupon_id >= ${first} AND coupon_id < ${first + count}`),
   );
   return Number((rows as unknown as { number: number }[])[0]?.number);
-}
-
-/**
- * Which promises are broken for a range of coupons, as sentences. Ask when everything is drained.
- *
- * @param issued how many answers said that a coupon was issued, by the count of the processes that gave them
- */
-export async function brokenPromises(
-  { database }: Stand,
-  first: number,
-  count: number,
-  issued: number,
-): Promise<readonly string[]> {
-  const [rows] = await withConnection(database, (session) =>
-    session.execute(sql`
-      SELECT coupons.id, total_quantity AS total, issued_quantity AS counted, COUNT(sequence) AS number,
-        COUNT(DISTINCT user_id) AS users, MIN(sequence) AS lowest, MAX(sequence) AS highest
-      FROM coupons LEFT JOIN coupon_issues ON coupon_id = coupons.id
-      WHERE coupons.id >= ${first} AND coupons.id < ${first + count} GROUP BY coupons.id`),
-  );
-  const broken: string[] = [];
-  let sum = 0;
-  for (const row of rows as unknown as Record<string, number | null>[]) {
-    const of = (name: string) => Number(row[name] ?? 0);
-    const about = `coupon ${of('id')}:`;
-    sum += of('number');
-    if (row['total'] !== null && of('number') > of('total')) broken.push(`P1: ${about} ${of('number')} rows`);
-    if (of('counted') !== of('number')) broken.push(`P1: ${about} counted ${of('counted')}, rows ${of('number')}`);
-    if (of('users') !== of('number')) broken.push(`P2: ${about} ${of('number')} rows of ${of('users')} users`);
-    if (of('number') > 0 && (of('lowest') !== 1 || of('highest') !== of('number'))) {
-      broken.push(`P3: ${about} sequences ${of('lowest')} to ${of('highest')} in ${of('number')} rows`);
-    }
-  }
-  if (sum !== issued) broken.push(`P3: ${issued} answers said issued, and there are ${sum} rows`);
-  return broken;
 }

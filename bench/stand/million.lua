@@ -1,6 +1,6 @@
 -- million.lua -- Load for wrk: a number of requests, and a record of who won, so that every promise can be looked up.
 --
--- Arguments: the coupon id, how many requests, the file for the winners (a line each: user and sequence).
+-- Arguments: the coupon id, how many requests, the file for the winners (a line each: 202, user and sequence).
 -- wrk cannot pause a connection, so what has been asked enough asks for /hello until the last answer is there.
 
 local head, asked, answered, requests, winners = nil, 0, 0, 0, nil
@@ -39,7 +39,7 @@ function response(status, _, body)
   answered = answered + 1
   if status == 202 then
     counts.accepted = counts.accepted + 1
-    winners:write(body:match('"userId":"(%d+)"'), ' ', body:match('"sequence":(%d+)'), '\n')
+    winners:write('202 ', body:match('"userId":"(%d+)"'), ' ', body:match('"sequence":(%d+)'), '\n')
   elseif status == 409 then
     counts.refused = counts.refused + 1
   elseif status == 503 then

@@ -10,6 +10,8 @@ const root = resolve(import.meta.dirname, '../..');
 
 export interface Service {
   readonly url: string;
+  /** Where this very process tells its metrics: not `url` when it shares its port with others. */
+  readonly metricsUrl: string;
   readonly pid: number;
   /** @throws Error with the end of its log when it has ended by itself */
   mustRun(): void;
@@ -26,6 +28,8 @@ export interface ServiceOptions {
   /** For its log. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** A port to share with others (REUSE_PORT); else a free one. */
+  readonly sharedPort?: number | undefined;
   /** Arguments for Bun itself. */
   readonly runtime?: readonly string[];
   /** Arguments for the entry. */
@@ -38,10 +42,13 @@ export async function startService({
   entry,
   folder,
   environment,
+  sharedPort,
   runtime = [],
   args = [],
 }: ServiceOptions): Promise<Service> {
-  const port = String(await freePort());
+  const port = String(sharedPort ?? (await freePort()));
+  const ownPort = sharedPort === undefined ? port : String(await freePort());
+  const shared = sharedPort === undefined ? {} : { REUSE_PORT: 'on', METRICS_PORT: ownPort };
   const logFile = join(folder, `${name}.log`);
   const log = openSync(logFile, 'a');
   const child = await startChild({
@@ -49,13 +56,14 @@ export async function startService({
     args: [...runtime, entry, ...args],
     stdio: ['ignore', log, log],
     folder: root,
-    environment: { ...process.env, ...environment, PORT: port, WORKER_PORT: port },
+    environment: { ...process.env, ...environment, ...shared, PORT: port, WORKER_PORT: port },
   });
   closeSync(log);
   const url = `http://127.0.0.1:${port}`;
-  await waitUntil(`${name} to answer`, async () => child.hasEnded() || (await answers(`${url}/livez`)), {
-    waitMsMax: 60_000,
-  });
+  const metricsUrl = `http://127.0.0.1:${ownPort}`;
+  // On a shared port somebody else may answer.
+  const sign = sharedPort === undefined ? `${url}/livez` : `${metricsUrl}/metrics`;
+  await waitUntil(`${name} to answer`, async () => child.hasEnded() || (await answers(sign)), { waitMsMax: 60_000 });
   const mustRun = (): void => {
     if (child.hasEnded())
       throw new Error(`${name} has ended by itself:\n${readFileSync(logFile, 'utf8').slice(-2000)}`);
@@ -63,6 +71,7 @@ export async function startService({
   mustRun();
   return {
     url,
+    metricsUrl,
     pid: child.pid,
     mustRun,
     stop: () => child.stop(),

@@ -36,6 +36,8 @@ export interface Stand {
 export interface StartOptions {
   readonly settings?: Settings;
   readonly args?: readonly string[];
+  /** A port that it shares with other processes, each of which names it. */
+  readonly sharedPort?: number;
 }
 
 export interface StandOptions {
@@ -72,7 +74,8 @@ export async function openStand({ cleanup, profileFolder }: StandOptions): Promi
     folder: resolve(import.meta.dirname, '../..'),
     environment: { ...process.env, ...environment },
   });
-  const start = async (name: string, entry: string, { settings, args = [] }: StartOptions = {}): Promise<Service> => {
+  const start = async (name: string, entry: string, options: StartOptions = {}): Promise<Service> => {
+    const { settings, args = [], sharedPort } = options;
     const runtime = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}/${name}`];
     const service = await startService({
       name,
@@ -80,6 +83,7 @@ export async function openStand({ cleanup, profileFolder }: StandOptions): Promi
       folder,
       runtime,
       args,
+      sharedPort,
       environment: { ...environment, ...settings },
     });
     cleanup.add(() => service.stop());

@@ -1,7 +1,9 @@
 // wrk.ts -- Drives wrk and reads what it found. Load is never sent before the program is known to be there.
 
 import { resolve } from 'node:path';
+import { canInstallWithApt, installWithApt } from '../../src/local/apt-packages.ts';
 import { findProgram } from '../../src/local/find-program.ts';
+import { step } from '../../src/local/progress.ts';
 
 /** What to send. */
 export interface Load {
@@ -33,8 +35,19 @@ const ANSWER_S_MAX = 20;
 /** How often it is asked whether a load is done. */
 const LOOK_MS = 20;
 
-/** @throws Error that says how to get wrk */
-export function requireWrk(): string {
+/** Installs wrk where it is missing and that is allowed. @throws Error that says how to get it */
+export async function ensureWrk(): Promise<void> {
+  if (findProgram('wrk') === undefined && canInstallWithApt()) {
+    await step(
+      'wrk',
+      () => installWithApt([[['wrk']]]),
+      () => 'installed with apt',
+    );
+  }
+  requireWrk();
+}
+
+function requireWrk(): string {
   const program = findProgram('wrk');
   if (program !== undefined) return program;
   throw new Error(

@@ -3,8 +3,8 @@
 import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, withConnection } from '../mysql/database.ts';
-import type { Coupon, CouponChanges, NewCoupon } from './coupon.ts';
+import { type Database, type Rows, type Session, withConnection } from '../mysql/database.ts';
+import type { Coupon, CouponChanges, NewCoupon, StockHome } from './coupon.ts';
 
 /** What routes need of the catalog. */
 export interface Catalog {
@@ -41,6 +41,45 @@ export function createCatalog(database: Database, announce: (couponId: number) =
 export async function lockCoupon(tx: Session, id: number): Promise<Coupon | null> {
   const [row] = await selectCoupons(tx, eq(coupons.id, id)).for('update');
   return row ? toCoupon(row) : null;
+}
+
+/** The part of a coupon that decides about a batch, and the bookkeeping that goes with it. */
+export type DecidingCoupon = Pick<
+  Coupon,
+  'totalQuantity' | 'issuedQuantity' | 'startMs' | 'endMs' | 'paused' | 'stockHome' | 'epoch'
+>;
+
+/** The statement for `readDecideWrite` that locks the row of a coupon until the transaction ends; `lockedCoupon` reads its rows. */
+export function lockStatement(id: number): string {
+  invariant(Number.isSafeInteger(id), 'a coupon id that was never checked reached SQL');
+  return `SELECT total_quantity, issued_quantity, date_issue_start, date_issue_end, paused, stock_home, epoch
+            FROM coupons WHERE id = ${id} FOR UPDATE`;
+}
+
+/** What `lockStatement` found; null if there is no such coupon. */
+export function lockedCoupon(rows: Rows): DecidingCoupon | null {
+  const row = rows[0] as LockedRow | undefined;
+  if (row === undefined) return null;
+  return {
+    totalQuantity: row.total_quantity,
+    issuedQuantity: row.issued_quantity,
+    startMs: row.date_issue_start.getTime(),
+    endMs: row.date_issue_end.getTime(),
+    paused: row.paused === 1,
+    stockHome: row.stock_home,
+    epoch: row.epoch,
+  };
+}
+
+/** As the driver reads the columns, by their types in the schema. */
+interface LockedRow {
+  readonly total_quantity: number | null;
+  readonly issued_quantity: number;
+  readonly date_issue_start: Date;
+  readonly date_issue_end: Date;
+  readonly paused: 0 | 1;
+  readonly stock_home: StockHome;
+  readonly epoch: number;
 }
 
 /** The coupon, or null. */

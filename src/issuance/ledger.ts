@@ -93,21 +93,54 @@ export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users }: 
  */
 export async function insertIssues(tx: Session, issues: readonly Issue[]): Promise<number> {
   let inserted = 0;
-  for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
-    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
+  for (const statement of insertStatements(issues)) {
     // The no-op update makes a duplicate a success without a change. `INSERT IGNORE` would also swallow bad data.
-    const [result] = await tx.execute(
-      sql`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated)
-          VALUES ${sql.raw(rows.join(','))} ON DUPLICATE KEY UPDATE date_used = date_used`,
-    );
+    const [result] = await tx.execute(sql`${sql.raw(statement)} ON DUPLICATE KEY UPDATE date_used = date_used`);
     inserted += result.affectedRows;
   }
   return inserted;
 }
 
+/** The statements for `readDecideWrite` that insert rows, none of which may be there, and raise the counter of their coupon. */
+export function issueStatements(couponId: number, issues: readonly Issue[]): string[] {
+  return [
+    ...insertStatements(issues),
+    `UPDATE coupons SET issued_quantity = issued_quantity + ${issues.length} WHERE id = ${couponId}`,
+  ];
+}
+
+function insertStatements(issues: readonly Issue[]): string[] {
+  const statements: string[] = [];
+  for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
+    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
+    statements.push(
+      `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES ${rows.join(',')}`,
+    );
+  }
+  return statements;
+}
+
 /** Raises `issued_quantity` by the rows that went in; the CHECK on it is the last guard of P1. */
 export async function raiseIssued(tx: Session, couponId: number, rows: number): Promise<void> {
-  await tx.execute(sql`UPDATE coupons SET issued_quantity = issued_quantity + ${rows} WHERE id = ${couponId}`);
+  await raiseEach(tx, [couponId], rows);
+}
+
+/**
+ * Raises coupons by as many rows as each has, those of one number together: with thousands of coupons open, a statement for each
+ * was two thirds of the work of MySQL and worker. There are never many different numbers, since all of them add up to the rows.
+ */
+async function raiseAll(tx: Session, counts: ReadonlyMap<number, readonly Issue[]>): Promise<void> {
+  const byRows = Map.groupBy(counts.keys(), (couponId) => counts.get(couponId)?.length ?? 0);
+  for (const [rows, couponIds] of byRows) await raiseEach(tx, couponIds, rows);
+}
+
+async function raiseEach(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
+  for (let i = 0; i < couponIds.length; i += ROWS_PER_STATEMENT_MAX) {
+    const page = couponIds.slice(i, i + ROWS_PER_STATEMENT_MAX);
+    await tx.execute(
+      sql`UPDATE coupons SET issued_quantity = issued_quantity + ${rows} WHERE ${inArray(coupons.id, page)}`,
+    );
+  }
 }
 
 /** Expects every issue to be new. */
@@ -119,7 +152,7 @@ async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written>
     if (!coupon || (coupon.total !== null && coupon.issued + mine.length > coupon.total)) throw new UnexpectedRows();
   }
   if ((await insertIssues(tx, issues)) !== issues.length) throw new UnexpectedRows();
-  for (const [couponId, mine] of counts) await raiseIssued(tx, couponId, mine.length);
+  await raiseAll(tx, counts);
   return { ...NOTHING, inserted: issues.length, older: issues.filter((issue) => isOlder(issue, locked)) };
 }
 

@@ -12,7 +12,7 @@ import { serverOf } from '../redis/connection.ts';
 import type { Issuer } from './issuer.ts';
 import { type CouponKeys, couponKeys } from './keys.ts';
 import { type Outcome, Unavailable } from './outcome.ts';
-import { look } from './scripts/look.ts';
+import { type LookReply, look } from './scripts/look.ts';
 import { put } from './scripts/put.ts';
 import type { Take } from './scripted.ts';
 import type { StockKeeper } from './stock.ts';
@@ -57,13 +57,17 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
         retryDelay: 0,
       });
       const startMs = performance.now();
-      const handle = await acquire(lock, redis, settings.LOCK_WAIT_MS_MAX);
+      const acquiring = acquire(lock, redis, settings.LOCK_WAIT_MS_MAX);
+      const firstLook = lookNow(redis, keys, users);
+      const { handle, tries } = await acquiring;
       const endMs = performance.now();
       reports?.waited(handle ? 'acquired' : 'given up', (endMs - startMs) / 1000);
       // Others were faster for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
       try {
-        return await decideUnderLock(dependencies, keys, couponId, users, handle.value);
+        // Whoever held the lock before has most likely issued since that look.
+        const seen = tries === 1 ? firstLook : lookNow(redis, keys, users);
+        return await decideUnderLock(dependencies, keys, couponId, users, handle.value, seen);
       } finally {
         reports?.held((performance.now() - endMs) / 1000);
         // Not waited for: the answer is durable already. If the release fails, the lease runs out.
@@ -76,15 +80,33 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
 /** The lock; or null when others held it for as long as we may wait, or when there is no connection to ask by. */
 async function acquire(lock: ReturnType<typeof createRedlock>, redis: Redis, waitMsMax: number) {
   const deadlineMs = performance.now() + waitMsMax;
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
-      return await lock.acquire();
+      return { handle: await lock.acquire(), tries };
     } catch (error) {
       if (!(error instanceof LockAcquisitionError)) throw error;
     }
-    if (redis.status !== 'ready' || performance.now() >= deadlineMs) return null;
+    if (redis.status !== 'ready' || performance.now() >= deadlineMs) return { handle: null, tries };
     await pause(LOCK_RETRY_MS);
   }
+}
+
+/** What was seen, with the name of the server that was asked. */
+interface Seen {
+  readonly server: string;
+  readonly reply: LookReply;
+}
+
+/**
+ * Reads the stock. Sent in the same instant as the asking for the lock, it is carried out right behind it, since both take the
+ * same connection: so that the lock costs no round trip of its own.
+ */
+function lookNow(redis: Redis, keys: CouponKeys, users: readonly string[]): Promise<Seen> {
+  const server = serverOf(redis);
+  const seen = look(redis, { keys, server, users }).then((reply) => ({ server, reply }));
+  // Who awaits it hears of its failure; without the lock nobody does.
+  seen.catch(() => {});
+  return seen;
 }
 
 async function decideUnderLock(
@@ -93,10 +115,10 @@ async function decideUnderLock(
   couponId: number,
   users: readonly string[],
   token: string,
+  firstSeen: Promise<Seen>,
 ): Promise<readonly Outcome[]> {
   for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
-    const server = serverOf(redis);
-    const seen = await look(redis, { keys, server, users });
+    const { server, reply: seen } = await (tries === 0 ? firstSeen : lookNow(redis, keys, users));
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
       if (opened !== 'open') return users.map(() => opened);

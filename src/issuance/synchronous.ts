@@ -5,14 +5,13 @@
 // after the commit. The entry in the stream is there all the same, so that a crash between the two loses nothing; the worker
 // later finds the rows written.
 
-import { sql } from 'drizzle-orm';
-import { lockCoupon } from '../coupon/catalog.ts';
+import { lockedCoupon, lockStatement } from '../coupon/catalog.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
-import { invariant } from '../invariant.ts';
-import { type Database, type Session, Undo, withTransaction } from '../mysql/database.ts';
+import { InvariantViolation, invariant } from '../invariant.ts';
+import { type Database, type Decided, DuplicateRow, readDecideWrite, type Rows } from '../mysql/database.ts';
 import type { Entry } from './entry.ts';
 import type { Issuer } from './issuer.ts';
-import { type Issue, insertIssues, raiseIssued, type Written, writeEntries } from './ledger.ts';
+import { type Issue, issueStatements, type Written, writeEntries } from './ledger.ts';
 import { userLiterals } from './literals.ts';
 import { type Outcome, refusal, Unavailable } from './outcome.ts';
 import type { Take, Taken } from './scripted.ts';
@@ -25,24 +24,16 @@ export interface SynchronousDependencies {
 /** Coupons of which something is remembered. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
 
-/** Somebody of a batch that was taken for new has the coupon already. */
-class OwnersAmong extends Undo {
-  override readonly name = 'OwnersAmong';
-}
-
 export function createSynchronous({ database, take }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
   const askedAgain = new Set<number>();
   const decideInMysql = async (couponId: number, users: readonly string[]) => {
     if (!askedAgain.has(couponId)) {
-      try {
-        return await withTransaction(database, (tx) => issueInMysql(tx, couponId, users, true));
-      } catch (error) {
-        if (!(error instanceof OwnersAmong)) throw error;
-        hint(askedAgain, couponId);
-      }
+      const outcomes = await issueToNew(database, couponId, users);
+      if (outcomes !== 'owners among') return outcomes;
+      hint(askedAgain, couponId);
     }
-    const outcomes = await withTransaction(database, (tx) => issueInMysql(tx, couponId, users, false));
+    const outcomes = await issueInMysql(database, couponId, users);
     if (!outcomes?.some(({ kind }) => kind === 'already issued')) askedAgain.delete(couponId);
     return outcomes;
   };
@@ -66,35 +57,79 @@ function hint(coupons: Set<number>, couponId: number): void {
 }
 
 /**
- * Decides under the row lock; null when the stock is in Redis.
+ * Decides under the row lock, taking all users for new, which saves looking each of them up: the unique key tells if one is not.
  *
- * @param allNew takes all users for new, which saves looking each of them up: the unique key tells if one is not
- * @throws OwnersAmong when one is not, after which nothing is written
+ * @returns null when the stock is in Redis; `owners among` when somebody may have the coupon already: then nothing was written
  */
-async function issueInMysql(
-  tx: Session,
+async function issueToNew(
+  database: Database,
   couponId: number,
   users: readonly string[],
-  allNew: boolean,
-): Promise<readonly Outcome[] | null> {
-  const coupon = await lockCoupon(tx, couponId);
-  if (!coupon) return users.map(() => refusal['not exist']);
-  if (coupon.stockHome === 'redis') return null;
-  const { highest, nowMs, owners } = await readUnderLock(tx, couponId, allNew ? [] : users);
+): Promise<readonly Outcome[] | null | 'owners among'> {
+  try {
+    return await readDecideWrite<readonly Outcome[] | null | 'owners among'>(
+      database,
+      readingOf(couponId, []),
+      (rows) => {
+        const decided = decideUnderLock(couponId, users, rows);
+        // Who is refused for want of stock may have the coupon already.
+        const isShort = decided.result?.some(({ kind }) => kind === 'sold out');
+        return isShort ? { write: [], result: 'owners among' } : decided;
+      },
+    );
+  } catch (error) {
+    if (error instanceof DuplicateRow) return 'owners among';
+    throw error;
+  }
+}
+
+/** Decides under the row lock, looking each user up; null when the stock is in Redis. */
+async function issueInMysql(database: Database, couponId: number, users: readonly string[]) {
+  try {
+    return await readDecideWrite(database, readingOf(couponId, users), (rows) =>
+      decideUnderLock(couponId, users, rows),
+    );
+  } catch (error) {
+    if (error instanceof DuplicateRow) throw new InvariantViolation('P2: rows changed under the lock of their coupon');
+    throw error;
+  }
+}
+
+function decideUnderLock(
+  couponId: number,
+  users: readonly string[],
+  [locked = [], known = []]: readonly Rows[],
+): Decided<readonly Outcome[] | null> {
+  const coupon = lockedCoupon(locked);
+  if (!coupon) return { write: [], result: users.map(() => refusal['not exist']) };
+  if (coupon.stockHome === 'redis') return { write: [], result: null };
+  const { highest, nowMs, owners } = readKnown(known);
   const next = highest + 1;
   const stock = { ...coupon, next, until: lastSequence(next, coupon.issuedQuantity, coupon.totalQuantity) };
   const { outcomes, taken } = decide(stock, owners, users, nowMs);
-  // Who is refused for want of stock may have the coupon already.
-  if (allNew && outcomes.some(({ kind }) => kind === 'sold out')) throw new OwnersAmong();
-  if (taken.length === 0) return outcomes;
   const issues = taken.map((userId, i): Issue => {
     return { couponId, epoch: coupon.epoch, sequence: next + i, userId, acceptedMs: nowMs };
   });
-  const inserted = await insertIssues(tx, issues);
-  if (allNew && inserted !== issues.length) throw new OwnersAmong();
-  invariant(inserted === issues.length, 'P2: rows changed under the lock of their coupon');
-  await raiseIssued(tx, couponId, inserted);
-  return outcomes;
+  return { write: issues.length === 0 ? [] : issueStatements(couponId, issues), result: outcomes };
+}
+
+/**
+ * The statements that lock the coupon, and then read what only the holder of the lock can rely on: rows, and a clock that nobody
+ * who comes later can be ahead of.
+ *
+ * @param users whom to look up
+ */
+function readingOf(couponId: number, users: readonly string[]): readonly string[] {
+  const among =
+    users.length === 0
+      ? ''
+      : ` UNION ALL SELECT sequence, user_id FROM coupon_issues
+          WHERE coupon_id = ${couponId} AND user_id IN (${userLiterals(users)})`;
+  return [
+    lockStatement(couponId),
+    `SELECT CAST(COALESCE(MAX(sequence), 0) AS UNSIGNED) AS sequence, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS CHAR) AS name
+       FROM coupon_issues WHERE coupon_id = ${couponId}${among}`,
+  ];
 }
 
 /** What a decision needs. */
@@ -106,21 +141,9 @@ interface Known {
   readonly owners: ReadonlyMap<string, number>;
 }
 
-/**
- * Reads what only the holder of the row lock can rely on: rows, and a clock that nobody who comes later can be ahead of. One
- * statement, so that the lock is held for one round trip less; its first row has no owner.
- */
-async function readUnderLock(tx: Session, couponId: number, users: readonly string[]): Promise<Known> {
-  const among =
-    users.length === 0
-      ? sql``
-      : sql` UNION ALL SELECT sequence, user_id FROM coupon_issues
-          WHERE coupon_id = ${couponId} AND user_id IN (${sql.raw(userLiterals(users))})`;
-  const [rows] = await tx.execute(
-    sql`SELECT CAST(COALESCE(MAX(sequence), 0) AS UNSIGNED) AS sequence, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS CHAR) AS name
-          FROM coupon_issues WHERE coupon_id = ${couponId}${among}`,
-  );
-  const [first, ...owned] = rows as unknown as { readonly sequence: number; readonly name: string }[];
+/** The first row has no owner: it is the highest sequence and the clock. */
+function readKnown(rows: Rows): Known {
+  const [first, ...owned] = rows as readonly { readonly sequence: number; readonly name: string }[];
   invariant(first, 'an aggregate always has one row');
   return {
     highest: first.sequence,

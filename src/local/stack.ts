@@ -66,7 +66,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     .filter(([store, url]) => url === undefined && !store.isInstalled())
     .map(([store]) => store);
   const useContainers = missing.length > 0 && (await hasDockerEngine());
-  if (missing.length > 0 && !useContainers) await install(missing, options.say);
+  if (missing.length > 0 && !useContainers) await install(missing, options.say, otherWays(missing));
 
   const started: PrivateServer[] = [];
   const stop = async (): Promise<void> => {
@@ -90,6 +90,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
+/**
+ * For those who need the servers as processes of this machine, and so no container and no server elsewhere.
+ *
+ * @throws Error whose message is for people: what is missing and how to get it
+ */
+export async function ensureServerPrograms(say: Say): Promise<void> {
+  const missing = [redis, mysql].filter((store) => !store.isInstalled());
+  if (missing.length > 0) await install(missing, say, []);
+}
+
 async function start(store: Store, inContainer: boolean, folder: string): Promise<PrivateServer> {
   return await step(
     store.name,
@@ -98,8 +108,8 @@ async function start(store: Store, inContainer: boolean, folder: string): Promis
   );
 }
 
-async function install(missing: readonly Store[], say: Say): Promise<void> {
-  if (!canInstallWithApt()) throw new Error(howToGet(missing));
+async function install(missing: readonly Store[], say: Say, ways: readonly string[]): Promise<void> {
+  if (!canInstallWithApt()) throw new Error(howToGet(missing, ways));
   say(`  ${missing.map(({ name }) => name).join(' and ')} not found: installing with apt, which takes a minute or two`);
   await step(
     'apt',
@@ -108,17 +118,22 @@ async function install(missing: readonly Store[], say: Say): Promise<void> {
   );
 }
 
-function howToGet(missing: readonly Store[]): string {
+/** With the ways to do without them, one a line. */
+function howToGet(missing: readonly Store[], ways: readonly string[]): string {
   const names = missing.map(({ name }) => name).join(' and ');
-  const variables = missing.map(({ variable }) => variable).join(' and ');
   const packages = missing.flatMap((store) => store.packages.at(-1) ?? []).join(' ');
   const formulas = missing.map((store) => (store === redis ? 'redis' : 'mariadb')).join(' ');
+  const tried = ways.length > 0 ? 'no program on the PATH, no Docker engine that answers' : 'no program on the PATH';
   return [
-    `${names} not found, and nothing here can provide what is missing: no program on the PATH, no Docker engine that answers, no right to install.`,
+    `${names} not found, and nothing here can provide what is missing: ${tried}, no right to install.`,
     'One of these is enough, then run the command again:',
     `  Debian, Ubuntu   sudo apt-get install ${packages}`,
     `  macOS            brew install ${formulas}`,
-    '  anywhere         start Docker',
-    `  or set           ${variables} to a server that you have`,
+    ...ways,
   ].join('\n');
+}
+
+function otherWays(missing: readonly Store[]): string[] {
+  const variables = missing.map(({ variable }) => variable).join(' and ');
+  return ['  anywhere         start Docker', `  or set           ${variables} to a server that you have`];
 }

@@ -1,7 +1,7 @@
-// database.ts -- The pool of MySQL connections, and the only two ways to use one: `withTransaction` and `withConnection`.
+// database.ts -- The pools of MySQL connections, and the only ways to use one: `withTransaction`, `readDecideWrite`, `withConnection`.
 //
 // A connection on which anything failed is destroyed, never returned: after a lost reply or a timeout it may still hold an
-// open transaction or a late answer. Both ways are bounded in time, since mysql2 by itself waits for ever.
+// open transaction or a late answer. All ways are bounded in time, since mysql2 by itself waits for ever.
 
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import type { Connection as CallbackConnection } from 'mysql2';
@@ -24,13 +24,22 @@ export interface DatabaseSettings {
   readonly TRANSACTION_MS_MAX: number;
 }
 
-/** A pool with its bound on time. */
+/** The pools with their bound on time. */
 export interface Database {
   readonly pool: Pool;
+  /**
+   * For `readDecideWrite` alone: its connections take several statements in one question, none of which is the text of a caller.
+   * Whoever issues never waits for whoever manages.
+   */
+  readonly issuingPool: Pool;
   readonly transactionMsMax: number;
-  readonly use: PoolUse;
+  readonly use: Readonly<Record<PoolName, PoolUse>>;
   readonly onTransaction: OnTransaction;
 }
+
+/** The general pool, and that of `readDecideWrite`. */
+export const poolNames = ['general', 'issuing'] as const;
+export type PoolName = (typeof poolNames)[number];
 
 /** How much of a pool is in use just now. */
 export interface PoolUse {
@@ -59,8 +68,23 @@ export class Undo extends Error {
   override readonly name: string = 'Undo';
 }
 
-/** Makes the pool; connects on first use. */
+/** A statement of `readDecideWrite` found a row where it was to insert one. Everything was rolled back. */
+export class DuplicateRow extends Undo {
+  override readonly name = 'DuplicateRow';
+}
+
+/** Makes the pools; they connect on first use. */
 export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
+  return {
+    pool: openPool(settings, false),
+    issuingPool: openPool(settings, true),
+    transactionMsMax: settings.TRANSACTION_MS_MAX,
+    use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
+    onTransaction,
+  };
+}
+
+function openPool(settings: DatabaseSettings, compound: boolean): Pool {
   const { ssl, ...address } = readDatabaseUrl(settings.DATABASE_URL);
   const pool = createPool({
     ...address,
@@ -70,8 +94,8 @@ export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransa
     flags: ['-FOUND_ROWS', '-LOCAL_FILES'],
     timezone: 'Z',
     charset: 'utf8mb4',
-    // More than one statement in a query is how an injection becomes a deletion.
-    multipleStatements: false,
+    // More than one statement in a query is how an injection becomes a deletion: only where no text of a caller can be in it.
+    multipleStatements: compound,
     connectionLimit: settings.MYSQL_CONNECTIONS_MAX,
     maxIdle: settings.MYSQL_CONNECTIONS_MAX,
     idleTimeout: 60_000,
@@ -93,12 +117,12 @@ export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransa
     const idleS = Math.ceil((IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX) / 1000);
     connection.query(`SET SESSION wait_timeout = ${idleS}`, destroyOn(connection));
   });
-  return { pool, transactionMsMax: settings.TRANSACTION_MS_MAX, use: { used: 0, waiting: 0 }, onTransaction };
+  return pool;
 }
 
 /** Ends every connection once the statements under way are answered. */
 export async function closeDatabase(database: Database): Promise<void> {
-  await database.pool.end();
+  await Promise.all([database.pool.end(), database.issuingPool.end()]);
 }
 
 /**
@@ -111,15 +135,12 @@ export async function withTransaction<Result>(
   database: Database,
   work: (tx: Session) => Promise<Result>,
 ): Promise<Result> {
-  const startMs = performance.now();
-  let ended: 'committed' | 'failed' = 'failed';
-  try {
+  return timed(database, async () => {
     const done = await withConnection(database, async (session, connection) => {
       await ask(connection, { sql: 'BEGIN' });
       try {
         const result = await work(session);
         await ask(connection, { sql: 'COMMIT' });
-        ended = 'committed';
         return { result };
       } catch (error) {
         if (!(error instanceof Undo)) throw error;
@@ -129,16 +150,87 @@ export async function withTransaction<Result>(
     });
     if (done instanceof Undo) throw done;
     return done.result;
+  });
+}
+
+/** What was decided from what was read. */
+export interface Decided<Result> {
+  /** Statements, in order; none: the transaction ends with nothing written. */
+  readonly write: readonly string[];
+  readonly result: Result;
+}
+
+/** Rows as MySQL names their columns. */
+export type Rows = readonly Readonly<Record<string, unknown>>[];
+
+/**
+ * A transaction in two questions, whatever its number of statements: BEGIN with all that is read, then all that is written with
+ * COMMIT. What the reading locks is held for one round trip, and the next in line gets it while we hear that we are done.
+ *
+ * The server stops at the first statement that fails, so that a COMMIT is reached only when all before it were done. (Vitess
+ * does so since its version 9.)
+ *
+ * @param read the statements after BEGIN: constants, checked numbers and checked user ids, since a text of a caller could bring
+ *   statements of its own
+ * @param decide gets the rows of each of them, in order
+ * @throws DuplicateRow when a row was there that was to be inserted; everything is rolled back
+ * @throws whatever `decide` or MySQL throws, after which nothing was written, unless the COMMIT itself failed: then nobody knows
+ * @throws DatabaseTimeout as `withTransaction` does
+ */
+export async function readDecideWrite<Result>(
+  database: Database,
+  read: readonly string[],
+  decide: (rows: readonly Rows[]) => Decided<Result>,
+): Promise<Result> {
+  return timed(database, async () => {
+    const done = await onConnection(database, 'issuing', async (connection) => {
+      const [replies] = (await ask(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
+      const { write, result } = decide(replies.slice(1));
+      try {
+        await ask(connection, { sql: write.length === 0 ? 'ROLLBACK' : [...write, 'COMMIT'].join(';') });
+        return { result };
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        await ask(connection, { sql: 'ROLLBACK' });
+        return new DuplicateRow('a row was there already', { cause: error });
+      }
+    });
+    if (done instanceof Undo) throw done;
+    return done.result;
+  });
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ER_DUP_ENTRY';
+}
+
+async function timed<Result>(database: Database, transaction: () => Promise<Result>): Promise<Result> {
+  const startMs = performance.now();
+  let ended: 'committed' | 'failed' = 'failed';
+  try {
+    const result = await transaction();
+    ended = 'committed';
+    return result;
   } finally {
     database.onTransaction(ended, (performance.now() - startMs) / 1000);
   }
 }
 
 /** Runs `work` on one connection without a transaction. Throws as `withTransaction` does. */
-export async function withConnection<Result>(
+export function withConnection<Result>(
   database: Database,
   work: (session: Session, connection: PoolConnection) => Promise<Result>,
 ): Promise<Result> {
+  return onConnection(database, 'general', (connection) => work(drizzle(lean(connection)), connection));
+}
+
+async function onConnection<Result>(
+  database: Database,
+  poolName: PoolName,
+  work: (connection: PoolConnection) => Promise<Result>,
+): Promise<Result> {
+  const pool = poolName === 'general' ? database.pool : database.issuingPool;
+  const use = database.use[poolName];
   let overdue = false;
   let borrowed: PoolConnection | undefined;
   const deadline = Promise.withResolvers<never>();
@@ -148,18 +240,18 @@ export async function withConnection<Result>(
     deadline.reject(new DatabaseTimeout(`MySQL took longer than ${database.transactionMsMax} ms`));
   }, database.transactionMsMax);
   const run = async () => {
-    database.use.waiting += 1;
-    const connection = await database.pool.getConnection().finally(() => {
-      database.use.waiting -= 1;
+    use.waiting += 1;
+    const connection = await pool.getConnection().finally(() => {
+      use.waiting -= 1;
     });
     if (overdue) {
       connection.release();
       return deadline.promise;
     }
     borrowed = connection;
-    database.use.used += 1;
+    use.used += 1;
     try {
-      const result = await work(drizzle(lean(connection)), connection);
+      const result = await work(connection);
       connection.release();
       return result;
     } catch (error) {
@@ -171,7 +263,7 @@ export async function withConnection<Result>(
     return await Promise.race([run(), deadline.promise]);
   } finally {
     clearTimeout(timer);
-    if (borrowed) database.use.used -= 1;
+    if (borrowed) use.used -= 1;
   }
 }
 

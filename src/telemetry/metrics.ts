@@ -61,6 +61,8 @@ const scripts = [
   'replay',
   'count-requests',
 ] as const;
+/** The pools of a process: that of `POST /v1/issue`, and that of everything else. */
+const pools = ['general', 'issuing'] as const;
 const promises = ['P1', 'P2', 'P3', 'P4', 'P5', 'other'] as const;
 
 /** Coupons that are told one by one, at most; the newest that are not over. */
@@ -124,10 +126,10 @@ function apiTable() {
       unit: 'requests',
       help: 'Requests refused by a closed sign, without a decision',
     }),
-    operatorFailures: counter({
-      name: 'coupon_operator_failures_total',
+    storeFailures: counter({
+      name: 'coupon_store_failures_total',
       unit: 'requests',
-      help: 'Requests of operators that failed because a store did',
+      help: 'Requests that failed because a store did: of operators, of users about what they have, and with an Idempotency-Key',
     }),
     ...combinerTable(),
     ...lockTable(),
@@ -308,16 +310,19 @@ function processTable() {
       name: 'coupon_mysql_pool_used_connections',
       unit: 'connections',
       help: 'Connections to MySQL in use',
+      labels: [['pool', pools]],
     }),
     poolMax: gauge({
       name: 'coupon_mysql_pool_max_connections',
       unit: 'connections',
       help: 'Connections to MySQL that may be in use',
+      labels: [['pool', pools]],
     }),
     poolWaiting: gauge({
       name: 'coupon_mysql_pool_waiting_requests',
       unit: 'requests',
       help: 'Requests that wait for a connection to MySQL',
+      labels: [['pool', pools]],
     }),
     redisFaults: counter({
       name: 'coupon_redis_connection_faults_total',

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { FlagFault, readFlags } from '../../bench/compare/flags.ts';
 import { mediansOf } from '../../bench/compare/figures.ts';
 import { ownTimes } from '../../bench/report/profile.ts';
-import { missingRows, readWinners } from '../../bench/rush/million.ts';
+import { readHeard } from '../../bench/rush/million.ts';
 import { busyTicksIn, leastBusy } from '../../bench/stand/cores.ts';
 import { bucketsOf, countsBy, growthOf, readExposition, totalOf } from '../../bench/stand/exposition.ts';
 import { cpuUsIn, cpuUsOf, residentBytesIn } from '../../bench/stand/process-cost.ts';
@@ -119,18 +119,18 @@ describe('what wrk says', () => {
     expect(() => readResult('result {"requests":10}\n')).toThrow('no microseconds');
   });
 
-  test('winners are believed only when the last answer was counted', () => {
-    const { winners, ...counts } = readWinners('100 1\n200 2\ncounts 2 7 0 0\n');
-    expect(counts).toEqual({ accepted: 2, refused: 7, unavailable: 0, other: 0 });
-    expect(() => readWinners('100 1\n200 2\n')).toThrow('before all requests');
-    const right = new Map([
-      ['100', 1],
-      ['200', 2],
-      ['300', 3],
-    ]);
-    expect(missingRows(winners, right)).toEqual([]);
-    expect(missingRows(winners, new Map([['100', 1]]))).toHaveLength(1);
-    expect(missingRows(winners, new Map([...right, ['200', 3]]))).toHaveLength(1);
+  test('what callers heard is believed only when the last answer was counted', () => {
+    expect(readHeard('202 100 1\n202 200 2\ncounts 2 7 1 0\n', 5)).toEqual({
+      couponId: 5,
+      claims: [
+        { status: 202, userId: '100', sequence: 1 },
+        { status: 202, userId: '200', sequence: 2 },
+      ],
+      notes: [],
+      counts: { accepted: 2, duplicated: 0, soldOut: 7, indeterminate: 1, unexpected: 0 },
+    });
+    expect(() => readHeard('202 100 1\n202 200 2\n', 5)).toThrow('before all requests');
+    expect(() => readHeard('202 100\ncounts 1 0 0 0\n', 5)).toThrow('is no claim');
   });
 });
 

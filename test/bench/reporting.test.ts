@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { reportPage } from '../../bench/report/page.ts';
 import { barPlot, linePlot } from '../../bench/report/plot.ts';
-import { withBenchSection } from '../../bench/report/readme.ts';
+import { benchSection, withBenchSection } from '../../bench/report/readme.ts';
 import { machineText } from '../../bench/report/sections.ts';
 import { markdownTable, number, textTable } from '../../bench/report/tables.ts';
 import { targetsOf } from '../../bench/report/targets.ts';
@@ -71,18 +71,30 @@ test('a target is reached or missed by its figure, and left out when nothing was
 });
 
 test('the section of the README is made anew between its markers, and nothing else is touched', () => {
-  const readme = 'before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n';
+  const readme = 'before\n<!-- bench -->\nyesterday\n<!-- /bench -->\nafter\n';
   const made = withBenchSection(readme, sampleReport());
   expect(made.startsWith('before\n<!-- bench -->\n')).toBe(true);
   expect(made.endsWith('<!-- /bench -->\nafter\n')).toBe(true);
   expect(made).toContain('| scripted | 31,000 | 0.62 |');
-  expect(made).not.toContain('old');
+  expect(made).not.toContain('yesterday');
   expect(withBenchSection(made, sampleReport())).toBe(made);
 });
 
 test('the README has a place for the section', () => {
   const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
   expect(withBenchSection(readme, sampleReport())).toContain('| scripted | 31,000 | 0.62 |');
+});
+
+test('the README is not made of a comparison that leaves out what belongs there, such as hello and duplicates', () => {
+  const { compare, ...rest } = sampleReport();
+  if (compare === undefined) throw new Error('the sample has no comparison');
+  const without = (left: string) => {
+    const cases = compare.findings.cases.filter(({ name }) => name !== left);
+    return () => benchSection({ ...rest, compare: { ...compare, findings: { ...compare.findings, cases } } });
+  };
+  expect(benchSection(sampleReport())).toContain('| hello | 1,000 |');
+  expect(without('hello')).toThrow('reports/bench.json has no hello: run bun run bench first');
+  expect(without('scripted again')).toThrow('has no scripted again');
 });
 
 test('without markers, or without a comparison, the README is left alone', () => {

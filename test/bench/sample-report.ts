@@ -20,6 +20,18 @@ export function figures(own: Partial<Figures> = {}): Figures {
   };
 }
 
+/** Cases that the README shows and no test looks at one by one. */
+const plain = [
+  'hello',
+  'scripted again',
+  'scripted sold out',
+  'locked',
+  'locked again',
+  'synchronous again',
+  'lock',
+  'script',
+];
+
 /** A report of one comparison and one curve. */
 export function sampleReport(): Report {
   const machine = {
@@ -42,6 +54,7 @@ export function sampleReport(): Report {
     result('scripted', 'system', figures({ requestsPerS: 31_000, shareOfEcho: 0.62, rowsPerS: 30_500 })),
     result('synchronous', 'system', figures({ requestsPerS: 20_000, shareOfEcho: 0.4 })),
     result('row lock', 'ordinary', figures({ requestsPerS: 500, shareOfEcho: 0.01 })),
+    ...plain.map((name) => result(name, 'system', figures())),
   ];
   const points = [10, 1000].map((x) => ({ x, figures: figures(), openingMs: x, bytesPerOwner: 50 }));
   return {

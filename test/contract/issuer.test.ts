@@ -155,13 +155,11 @@ function describeOrder(issue: Issue, coupon: MakeCoupon): void {
 }
 
 function describePeriodInMysql(): void {
-  /** An API whose one connection to MySQL has a clock that stands, in the middle of a millisecond. */
+  /** An API whose one connection for decisions in MySQL has a clock that stands, in the middle of a millisecond. */
   const stopClock = async () => {
     const stopped = await stores.createApi({ MYSQL_CONNECTIONS_MAX: 1 });
     const issueAt = async (nowMs: number, couponId: number, user: string) => {
-      await withConnection(stopped.database, (session) =>
-        session.execute(sql`SET SESSION timestamp = ${(nowMs + 0.5) / 1000}`),
-      );
+      await stopped.database.issuingPool.query(`SET SESSION timestamp = ${(nowMs + 0.5) / 1000}`);
       return (await stopped.issuers.synchronous.issue(couponId, [user]))[0];
     };
     return { issueAt, [Symbol.asyncDispose]: stopped[Symbol.asyncDispose] };

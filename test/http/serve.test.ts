@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { serve } from '../../src/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
-import { startSteered } from './steered-process.ts';
+import { type Runtime, startSteered } from './steered-process.ts';
 import { openWire } from './wire.ts';
 
 const options = {
@@ -153,6 +153,54 @@ function describeWire(port: () => number): void {
     next.destroy();
   });
 }
+
+describe('a shared port', () => {
+  /** A process of its own on a port that it shares. */
+  async function startSharer(runtime: Runtime, sharedPort: number) {
+    const child = startSteered(runtime, 'port-sharer.ts', String(sharedPort));
+    return {
+      port: Number(await child.line()),
+      pid: String(child.pid),
+      async stop() {
+        child.leave();
+        const code = await child.exited;
+        expect(code).toBe(0);
+      },
+    };
+  }
+
+  /** Who answers on a connection of its own. */
+  async function whoAnswers(port: number): Promise<string> {
+    const wire = await openWire(port);
+    wire.write(head('GET / HTTP/1.1', 'Connection: close'));
+    const answer = await wire.closed();
+    return /\d+$/.exec(answer.trimEnd())?.[0] ?? answer;
+  }
+
+  test.each<Runtime>(['bun', 'deno'])(
+    'on %s two processes answer on one port, and one that stops leaves it to the other',
+    async (runtime) => {
+      const first = await startSharer(runtime, 0);
+      const second = await startSharer(runtime, first.port);
+      expect(second.port).toBe(first.port);
+      const seen = new Set<string>();
+      // The system chooses by address and port of the caller: that 100 of them all fall to one has odds of 2 to the 99th.
+      for (let tries = 0; tries < 100 && seen.size < 2; tries += 1) seen.add(await whoAnswers(first.port));
+      expect(seen).toEqual(new Set([first.pid, second.pid]));
+      await first.stop();
+      for (let tries = 0; tries < 10; tries += 1) expect(await whoAnswers(first.port)).toBe(second.pid);
+      await second.stop();
+    },
+  );
+
+  test('is shared only if both say so', async () => {
+    const { app } = fakeApp();
+    const server = await serve(app.fetch, options);
+    const sharing = serve(app.fetch, { ...options, port: server.port, reusePort: true });
+    await expect(sharing).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await server.stop();
+  });
+});
 
 describe('stopping', () => {
   test.each(runtimes)(

@@ -5,9 +5,12 @@ import { resolve } from 'node:path';
 export type Runtime = 'bun' | 'deno';
 
 export interface SteeredProcess {
+  readonly pid: number;
   /** The next line it tells; rejects when it ends instead. */
   line(): Promise<string>;
   say(line: string): void;
+  /** Ends its input. */
+  leave(): void;
   /** Its exit code, once it has ended. */
   readonly exited: Promise<number>;
   kill(): void;
@@ -18,15 +21,17 @@ export interface SteeredProcess {
  *
  * @param entry beside this file
  */
-export function startSteered(runtime: Runtime, entry: string): SteeredProcess {
-  const child = Bun.spawn([...commands[runtime], resolve(import.meta.dir, entry)], {
+export function startSteered(runtime: Runtime, entry: string, ...args: readonly string[]): SteeredProcess {
+  const child = Bun.spawn([...commands[runtime], resolve(import.meta.dir, entry), ...args], {
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'inherit',
   });
   const lines = linesOf(child.stdout);
   return {
+    pid: child.pid,
     exited: child.exited,
+    leave: () => void child.stdin.end(),
     kill: () => child.kill('SIGKILL'),
     line: async () => {
       const { value } = await lines.next();
@@ -51,6 +56,8 @@ const commands: Readonly<Record<Runtime, readonly string[]>> = {
     '--allow-net=127.0.0.1',
     '--allow-read',
     '--allow-env',
+    // Deno does not let a shared port be asked for otherwise.
+    '--unstable-net',
   ],
 };
 

@@ -2,6 +2,7 @@
 // planted damage.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
+import { brokenPromises } from '../../bench/stand/exactness.ts';
 import { type Verdict, VerificationFault, verify } from '../../bench/verify.ts';
 import type { LoadRecord } from '../../bench/verification/load-record.ts';
 import { couponIssues } from '../../drizzle/schema.ts';
@@ -109,6 +110,19 @@ test('an owner in Redis whose row never came is seen', async () => {
   expect((await judged(record)).faults).toEqual([
     'P3: 4 owners in Redis, 3 rows',
     'P3: the next sequence in Redis is 5 after 3 rows',
+  ]);
+});
+
+test('the rounds of the comparison are held to the same, and to the number of answers that said issued', async () => {
+  const record = await finishedCoupon();
+  const range = { first: record.couponId, count: 1 };
+  expect(await brokenPromises(stores, range, users.length)).toEqual([]);
+  expect(await brokenPromises(stores, range, users.length + 1)).toEqual([
+    'P3: 4 answers said issued, and there are 3 rows',
+  ]);
+  await stores.redis.hset(stores.keys(record.couponId).owners, 'ann', 3);
+  expect(await brokenPromises(stores, range, users.length)).toEqual([
+    `coupon ${record.couponId}: P3: Redis and MySQL disagree on 1 rows, the first: user ann under 1`,
   ]);
 });
 

@@ -1,6 +1,6 @@
 // database.test.ts -- The rules of the database layer, on the server at hand: transactions, time limits, counts, migrations, faults.
 
-import { afterAll, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon, readCoupon } from '../../src/coupon/catalog.ts';
@@ -9,6 +9,8 @@ import {
   closeDatabase,
   type Database,
   openDatabase,
+  readDecideWrite,
+  type Rows,
   type Session,
   withConnection,
   withTransaction,
@@ -85,6 +87,96 @@ test('a transaction that takes too long is given up and rolled back', async () =
   // And the one place in the pool is free again.
   expect(await withTransaction(database, (tx) => readCoupon(tx, id))).toMatchObject({ id, title });
   expect(await titleOf(id)).toBe(title);
+});
+
+describe('reading, deciding and writing', () => {
+  const lockTitle = (id: number) => `SELECT title FROM coupons WHERE id = ${id} FOR UPDATE`;
+  const setPaused = (id: number) => `UPDATE coupons SET paused = 1 WHERE id = ${id}`;
+  const insertIssue = (id: number, user: string) =>
+    `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated)
+     VALUES (${id}, 1, '${user}', NOW(3), NOW(3), NOW(3))`;
+  const readId = 'SELECT CONNECTION_ID() AS id';
+  const idOf = (rows: readonly Rows[]) => Number(rows.at(-1)?.[0]?.['id']);
+  const connectionOf = (database: Database) =>
+    readDecideWrite(database, [readId], (rows) => ({ write: [], result: idOf(rows) }));
+
+  test('is one transaction: rows come in the order of the statements, and what was written is there when it returns', async () => {
+    await using database = ownDatabase();
+    const { id, title } = await stores.coupon();
+    const read = [lockTitle(id), 'SELECT 2 AS two UNION ALL SELECT 3'];
+    const result = await readDecideWrite(database, read, (rows) => ({
+      write: [setPaused(id), insertIssue(id, 'a')],
+      result: rows.map((each) => each.map((row) => ({ ...row }))),
+    }));
+    expect(result).toEqual([[{ title }], [{ two: 2 }, { two: 3 }]]);
+    expect(await stores.couponNow(id)).toMatchObject({ paused: true });
+    expect(await stores.rows(id)).toMatchObject([{ sequence: 1, userId: 'a' }]);
+  });
+
+  test('holds what it locked until it is done, so that nobody decides from the same', async () => {
+    await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 4 });
+    const { id } = await stores.coupon();
+    const raise = () =>
+      readDecideWrite(database, [`SELECT version FROM coupons WHERE id = ${id} FOR UPDATE`], ([rows]) => ({
+        write: [`UPDATE coupons SET version = ${Number(rows?.[0]?.['version']) + 1} WHERE id = ${id}`],
+        result: null,
+      }));
+    const { version } = await stores.couponNow(id);
+    await Promise.all(Array.from({ length: 40 }, raise));
+    expect((await stores.couponNow(id)).version).toBe(version + 40);
+  });
+
+  test('with nothing to write leaves nothing behind, and its connection is used again', async () => {
+    await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
+    const { id } = await stores.coupon();
+    const first = await readDecideWrite(database, [lockTitle(id), readId], (rows) => ({
+      write: [],
+      result: idOf(rows),
+    }));
+    // Would wait for ever, were the row still locked.
+    await withTransaction(stores.database, (tx) => lockCoupon(tx, id));
+    expect(await connectionOf(database)).toBe(first);
+  });
+
+  test('that finds a row where it wants to insert one undoes what it wrote before, and its connection is used again', async () => {
+    await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
+    const { id } = await stores.coupon();
+    const write = [setPaused(id), insertIssue(id, 'a'), insertIssue(id, 'b'), setPaused(id)];
+    const first = await connectionOf(database);
+    const failing = readDecideWrite(database, [lockTitle(id)], () => ({ write, result: null }));
+    await expect(failing).rejects.toMatchObject({ name: 'DuplicateRow' });
+    expect(await stores.couponNow(id)).toMatchObject({ paused: false });
+    expect(await stores.rows(id)).toEqual([]);
+    expect(await connectionOf(database)).toBe(first);
+  });
+
+  test('that fails in any step leaves nothing behind, not its lock and not its connection', async () => {
+    await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
+    const { id } = await stores.coupon();
+    const wrong = 'UPDATE coupons SET nowhere = 1';
+    const faults = [
+      [[lockTitle(id), 'SELECT nowhere'], () => ({ write: [], result: null })],
+      [
+        [lockTitle(id)],
+        () => {
+          throw new Error('planted');
+        },
+      ],
+      [[lockTitle(id)], () => ({ write: [setPaused(id), wrong], result: null })],
+    ] as const;
+    for (const [read, decide] of faults) {
+      const before = await connectionOf(database);
+      await expect(readDecideWrite<null>(database, read, decide)).rejects.toThrow();
+      expect(await connectionOf(database)).not.toBe(before);
+      expect(await withTransaction(stores.database, (tx) => lockCoupon(tx, id))).toMatchObject({ paused: false });
+    }
+  });
+
+  test('alone may ask several things at once: elsewhere a second statement is an error', async () => {
+    await using database = ownDatabase();
+    const two = withConnection(database, (session) => session.execute(sql.raw('SELECT 1; SELECT 2')));
+    await expect(two).rejects.toMatchObject({ cause: { code: 'ER_PARSE_ERROR' } });
+  });
 });
 
 test('a process that freezes within a transaction does not keep its locks, and its pool is of use when it wakes', async () => {

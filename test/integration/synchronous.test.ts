@@ -1,7 +1,11 @@
 // synchronous.test.ts -- What only `synchronous` promises: the row is in MySQL before the answer, wherever the stock has its home.
 
 import { afterAll, expect, test } from 'bun:test';
+import { sql } from 'drizzle-orm';
+import { lockCoupon } from '../../src/coupon/catalog.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
+import { type Session, withTransaction } from '../../src/mysql/database.ts';
+import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();
@@ -40,6 +44,27 @@ test('a process that decided in MySQL goes on in Redis as soon as another has op
   expect(await api.issuers.synchronous.issue(id, ['b', 'c'])).toEqual([already(2), issued(3)]);
   expect(await rowsOf(id)).toEqual(['1 a', '3 c']);
 });
+
+test('the clock is read under the lock: who waits for it past the end of the period gets nothing', async () => {
+  const { id } = await stores.coupon();
+  const waiting = await withTransaction(stores.database, async (tx) => {
+    await lockCoupon(tx, id);
+    const issuing = api.issuers.synchronous.issue(id, ['late']);
+    await eventually('the issuer to wait for the lock', () => isWaiting(tx, id));
+    // The end comes while it waits.
+    await tx.execute(sql`UPDATE coupons SET date_issue_end = NOW(3) WHERE id = ${id}`);
+    return { issuing };
+  });
+  expect(await waiting.issuing).toEqual([{ kind: 'ended' }]);
+  expect(await rowsOf(id)).toEqual([]);
+});
+
+/** Whether somebody asks for the lock of a coupon's row just now. */
+async function isWaiting(tx: Session, couponId: number): Promise<boolean> {
+  const [rows] = await tx.execute(sql`SHOW FULL PROCESSLIST`);
+  const asked = (rows as unknown as { Info: string | null }[]).map(({ Info }) => Info ?? '');
+  return asked.some((text) => text.includes(`FROM coupons WHERE id = ${couponId} FOR UPDATE`));
+}
 
 /** Makes Redis forget its last issue, as a crash without durability would, and think it whole. */
 async function forgetLast(couponId: number, user: string): Promise<void> {

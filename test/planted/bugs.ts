@@ -29,7 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/take.lua`,
-        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[8], 's', first, 't', now, 'u', table.concat(users, ','))\n",
+        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))\n",
         to: '',
       },
       {
@@ -74,8 +74,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/issuance/ledger.ts',
-        from: 'sql`INSERT INTO coupon_issues',
-        to: 'sql`INSERT IGNORE INTO coupon_issues',
+        from: '`INSERT INTO coupon_issues',
+        to: '`INSERT IGNORE INTO coupon_issues',
       },
       { file: 'src/issuance/ledger.ts', from: ' ON DUPLICATE KEY UPDATE date_used = date_used`', to: '`' },
     ],
@@ -274,7 +274,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'MySQL issues although the stock is in Redis',
     changes: [
-      { file: 'src/issuance/synchronous.ts', from: "  if (coupon.stockHome === 'redis') return null;\n", to: '' },
+      {
+        file: 'src/issuance/synchronous.ts',
+        from: "  if (coupon.stockHome === 'redis') return { write: [], result: null };\n",
+        to: '',
+      },
     ],
     guard: [`${integration}/worker.test.ts`, 'the count of users who are not yet rows is exact, and ends at nothing'],
   },

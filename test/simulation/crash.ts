@@ -4,6 +4,7 @@
 // asks, and whether the last one was carried out although its answer never came.
 
 import type { Redis } from 'ioredis';
+import type { Pool } from 'mysql2/promise';
 import type { Database } from '../../src/mysql/database.ts';
 
 /** When a process dies. */
@@ -48,16 +49,8 @@ export function watchOver({ redis, database }: Mortal): Executioner {
   };
   const send = redis.sendCommand.bind(redis);
   redis.sendCommand = (...command) => ask(async () => send(...command));
-  const getConnection = database.pool.getConnection.bind(database.pool);
-  const watched = new WeakSet<object>();
-  database.pool.getConnection = async () => {
-    const connection = await getConnection();
-    if (watched.has(connection)) return connection;
-    watched.add(connection);
-    const query = connection.query.bind(connection) as (...words: unknown[]) => Promise<never>;
-    connection.query = (...words: unknown[]) => ask(() => query(...words));
-    return connection;
-  };
+  watchPool(database.pool, ask);
+  watchPool(database.issuingPool, ask);
   return {
     condemn(next) {
       death = next;
@@ -69,3 +62,26 @@ export function watchOver({ redis, database }: Mortal): Executioner {
     isDead: () => dead,
   };
 }
+
+/** Watches every connection of a pool where the questions really pass: below the promises of the driver. */
+function watchPool(pool: Pool, ask: <Answer>(question: () => Promise<Answer>) => Promise<Answer>): void {
+  const getConnection = pool.getConnection.bind(pool);
+  const watched = new WeakSet<object>();
+  pool.getConnection = async () => {
+    const connection = await getConnection();
+    const raw = connection.connection as unknown as { query: (options: unknown, answer: Answered) => void };
+    if (watched.has(raw)) return connection;
+    watched.add(raw);
+    const query = raw.query.bind(raw);
+    raw.query = (options, answer) => {
+      const question = () =>
+        new Promise<readonly unknown[]>((resolve, reject) => {
+          query(options, (error, ...found) => (error ? reject(error) : resolve(found)));
+        });
+      ask(question).then((found) => answer(null, ...found), answer);
+    };
+    return connection;
+  };
+}
+
+type Answered = (error: Error | null, ...found: readonly unknown[]) => void;

@@ -144,6 +144,7 @@ describe('settings that are wrong together', () => {
     ['keys without TLS', { JWT_JWKS_URL: 'http://issuer.example/keys' }, 'JWT_JWKS_URL is wrong'],
     ['a network that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES is wrong'],
     ['an address that is none', { TRUSTED_PROXIES: '10.0.0.1,10.0.0.256' }, 'TRUSTED_PROXIES is wrong'],
+    ['metrics of any process', { REUSE_PORT: 'on' }, 'REUSE_PORT is on without METRICS_PORT'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS is wrong'],
     ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, 'CORS_ORIGINS is wrong'],
   ])('%s', (_, environment, fault) => {

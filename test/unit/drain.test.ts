@@ -27,7 +27,7 @@ function refusing(failure: (tries: number) => Error) {
   const database = {
     pool: { getConnection: () => Promise.reject(failure(++tries)) },
     transactionMsMax: 10_000,
-    use: { used: 0, waiting: 0 },
+    use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
     onTransaction: () => {},
   } as unknown as Database;
   const redis = {

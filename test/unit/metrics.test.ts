@@ -141,10 +141,10 @@ test('a reading that fails, and one that hangs, are counted and cost nothing els
   const metrics = createWorkerMetrics(20);
   metrics.onRender(() => Promise.reject(new Error('the store is away')));
   metrics.onRender(() => new Promise(() => {}));
-  metrics.onRender(() => metrics.poolUsed.of().set(7));
+  metrics.onRender(() => metrics.poolUsed.of('general').set(7));
   await metrics.render();
   const text = await metrics.render();
-  expect(text).toContain('coupon_mysql_pool_used_connections 7\n');
+  expect(text).toContain('coupon_mysql_pool_used_connections{pool="general"} 7\n');
   expect(metrics.readingFailures.of().total()).toBe(4);
 });
 

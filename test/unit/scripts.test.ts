@@ -70,13 +70,17 @@ const cases: readonly Case[] = [
     take,
     { keys, couponId: 6, server: 'run1', unpersistedUsersMax: 9, users: ['a', 'b', 'c'] },
     {
-      words: [4, state, owners, stream, unpersisted, 6, 'run1', 9, 'a', 'b', 'c'],
+      words: [4, state, owners, stream, unpersisted, 6, 'run1', 9, 'a,b,c'],
       understood: [
         [['not open'], { kind: 'not open' }],
         [['overloaded'], { kind: 'overloaded' }],
         [['paused'], { kind: 'closed', refusal: { kind: 'paused' } }],
         [['not started'], { kind: 'closed', refusal: { kind: 'not started' } }],
         [['ended'], { kind: 'closed', refusal: { kind: 'ended' } }],
+        [
+          ['all issued', 1000, 3, 7],
+          { kind: 'decided', acceptedMs: 1000, epoch: 3, outcomes: [issued(7), issued(8), issued(9)] },
+        ],
         [
           ['decided', 1000, 3, 7, -4, 0],
           {
@@ -98,6 +102,10 @@ const cases: readonly Case[] = [
         ['decided', 1000, 3, 7, 1.5, 9],
         ['decided', null, 3, 7, 8, 9],
         ['decided', 1000, 'three', 7, 8, 9],
+        ['all issued', 1000, 3],
+        ['all issued', 1000, 3, 7, 8],
+        ['all issued', 1000, 3, null],
+        ['all issued', null, 3, 7],
       ],
     },
   ),
@@ -106,15 +114,15 @@ const cases: readonly Case[] = [
     look,
     { keys, server: 'run1', users: ['a', 'b'] },
     {
-      words: [2, state, owners, 'run1', 'a', 'b'],
+      words: [2, state, owners, 'run1', 'a,b'],
       understood: [
         [['not open'], { kind: 'not open' }],
         [
-          ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, '7', null],
+          ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 1, '7'],
           { kind: 'open', nowMs: 150, epoch: 3, version: 2, stock, issued: 6, owners: new Map([['a', 7]]) },
         ],
         [
-          ['open', 150, '3', '2', '8', '-1', '100', '200', '1', 7, null, null],
+          ['open', 150, '3', '2', '8', '-1', '100', '200', '1', 7],
           {
             kind: 'open',
             nowMs: 150,
@@ -128,15 +136,17 @@ const cases: readonly Case[] = [
       ],
       malformed: [
         ['shut'],
-        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, '7'],
-        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, '7', null, null],
-        ['open', 150, '3', '2', '8', '10', '100', '200', null, 6, '7', null],
-        ['open', 150, '3', '2', '8', '10', '100', '200', '2', 6, '7', null],
-        ['open', 150, '3', '2', null, '10', '100', '200', '0', 6, '7', null],
-        ['open', 150, '3', '2', '', '10', '100', '200', '0', 6, '7', null],
-        ['open', 150, '3', '2', ' ', '10', '100', '200', '0', 6, '7', null],
-        ['open', 150, '3', '2', '0x8', '10', '100', '200', '0', 6, '7', null],
-        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 'seven', null],
+        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 1],
+        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 3, '7'],
+        ['open', 150, '3', '2', '8', '10', '100', '200', null, 6, 1, '7'],
+        ['open', 150, '3', '2', '8', '10', '100', '200', '2', 6, 1, '7'],
+        ['open', 150, '3', '2', null, '10', '100', '200', '0', 6, 1, '7'],
+        ['open', 150, '3', '2', '', '10', '100', '200', '0', 6, 1, '7'],
+        ['open', 150, '3', '2', ' ', '10', '100', '200', '0', 6, 1, '7'],
+        ['open', 150, '3', '2', '0x8', '10', '100', '200', '0', 6, 1, '7'],
+        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 1, 'seven'],
+        ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 0, '7'],
+        ['open', 150, '3', '2', '8', '10', '100', '200', '0'],
       ],
     },
   ),
@@ -155,7 +165,7 @@ const cases: readonly Case[] = [
       taken: ['a', 'b'],
     },
     {
-      words: [5, state, owners, stream, unpersisted, lock, 6, 't1', 9, 'run1', 3, 2, 8, 'a', 'b'],
+      words: [5, state, owners, stream, unpersisted, lock, 6, 't1', 9, 'run1', 3, 2, 8, 'a,b'],
       understood: [
         [['written'], 'written'],
         [['changed'], 'changed'],

@@ -32,18 +32,17 @@ const HEAD = 10;
 export const look = defineScript<LookInput, LookReply>({
   source: new URL('./look.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners],
-  args: ({ server, users }) => [server, ...users],
+  args: ({ server, users }) => [server, users.join(',')],
   read: (raw, { users }) => {
     const reply = listOf(raw, 'look');
     if (reply[0] === 'not open') return { kind: 'not open' };
-    if (reply[0] !== 'open' || reply.length !== HEAD + users.length) malformed('look');
+    if (reply[0] !== 'open' || reply.length < HEAD || (reply.length - HEAD) % 2 !== 0) malformed('look');
     const whole = (at: number) => wholeOf(reply[at], 'look');
     const paused = whole(8);
     if (paused !== 0 && paused !== 1) malformed('look');
     const owners = new Map<string, number>();
-    users.forEach((user, i) => {
-      if (reply[HEAD + i] !== null) owners.set(user, whole(HEAD + i));
-    });
+    for (let at = HEAD; at < reply.length; at += 2)
+      owners.set(users[whole(at) - 1] ?? malformed('look'), whole(at + 1));
     return {
       kind: 'open',
       nowMs: whole(1),

@@ -2,11 +2,9 @@
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string, [5] …:lock string
 -- ARGV    coupon id, token of the lock, most unpersisted users, name of this server; as they were read: epoch, version, next;
---         then the winners in order
+--         the winners in order with commas between them
 -- Reply   { 'written', now } or { 'changed' } or { 'lost' } or { 'overloaded' }
 -- Cost    O(users)
-
-local HEAD = 7 -- arguments before the first winner
 
 -- A pause longer than the lease: somebody else may hold the lock now.
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
@@ -19,21 +17,21 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if now < tonumber(state[5]) or now >= tonumber(state[6]) then return { 'changed' } end
 
-local users, owners, first = {}, {}, tonumber(ARGV[7])
+local owners, first = {}, tonumber(ARGV[7])
 local next = first
-for i = HEAD + 1, #ARGV do
-  users[#users + 1] = ARGV[i]
-  owners[#owners + 1] = ARGV[i]
+for user in string.gmatch(ARGV[8], '[^,]+') do
+  owners[#owners + 1] = user
   owners[#owners + 1] = next
   next = next + 1
 end
+local users = next - first
 -- A total that is being lowered takes `until` down before it raises the version.
 local last = tonumber(state[7])
 if last >= 0 and next - 1 > last then return { 'changed' } end
-if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then return { 'overloaded' } end
+if tonumber(redis.call('GET', KEYS[4]) or 0) + users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
 redis.call('HSET', KEYS[2], unpack(owners))
 redis.call('HSET', KEYS[1], 'next', next)
-redis.call('INCRBY', KEYS[4], #users)
-redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[1], 's', first, 't', now, 'u', table.concat(users, ','))
+redis.call('INCRBY', KEYS[4], users)
+redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[1], 's', first, 't', now, 'u', ARGV[8])
 return { 'written', now }

@@ -33,7 +33,7 @@ export const put = defineScript<PutInput, PutReply>({
     epoch,
     version,
     next,
-    ...taken,
+    taken.join(','),
   ],
   read: (raw) => {
     const verdict = listOf(raw, 'put')[0];

@@ -1,11 +1,12 @@
 -- take.lua -- Takes stock for a batch of users: all checks come before the first write, because Lua does not roll back.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string
--- ARGV    coupon id, name of this server, most unpersisted users, then the users in order of arrival
--- Reply   { verdict } or { 'decided', now, epoch, one number per user }, see take.ts, which is the only reader
+-- ARGV    coupon id, name of this server, most unpersisted users, the users in order of arrival with commas between them
+-- Reply   { verdict } or { 'all issued', now, epoch, first sequence } or { 'decided', now, epoch, one number per user },
+--         see take.ts, which is the only reader
 -- Cost    O(users)
 
-local HEAD = 3 -- arguments before the first user, and parts of the reply before the first number
+local HEAD = 3 -- parts of the reply before the first number
 
 local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'until', 'gap', 'start', 'end', 'paused', 'epoch')
 -- Missing, or of a server before a restart, failover or restored backup: to be checked against MySQL before it gives anything.
@@ -20,22 +21,24 @@ if state[7] == '1' then return { 'paused' } end
 if now < tonumber(state[5]) then return { 'not started' } end
 if now >= tonumber(state[6]) then return { 'ended' } end
 
-local owned = redis.call('HMGET', KEYS[2], unpack(ARGV, HEAD + 1))
-local reply, users, owners, seen = { 'decided', now, tonumber(state[8]) }, {}, {}, {}
+local asked = {}
+for user in string.gmatch(ARGV[4], '[^,]+') do asked[#asked + 1] = user end
+local owned = redis.call('HMGET', KEYS[2], unpack(asked))
+local epoch = tonumber(state[8])
+local reply, users, owners, seen = { 'decided', now, epoch }, {}, {}, {}
 local next = first
-for i = HEAD + 1, #ARGV do
-  local user = ARGV[i]
-  local sequence = tonumber(owned[i - HEAD]) or seen[user]
+for i, user in ipairs(asked) do
+  local sequence = tonumber(owned[i]) or seen[user]
   if sequence then
-    reply[i] = -sequence
+    reply[HEAD + i] = -sequence
   elseif last >= 0 and next > last then
-    reply[i] = 0
+    reply[HEAD + i] = 0
   else
     users[#users + 1] = user
     owners[#owners + 1] = user
     owners[#owners + 1] = next
     seen[user] = next
-    reply[i] = next
+    reply[HEAD + i] = next
     next = next + 1
   end
 end
@@ -45,5 +48,6 @@ if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then r
 redis.call('HSET', KEYS[2], unpack(owners))
 redis.call('HSET', KEYS[1], 'next', next)
 redis.call('INCRBY', KEYS[4], #users)
-redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[8], 's', first, 't', now, 'u', table.concat(users, ','))
+redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))
+if #users == #asked then return { 'all issued', now, epoch, first } end
 return reply

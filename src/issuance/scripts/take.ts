@@ -32,7 +32,7 @@ const HEAD = 3;
 export const take = defineScript<TakeInput, TakeReply>({
   source: new URL('./take.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
-  args: ({ couponId, server, unpersistedUsersMax, users }) => [couponId, server, unpersistedUsersMax, ...users],
+  args: ({ couponId, server, unpersistedUsersMax, users }) => [couponId, server, unpersistedUsersMax, users.join(',')],
   read: (raw, { users }) => {
     const reply = listOf(raw, 'take');
     const verdict = textOf(reply[0], 'take');
@@ -44,12 +44,11 @@ export const take = defineScript<TakeInput, TakeReply>({
       case 'not started':
       case 'ended':
         return { kind: 'closed', refusal: refusal[verdict] };
+      case 'all issued':
+        return { ...decided(reply, 1), outcomes: issuedFrom(wholeOf(reply[HEAD], 'take'), users.length) };
       case 'decided':
-        if (reply.length !== HEAD + users.length) malformed('take');
         return {
-          kind: 'decided',
-          acceptedMs: wholeOf(reply[1], 'take'),
-          epoch: wholeOf(reply[2], 'take'),
+          ...decided(reply, users.length),
           outcomes: users.map((_, i) => outcomeOf(wholeOf(reply[HEAD + i], 'take'))),
         };
       default:
@@ -57,6 +56,16 @@ export const take = defineScript<TakeInput, TakeReply>({
     }
   },
 });
+
+function decided(reply: readonly unknown[], numbers: number) {
+  if (reply.length !== HEAD + numbers) malformed('take');
+  return { kind: 'decided', acceptedMs: wholeOf(reply[1], 'take'), epoch: wholeOf(reply[2], 'take') } as const;
+}
+
+/** The common case of a rush, in which one number tells of all. */
+function issuedFrom(first: number, users: number): readonly Outcome[] {
+  return Array.from({ length: users }, (_, i) => ({ kind: 'issued', sequence: first + i }));
+}
 
 /** Above zero the sequence just issued, below zero that which the user has already, zero when the stock is gone. */
 function outcomeOf(number: number): Outcome {
