@@ -1,6 +1,6 @@
 // answers.ts -- What the server answers, as shapes and their types. A test holds them against the server's own schemas.
 
-import { isRecord, isShaped, pageReaderOf, readerOf, type Shaped } from './shape.ts';
+import { isRecord, isShaped, listReaderOf, pageReaderOf, readerOf, type Shaped } from './shape.ts';
 
 const issue = { couponId: 'number', userId: 'string', sequence: 'number', status: ['ISSUED', 'ACCEPTED'] } as const;
 
@@ -73,6 +73,39 @@ const progress = {
   paused: 'boolean',
 } as const;
 
+const drop = {
+  couponId: 'number',
+  title: 'string',
+  totalQuantity: 'number or null',
+  discountAmount: 'number',
+  minAvailableAmount: 'number',
+  dateIssueStart: 'string',
+  dateIssueEnd: 'string',
+  paused: 'boolean',
+  version: 'number',
+  now: 'string',
+} as const;
+
+const load = {
+  process: 'string',
+  uptimeMs: 'number',
+  accepted: 'number',
+  refused: 'number',
+  failed: 'number',
+  unpersisted: 'number',
+  oldestMs: 'number',
+  deadLetters: 'number',
+} as const;
+
+const deadLetter = {
+  id: 'string',
+  reason: 'string',
+  couponId: 'number or null',
+  firstSequence: 'number or null',
+  users: 'number',
+  accepted: 'string or null',
+} as const;
+
 /** `ISSUED`: a row. `ACCEPTED`: durable, and soon a row. */
 export type Issue = Shaped<typeof issue>;
 /** What has become of an issue; `sequence` is null with `NONE`. */
@@ -87,6 +120,24 @@ export type Coupon = Shaped<typeof coupon>;
 export type Audit = Shaped<typeof audit>;
 /** How the issuing of a coupon goes on; `left` is null without limit. */
 export type Progress = Shaped<typeof progress>;
+
+/** What people may know of a coupon. `now` is the clock of the server: count down by it. Times are ISO 8601, UTC. */
+export type Drop = Shaped<typeof drop>;
+/** How busy the process that answered is. Counts are since its start: those of two processes must not be subtracted. */
+export type Load = Shaped<typeof load>;
+/** Accepted issues that could not become rows. `couponId` is null when the entry cannot be understood. */
+export type DeadLetter = Shaped<typeof deadLetter>;
+/** The oldest dead letters; `more`: there are more than these. */
+export interface DeadLetterList {
+  readonly deadLetters: readonly DeadLetter[];
+  readonly more: boolean;
+}
+/** What a key may do; `admin` stands for all of them. */
+export interface Key {
+  readonly scopes: readonly Scope[];
+}
+export type Scope = (typeof scopes)[number];
+const scopes = ['issue', 'read', 'admin'] as const;
 
 /** What a new coupon is made of. Times are RFC 3339 with an offset. */
 export type NewCoupon = Pick<
@@ -104,6 +155,17 @@ export const readCoupon = readerOf(coupon);
 export const readCouponPage = pageReaderOf('coupons', coupon);
 export const readAudit = readerOf(audit);
 export const readProgress = readerOf(progress);
+export const readDrop = readerOf(drop);
+export const readLoad = readerOf(load);
+export const readDeadLetters: (body: unknown) => DeadLetterList | null = listReaderOf('deadLetters', deadLetter, {
+  more: 'boolean',
+});
+/** The key that a body tells of; null when it tells of none. */
+export function readKey(body: unknown): Key | null {
+  // A scope of a later server is none that this client could ask about.
+  if (!isRecord(body) || !Array.isArray(body.scopes)) return null;
+  return { scopes: scopes.filter((scope) => (body.scopes as readonly unknown[]).includes(scope)) };
+}
 
 /** Every code that the server refuses with. */
 export const problemCodes = [

@@ -7,12 +7,20 @@ import {
   type Audit,
   type Coupon,
   type CouponChanges,
+  type DeadLetterList,
+  type Drop,
   type IssueStatus,
+  type Key,
+  type Load,
   type NewCoupon,
   type OwnedIssue,
   readAudit,
   readCoupon,
   readCouponPage,
+  readDeadLetters,
+  readDrop,
+  readKey,
+  readLoad,
   readOwnedPage,
   readUsed,
   type UsedIssue,
@@ -25,14 +33,20 @@ export type {
   Audit,
   Coupon,
   CouponChanges,
+  DeadLetter,
+  DeadLetterList,
+  Drop,
   Fault,
   Issue,
   IssueStatus,
+  Key,
+  Load,
   NewCoupon,
   OwnedIssue,
   Problem,
   ProblemCode,
   Progress,
+  Scope,
   UsedIssue,
 } from './answers.ts';
 export type { ProgressEvent } from './events.ts';
@@ -88,12 +102,28 @@ export interface CouponClient {
     open(couponId: number, options?: CallOptions): Promise<Ending<Coupon>>;
     audit(couponId: number, options?: CallOptions): Promise<Ending<Audit>>;
   };
+  readonly drops: {
+    /** What people may know of a coupon, with the clock of the server. Needs no key; may be a second old. */
+    read(couponId: number, options?: CallOptions): Promise<Ending<Drop>>;
+  };
+  /** What could not be written. Refused after a try that nobody knows the ending of, it may be gone by that very try. */
+  readonly deadLetters: {
+    list(options?: CallOptions): Promise<Ending<DeadLetterList>>;
+    /** Puts it back into the stream. */
+    replay(id: string, options?: CallOptions): Promise<Ending<'replayed'>>;
+    /** Gives it up for good: its users were told that they have the coupon. */
+    discard(id: string, options?: CallOptions): Promise<Ending<'discarded'>>;
+  };
+  /** How busy the process that answers is, and how far MySQL is behind. */
+  load(options?: CallOptions): Promise<Ending<Load>>;
+  /** What the key in use may do. */
+  key(options?: CallOptions): Promise<Ending<Key>>;
 }
 
 /** Makes a client. Nothing is sent yet. @throws TypeError when `url` is none */
 export function createCouponClient(options: CouponClientOptions): CouponClient {
   const terms = termsOf(options);
-  const ask = <Value>(asked: Asked<Value>, call?: CallOptions) => exchange(asked, terms, call);
+  const ask: Ask = (asked, call) => exchange(asked, terms, call);
   return {
     issue: (wanted, call = {}) => issueUntilKnown(wanted, call, terms),
     status: (issue, call = {}) => ask(statusOf(issue, call.waitMs), call),
@@ -107,10 +137,19 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
     },
     events: (couponId, call = {}) => followProgress(couponId, terms, call),
     coupons: couponCalls(ask),
+    drops: {
+      read: (couponId, call) =>
+        ask({ method: 'GET', path: `/v1/drops/${couponId}`, read: readDrop, isRepeatable: true }, call),
+    },
+    deadLetters: deadLetterCalls(ask),
+    load: (call) => ask({ method: 'GET', path: '/v1/load', read: readLoad, isRepeatable: true }, call),
+    key: (call) => ask({ method: 'GET', path: '/v1/key', read: readKey, isRepeatable: true }, call),
   };
 }
 
-function couponCalls(ask: <Value>(asked: Asked<Value>, call?: CallOptions) => Promise<Ending<Value>>) {
+type Ask = <Value>(asked: Asked<Value>, call?: CallOptions) => Promise<Ending<Value>>;
+
+function couponCalls(ask: Ask) {
   const path = (couponId: number) => `/v1/coupons/${couponId}`;
   const calls: CouponClient['coupons'] = {
     create: (body, call) =>
@@ -141,6 +180,19 @@ function couponCalls(ask: <Value>(asked: Asked<Value>, call?: CallOptions) => Pr
       ask({ method: 'POST', path: `${path(couponId)}/open`, read: readCoupon, isRepeatable: true }, call),
     audit: (couponId, call) =>
       ask({ method: 'GET', path: `${path(couponId)}/audit`, read: readAudit, isRepeatable: true }, call),
+  };
+  return calls;
+}
+
+function deadLetterCalls(ask: Ask) {
+  const path = (id: string) => `/v1/dead-letters/${segment(id)}`;
+  // Done twice, the second finds nothing and is refused: a letter leaves its place once.
+  const calls: CouponClient['deadLetters'] = {
+    list: (call) => ask({ method: 'GET', path: '/v1/dead-letters', read: readDeadLetters, isRepeatable: true }, call),
+    replay: (id, call) =>
+      ask({ method: 'POST', path: `${path(id)}/replay`, read: () => 'replayed' as const, isRepeatable: true }, call),
+    discard: (id, call) =>
+      ask({ method: 'DELETE', path: path(id), read: () => 'discarded' as const, isRepeatable: true }, call),
   };
   return calls;
 }

@@ -9,8 +9,12 @@ import type {
   Audit,
   Coupon,
   CouponChanges,
+  DeadLetterList,
+  Drop,
   Issue,
   IssueStatus,
+  Key,
+  Load,
   NewCoupon,
   OwnedIssue,
   Problem,
@@ -44,6 +48,13 @@ type Routes = {
         };
       };
     };
+    drops: { ':id': { get: Route<{ done: { 200: Drop } }> } };
+    'dead-letters': {
+      get: Route<{ done: { 200: DeadLetterList } }>;
+      ':id': { delete: Route<{ done: { 204: '' } }>; replay: { post: Route<{ done: { 204: '' } }> } };
+    };
+    load: { get: Route<{ done: { 200: Load } }> };
+    key: { get: Route<{ done: { 200: Key } }> };
     users: { ':userId': { issues: { get: Route<{ query: PageQuery; done: { 200: PageOf<'issues', OwnedIssue> } }> } } };
   };
   v2: { 'issue-async': { post: Route<{ body: IssueOf; done: { 202: Issue } }> } };

@@ -48,6 +48,8 @@ export interface IssueOptions extends CallOptions {
   readonly by?: 'synchronous' | 'locked' | 'scripted';
   /** The same for the same request, also after a restart of your program: 1 to 255 visible ASCII characters. */
   readonly idempotencyKey?: string;
+  /** Whether an earlier call for the same has ended `unknown`: then what is refused now proves no more than within one call. */
+  readonly isAfterUnknown?: boolean;
 }
 
 /** Asks until the ending is known, within the bounds. */
@@ -69,7 +71,10 @@ export async function issueUntilKnown(wanted: IssueOf, options: IssueOptions, te
   if (ending.kind === 'refused') {
     // In what is left of the time: the bound is for the whole call.
     const bounds = { ...terms.bounds, timeMsMax: endMs - terms.nowMs() };
-    return endingOfRefusal(ending, () => exchange(statusOf(wanted), { ...terms, bounds }, options));
+    const isAfterUnknown = ending.isAfterUnknown || options.isAfterUnknown === true;
+    return endingOfRefusal({ ...ending, isAfterUnknown }, () =>
+      exchange(statusOf(wanted), { ...terms, bounds }, options),
+    );
   }
   const { sequence, status } = ending.value;
   return { kind: 'issued', sequence, status, isRecovered: ending.isReplayed };

@@ -40,10 +40,23 @@ export type PageOf<Name extends string, Item> = { readonly [N in Name]: readonly
 };
 
 /** Makes the reader of a page. */
-export function pageReaderOf<const Name extends string, const S extends Shape>(name: Name, shape: S) {
-  const isPage = (value: unknown): value is PageOf<Name, Shaped<S>> =>
-    isShaped({ next: 'number or null' }, value) && isListOf(shape, Object.entries(value), name);
-  return (value: unknown): PageOf<Name, Shaped<S>> | null => (isPage(value) ? value : null);
+export function pageReaderOf<const Name extends string, const S extends Shape>(
+  name: Name,
+  shape: S,
+): (value: unknown) => PageOf<Name, Shaped<S>> | null {
+  return listReaderOf(name, shape, { next: 'number or null' });
+}
+
+/** Makes the reader of a list that comes with members of its own beside it. */
+export function listReaderOf<const Name extends string, const S extends Shape, const Beside extends Shape>(
+  name: Name,
+  shape: S,
+  beside: Beside,
+) {
+  type Read = Shaped<Beside> & { readonly [N in Name]: readonly Shaped<S>[] };
+  const isList = (value: unknown): value is Read =>
+    isShaped(beside, value) && isListOf(shape, Object.entries(value), name);
+  return (value: unknown): Read | null => (isList(value) ? value : null);
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -7,6 +7,7 @@ import type { Authority } from './http/auth.ts';
 import { envelope } from './http/envelope.ts';
 import { type HealthDependencies, healthRoutes, healthSchemas } from './http/health.ts';
 import { humanCheck, type HumanVerifier } from './http/human.ts';
+import { keyRoutes, keySchemas } from './http/key-routes.ts';
 import type { Limiter } from './http/limits.ts';
 import { dropRoutes, dropSchemas } from './coupon/drop-routes.ts';
 import { type PageFile, pageRoutes } from './http/pages.ts';
@@ -85,6 +86,7 @@ export function createApp(dependencies: AppDependencies): App {
     .use(couponRoutes(dependencies))
     .use(recoveryRoutes(dependencies))
     .use(loadRoutes(dependencies))
+    .use(keyRoutes(dependencies))
     .use(dropRoutes(dependencies))
     .use(healthRoutes(dependencies))
     .use(pageRoutes(dependencies.pages))
@@ -105,6 +107,7 @@ const schemas = {
   ...couponSchemas,
   ...recoverySchemas,
   ...loadSchemas,
+  ...keySchemas,
   ...dropSchemas,
   ...healthSchemas,
 };

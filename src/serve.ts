@@ -20,8 +20,12 @@ export interface ServeOptions {
 export interface Listening {
   readonly url: string;
   readonly port: number;
-  /** Takes no more connections, closes idle ones, and resolves when every request under way has its whole answer. */
-  stop(): Promise<void>;
+  /**
+   * Takes no more connections, closes idle ones, and resolves when every request under way has its whole answer.
+   *
+   * @param waitMsMax then the rest is cut off, on Deno by the end of the process; without it, one reader who never takes their answer is waited for without end
+   */
+  stop(waitMsMax?: number): Promise<void>;
 }
 
 /** Seconds an idle connection is kept: longer than the 60 s of common load balancers, which else would meet closed ones. */
@@ -60,8 +64,20 @@ function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onErro
     port: server.port ?? port,
     // Resolves after the last byte of the last answer has gone out. Connections on which nothing was ever asked stay open
     // until they are idle for too long, or the process ends: Bun has no way to close them.
-    stop: () => server.stop(),
+    stop: (waitMsMax) => finishWithin(server.stop(), waitMsMax, () => server.stop(true)),
   };
+}
+
+/** Waits for the end of all answers; when it takes too long, cuts off those that are left. */
+async function finishWithin(finished: Promise<void>, waitMsMax: number | undefined, cut: () => unknown): Promise<void> {
+  if (waitMsMax === undefined) return await finished;
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => late.resolve('late'), waitMsMax);
+  try {
+    if ((await Promise.race([finished, late.promise])) === 'late') await cut();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Where a request came from. A socket of the file system has no host. */
@@ -99,7 +115,12 @@ function serveOnDeno(fetch: App['fetch'], { host, port, reusePort = false, onErr
     },
     (request, { remoteAddr }) => fetch(request, () => remoteAddr.hostname ?? null),
   );
-  return { url: addressOf(host, server.addr.port), port: server.addr.port, stop: () => server.shutdown() };
+  return {
+    url: addressOf(host, server.addr.port),
+    port: server.addr.port,
+    // Once it is shutting down, Deno has no way to close what is left: the end of the process does.
+    stop: (waitMsMax) => finishWithin(server.shutdown(), waitMsMax, () => {}),
+  };
 }
 
 /** An address that can be opened: the wildcard addresses stand for this machine. */

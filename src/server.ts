@@ -63,11 +63,14 @@ async function start(): Promise<void> {
     probe.stop();
     access.stop();
     await issuing.letGo();
-    await server.stop();
+    // A reader who never takes their answer must not keep the connections to the stores from ending well.
+    await server.stop(config.SHUTDOWN_MS_MAX / 2);
     await issuing.close();
     // Last, so that the draining can be watched.
-    await metricsServer?.stop();
+    await metricsServer?.stop(config.SHUTDOWN_MS_MAX / 4);
     log.info('stopped');
+    // Such a reader would keep Deno running.
+    process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
 }

@@ -16,6 +16,8 @@ export interface Authority {
   readonly isOn: boolean;
   /** For routes that are no user's: a key with this scope, or with `admin`. Works with `AUTH=off` too. */
   guard(scope: Scope): Guard;
+  /** What the key that a request shows may do, or the answer that refuses: 401, or 403 where there are no keys at all. */
+  scopesOf(request: Request): readonly Scope[] | Response;
   /**
    * For routes about one user: a key with this scope acts for every user, a user's own token for that user alone. Answered at
    * once but for a token of public keys that has not been seen lately.
@@ -53,17 +55,21 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
       ? verified.then((result) => toAnswer(result, retryAfterS))
       : toAnswer(verified, retryAfterS);
   };
+  const scopesOf = (request: Request) => {
+    if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
+    const credential = credentialOf(request);
+    if (credential === null) return missing();
+    return keys.find(digestOf(credential))?.scopes ?? unknown();
+  };
   return {
     isOn,
     admit: isOn ? admitKnown : () => everybody,
     guard: (scope) => (request) => {
-      if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
-      const credential = credentialOf(request);
-      if (credential === null) return missing();
-      const key = keys.find(digestOf(credential));
-      if (!key) return unknown();
-      return allows(key.scopes, scope) ? null : tooSmall(scope);
+      const granted = scopesOf(request);
+      if (granted instanceof Response) return granted;
+      return allows(granted, scope) ? null : tooSmall(scope);
     },
+    scopesOf,
   };
 }
 

@@ -1,20 +1,26 @@
-// live-system.ts -- The whole system in one process, behind a real server, and a real browser in front of it.
+// live-system.ts -- The whole system in one process, behind real servers, and a real browser in front of it.
+//
+// Two installations share the stores: an open one, and one that asks everybody who they are.
 
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { openAccess } from '../../src/access.ts';
 import { createApp } from '../../src/app.ts';
+import type { PageFile } from '../../src/http/pages.ts';
 import { loadPages } from '../../src/page-files.ts';
 import { findBrowser } from '../../src/local/browser-program.ts';
 import { serve } from '../../src/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { digestOf } from '../../src/http/auth.ts';
-import { fakeAuthority, ready } from '../http/fakes.ts';
-import { openStores, type Stores } from '../stores.ts';
+import { ready } from '../http/fakes.ts';
+import { tokenSettings } from '../http/tokens.ts';
+import { openStores, type Settings, type Stores, type TestApi } from '../stores.ts';
 import type { TestWorker } from '../test-worker.ts';
 
 export const OPERATOR_KEY = 'a-key-for-the-browser-tests';
 
 export interface LiveSystem extends AsyncDisposable {
   readonly url: string;
+  /** The installation that takes nobody's word: with tokens of users, and keys as they are in MySQL. */
+  readonly guardedUrl: string;
   readonly stores: Stores;
   readonly worker: TestWorker;
   readonly browser: Browser;
@@ -22,12 +28,16 @@ export interface LiveSystem extends AsyncDisposable {
   open(options?: PageOptions): Promise<{ readonly page: Page; readonly faults: string[] }>;
   /** Asks for a coupon as so many users. Returns how many got it. */
   rush(couponId: number, users: number): Promise<number>;
+  /** A crowd of ever new users that asks for coupons until it is disposed of: 80 times in a tenth of a second for each. */
+  crowd(couponIds: readonly number[]): AsyncDisposable;
 }
 
 export interface PageOptions {
   readonly language?: 'en-GB' | 'ko-KR';
   readonly dark?: boolean;
   readonly phone?: boolean;
+  /** The address of the installation; by default the open one. */
+  readonly at?: string;
 }
 
 /** Starts everything. Throws, and leaves nothing running, when a part does not start. */
@@ -38,33 +48,22 @@ export async function startLiveSystem(): Promise<LiveSystem> {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const { api, worker, pages } = await startParts(stores);
-    const log = createLog('api', 'silent');
-    const app = createApp({
-      ...api,
-      pages,
-      authority: fakeAuthority({}, [{ digest: digestOf(OPERATOR_KEY), scopes: ['admin'] }]),
-      limiters: { user: null, address: null },
-      config: stores.config,
-      readiness: async () => ready,
-      metrics: api.metrics,
-      log,
-    });
-    const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => log.error({ error }, '') });
-    // Pages that follow a coupon would keep the server from stopping.
-    undo.push(async () => {
-      await api.letGo();
-      await server.stop();
-    });
+    const [api, worker, pages] = await Promise.all([stores.createApi(), stores.startWorker(), loadPages()]);
+    const install = (settings: Settings) => installation({ stores, api, pages, undo }, settings);
+    const [url, guardedUrl] = await Promise.all([install({ AUTH: 'off' }), install({ AUTH: 'on', ...tokens })]);
+    // Pages that follow a coupon would keep the servers from stopping.
+    undo.push(() => api.letGo());
     const browser = await chromium.launch({ executablePath: findBrowser() ?? 'chromium', args: [...flags] });
     undo.push(() => browser.close());
     return {
-      url: server.url,
+      url,
+      guardedUrl,
       stores,
       worker,
       browser,
-      open: (options = {}) => openPage(browser, server.url, options),
-      rush: (couponId, users) => rush(server.url, couponId, users),
+      open: (options = {}) => openPage(browser, options.at ?? url, options),
+      rush: (couponId, users) => rush(url, couponId, userNames('rush', users)),
+      crowd: (couponIds) => startCrowd(url, couponIds),
       [Symbol.asyncDispose]: stop,
     };
   } catch (error) {
@@ -73,9 +72,26 @@ export async function startLiveSystem(): Promise<LiveSystem> {
   }
 }
 
-async function startParts(stores: Stores) {
-  const [api, worker, pages] = await Promise.all([stores.createApi(), stores.startWorker(), loadPages()]);
-  return { api, worker, pages };
+const { JWT_ISSUER = '', JWT_AUDIENCE = '', JWT_SECRET = '' } = tokenSettings;
+const tokens = { JWT_ISSUER, JWT_AUDIENCE, JWT_SECRET };
+
+interface Parts {
+  readonly stores: Stores;
+  readonly api: TestApi;
+  readonly pages: readonly PageFile[];
+  readonly undo: (() => Promise<unknown>)[];
+}
+
+/** One installation, and its address. Keys are known, and forgotten, within a tenth of a second. */
+async function installation({ stores, api, pages, undo }: Parts, settings: Settings): Promise<string> {
+  const log = createLog('api', 'silent');
+  const config = stores.configWith({ ADMIN_API_KEY: OPERATOR_KEY, KEYS_MS_MAX: 100, ...settings });
+  const access = await openAccess({ config, database: stores.database, redis: stores.redis, log });
+  undo.push(async () => access.stop());
+  const app = createApp({ ...api, ...access, pages, config, readiness: async () => ready, log });
+  const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => log.error({ error }, '') });
+  undo.push(() => server.stop());
+  return server.url;
 }
 
 /** No network but the loopback, no first-run pages; a container has no sandbox of the kernel's. */
@@ -98,7 +114,7 @@ async function openPage(browser: Browser, url: string, { language = 'en-GB', dar
     viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 900 },
     reducedMotion: 'reduce',
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(error.message));
@@ -112,17 +128,41 @@ async function openPage(browser: Browser, url: string, { language = 'en-GB', dar
   return { page, faults };
 }
 
-async function rush(url: string, couponId: number, users: number): Promise<number> {
+function userNames(prefix: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+}
+
+async function rush(url: string, couponId: number, users: readonly string[]): Promise<number> {
   const answers = await Promise.all(
-    Array.from({ length: users }, async (_, i) => {
+    users.map(async (userId) => {
       const answer = await fetch(`${url}/v2/issue-async`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ couponId, userId: `rush-${i}` }),
+        body: JSON.stringify({ couponId, userId }),
       });
       await answer.arrayBuffer();
       return answer.status;
     }),
   );
   return answers.filter((status) => status === 202).length;
+}
+
+function startCrowd(url: string, couponIds: readonly number[]): AsyncDisposable {
+  const asking = new Set<Promise<unknown>>();
+  let waves = 0;
+  const timer = setInterval(() => {
+    const wave = (waves += 1);
+    for (const couponId of couponIds) {
+      const asked: Promise<unknown> = rush(url, couponId, userNames(`wave-${wave}`, 80)).finally(() =>
+        asking.delete(asked),
+      );
+      asking.add(asked);
+    }
+  }, 100);
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await Promise.all(asking);
+    },
+  };
 }

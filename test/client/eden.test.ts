@@ -61,3 +61,13 @@ test('coupons are created, listed, read, edited, opened, audited and removed', (
     expect((await v1.coupons({ id: 1 }).audit.get()).data?.rows).toBe(36);
     expect(await v1.coupons({ id: 2 }).delete()).toMatchObject({ status: 204, error: null });
   }));
+
+test('what people may know is read, and dead letters, load and the key by operators', () =>
+  withEden(async ({ v1 }) => {
+    expect((await v1.drops({ id: 1 }).get()).data?.title).toBe('Winter sale');
+    expect((await v1['dead-letters'].get()).data?.deadLetters[0]?.users).toBe(2);
+    expect(await v1['dead-letters']({ id: '0-1-0' }).replay.post()).toMatchObject({ status: 204, error: null });
+    expect(await v1['dead-letters']({ id: '0-1-0' }).delete()).toMatchObject({ status: 204, error: null });
+    expect((await v1.load.get()).data?.unpersisted).toBe(2);
+    expect((await v1.key.get()).data?.scopes).toEqual(['admin']);
+  }));

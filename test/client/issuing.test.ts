@@ -101,6 +101,18 @@ describe('a try whose ending nobody knows', () => {
     expect(server.asked.at(-1)).toBe('GET /v1/coupons/1/issues/42');
   });
 
+  test('what an earlier call has left unknown is found out by the next, though the coupon has ended by then', async () => {
+    let isClosed = false;
+    const { app } = owningApp(() => (isClosed ? refusal.ended : null));
+    await using server = await startFlakyServer(app, ['lost reply']);
+    const { client } = hastyClient(server, { triesMax: 1 });
+    expect((await client.issue(wanted)).kind).toBe('unknown');
+    isClosed = true;
+    expect(await client.issue(wanted)).toMatchObject({ kind: 'not open' });
+    const ending = await client.issue(wanted, { isAfterUnknown: true });
+    expect(ending).toEqual({ kind: 'issued', sequence: 1, status: 'ISSUED', isRecovered: true });
+  });
+
   test('a coupon that ended before the try arrived is not theirs', async () => {
     const { app } = owningApp(() => refusal.ended);
     await using server = await startFlakyServer(app, ['reset']);

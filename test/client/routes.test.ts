@@ -9,16 +9,23 @@ import {
   type CouponChanges,
   type CouponClient,
   createCouponClient,
+  type DeadLetterList,
+  type Drop,
   type Issue,
+  type Key,
+  type Load,
   type NewCoupon,
   type Problem,
   type ProgressEvent,
 } from '../../client/coupon-client.ts';
 import type { CouponAnswer, CouponChangesRequest, NewCouponRequest } from '../../src/coupon/representation.ts';
 import { type ProblemMembers, problems } from '../../src/http/problem.ts';
-import type { AuditAnswer } from '../../src/issuance/recovery-routes.ts';
+import type { dropSchemas } from '../../src/coupon/drop-routes.ts';
+import type { KeyAnswer } from '../../src/http/key-routes.ts';
+import type { loadSchemas } from '../../src/issuance/load-routes.ts';
+import type { AuditAnswer, DeadLetterList as DeadLetterListAnswer } from '../../src/issuance/recovery-routes.ts';
 import type { Issue as IssueAnswer } from '../../src/issuance/routes.ts';
-import { fakeApp, OPERATOR_KEY } from '../http/fakes.ts';
+import { fakeApp, load, OPERATOR_KEY } from '../http/fakes.ts';
 import { type Mishap, startFlakyServer } from './flaky-server.ts';
 
 /** Calls a client before the app; gives the requests beside the ending. */
@@ -114,6 +121,72 @@ describe('coupons', () => {
   });
 });
 
+describe('what people may know', () => {
+  test('needs no key, and comes with the clock of the server', async () => {
+    await using server = await startFlakyServer(fakeApp().app, ['reset']);
+    const client = createCouponClient({ url: server.url, pause: async () => {} });
+    const drop = await client.drops.read(1);
+    expect(drop).toMatchObject({ kind: 'done', value: { couponId: 1, title: 'Winter sale', totalQuantity: 1000 } });
+    expect(drop.kind === 'done' && Date.parse(drop.value.now)).toBeGreaterThan(Date.UTC(2026, 0, 1));
+    expect(await client.drops.read(26)).toMatchObject({ kind: 'refused', problem: { code: 'COUPON_NOT_EXIST' } });
+  });
+});
+
+describe('operations', () => {
+  test('the load and the key are read', async () => {
+    const { ending } = await call((client) => Promise.all([client.load(), client.key()]), ['reset']);
+    expect(ending).toEqual([
+      { kind: 'done', value: load, isReplayed: false },
+      { kind: 'done', value: { scopes: ['admin'] }, isReplayed: false },
+    ]);
+  });
+
+  test('dead letters are listed, replayed and discarded', async () => {
+    const { ending: list } = await call((client) => client.deadLetters.list());
+    const accepted = '1970-01-01T00:00:00.000Z';
+    const letter = { id: '0-1-0', reason: 'no such coupon', couponId: 4, firstSequence: 12, users: 2, accepted };
+    const other = { id: '0-2-0', couponId: null, firstSequence: null, users: 0, accepted: null };
+    expect(list).toMatchObject({ kind: 'done', value: { more: true } });
+    expect(list.kind === 'done' && list.value.deadLetters.slice(0, 2)).toMatchObject([letter, other]);
+    const { ending, asked } = await call(async (client) => [
+      await client.deadLetters.replay('0-1-0'),
+      await client.deadLetters.discard('0-1-0'),
+      await client.deadLetters.replay('0-2-0'),
+      await client.deadLetters.discard('9/../1'),
+    ]);
+    expect(ending).toMatchObject([
+      { kind: 'done', value: 'replayed' },
+      { kind: 'done', value: 'discarded' },
+      { kind: 'refused', problem: { code: 'DEAD_LETTER_UNREADABLE' } },
+      { kind: 'refused', problem: { code: 'DEAD_LETTER_NOT_EXIST' } },
+    ]);
+    expect(asked).toEqual([
+      'POST /v1/dead-letters/0-1-0/replay',
+      'DELETE /v1/dead-letters/0-1-0',
+      'POST /v1/dead-letters/0-2-0/replay',
+      'DELETE /v1/dead-letters/9%2F..%2F1',
+    ]);
+  });
+
+  test('a letter that is gone after a lost reply may be gone by that very call', async () => {
+    const gone = { status: 404, body: '{"code":"DEAD_LETTER_NOT_EXIST","detail":"gone"}' };
+    const { ending } = await call((client) => client.deadLetters.replay('0-1-0'), ['lost reply', gone]);
+    expect(ending).toMatchObject({ kind: 'refused', isAfterUnknown: true, tries: 2 });
+  });
+
+  test('what has another shape is no answer', async () => {
+    const wrong = [
+      '{"deadLetters":[{"id":1}],"more":false}',
+      '{"deadLetters":{},"more":false}',
+      '{"deadLetters":[]}',
+    ].map((body) => ({ status: 200, body }));
+    const { ending, asked } = await call((client) => client.deadLetters.list(), wrong);
+    expect([ending.kind, asked.length]).toEqual(['done', 4]);
+    const { asked: askedKey } = await call((client) => client.key(), [{ status: 200, body: '{"scopes":"admin"}' }]);
+    expect(askedKey).toHaveLength(2);
+  });
+});
+
 describe('events', () => {
   /** Everything that comes, at most so many. */
   const first = async (events: AsyncGenerator<ProgressEvent, void>, countMax: number) => {
@@ -169,14 +242,22 @@ test('the client knows every code of the server, and no other', () => {
 
 // Checked by the compiler: what the client believes is what the server's schemas say, in both directions.
 type Same<A, B> = [A, B] extends [B, A] ? true : false;
+/** With lists that cannot be written to: the schemas' types leave that open. */
+type Unwritable<A> = {
+  readonly [Name in keyof A]: A[Name] extends readonly (infer Item)[] ? readonly Item[] : A[Name];
+};
 const same: [
   Same<Issue, Static<typeof IssueAnswer>>,
   Same<Coupon, Static<typeof CouponAnswer>>,
   Same<NewCoupon, Static<typeof NewCouponRequest>>,
   Same<CouponChanges, Static<typeof CouponChangesRequest>>,
   Same<Audit, Static<typeof AuditAnswer>>,
+  Same<Drop, Static<typeof dropSchemas.Drop>>,
+  Same<Load, Static<typeof loadSchemas.Load>>,
+  Same<Unwritable<DeadLetterList>, Unwritable<Static<typeof DeadLetterListAnswer>>>,
+  Same<Unwritable<Key>, Unwritable<Static<typeof KeyAnswer>>>,
   Same<Pick<Problem, keyof ProblemMembers>, ProblemMembers>,
-] = [true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true, true];
 
 test('the types of the client are those of the server', () => {
   expect(same).not.toContain(false);

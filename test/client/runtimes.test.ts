@@ -33,6 +33,7 @@ test.each(runtimes)('on %s a lost reply is asked for again, and the progress is 
       again: { kind: 'already issued', sequence: 1 },
       status: 'ISSUED',
       progress: [36, 37, 36],
+      operations: ['Winter sale', 1, true, 'done'],
     });
   } finally {
     await rm(folder, { recursive: true });

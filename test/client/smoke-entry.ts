@@ -5,7 +5,7 @@ import { createCouponClient } from '../../client/coupon-client.ts';
 /** Put in by whoever bundles this. */
 declare const SERVER_URL: string;
 
-const client = createCouponClient({ url: SERVER_URL, pauseMs: 1 });
+const client = createCouponClient({ url: SERVER_URL, token: 'a-key-for-operators-only', pauseMs: 1 });
 const issue = { couponId: 1, userId: 'smoke' };
 const issued = await client.issue(issue);
 const again = await client.issue(issue);
@@ -15,4 +15,15 @@ for await (const event of client.events(1)) {
   if (event.kind === 'progress' && progress.push(event.progress.issued) < 3) continue;
   break;
 }
-console.log(JSON.stringify({ issued, again, status: status.kind === 'done' ? status.value.status : status, progress }));
+const drop = await client.drops.read(1);
+const load = await client.load();
+const letters = await client.deadLetters.list();
+const replayed = await client.deadLetters.replay('0-1-0');
+const operations = [
+  drop.kind === 'done' ? drop.value.title : drop,
+  load.kind === 'done' ? load.value.deadLetters : load,
+  letters.kind === 'done' ? letters.value.more : letters,
+  replayed.kind,
+];
+const known = status.kind === 'done' ? status.value.status : status;
+console.log(JSON.stringify({ issued, again, status: known, progress, operations }));

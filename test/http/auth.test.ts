@@ -93,6 +93,22 @@ describe.each([...endpoints])('POST %s', (path) => {
   });
 });
 
+test('every key is told its own scopes, and nobody else is told anything', async () => {
+  const { app } = guarded();
+  const scopesOf = async (credential: string) => {
+    const headers = { authorization: `Bearer ${credential}` };
+    const answer = await app.fetch(new Request('http://localhost/v1/key', { headers }));
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    return await answer.json();
+  };
+  for (const scope of ['issue', 'read', 'admin'] as const)
+    expect(await scopesOf(keyOf(scope))).toEqual({ scopes: [scope] });
+  expect(await ask(app, '/v1/key')).toEqual(missing);
+  for (const credential of ['wrong', await sign()]) expect(await ask(app, '/v1/key', credential)).toEqual(unknown);
+  const { app: keyless } = fakeApp({ authority: fakeAuthority({}, []) });
+  expect(await ask(keyless, '/v1/key', keyOf('admin'))).toMatchObject({ status: 403 });
+});
+
 describe('the status of an issue', () => {
   test('is for the user it is about, and for keys with the scope `read`', async () => {
     const { app } = guarded();

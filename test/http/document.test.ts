@@ -104,6 +104,7 @@ test('every route is documented, and nothing else', () => {
     'GET /v1/coupons/{id}/issues/{userId}',
     'GET /v1/dead-letters',
     'GET /v1/drops/{id}',
+    'GET /v1/key',
     'GET /v1/load',
     'GET /v1/users/{userId}/issues',
     'PATCH /v1/coupons/{id}',

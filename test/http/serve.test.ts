@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { serve } from '../../src/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
+import { type Runtime, startSteered } from './steered-process.ts';
 import { openWire } from './wire.ts';
 
 const options = {
@@ -42,17 +43,6 @@ for (const [runtime, start] of runtimes) {
   describe(`${runtime}: wire`, () => describeWire(port));
 }
 
-const deno = [
-  process.env.DENO_PATH ?? 'deno',
-  'run',
-  '--quiet',
-  '--no-lock',
-  '--node-modules-dir=manual',
-  '--allow-net=127.0.0.1',
-  '--allow-read',
-  '--allow-env',
-];
-
 async function startBun(): Promise<Started> {
   const entered = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -66,41 +56,20 @@ async function startBun(): Promise<Started> {
 
 /** Starts the app on fakes in a Deno process, which is steered by lines; see `deno-entry.ts`. */
 async function startDeno(): Promise<Started> {
-  const child = Bun.spawn([...deno, `${import.meta.dir}/deno-entry.ts`], {
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  const lines = linesOf(child.stdout);
-  const { value: port } = await lines.next();
-  if (!port) throw new Error(`Deno did not start: it ended with ${await child.exited}`);
-  const say = (line: string) => {
-    void child.stdin.write(`${line}\n`);
-    return child.stdin.flush();
-  };
+  const child = startSteered('deno', 'deno-entry.ts');
   return {
-    port: Number(port),
+    port: Number(await child.line()),
     entered: async () => {
-      const { value } = await lines.next();
-      expect(value).toBe('entered');
+      const line = await child.line();
+      expect(line).toBe('entered');
     },
-    release: () => void say('release'),
+    release: () => child.say('release'),
     stop: async () => {
-      await say('stop');
+      child.say('stop');
       const code = await child.exited;
       expect(code).toBe(0);
     },
   };
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, undefined> {
-  let rest = '';
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
-  return undefined;
 }
 
 const head = (request: string, ...headers: string[]) =>
@@ -187,20 +156,15 @@ function describeWire(port: () => number): void {
 
 describe('a shared port', () => {
   /** A process of its own on a port that it shares. */
-  async function startSharer(command: readonly string[], sharedPort: number) {
-    const child = Bun.spawn([...command, `${import.meta.dir}/port-sharer.ts`, String(sharedPort)], {
-      stdin: 'pipe',
-      stdout: 'pipe',
-      stderr: 'inherit',
-    });
-    const { value: port } = await linesOf(child.stdout).next();
-    if (!port) throw new Error(`the process did not start: it ended with ${await child.exited}`);
+  async function startSharer(runtime: Runtime, sharedPort: number) {
+    const child = startSteered(runtime, 'port-sharer.ts', String(sharedPort));
     return {
-      port: Number(port),
+      port: Number(await child.line()),
       pid: String(child.pid),
       async stop() {
-        await child.stdin.end();
-        expect(await child.exited).toBe(0);
+        child.leave();
+        const code = await child.exited;
+        expect(code).toBe(0);
       },
     };
   }
@@ -213,17 +177,11 @@ describe('a shared port', () => {
     return /\d+$/.exec(answer.trimEnd())?.[0] ?? answer;
   }
 
-  const sharers = [
-    ['bun', [process.execPath]],
-    // Deno does not let it be asked for otherwise.
-    ['deno', [...deno, '--unstable-net']],
-  ] as const;
-
-  test.each(sharers)(
+  test.each<Runtime>(['bun', 'deno'])(
     'on %s two processes answer on one port, and one that stops leaves it to the other',
-    async (_, command) => {
-      const first = await startSharer(command, 0);
-      const second = await startSharer(command, first.port);
+    async (runtime) => {
+      const first = await startSharer(runtime, 0);
+      const second = await startSharer(runtime, first.port);
       expect(second.port).toBe(first.port);
       const seen = new Set<string>();
       // The system chooses by address and port of the caller: that 100 of them all fall to one has odds of 2 to the 99th.

@@ -1,49 +1,7 @@
 // api.ts -- The operators' part of the API as functions. All throw `ApiFault`.
 
+import type { Audit, Coupon, CouponChanges, DeadLetterList, Load, NewCoupon } from '../../client/coupon-client.ts';
 import { asOperator } from './session.ts';
-
-export interface Coupon {
-  readonly id: number;
-  readonly title: string;
-  readonly totalQuantity: number | null;
-  readonly issuedQuantity: number;
-  readonly discountAmount: number;
-  readonly minAvailableAmount: number;
-  readonly dateIssueStart: string;
-  readonly dateIssueEnd: string;
-  readonly paused: boolean;
-  readonly version: number;
-}
-
-export type CouponFields = Omit<Coupon, 'id' | 'issuedQuantity' | 'paused' | 'version'>;
-
-export interface Audit {
-  readonly rows: number;
-  readonly owners: number | null;
-  readonly unpersisted: number;
-  readonly dead: number;
-  readonly missing: number;
-  readonly unknown: number;
-  readonly unexpected: number;
-  readonly outsidePeriod: number;
-}
-
-export interface Load {
-  readonly process: string;
-  readonly uptimeMs: number;
-  readonly refused: number;
-  readonly unpersisted: number;
-  readonly oldestMs: number;
-}
-
-export interface DeadLetter {
-  readonly id: string;
-  readonly reason: string;
-  readonly couponId: number | null;
-  readonly firstSequence: number | null;
-  readonly users: number;
-  readonly accepted: string | null;
-}
 
 export const listCoupons = (after: number) =>
   asOperator<{ coupons: readonly Coupon[]; next: number | null }>(`/v1/coupons?limit=20&after=${after}`);
@@ -51,11 +9,10 @@ export const listCoupons = (after: number) =>
 /** With the clock of the server, by which a coupon is open or not. */
 export const readCoupon = (id: number) => asOperator<Coupon>(`/v1/coupons/${id}`);
 
-export const createCoupon = (fields: CouponFields) =>
-  asOperator<Coupon>('/v1/coupons', { method: 'POST', body: fields });
+export const createCoupon = (fields: NewCoupon) => asOperator<Coupon>('/v1/coupons', { method: 'POST', body: fields });
 
 /** Only while it is at `version`; else the fault is `PRECONDITION_FAILED`. */
-export const editCoupon = (id: number, version: number, changes: Partial<CouponFields & { paused: boolean }>) =>
+export const editCoupon = (id: number, version: number, changes: CouponChanges) =>
   asOperator<Coupon>(`/v1/coupons/${id}`, { method: 'PATCH', body: changes, headers: { 'if-match': `"${version}"` } });
 
 export const deleteCoupon = (id: number, version: number) =>
@@ -68,8 +25,7 @@ export const auditCoupon = (id: number) => asOperator<Audit>(`/v1/coupons/${id}/
 
 export const readLoad = () => asOperator<Load>('/v1/load', { waitMsMax: 4000 });
 
-export const listDeadLetters = () =>
-  asOperator<{ deadLetters: readonly DeadLetter[]; more: boolean }>('/v1/dead-letters');
+export const listDeadLetters = () => asOperator<DeadLetterList>('/v1/dead-letters');
 
 export const replayDeadLetter = (id: string) => asOperator<null>(`/v1/dead-letters/${id}/replay`, { method: 'POST' });
 

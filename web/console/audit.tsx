@@ -1,8 +1,9 @@
 // audit.tsx -- The promises of one coupon, counted when the operator asks: counting reads every row, so it is never done by itself.
 
 import { useState } from 'preact/hooks';
+import type { Audit } from '../../client/coupon-client.ts';
 import { wholeNumber } from '../shared/language.ts';
-import { type Audit, auditCoupon } from './api.ts';
+import { auditCoupon } from './api.ts';
 import { say, tellFault } from './say.ts';
 import type { TextName } from './texts.ts';
 

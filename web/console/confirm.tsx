@@ -13,14 +13,21 @@ export interface ConfirmProps {
 export function Confirm({ question, verb, onAnswer }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
+  // Every answer closes it, Escape too: so the browser leads the focus back to where it was.
+  const answer = (word: 'yes' | 'no') => dialog.current?.close(word);
   return (
-    <dialog ref={dialog} class="card" aria-labelledby="question" onClose={() => onAnswer(false)}>
+    <dialog
+      ref={dialog}
+      class="card"
+      aria-labelledby="question"
+      onClose={({ currentTarget }) => onAnswer(currentTarget.returnValue === 'yes')}
+    >
       <p id="question">{question}</p>
       <div class="row end">
-        <button type="button" onClick={() => onAnswer(false)}>
+        <button type="button" onClick={() => answer('no')}>
           {say('cancel')}
         </button>
-        <button type="button" class="danger" onClick={() => onAnswer(true)}>
+        <button type="button" class="danger" onClick={() => answer('yes')}>
           {verb}
         </button>
       </div>

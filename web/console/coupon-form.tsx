@@ -2,17 +2,18 @@
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { ApiFault, type Problem } from '../shared/http.ts';
-import { type Coupon, type CouponFields, createCoupon, deleteCoupon, editCoupon, readCoupon } from './api.ts';
+import type { Coupon, NewCoupon } from '../../client/coupon-client.ts';
+import { createCoupon, deleteCoupon, editCoupon, readCoupon } from './api.ts';
 import { Confirm } from './confirm.tsx';
+import { ApiFault, type Problem } from './http.ts';
 import { Loaded } from './loaded.tsx';
 import { addressOf, go } from './place.ts';
 import { say, tell, tellFault } from './say.ts';
 
-export function NewCoupon() {
+export function MakeCoupon() {
   const hourMs = 3_600_000;
   const startMs = Math.ceil(Date.now() / hourMs) * hourMs;
-  const fields: CouponFields = {
+  const fields: NewCoupon = {
     title: '',
     totalQuantity: 1000,
     discountAmount: 5000,
@@ -51,9 +52,9 @@ export function EditCoupon({ id }: { readonly id: number }) {
 }
 
 interface FormProps {
-  readonly fields: CouponFields;
+  readonly fields: NewCoupon;
   readonly verb: string;
-  save(fields: CouponFields): Promise<{ readonly body: Coupon }>;
+  save(fields: NewCoupon): Promise<{ readonly body: Coupon }>;
   /** Somebody else has changed the coupon. */
   onOther?(): void;
   readonly children?: ComponentChildren;
@@ -103,7 +104,7 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
   );
 }
 
-function Fields({ fields, problem }: { readonly fields: CouponFields; readonly problem: Problem | null }) {
+function Fields({ fields, problem }: { readonly fields: NewCoupon; readonly problem: Problem | null }) {
   const [unlimited, setUnlimited] = useState(fields.totalQuantity === null);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
@@ -187,7 +188,7 @@ function Field({ name, label, hint, fault, wide = false, children }: FieldProps)
 }
 
 /** What stands in the form. A field that is switched off is not sent by browsers: then there is no limit. */
-function readFields(data: FormData): CouponFields {
+function readFields(data: FormData): NewCoupon {
   const text = (name: string) => {
     const value = data.get(name);
     return typeof value === 'string' ? value : '';

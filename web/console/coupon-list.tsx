@@ -1,19 +1,23 @@
 // coupon-list.tsx -- The coupons, a page at a time: what each is doing, how far it is, and what can be done with it.
 
+import type { Coupon } from '../../client/coupon-client.ts';
 import { fill, instant } from '../shared/language.ts';
-import { type Coupon, editCoupon, listCoupons, stateOf } from './api.ts';
+import { editCoupon, listCoupons, stateOf } from './api.ts';
 import { Loaded } from './loaded.tsx';
 import { addressOf } from './place.ts';
 import { say, tell, tellFault } from './say.ts';
+import { mayChange } from './session.ts';
 
 export function CouponList({ after }: { readonly after: number }) {
   return (
     <>
       <div class="row spread">
         <h1 tabIndex={-1}>{say('coupons')}</h1>
-        <a class="button primary" href={addressOf({ kind: 'new' })}>
-          {say('newCoupon')}
-        </a>
+        {mayChange.value && (
+          <a class="button primary" href={addressOf({ kind: 'new' })}>
+            {say('newCoupon')}
+          </a>
+        )}
       </div>
       <Loaded name={`coupons ${after}`} read={() => listCoupons(after)}>
         {({ body: { coupons, next }, serverMs }, readAgain) => (
@@ -51,9 +55,11 @@ function Table({ coupons, nowMs, onChanged }: TableProps) {
             <th scope="col">{say('status')}</th>
             <th scope="col">{say('issued')}</th>
             <th scope="col">{say('period')}</th>
-            <th scope="col">
-              <span class="hidden">{say('actions')}</span>
-            </th>
+            {mayChange.value && (
+              <th scope="col">
+                <span class="hidden">{say('actions')}</span>
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
@@ -83,18 +89,20 @@ function Row({ coupon, nowMs, onChanged }: Omit<TableProps, 'coupons'> & { reado
         <span class="line">{instant(coupon.dateIssueStart)}</span> –{' '}
         <span class="line">{instant(coupon.dateIssueEnd)}</span>
       </td>
-      <td>
-        <div class="row end">
-          <PauseButton coupon={coupon} onChanged={onChanged} />
-          <a
-            class="button"
-            href={addressOf({ kind: 'edit', id })}
-            aria-label={fill('{verb}: {title}', { verb: say('edit'), title })}
-          >
-            {say('edit')}
-          </a>
-        </div>
-      </td>
+      {mayChange.value && (
+        <td>
+          <div class="row end">
+            <PauseButton coupon={coupon} onChanged={onChanged} />
+            <a
+              class="button"
+              href={addressOf({ kind: 'edit', id })}
+              aria-label={fill('{verb}: {title}', { verb: say('edit'), title })}
+            >
+              {say('edit')}
+            </a>
+          </div>
+        </td>
+      )}
     </tr>
   );
 }

@@ -1,8 +1,9 @@
 // dead-letters.tsx -- What could not be written, to be replayed when its cause is gone, or discarded with open eyes.
 
 import { useState } from 'preact/hooks';
+import type { DeadLetter } from '../../client/coupon-client.ts';
 import { instant } from '../shared/language.ts';
-import { type DeadLetter, discardDeadLetter, listDeadLetters, replayDeadLetter } from './api.ts';
+import { discardDeadLetter, listDeadLetters, replayDeadLetter } from './api.ts';
 import { Confirm } from './confirm.tsx';
 import { Loaded } from './loaded.tsx';
 import { say, tell, tellFault } from './say.ts';
@@ -34,18 +35,17 @@ export function DeadLetters() {
 
 function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(): void }) {
   const [asking, setAsking] = useState(false);
-  const { id, reason, couponId, firstSequence, users, accepted } = letter;
+  const { id, reason, couponId, users, accepted } = letter;
   const act = (action: Promise<unknown>, words: string) => {
     action.then(() => tell(words), tellFault).finally(onChanged);
   };
-  const last = firstSequence !== null ? firstSequence + users - 1 : null;
   return (
     <li class="card letter">
       <h2>{reason}</h2>
       <dl class="facts">
         <Fact name={say('coupon')} value={couponId === null ? say('unreadable') : `#${couponId}`} />
         <Fact name={say('users')} value={couponId === null ? '–' : String(users)} />
-        <Fact name={say('sequences')} value={last === null ? '–' : `${firstSequence}–${last}`} />
+        <Fact name={say('sequences')} value={sequencesOf(letter)} />
         <Fact name={say('acceptedAt')} value={accepted === null ? '–' : instant(accepted)} />
       </dl>
       <div class="row">
@@ -75,6 +75,11 @@ function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(
       )}
     </li>
   );
+}
+
+function sequencesOf({ firstSequence, users }: DeadLetter): string {
+  if (firstSequence === null) return '–';
+  return users === 1 ? String(firstSequence) : `${firstSequence}–${firstSequence + users - 1}`;
 }
 
 function Fact({ name, value }: { readonly name: string; readonly value: string }) {

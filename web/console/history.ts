@@ -1,7 +1,6 @@
 // history.ts -- What a live page has seen: one point a second for a few minutes, made of events and of the load of the server.
 
-import type { Progress } from '../shared/events.ts';
-import type { Load } from './api.ts';
+import type { Load, Progress } from '../../client/coupon-client.ts';
 
 /** One second. Null where nothing is known. */
 export interface Point {
@@ -21,11 +20,10 @@ export function withPoint(points: readonly Point[], point: Point): readonly Poin
   return [...points.slice(1 - POINTS_MAX), point];
 }
 
-/** What was seen last, and when, to make a rate of the next. */
+/** What was seen last, to make a rate of the next. */
 export interface Seen {
   readonly progress: Progress | null;
   readonly load: Load | null;
-  readonly atMs: number;
 }
 
 /**
@@ -34,12 +32,12 @@ export interface Seen {
  * Counts of refusals are of one process: when another answered, or it was started anew, there is no rate.
  */
 export function pointBetween(before: Seen, now: Seen, wallMs: number): Point {
-  const seconds = (now.atMs - before.atMs) / 1000;
   const sameProcess = before.load && now.load && before.load.process === now.load.process;
   const loadSeconds = before.load && now.load ? (now.load.uptimeMs - before.load.uptimeMs) / 1000 : 0;
   return {
     seconds: wallMs / 1000,
-    accepted: before.progress && now.progress ? rate(now.progress.issued - before.progress.issued, seconds) : null,
+    // As the server measured it: two samples of its own are further apart, or nearer, than two sights of this page.
+    accepted: now.progress?.issuedPerSecond ?? null,
     refused: sameProcess ? rate(now.load.refused - before.load.refused, loadSeconds) : null,
     left: now.progress?.left ?? null,
     backlog: now.load?.unpersisted ?? null,

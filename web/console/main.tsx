@@ -5,12 +5,12 @@ import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { LanguageChoice } from '../shared/language-choice.tsx';
 import { language } from '../shared/language.ts';
-import { EditCoupon, NewCoupon } from './coupon-form.tsx';
+import { EditCoupon, MakeCoupon } from './coupon-form.tsx';
 import { CouponList } from './coupon-list.tsx';
 import { DeadLetters } from './dead-letters.tsx';
 import { addressOf, type Place, place } from './place.ts';
 import { news, say } from './say.ts';
-import { key, signOut } from './session.ts';
+import { mayChange, session, signOut } from './session.ts';
 import { SignIn } from './sign-in.tsx';
 import { Watch } from './watch.tsx';
 
@@ -24,7 +24,7 @@ if (app === null) throw new Error('the page has no place for the console');
 render(<Console />, app);
 
 function Console() {
-  if (key.value === null) return <SignIn />;
+  if (session.value === null) return <SignIn />;
   return (
     <>
       <a class="skip" href="#content" onClick={skip}>
@@ -48,9 +48,10 @@ function Frame() {
     <header class="frame">
       <nav aria-label={say('title')}>
         {link({ kind: 'coupons', after: 0 }, say('coupons'), !isDead)}
-        {link({ kind: 'dead letters' }, say('deadLetters'), isDead)}
+        {mayChange.value && link({ kind: 'dead letters' }, say('deadLetters'), isDead)}
       </nav>
       <div class="row tight">
+        {!mayChange.value && <span class="badge">{say('readOnly')}</span>}
         <LanguageChoice label={say('language')} />
         <button type="button" class="plain" onClick={signOut}>
           {say('signOut')}
@@ -78,8 +79,18 @@ function Content({ at }: { readonly at: Place }) {
   }, [address]);
   return (
     <main id="content" ref={main} tabIndex={-1} key={address}>
-      {viewOf(at)}
+      {mayChange.value || at.kind === 'coupons' || at.kind === 'watch' ? viewOf(at) : <LookOnly />}
     </main>
+  );
+}
+
+/** Where a link led that was made by somebody who may more. */
+function LookOnly() {
+  return (
+    <>
+      <h1 tabIndex={-1}>{say('readOnly')}</h1>
+      <p class="card">{say('readOnlyWords')}</p>
+    </>
   );
 }
 
@@ -88,7 +99,7 @@ function viewOf(at: Place) {
     case 'coupons':
       return <CouponList after={at.after} />;
     case 'new':
-      return <NewCoupon />;
+      return <MakeCoupon />;
     case 'dead letters':
       return <DeadLetters />;
     case 'watch':

@@ -13,6 +13,8 @@ export interface PlotProps {
   readonly lines: readonly PlotLine[];
   /** A value in words. */
   words(value: number): string;
+  /** What stands beside the axis: short, and with its unit where it has one. */
+  marks?(value: number): string;
 }
 
 export interface PlotLine {
@@ -23,7 +25,7 @@ export interface PlotLine {
 
 const HEIGHT = 170;
 
-export function Plot({ title, hint, times, lines, words }: PlotProps) {
+export function Plot({ title, hint, times, lines, words, marks = short }: PlotProps) {
   const place = useRef<HTMLDivElement>(null);
   const drawn = useRef<Plotter | null>(null);
   useEffect(() => {
@@ -32,7 +34,7 @@ export function Plot({ title, hint, times, lines, words }: PlotProps) {
     const dark = matchMedia('(prefers-color-scheme: dark)');
     const draw = () => {
       drawn.current?.destroy();
-      drawn.current = new Plotter(optionsFor(element, lines.length), [[], ...lines.map(() => [])], element);
+      drawn.current = new Plotter(optionsFor(element, lines.length, marks), [[], ...lines.map(() => [])], element);
     };
     const resized = new ResizeObserver(() => drawn.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
     draw();
@@ -72,7 +74,7 @@ function latest(values: readonly (number | null)[], words: (value: number) => st
   return value === null ? '–' : words(value);
 }
 
-function optionsFor(element: HTMLElement, lines: number): Plotter.Options {
+function optionsFor(element: HTMLElement, lines: number, marks: (value: number) => string): Plotter.Options {
   const accent = resolved(element, 'accent');
   const quiet = resolved(element, 'quiet');
   const line = resolved(element, 'line');
@@ -88,7 +90,7 @@ function optionsFor(element: HTMLElement, lines: number): Plotter.Options {
     scales: { y: { range: (_, __, max) => [0, Math.max(4, max) * 1.1] } },
     axes: [
       { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime), space: 80, size: 28, incrs },
-      { ...axis, size: 56, space: 36, values: (_, ticks) => ticks.map(short) },
+      { ...axis, size: 56, space: 36, values: (_, ticks) => ticks.map(marks) },
     ],
     series: [
       {},

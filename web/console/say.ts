@@ -1,7 +1,7 @@
 // say.ts -- What the console says: texts in the language in force, and news that screen readers hear wherever the reader is.
 
 import { signal } from '@preact/signals';
-import { ApiFault } from '../shared/http.ts';
+import { ApiFault } from './http.ts';
 import { fill, language } from '../shared/language.ts';
 import { consoleTexts, type TextName } from './texts.ts';
 

@@ -1,10 +1,9 @@
-// sign-in.tsx -- Asks for the admin key, once a tab.
+// sign-in.tsx -- Asks for a key, once a tab, and says plainly what is wrong with one that is not taken.
 
 import { useState } from 'preact/hooks';
-import { ApiFault } from '../shared/http.ts';
 import { LanguageChoice } from '../shared/language-choice.tsx';
 import { say, wordsOf } from './say.ts';
-import { signIn } from './session.ts';
+import { type SignedIn, signIn, wasEnded } from './session.ts';
 
 export function SignIn() {
   const [given, setGiven] = useState('');
@@ -15,9 +14,10 @@ export function SignIn() {
     setBusy(true);
     setFault(null);
     signIn(given.trim())
-      .catch((error: unknown) => {
-        setFault(error instanceof ApiFault && error.status === 401 ? say('keyWrong') : wordsOf(error));
-      })
+      .then(
+        (ending) => setFault(faultOf(ending)),
+        (error: unknown) => setFault(wordsOf(error)),
+      )
       .finally(() => setBusy(false));
   };
   return (
@@ -25,6 +25,11 @@ export function SignIn() {
       <form class="card" onSubmit={submit}>
         <h1>{say('title')}</h1>
         <p class="hint">{say('signInWords')}</p>
+        {wasEnded.value && (
+          <p class="notice bad" role="alert">
+            {say('keyEnded')}
+          </p>
+        )}
         <div class="field">
           <label for="key">{say('key')}</label>
           <input
@@ -51,4 +56,9 @@ export function SignIn() {
       <LanguageChoice label={say('language')} />
     </main>
   );
+}
+
+function faultOf(ending: SignedIn): string | null {
+  if (ending === 'signed in') return null;
+  return say(ending === 'wrong' ? 'keyWrong' : 'keyTooSmall');
 }

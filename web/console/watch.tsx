@@ -1,9 +1,10 @@
 // watch.tsx -- One drop as it happens. Events tell of the coupon, and the load is asked for once a second while the page is seen.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { follow, type Progress } from '../shared/events.ts';
+import type { Coupon, Load, Progress } from '../../client/coupon-client.ts';
+import { follow } from '../shared/follow.ts';
 import { wholeNumber } from '../shared/language.ts';
-import { type Coupon, type Load, openCoupon, readCoupon, readLoad } from './api.ts';
+import { openCoupon, readCoupon, readLoad } from './api.ts';
 import { AuditCard } from './audit.tsx';
 import { PauseButton, Status } from './coupon-list.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
@@ -11,7 +12,7 @@ import { Loaded } from './loaded.tsx';
 import { addressOf } from './place.ts';
 import { Plot } from './plot.tsx';
 import { say, tell, tellFault } from './say.ts';
-import { key } from './session.ts';
+import { follower, mayChange } from './session.ts';
 
 export function Watch({ id }: { readonly id: number }) {
   const { progress, connected, points } = useDrop(id);
@@ -37,6 +38,8 @@ export function Watch({ id }: { readonly id: number }) {
 }
 
 const EVERY_MS = 1000;
+/** Later than an event would come, which is the better moment: then all numbers on the page are of one instant. */
+const LATE_MS = EVERY_MS * 1.2;
 
 function useDrop(id: number) {
   const [progress, setProgress] = useState<Progress | null>(null);
@@ -46,36 +49,39 @@ function useDrop(id: number) {
   useEffect(() => {
     newest.current = null;
     setPoints([]);
-    const stopFollowing = follow(id, key.value, {
-      onProgress: (seen) => {
-        newest.current = seen;
-        setProgress(seen);
-      },
-      onConnected: setConnected,
-    });
     let before: Seen | null = null;
     let stopped = false;
+    let isLooking = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const look = async () => {
-      if (document.hidden) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => void look(), LATE_MS);
+      if (document.hidden || isLooking) return;
+      isLooking = true;
       // A server that does not answer leaves a gap, which is what there is to see.
       const load: Load | null = await readLoad().then(
         ({ body }) => body,
         () => null,
       );
-      const now: Seen = { progress: newest.current, load, atMs: performance.now() };
+      isLooking = false;
+      if (stopped) return;
+      const now: Seen = { progress: newest.current, load };
       const last = before;
       before = now;
-      if (!stopped && last) setPoints((seen) => withPoint(seen, pointBetween(last, now, Date.now())));
+      if (last) setPoints((seen) => withPoint(seen, pointBetween(last, now, Date.now())));
     };
-    let asking: Promise<void> | null = null;
-    const timer = setInterval(() => {
-      asking ??= look().finally(() => {
-        asking = null;
-      });
-    }, EVERY_MS);
+    const stopFollowing = follow(follower, id, {
+      onProgress: (seen) => {
+        newest.current = seen;
+        setProgress(seen);
+        void look();
+      },
+      onConnected: setConnected,
+    });
+    timer = setTimeout(() => void look(), EVERY_MS);
     return () => {
       stopped = true;
-      clearInterval(timer);
+      clearTimeout(timer);
       stopFollowing();
     };
   }, [id]);
@@ -108,15 +114,17 @@ function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
           <a href={`/drop/${id}`}>{say('dropPage')}</a>
         </p>
       </div>
-      <div class="row">
-        <button type="button" onClick={warmUp}>
-          {say('warmUp')}
-        </button>
-        <a class="button" href={addressOf({ kind: 'edit', id })}>
-          {say('edit')}
-        </a>
-        <PauseButton coupon={coupon} onChanged={onChanged} />
-      </div>
+      {mayChange.value && (
+        <div class="row">
+          <button type="button" onClick={warmUp}>
+            {say('warmUp')}
+          </button>
+          <a class="button" href={addressOf({ kind: 'edit', id })}>
+            {say('edit')}
+          </a>
+          <PauseButton coupon={coupon} onChanged={onChanged} />
+        </div>
+      )}
     </div>
   );
 }
@@ -165,6 +173,7 @@ function Plots({ points }: { readonly points: readonly Point[] }) {
         times={times}
         lines={[line(say('plotDurable'), ({ oldestMs }) => oldestMs)]}
         words={durationWords}
+        marks={durationWords}
       />
       <Plot
         title={say('plotBacklog')}

@@ -12,7 +12,7 @@ const STORED_TOKEN = 'drop-token';
 /** `#user=…&token=…` of the address come first; a made-up user is the same as long as the browser remembers it. */
 export function readIdentity(): Identity {
   const given = new URLSearchParams(location.hash.slice(1));
-  const token = given.get('token') ?? sessionStorage.getItem(STORED_TOKEN);
+  const token = [given.get('token'), sessionStorage.getItem(STORED_TOKEN)].find(isToken) ?? null;
   if (token !== null) sessionStorage.setItem(STORED_TOKEN, token);
   const userId =
     given.get('user') ??
@@ -22,4 +22,9 @@ export function readIdentity(): Identity {
   // A token must not stay where it can be seen and copied.
   if (location.hash !== '') history.replaceState(null, '', location.pathname);
   return { userId, token };
+}
+
+/** What a header can carry. Links are cut and mangled on their way. */
+function isToken(text: string | null): text is string {
+  return text !== null && /^[\x21-\x7e]+$/.test(text);
 }

@@ -2,31 +2,20 @@
 
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
+import { createCouponClient, type Drop, type IssueEnding, type Progress } from '../../client/coupon-client.ts';
 import { type ServerClock, clockSetBy, splitDuration } from '../shared/clock.ts';
-import { follow, type Progress } from '../shared/events.ts';
-import { ApiFault, ask } from '../shared/http.ts';
+import { follow } from '../shared/follow.ts';
 import { LanguageChoice } from '../shared/language-choice.tsx';
 import { fill, instant, language } from '../shared/language.ts';
-import { type Claim, claim } from './claim.ts';
+import { hasAsked, noteAsked } from './asked.ts';
 import { readIdentity } from './identity.ts';
 import { dropTexts, type TextName } from './texts.ts';
 
-/** What the API tells of a coupon; see `GET /v1/drops/:id`. */
-interface Drop {
-  readonly couponId: number;
-  readonly title: string;
-  readonly totalQuantity: number | null;
-  readonly discountAmount: number;
-  readonly minAvailableAmount: number;
-  readonly dateIssueStart: string;
-  readonly dateIssueEnd: string;
-  readonly paused: boolean;
-  readonly version: number;
-  readonly now: string;
-}
-
 const couponId = Number(/\/(\d{1,16})$/.exec(location.pathname)?.[1] ?? 0);
 const { userId, token } = readIdentity();
+const wanted = { couponId, userId };
+// All that a front end needs: it asks again where that does no harm, and never says more than is known.
+const client = createCouponClient({ url: location.origin, token: () => token });
 
 const drop = signal<Drop | null>(null);
 const missing = signal<'noCoupon' | 'unreachable' | null>(null);
@@ -34,7 +23,7 @@ const clock = signal<ServerClock | null>(null);
 const nowMs = signal(0);
 const progress = signal<Progress | null>(null);
 const asking = signal<'no' | 'asking' | 'again'>('no');
-const ending = signal<Claim | null>(null);
+const ending = signal<IssueEnding | null>(null);
 
 effect(() => {
   document.documentElement.lang = language.value;
@@ -46,24 +35,37 @@ if (app === null) throw new Error('the page has no place for the drop');
 render(<Page />, app);
 void load();
 
-const LOAD_AGAIN_MS = 2000;
-
 async function load(): Promise<void> {
-  const askedMs = performance.now();
-  try {
-    const { body } = await ask<Drop>(`/v1/drops/${couponId}`, { key: token });
-    clock.value = clockSetBy(Date.parse(body.now), askedMs, performance.now());
-    drop.value = body;
-    missing.value = null;
-    tick();
-    if (progress.value === null) follow(couponId, token, { onProgress: take, onConnected: () => {} });
-    catchUp();
-  } catch (fault) {
-    if (!(fault instanceof ApiFault)) throw fault;
-    const isKnown = fault.status >= 400 && fault.status < 500 && fault.status !== 429;
+  let askedMs = performance.now();
+  const read = await client.drops.read(couponId, {
+    onAgain: () => {
+      askedMs = performance.now();
+      missing.value = 'unreachable';
+    },
+  });
+  if (read.kind !== 'done') {
+    const isKnown = read.kind === 'refused' && read.problem.status !== 429;
     missing.value = isKnown ? 'noCoupon' : 'unreachable';
     if (!isKnown) setTimeout(() => void load(), LOAD_AGAIN_MS);
+    return;
   }
+  const isFirst = drop.value === null;
+  clock.value = clockSetBy(Date.parse(read.value.now), askedMs, performance.now());
+  drop.value = read.value;
+  missing.value = null;
+  tick();
+  catchUp();
+  if (!isFirst) return;
+  follow(client, couponId, { onProgress: take, onConnected: () => {} });
+  if (hasAsked(wanted)) await recall();
+}
+const LOAD_AGAIN_MS = 2000;
+
+/** Whoever asked before is told what they have, also when there is nothing to be had any more. */
+async function recall(): Promise<void> {
+  const status = await client.status(wanted);
+  if (status.kind !== 'done' || status.value.sequence === null || ending.value !== null) return;
+  ending.value = { kind: 'already issued', sequence: status.value.sequence };
 }
 
 function take(seen: Progress): void {
@@ -90,23 +92,18 @@ function tick(): void {
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 async function get(): Promise<void> {
+  const isAfterUnknown = ending.value?.kind === 'unknown';
   asking.value = 'asking';
-  ending.value = await claim({
-    issue: async () => {
-      const answer = await ask<{ sequence: number }>('/v2/issue-async', {
-        method: 'POST',
-        body: { couponId, userId },
-        key: token,
-      });
-      return answer.body.sequence;
-    },
-    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    random: Math.random,
+  noteAsked(wanted);
+  ending.value = await client.issue(wanted, {
+    isAfterUnknown,
     onAgain: () => {
       asking.value = 'again';
     },
   });
   asking.value = 'no';
+  // The server knows better than this page whether the coupon is open: look again.
+  if (ending.value.kind === 'not open') await load();
 }
 
 function say(name: TextName, values?: Readonly<Record<string, string | number>>): string {
@@ -116,15 +113,19 @@ function say(name: TextName, values?: Readonly<Record<string, string | number>>)
 function Page() {
   return (
     <>
-      <main>
-        {drop.value ? <Ticket coupon={drop.value} /> : <p role="status">{say(missing.value ?? 'loading')}</p>}
-      </main>
+      <main>{drop.value ? <Ticket coupon={drop.value} /> : <Nothing />}</main>
       <footer>
         <span class="hint">{say('you', { user: userId })}</span>
         <LanguageChoice label={say('language')} />
       </footer>
     </>
   );
+}
+
+/** Before there is a coupon to be shown, and where there is none. */
+function Nothing() {
+  const words = say(missing.value ?? 'loading');
+  return <div role="status">{missing.value === 'noCoupon' ? <h1>{words}</h1> : <p>{words}</p>}</div>;
 }
 
 function Ticket({ coupon }: { readonly coupon: Drop }) {
@@ -138,7 +139,7 @@ function Ticket({ coupon }: { readonly coupon: Drop }) {
       </header>
       <div class="tear" />
       <Middle coupon={coupon} />
-      <p class="hint">{say('until', { end: instant(dateIssueEnd) })}</p>
+      {stateOf(coupon) !== 'ended' && <p class="hint">{say('until', { end: instant(dateIssueEnd) })}</p>}
     </article>
   );
 }
@@ -164,11 +165,13 @@ function Result({ coupon }: { readonly coupon: Drop }) {
       <>
         <p class="seal number">{got.sequence.toLocaleString(language.value)}</p>
         <p class="strong">{say('won')}</p>
-        <p class="hint">{say(got.kind === 'won' ? 'wonWords' : 'hadWords', { sequence: got.sequence })}</p>
+        <p class="hint">{say(got.kind === 'issued' ? 'wonWords' : 'hadWords', { sequence: got.sequence })}</p>
       </>
     );
   }
   if (asking.value === 'again') return <p>{say('stillAsking')}</p>;
+  // Before everything that the page sees for itself: a coupon that is over may still be theirs.
+  if (got?.kind === 'unknown') return <p>{say('unknownWords')}</p>;
   const state = stateOf(coupon);
   if (got?.kind === 'sold out' || state === 'sold out') {
     return <Words head={say('soldOut')} words={say(got?.kind === 'sold out' ? 'soldOutForYou' : 'soldOutWords')} />;
@@ -177,8 +180,11 @@ function Result({ coupon }: { readonly coupon: Drop }) {
     return <Words head={say('ended')} words={say('endedWords', { end: instant(coupon.dateIssueEnd) })} />;
   }
   if (state === 'paused') return <Words head={say('paused')} words={say('pausedWords')} />;
-  if (got?.kind === 'unknown') return <p>{say('unknownWords')}</p>;
-  return got?.kind === 'refused' ? <p>{say('refusedWords', { detail: got.detail })}</p> : null;
+  if (got?.kind === 'not open' && state === 'open') return <p>{say('notOpenWords')}</p>;
+  if (got?.kind === 'not exist') return <p>{say('noCoupon')}</p>;
+  if (got?.kind !== 'refused') return null;
+  const { code, detail } = got.problem;
+  return <p>{code === 'UNAUTHENTICATED' ? say('signInFirst') : say('refusedWords', { detail })}</p>;
 }
 
 function Words({ head, words }: { readonly head: string; readonly words: string }) {
@@ -201,6 +207,14 @@ function stateOf({ dateIssueStart, dateIssueEnd, paused }: Drop): State {
 
 function Offer({ coupon }: { readonly coupon: Drop }) {
   const state = stateOf(coupon);
+  const busy = asking.value !== 'no';
+  if (ending.value?.kind === 'unknown') {
+    return (
+      <button type="button" class="primary get" disabled={busy} onClick={() => void get()}>
+        {say(busy ? 'asking' : 'askAgain')}
+      </button>
+    );
+  }
   if (state === 'ended' || state === 'sold out' || ending.value?.kind === 'sold out') return null;
   return (
     <>
@@ -209,13 +223,8 @@ function Offer({ coupon }: { readonly coupon: Drop }) {
       ) : (
         <Left total={coupon.totalQuantity} left={progress.value?.left ?? null} />
       )}
-      <button
-        type="button"
-        class="primary get"
-        disabled={state !== 'open' || asking.value !== 'no'}
-        onClick={() => void get()}
-      >
-        {say(asking.value !== 'no' ? 'asking' : state === 'before' ? 'notYet' : 'get')}
+      <button type="button" class="primary get" disabled={state !== 'open' || busy} onClick={() => void get()}>
+        {say(busy ? 'asking' : state === 'before' ? 'notYet' : 'get')}
       </button>
     </>
   );

@@ -1,4 +1,6 @@
-// http.ts -- Asks the API as any front end should: JSON both ways, problem documents as one kind of error, and a bound on the wait.
+// http.ts -- Asks the API once: JSON both ways, problem documents as one kind of error, a bound on the wait, and the server's clock.
+//
+// Once, and not until the ending is known as the client does: an operator sees what happened, and decides what is asked again.
 
 /** The API refused or failed, and said why. */
 export class ApiFault extends Error {

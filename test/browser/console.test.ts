@@ -1,0 +1,280 @@
+// console.test.ts -- The console for operators, in real Chromium, on the real server with real stores.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import type { Page } from 'playwright-core';
+import { findBrowser } from '../../src/local/browser-program.ts';
+import { partitionKeys } from '../../src/issuance/keys.ts';
+import { writeEntry } from '../../src/issuance/entry.ts';
+import { eventually } from '../eventually.ts';
+import { type LiveSystem, OPERATOR_KEY, type PageOptions, startLiveSystem } from './live-system.ts';
+import { passes, tabTo } from './page-checks.ts';
+
+let system: LiveSystem;
+
+describe.skipIf(findBrowser() === undefined)('the console', () => {
+  beforeAll(async () => {
+    system = await startLiveSystem();
+  }, 30_000);
+  afterAll(() => system[Symbol.asyncDispose](), 30_000);
+
+  test.concurrent('a wrong key is refused in words, and the right one opens the console', async () => {
+    await system.stores.coupon({ title: 'In the list' });
+    const { page, faults } = await system.open();
+    await page.goto('/console');
+    await page.getByLabel('API key').fill('not-the-key-of-this-place');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('This key is not accepted: it is mistyped, or it was revoked.').waitFor();
+    await passes(page, 'sign-in');
+    await page.getByLabel('API key').fill(OPERATOR_KEY);
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'In the list', exact: true }).waitFor();
+    expect(await page.evaluate(() => [localStorage.length, sessionStorage.length])).toEqual([0, 1]);
+    await passes(page, 'coupons');
+    expect(faults).toEqual([]);
+    // Where there is nothing to be shown, or nobody who answers, the page says so, and how to go on.
+    await page.route('**/v1/coupons?*', (route) => route.abort());
+    await page.reload();
+    await page.getByText('The server does not answer.').waitFor();
+    await passes(page, 'coupons-unreachable');
+    await page.unroute('**/v1/coupons?*');
+    await page.route('**/v1/coupons?*', (route) => route.fulfill({ json: { coupons: [], next: null } }));
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('There are no coupons yet.').waitFor();
+    await passes(page, 'coupons-none');
+    await page.context().close();
+  });
+
+  test.concurrent('a key may do in the console what its scopes say, until it is revoked', async () => {
+    const { id } = await system.stores.coupon({ title: 'Looked at' });
+    const [read, issue, admin] = await Promise.all([makeKey('read'), makeKey('issue'), makeKey('admin,read')]);
+    const { page, faults } = await system.open({ at: system.guardedUrl });
+    await page.goto('/console');
+    await signIn(page, issue.key);
+    await page.getByText('This key may not look at coupons.').waitFor();
+    await signIn(page, read.key);
+    await page.getByText('Read only').waitFor();
+    await page.getByRole('link', { name: 'Looked at' }).waitFor();
+    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out']);
+    expect(await page.getByRole('link').allTextContents()).not.toContain('Dead letters');
+    await passes(page, 'coupons-read-only');
+    for (const place of ['new', 'dead-letters', `coupons/${id}/edit`]) {
+      await page.goto(`/console#/${place}`);
+      await page.getByText('Your key may look, and change nothing.').waitFor();
+    }
+    await passes(page, 'read-only');
+    await page.goto(`/console#/coupons/${id}`);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Count now' }).click();
+    await page.getByText('Every promise is kept.').waitFor();
+    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Count now']);
+    await runKey('revoke', read.id);
+    await page.getByText('Your key is not accepted any more: it was revoked.').waitFor();
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+    await passes(page, 'sign-in-after-revoking');
+    await signIn(page, read.key);
+    await page.getByText('This key is not accepted: it is mistyped, or it was revoked.').waitFor();
+    await signIn(page, admin.key);
+    // Where it was, and now with what changes things.
+    await page.getByRole('button', { name: 'Pause: Looked at' }).click();
+    await page.getByText('Looked at is paused.').waitFor();
+    expect(await system.stores.couponNow(id)).toMatchObject({ paused: true });
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('who has no mouse signs in, makes a coupon, and is asked before it is deleted', async () => {
+    const { page, faults } = await system.open();
+    await page.goto('/console');
+    await tabTo(page, page.getByRole('textbox', { name: 'API key' }));
+    await page.keyboard.type(OPERATOR_KEY);
+    await page.keyboard.press('Enter');
+    await tabTo(page, page.getByRole('link', { name: 'New coupon' }));
+    await page.keyboard.press('Enter');
+    await tabTo(page, page.getByRole('textbox', { name: 'Title' }));
+    await page.keyboard.type('Made by hand');
+    await tabTo(page, page.getByRole('checkbox', { name: 'No limit' }));
+    await page.keyboard.press('Space');
+    await tabTo(page, page.getByRole('button', { name: 'Create coupon' }));
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Made by hand' }).waitFor();
+    await tabTo(page, page.getByRole('link', { name: 'Edit' }));
+    await page.keyboard.press('Enter');
+    await passes(page, 'edit-coupon');
+    await tabTo(page, page.getByRole('button', { name: 'Delete coupon' }));
+    await page.keyboard.press('Enter');
+    await passes(page, 'delete-question');
+    // The question holds the focus, and Escape is a no that leads back to the button.
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Delete coupon');
+    await page.keyboard.press('Enter');
+    await tabTo(page, page.getByRole('dialog').getByRole('button', { name: 'Cancel' }));
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Delete coupon');
+    await page.keyboard.press('Enter');
+    await tabTo(page, page.getByRole('dialog').getByRole('button', { name: 'Delete coupon' }));
+    await page.keyboard.press('Enter');
+    await page.getByText('Made by hand is deleted.').waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('an operator makes a coupon, changes it, pauses it and deletes it', async () => {
+    const { page, faults } = await signedIn();
+    await page.getByRole('link', { name: 'New coupon' }).click();
+    await page.getByLabel('Title').fill('Made in the browser');
+    await page.getByLabel('How many').fill('250');
+    await passes(page, 'new-coupon');
+    await page.getByRole('button', { name: 'Create coupon' }).click();
+    await page.getByRole('heading', { name: 'Made in the browser' }).waitFor();
+    const id = Number(/\d+$/.exec(page.url())?.[0]);
+    expect(await system.stores.couponNow(id)).toMatchObject({ title: 'Made in the browser', totalQuantity: 250 });
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByLabel('No limit').check();
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText('issued so far').waitFor();
+    await page.getByRole('button', { name: /^Pause/ }).click();
+    await page.getByText('Paused', { exact: true }).waitFor();
+    expect(await system.stores.couponNow(id)).toMatchObject({ totalQuantity: null, paused: true, version: 3 });
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByRole('button', { name: 'Delete coupon' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete coupon' }).click();
+    await page.getByRole('heading', { name: 'Coupons' }).waitFor();
+    await expect(system.stores.couponNow(id)).rejects.toThrow();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('what the API finds wrong stands beside its field, and a change by somebody else is never lost', async () => {
+    const { id } = await system.stores.coupon({ title: 'Two hands' });
+    const { page, faults } = await signedIn();
+    await page.goto(`/console#/coupons/${id}/edit`);
+    await page.getByLabel('Ends').fill('2020-01-01T00:00:00');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByText(/Expected: the first instant at which it is no longer issued/).waitFor();
+    await system.stores.edit(id, { title: 'The other hand' });
+    await page.getByLabel('Ends').fill('2040-01-01T00:00:00');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByRole('heading', { name: 'Edit The other hand' }).waitFor();
+    expect(await system.stores.couponNow(id)).toMatchObject({ title: 'The other hand', version: 2 });
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('a drop is watched live under load until nothing is left, and its audit is clean', async () => {
+    const [{ id }, { id: goneId }] = await Promise.all([
+      system.stores.coupon({ title: 'Winter sale: 5,000 off', totalQuantity: 4000 }),
+      system.stores.coupon({ title: 'Gone', totalQuantity: 1 }),
+    ]);
+    const opened = await Promise.all([
+      signedIn(),
+      signedIn({ phone: true, dark: true, language: 'ko-KR' }),
+      signedIn({ dark: true }),
+    ]);
+    const [{ page }, { page: phone }, { page: dark }] = opened;
+    await Promise.all(opened.map((each) => each.page.goto(`/console#/coupons/${id}`)));
+    await page.getByText('Live', { exact: true }).waitFor();
+    {
+      await using _ = system.crowd([id, goneId]);
+      // Half of them are gone, so that the plots show what they are for.
+      const stock = page.locator('progress.bar');
+      await eventually('half of them to be gone', async () => Number(await stock.getAttribute('value')) < 2000);
+      expect(await numberIn(page, 'Accepted')).toBeGreaterThan(0);
+      expect(await numberIn(page, 'Refused')).toBeGreaterThan(0);
+      await Promise.all([passes(page, 'watch'), passes(phone, 'watch-phone-dark-korean'), passes(dark, 'watch-dark')]);
+      await page.getByText('Sold out').waitFor();
+    }
+    await system.worker.drained();
+    await page.getByRole('button', { name: 'Count now' }).click();
+    await page.getByText('Every promise is kept.').waitFor();
+    const counts = ['4,000', '4,000', '0', '0', '0', '0', '0', '0'];
+    expect(await page.locator('.counts dd').allTextContents()).toEqual(counts);
+    for (const plot of ['Stock left', 'Backlog']) {
+      await page.locator('.plot').filter({ hasText: plot }).getByText('0', { exact: true }).waitFor();
+    }
+    await passes(page, 'watch-sold-out');
+    for (const { faults } of opened) expect(faults).toEqual([]);
+    await Promise.all(opened.map((each) => each.page.context().close()));
+  });
+
+  test.concurrent('a dead letter is replayed, and one that cannot be read is discarded after a question', async () => {
+    const { id } = await system.stores.coupon({ title: 'Came back' });
+    const { dead } = partitionKeys(0);
+    const entry = writeEntry({ couponId: id, epoch: 0, firstSequence: 1, acceptedMs: Date.now(), users: ['lost'] });
+    await system.stores.redis.xadd(dead, '*', ...entry, 'entry', '1-0', 'reason', 'the coupon was missing');
+    await system.stores.redis.xadd(dead, '*', 'v', '9', 'entry', '2-0', 'reason', 'unknown version');
+    const { page, faults } = await signedIn();
+    await page.getByRole('link', { name: 'Dead letters' }).click();
+    const lost = page.getByRole('listitem').filter({ hasText: 'the coupon was missing' });
+    await lost.waitFor();
+    await passes(page, 'dead-letters');
+    await lost.getByRole('button', { name: /^Replay/ }).click();
+    await page.getByText('It is in the stream again.').waitFor();
+    await system.worker.drained();
+    expect(await system.stores.rows(id)).toMatchObject([{ sequence: 1, userId: 'lost' }]);
+    const unreadable = page.getByRole('listitem').filter({ hasText: 'unknown version' });
+    await unreadable.getByRole('button', { name: /^Discard/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    expect(await system.stores.redis.xlen(dead)).toBe(1);
+    await unreadable.getByRole('button', { name: /^Discard/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('There are none.').waitFor();
+    await passes(page, 'dead-letters-none');
+    expect(await system.stores.redis.xlen(dead)).toBe(0);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('on a phone, in the dark, in Korean, the console is whole', async () => {
+    await system.stores.coupon({ title: '겨울 세일 5,000원 할인', totalQuantity: 1000 });
+    const { page, faults } = await signedIn({ phone: true, dark: true, language: 'ko-KR' });
+    await page.getByRole('heading', { name: '쿠폰' }).waitFor();
+    await page.getByText('발급 중').first().waitFor();
+    expect(await page.evaluate('document.documentElement.lang')).toBe('ko');
+    await passes(page, 'coupons-phone-dark-korean');
+    await page.getByLabel('언어').selectOption('English');
+    await page.getByRole('heading', { name: 'Coupons' }).waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+});
+
+async function signedIn(options: PageOptions = {}) {
+  const opened = await system.open(options);
+  const session = JSON.stringify({ key: OPERATOR_KEY, scopes: ['admin'] });
+  await opened.page.addInitScript(`sessionStorage.setItem('console-session', '${session}')`);
+  await opened.page.goto('/console');
+  await opened.page.getByRole('main').waitFor();
+  return opened;
+}
+
+async function signIn(page: Page, key: string): Promise<void> {
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Makes a key as an operator does. */
+async function makeKey(scope: string): Promise<{ readonly id: string; readonly key: string }> {
+  const { out, told } = await runKey('create', '--scope', scope);
+  const [, id = ''] = /^Key (\d+),/.exec(told) ?? [];
+  return { id, key: out.trim() };
+}
+
+async function runKey(...args: readonly string[]) {
+  const child = Bun.spawn([process.execPath, 'src/key.ts', ...args], {
+    env: { PATH: process.env.PATH, DATABASE_URL: system.stores.config.DATABASE_URL },
+    cwd: `${import.meta.dirname}/../..`,
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const [out, told, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  expect({ told, code }).toMatchObject({ code: 0 });
+  return { out, told };
+}
+
+/** The number that stands beside a line of a plot. */
+async function numberIn(page: Page, line: string): Promise<number> {
+  const text = await page.locator('.legend div').filter({ hasText: line }).locator('dd').textContent();
+  return Number(text?.replaceAll(',', ''));
+}

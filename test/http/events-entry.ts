@@ -1,0 +1,38 @@
+// events-entry.ts -- The app with real listeners and coupons that never stand still, on Bun or Deno, steered by lines.
+//
+// It takes two listeners; each sample of coupon 2 has a megabyte. It prints its port, and on `look` the number of the last
+// sample; on `stop` it stops as the server does, and waits half a second for those who do not read.
+
+import process from 'node:process';
+import { ProgressHub, type Sample } from '../../src/issuance/progress.ts';
+import { serve } from '../../src/serve.ts';
+import { fakeApp } from './fakes.ts';
+
+let samples = 0;
+const padding = 'x'.repeat(2 ** 20);
+
+const sample: Sample = async (couponId) => {
+  const issued = (samples += 1);
+  const one = { couponId, version: 1, totalQuantity: null, issued, left: null, unpersisted: 0, paused: false };
+  return couponId === 2 ? { ...one, padding } : one;
+};
+
+const fault = (error: unknown) => {
+  throw error;
+};
+const progress = new ProgressHub({ sample, settings: { PROGRESS_MS: 1, LISTENERS_MAX: 2 }, onFault: fault });
+const server = await serve(fakeApp({ progress }).app.fetch, { host: '127.0.0.1', port: 0, onError: fault });
+console.log(server.port);
+
+const stop = async () => {
+  await progress.close();
+  await server.stop(500);
+  process.exit(0);
+};
+
+for await (const line of process.stdin.setEncoding('utf8')) {
+  if (line === 'look\n') console.log(samples);
+  if (line === 'stop\n') void stop();
+}
+// The input ended without `stop`: whoever started this is gone.
+process.exit(1);

@@ -1,0 +1,117 @@
+// events.test.ts -- Event streams over real connections, on Bun and Deno: who is gone takes no room, who is slow takes no memory, and
+// nobody keeps a server from stopping.
+
+import { expect, test } from 'bun:test';
+import { get, type IncomingMessage } from 'node:http';
+import { eventually } from '../eventually.ts';
+import { type Runtime, startSteered } from './steered-process.ts';
+
+const runtimes: readonly Runtime[] = ['bun', 'deno'];
+
+test.concurrent.each(runtimes)('on %s a listener who disconnects makes room for the next', async (runtime) => {
+  await using server = await startServer(runtime);
+  for (let round = 0; round < 5; round += 1) {
+    const [first, second] = await Promise.all([server.listen(1), server.listen(1)]);
+    expect(await server.statusOf(1)).toBe(503);
+    first.destroy();
+    await eventually('room for another', async () => (await server.statusOf(1)) === 200);
+    second.destroy();
+    // Who was let in to find that out is gone as well.
+    await eventually('room for two', async () => (await server.roomFor(2)) === 2);
+  }
+});
+
+test.concurrent.each(runtimes)('on %s samples are not kept for who does not read them', async (runtime) => {
+  await using server = await startServer(runtime);
+  const slow = await server.listen(2);
+  slow.pause();
+  const pausedAt = await server.samples();
+  await eventually('a hundred megabytes to be missed', async () => (await server.samples()) >= pausedAt + 100);
+  const resumedAt = await server.samples();
+  const kept = await samplesBefore(slow, resumedAt);
+  // What the stream keeps at most, and the buffers of the network.
+  expect(kept.length).toBeLessThan(50);
+  expect(kept.length).toBeGreaterThan(0);
+  slow.destroy();
+});
+
+test.concurrent.each(runtimes)(
+  'on %s a server that stops ends every stream, and waits for no one who is stuck',
+  async (runtime) => {
+    await using server = await startServer(runtime);
+    const [reading, stuck] = await Promise.all([server.listen(1), server.listen(2)]);
+    stuck.pause();
+    const pausedAt = await server.samples();
+    await eventually('it to be stuck', async () => (await server.samples()) >= pausedAt + 60);
+    const ended = Promise.withResolvers<boolean>();
+    reading
+      .on('end', () => ended.resolve(reading.complete))
+      .on('error', ended.reject)
+      .resume();
+    server.stop();
+    expect(await ended.promise).toBe(true);
+    expect(await server.exited).toBe(0);
+    stuck.destroy();
+  },
+);
+
+async function startServer(runtime: Runtime) {
+  const child = startSteered(runtime, 'events-entry.ts');
+  const port = Number(await child.line());
+  const ask = (couponId: number) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      get({ host: '127.0.0.1', port, path: `/v1/coupons/${couponId}/events`, agent: false }, resolve).on(
+        'error',
+        reject,
+      );
+    });
+  /** Asks, and is gone at once. */
+  const statusOf = async (couponId: number) => {
+    const answer = await ask(couponId);
+    answer.destroy();
+    return answer.statusCode;
+  };
+  return {
+    exited: child.exited,
+    stop: () => child.say('stop'),
+    statusOf,
+    /** Listens, and has read the first bytes. Whatever becomes of the connection later is no error of the test. */
+    async listen(couponId: number): Promise<IncomingMessage> {
+      const answer = await ask(couponId);
+      expect(answer.statusCode).toBe(200);
+      answer.on('error', () => {});
+      await new Promise((resolve) => answer.once('readable', resolve));
+      return answer;
+    },
+    /** How many of so many are let in at once. */
+    async roomFor(listeners: number): Promise<number> {
+      const answers = await Promise.all(Array.from({ length: listeners }, () => ask(1)));
+      for (const answer of answers) answer.destroy();
+      return answers.filter(({ statusCode }) => statusCode === 200).length;
+    },
+    async samples(): Promise<number> {
+      child.say('look');
+      return Number(await child.line());
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.exited;
+    },
+  };
+}
+
+/** Reads on until a sample of after `instant` comes, and gives those from before it. */
+async function samplesBefore(stream: IncomingMessage, instant: number): Promise<readonly number[]> {
+  const seen: number[] = [];
+  let rest = '';
+  for await (const piece of stream.setEncoding('latin1')) {
+    const events = (rest + String(piece)).split('\n\n');
+    rest = events.pop() ?? '';
+    for (const event of events) {
+      const issued = Number(/"issued":(\d+)/.exec(event)?.[1] ?? 0);
+      if (issued > instant) return seen;
+      if (issued > 0) seen.push(issued);
+    }
+  }
+  throw new Error('the stream ended');
+}
