@@ -42,6 +42,7 @@ const ISSUE = '401 401 401 401 403 in  in  403 in';
 const OWN = '401 401 401 401 403 in  403 in  in';
 const READ = '401 401 401 401 401 401 403 in  in';
 const ADMIN = '401 401 401 401 401 401 403 403 in';
+const KEY = '401 401 401 401 401 401 in  in  in';
 
 const table: readonly (readonly [route: string, expected: string, body?: object])[] = [
   ['POST /v1/issue', ISSUE, { couponId: 1, userId: 'issued' }],
@@ -61,6 +62,7 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['POST /v1/dead-letters/1/replay', ADMIN],
   ['DELETE /v1/dead-letters/1', ADMIN],
   ['GET /v1/load', READ],
+  ['GET /v1/key', KEY],
   ['GET /v1/coupons/1/events', OPEN],
   ['GET /v1/drops/1', OPEN],
   ['GET /hello', OPEN],
