@@ -12,7 +12,7 @@ import { createInspect } from './issuance/inspection.ts';
 import { createIssueOnce, type IssueOnce } from './issuance/idempotency.ts';
 import { createIssuance, type Issuance, type IssuanceReports } from './issuance/issuance.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuance/issuer.ts';
-import { CHANGES_CHANNEL } from './issuance/keys.ts';
+import { CHANGES_CHANNEL, couponKeys } from './issuance/keys.ts';
 import { readLags } from './issuance/lag.ts';
 import type { Load } from './issuance/load-routes.ts';
 import { createLocked, type LockReports } from './issuance/locked.ts';
@@ -20,7 +20,7 @@ import { createSample, ProgressHub } from './issuance/progress.ts';
 import { RowWatch } from './issuance/row-watch.ts';
 import { createScripted, createTake } from './issuance/scripted.ts';
 import { createIssues, type Issues } from './issuance/status.ts';
-import { createStockKeeper, type StockKeeper } from './issuance/stock.ts';
+import { createStockKeeper, dropState, type StockKeeper } from './issuance/stock.ts';
 import { answering } from './issuance/store-faults.ts';
 import { createSynchronous } from './issuance/synchronous.ts';
 import { createUpkeep, type Upkeep } from './issuance/upkeep.ts';
@@ -123,7 +123,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
 function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockReports) {
   const take = createTake({ redis, stock, settings: config });
   return {
-    synchronous: createSynchronous({ database, take }),
+    synchronous: createSynchronous({
+      database,
+      take,
+      forget: (couponId) => dropState(redis, couponKeys(couponId, config.PARTITIONS)),
+    }),
     locked: createLocked({ redis, stock, take, settings: config, reports }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;

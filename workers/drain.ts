@@ -8,7 +8,8 @@ import { type Entry, readEntry, readHolding, writeEntry } from '../src/issuance/
 import { couponKeys, type PartitionKeys } from '../src/issuance/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/issuance/ledger.ts';
 import { look } from '../src/issuance/scripts/look.ts';
-import { type DeadLetter, settle } from '../src/issuance/scripts/settle.ts';
+import { type DeadLetter, type SettleReply, settle } from '../src/issuance/scripts/settle.ts';
+import { dropState } from '../src/issuance/stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
 import { serverOf } from '../src/redis/connection.ts';
@@ -124,12 +125,12 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
     (performance.now() - startedMs) / 1000,
   );
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
-  await settleAll(
+  const { deleted } = await settleAll(
     dependencies,
     chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null })),
     letters,
   );
-  await forgetStale(dependencies, written);
+  await forgetStale(dependencies, written, deleted < chunk.length);
 }
 
 /** Only what MySQL or our own rules say of the data is final. */
@@ -168,7 +169,7 @@ async function settleAll(
   { redis, keys, reports, settings, stop }: DrainDependencies,
   ended: readonly { readonly id: string; readonly users: number; readonly letter: DeadLetter | null }[],
   letters: readonly DeadLetter[],
-): Promise<void> {
+): Promise<SettleReply> {
   const deadLetters = [...ended.flatMap(({ letter }) => letter ?? []), ...letters];
   const settled = await untilDone(() => settle(redis, { keys, entries: ended, deadLetters }), {
     pauseMsMax: settings.RETRY_MS_MAX,
@@ -178,36 +179,41 @@ async function settleAll(
   });
   for (const { reason, fields } of deadLetters) reports.deadLetter(reason, usersIn(fields));
   reports.settled(settled.unpersisted);
+  return settled;
 }
 
 /**
  * Drops the state of coupons of whose rows Redis knows something else: it lost data, and was opened anew without them. The next
  * request opens the coupon from what is true.
+ *
+ * @param wereGone some entries were no longer in the stream when they were settled, so that an opening that is just under way
+ *   may have read it without them, and the rows before they were there
  */
-async function forgetStale(dependencies: DrainDependencies, written: Written): Promise<void> {
+async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
   const { redis, settings, reports, stop } = dependencies;
   const patience = { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass: () => true, onFailure: reports.retrying };
   const stale = new Set([...written.displaced, ...written.superseded].map(({ couponId }) => couponId));
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
-    if (!(await untilDone(() => knows(dependencies, couponId, issues), patience))) stale.add(couponId);
+    const known = await untilDone(() => knows(dependencies, couponId, issues), patience);
+    if (known === 'not all' || (known === 'not open' && wereGone)) stale.add(couponId);
   }
   for (const couponId of stale) {
-    await untilDone(() => redis.unlink(couponKeys(couponId, settings.PARTITIONS).state), patience);
+    await untilDone(() => dropState(redis, couponKeys(couponId, settings.PARTITIONS)), patience);
   }
 }
 
-/** Whether Redis, if the coupon is open, has every issue under its sequence. */
+/** Whether Redis has every issue under its sequence. */
 async function knows(
   { redis, settings }: DrainDependencies,
   couponId: number,
   issues: readonly Issue[],
-): Promise<boolean> {
+): Promise<'all' | 'not all' | 'not open'> {
   const keys = couponKeys(couponId, settings.PARTITIONS);
   for (let i = 0; i < issues.length; i += OWNERS_PER_LOOK_MAX) {
     const page = issues.slice(i, i + OWNERS_PER_LOOK_MAX);
     const seen = await look(redis, { keys, server: serverOf(redis), users: page.map(({ userId }) => userId) });
-    if (seen.kind === 'not open') return true;
-    if (page.some(({ userId, sequence }) => seen.owners.get(userId) !== sequence)) return false;
+    if (seen.kind === 'not open') return 'not open';
+    if (page.some(({ userId, sequence }) => seen.owners.get(userId) !== sequence)) return 'not all';
   }
-  return true;
+  return 'all';
 }

@@ -12,7 +12,9 @@ import { type Audit, auditCoupon } from '../src/issuance/audit.ts';
 import { countWaiting, type WaitingUsers } from '../src/issuance/stream-entries.ts';
 import { closeCoupon } from '../src/issuance/closing.ts';
 import { couponKeys, partitionKeys, partitionOf } from '../src/issuance/keys.ts';
+import { settle } from '../src/issuance/scripts/settle.ts';
 import { type LookReply, look } from '../src/issuance/scripts/look.ts';
+import { dropState } from '../src/issuance/stock.ts';
 import { type Database, withConnection } from '../src/mysql/database.ts';
 import { askServer, serverOf } from '../src/redis/connection.ts';
 
@@ -79,7 +81,13 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   // Behind a standing connection it may have been promoted since: its states would then look like those of another server.
   await askServer(redis);
   const waiting: WaitingUsers[] = [];
-  for (let p = 0; p < settings.PARTITIONS; p++) waiting.push(await countWaiting(redis, partitionKeys(p)));
+  for (let p = 0; p < settings.PARTITIONS; p++) {
+    const keys = partitionKeys(p);
+    waiting.push(await countWaiting(redis, keys));
+    // Settles nothing, but ends what an empty stream cannot have unpersisted: a count beyond its bound, left by a stream that
+    // was lost, lets nothing in, so that no settling would ever come to put it right.
+    await settle(redis, { keys, entries: [], deadLetters: [] });
+  }
   const sums = { coupons: 0, missing: 0, unknown: 0 };
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
@@ -149,6 +157,6 @@ async function reconcileCoupon(
   if (!audit || audit.missing + audit.unknown + audit.unexpected === 0) return null;
   reports.drift(audit);
   // Owners that Redis does not know would get the coupon again: without its state the next request opens it from what is true.
-  if (audit.unknown > 0) await redis.unlink(keys.state);
+  if (audit.unknown > 0) await dropState(redis, keys);
   return audit;
 }

@@ -72,14 +72,14 @@ export function isUserId(text: string): boolean {
  * The last sequence that may be given.
  *
  * After Redis lost acknowledged issues, some sequences below `next` belong to nobody. They stay unused, and as many are
- * added at the end: the count of issues is limited (P1, P4), not the height of the number.
+ * added at the end, as far as numbers go: the count of issues is limited (P1, P4), not the height of the number.
  *
  * @param next the next sequence to give
  * @param issued how many issues there are
  * @param total how many there may be; null for no limit
  */
 export function lastSequence(next: number, issued: number, total: number | null): number {
-  return total === null ? UNLIMITED : next - 1 + Math.max(0, total - issued);
+  return total === null ? UNLIMITED : Math.min(ID_MAX, next - 1 + Math.max(0, total - issued));
 }
 
 /** Why nobody can get the coupon at `nowMs`, or null if its gate is open. */

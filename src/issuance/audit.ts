@@ -2,7 +2,8 @@
 //
 // It may run under full load. Read in this order it is exact: first how far Redis has issued, then what waits in the stream and
 // among the dead letters, then the rows. Everything issued before the first reading must then be in one of the three, since an
-// entry leaves the stream only after its rows are committed; what is in two of them is counted once.
+// entry leaves the stream only after its rows are committed; what is in two of them is counted once. The stream is read again after
+// the dead letters, since one that is replayed meanwhile is in neither before.
 
 import { sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
@@ -59,9 +60,10 @@ export async function auditCoupon(
   const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
   const waiting = await holdingsOf(redis, keys.stream, couponId);
   const dead = await holdingsOf(redis, keys.dead, couponId);
+  const replayed = await holdingsOf(redis, keys.stream, couponId);
   const next = seen.kind === 'open' ? seen.stock.next : null;
   const owners = seen.kind === 'open' ? seen.issued : null;
-  const spans = mergeSpans([...waiting, ...dead].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
+  const spans = mergeSpans([...waiting, ...dead, ...replayed].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
   return withConnection(database, async (session) => {
     const coupon = await readCoupon(session, couponId);
     if (!coupon) return null;

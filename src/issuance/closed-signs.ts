@@ -7,14 +7,16 @@
 //   The owners of a sold-out coupon do not change, so they are loaded once for each edition.
 // - A not-yet-started sign comes down `skewMsMax` before the start, since the clock that decides is another.
 
-import type { Inspect } from './inspection.ts';
+import type { Inspect, Inspection } from './inspection.ts';
 import { type Outcome, type Refusal, refusal } from './outcome.ts';
 import { OwnersFilter } from './owners-filter.ts';
+
+type SoldOut = Extract<Inspection, { readonly kind: 'sold out' }>;
 
 export interface ClosedSignsBounds {
   readonly signMsMax: number;
   readonly signsMax: number;
-  /** Over all signs. */
+  /** Over all signs, with those whose owners are just being loaded. */
   readonly ownersMax: number;
   readonly skewMsMax: number;
 }
@@ -51,6 +53,7 @@ export class ClosedSigns {
   readonly #known = new Map<number, KnownOwners>();
   readonly #hanging = new Set<number>();
   #ownersKept = 0;
+  #ownersLoading = 0;
   /** Rises with every drop: what was decided or looked up before a drop must not be hung after it. */
   #drops = 0;
 
@@ -119,9 +122,10 @@ export class ClosedSigns {
     if (found.kind !== 'sold out') return;
     const known = this.#known.get(couponId);
     if (known?.edition !== found.edition) {
-      if (found.count > this.#bounds.ownersMax) return;
-      const filter = new OwnersFilter(found.count);
-      for await (const users of found.owners()) for (const user of users) filter.add(user);
+      // Those of another edition are of no use any more.
+      this.#forget(couponId);
+      if (!this.#makeRoom(found.count)) return;
+      const filter = await this.#load(found);
       // What was loaded is whole only if nothing changed on the way.
       const after = await this.#inspect(couponId);
       if (after.kind !== 'sold out' || after.edition !== found.edition || drops !== this.#drops) return;
@@ -131,19 +135,38 @@ export class ClosedSigns {
     if (owners && drops === this.#drops) this.#hang(couponId, { refusal: refusal['sold out'], untilMs, owners });
   }
 
+  async #load({ count, owners }: Pick<SoldOut, 'count' | 'owners'>): Promise<OwnersFilter> {
+    this.#ownersLoading += count;
+    try {
+      const filter = new OwnersFilter(count);
+      for await (const users of owners()) for (const user of users) filter.add(user);
+      return filter;
+    } finally {
+      this.#ownersLoading -= count;
+    }
+  }
+
   #hang(couponId: number, sign: Sign): void {
     const [oldest] = this.#signs.keys();
     if (this.#signs.size >= this.#bounds.signsMax && oldest !== undefined) this.#signs.delete(oldest);
     this.#signs.set(couponId, sign);
   }
 
-  #keep(couponId: number, owners: KnownOwners): void {
-    this.#forget(couponId);
+  /** Lets the oldest go until so many more can be known; false when those that are being loaded leave no room. */
+  #makeRoom(count: number): boolean {
+    const { ownersMax, signsMax } = this.#bounds;
+    if (this.#ownersLoading + count > ownersMax) return false;
     for (const oldest of this.#known.keys()) {
-      if (this.#ownersKept + owners.count <= this.#bounds.ownersMax && this.#known.size < this.#bounds.signsMax) break;
+      if (this.#ownersKept + this.#ownersLoading + count <= ownersMax && this.#known.size < signsMax) break;
       this.#signs.delete(oldest);
       this.#forget(oldest);
     }
+    return true;
+  }
+
+  #keep(couponId: number, owners: KnownOwners): void {
+    // Others may have been kept since there was room.
+    if (!this.#makeRoom(owners.count)) return;
     this.#known.set(couponId, owners);
     this.#ownersKept += owners.count;
   }

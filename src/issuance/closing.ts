@@ -1,7 +1,8 @@
 // closing.ts -- Putting a coupon away that is long over: its owners are freed in Redis, its home is MySQL again, nothing is lost.
 //
-// Safe without a lease: a coupon that is over is not opened (see stock.ts), and if an edit prolongs it and somebody opens it in
-// between, the epoch has risen, and each half of the closing finds that out and does nothing.
+// Safe without a lease: requests do not open a coupon that is over (see stock.ts). Upkeep may, and an edit may prolong it: an
+// opening that began before the first half has lost its lease to it, and one that begins later has raised the epoch, which the
+// second half finds out, and does nothing.
 
 import { eq } from 'drizzle-orm';
 import type { Redis } from 'ioredis';

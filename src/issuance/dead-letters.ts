@@ -2,9 +2,10 @@
 
 import type { Redis } from 'ioredis';
 import { streamPages } from './stream-entries.ts';
-import { type Entry, readEntry } from './entry.ts';
-import { partitionKeys } from './keys.ts';
+import { type Entry, readEntry, readHolding } from './entry.ts';
+import { couponKeys, partitionKeys } from './keys.ts';
 import { replay } from './scripts/replay.ts';
+import { dropState } from './stock.ts';
 
 /** One dead letter. */
 export interface DeadLetterView {
@@ -28,7 +29,10 @@ export interface DeadLetters {
    * @returns `replayed`; `gone` when there is none with this id; `unreadable` when it is no entry. Only `replayed` changed anything
    */
   replay(id: string): Promise<'replayed' | 'gone' | 'unreadable'>;
-  /** Deletes one for good. False when there is none with this id. */
+  /**
+   * Deletes one for good: its users do not have the coupon, and its pieces are stock again (P4), since the coupon is opened anew
+   * from what is then there. False when there is none with this id.
+   */
   discard(id: string): Promise<boolean>;
 }
 
@@ -65,8 +69,12 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
       return replayed === null ? 'gone' : 'replayed';
     },
     async discard(id) {
-      const place = placeOf(id, partitions);
-      return place !== null && (await redis.xdel(place.keys.dead, place.id)) === 1;
+      const found = await find(id);
+      if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
+      // Of whatever version: its users were owners as long as it was there.
+      const holding = readHolding(found.fields);
+      if (holding) await dropState(redis, couponKeys(holding.couponId, partitions));
+      return true;
     },
   };
 }

@@ -23,11 +23,11 @@ export interface Lags {
 
 /** Reads every partition at about one instant: all commands go out together. Throws what ioredis throws. */
 export async function readLags(redis: Redis, partitions: number): Promise<Lags> {
-  const clock = redis.time();
-  const found = await Promise.all(
-    Array.from({ length: partitions }, (_, partition) => readPartition(redis, partitionKeys(partition))),
-  );
-  const [seconds, microseconds] = await clock;
+  // Waited for together: of two that fail in an outage, one that is waited for alone would end the process as unhandled.
+  const [[seconds, microseconds], ...found] = await Promise.all([
+    redis.time(),
+    ...Array.from({ length: partitions }, (_, partition) => readPartition(redis, partitionKeys(partition))),
+  ]);
   const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   const lags = found.map(({ bornMs, ...rest }, partition) => {
     return { partition, ...rest, oldestMs: bornMs === null ? 0 : Math.max(0, nowMs - bornMs) };

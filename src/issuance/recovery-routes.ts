@@ -203,7 +203,7 @@ const discardTold = told({
   tag: 'operations',
   operator: true,
   summary: 'Discard a dead letter',
-  description: 'Deletes it for good: the promise to its users is given up.',
+  description: 'Deletes it for good: the promise to its users is given up, and its pieces are stock again.',
   parameters: [letterParameter],
   answers: { 204: { description: 'Deleted.' } },
   problems: [...operatorProblems, 'DEAD_LETTER_NOT_EXIST'],

@@ -1,7 +1,7 @@
 // scripted.ts -- The issuer behind `POST /v2/issue-async`: one Lua script decides, and opens the coupon when it must.
 
 import type { Redis } from 'ioredis';
-import { serverOf } from '../redis/connection.ts';
+import { askServer, serverOf } from '../redis/connection.ts';
 import type { Issuer } from './issuer.ts';
 import { couponKeys } from './keys.ts';
 import { type Outcome, Unavailable } from './outcome.ts';
@@ -32,6 +32,8 @@ export function createTake({ redis, stock, settings }: TakerDependencies): Take 
   return async (couponId, users) => {
     const keys = couponKeys(couponId, PARTITIONS);
     for (let openings = 0; openings <= OPENINGS_MAX; openings++) {
+      // The connection asks by itself, once; if that failed, every batch would be refused until the next connection.
+      if (serverOf(redis) === '') await askServer(redis);
       const server = serverOf(redis);
       if (server === '') throw new Unavailable('dependency', 'Redis has not told which server it is');
       const reply = await take(redis, { keys, couponId, server, unpersistedUsersMax: UNPERSISTED_USERS_MAX, users });

@@ -7,11 +7,12 @@ import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import { couponKeys } from './keys.ts';
+import { type CouponKeys, couponKeys } from './keys.ts';
 import { Unavailable } from './outcome.ts';
 import type { Row, RowWatch } from './row-watch.ts';
 import { look } from './scripts/look.ts';
 import type { StockKeeper } from './stock.ts';
+import { holdingPages } from './stream-entries.ts';
 
 /** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. */
 export type IssueStatus =
@@ -95,12 +96,32 @@ async function currentStatus(
   if (seen.kind === 'not open') {
     const opened = await stock.open(couponId);
     seen = await look(redis, { keys, server: serverOf(redis), users: [userId] });
-    // Over, and put away or lost: what is not among the rows is not there, unless it still waits in the stream.
-    if (seen.kind === 'not open' && opened !== 'open') return { kind: 'none' };
+    // Over, and its state lost: it is not opened any more, so what was accepted is looked for where it waits.
+    if (seen.kind === 'not open' && opened !== 'open') return waitingStatus(redis, database, keys, couponId, userId);
   }
   if (seen.kind === 'not open') throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
   const sequence = seen.owners.get(userId);
   return sequence === undefined ? { kind: 'none' } : { kind: 'accepted', sequence };
+}
+
+/** What becomes of an issue that no state tells of. In this order nothing slips between: an entry goes when its row is there. */
+async function waitingStatus(
+  redis: Redis,
+  database: Database,
+  keys: CouponKeys,
+  couponId: number,
+  userId: string,
+): Promise<IssueStatus> {
+  for (const stream of [keys.stream, keys.dead]) {
+    for await (const page of holdingPages(redis, stream, couponId)) {
+      for (const { firstSequence, users } of page) {
+        const at = users.indexOf(userId);
+        if (at >= 0) return { kind: 'accepted', sequence: firstSequence + at };
+      }
+    }
+  }
+  const row = await withConnection(database, (session) => readRow(session, couponId, userId));
+  return row ? statusOfRow(row) : { kind: 'none' };
 }
 
 function statusOfRow({ sequence, usedMs }: Row): IssueStatus {

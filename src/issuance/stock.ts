@@ -94,6 +94,14 @@ export function createStockKeeper(dependencies: StockDependencies): StockKeeper 
   };
 }
 
+/**
+ * Drops the state of a coupon that is not true to the rows, and the lease of whoever is opening it from what was true before.
+ * The next request opens it. Throws what Redis throws.
+ */
+export async function dropState(redis: Redis, keys: CouponKeys): Promise<void> {
+  await redis.unlink(keys.state, keys.opening);
+}
+
 /** Tries until the coupon is open, by whichever process. */
 async function openWithin(dependencies: StockDependencies, couponId: number, evenWhenOver: boolean): Promise<Opened> {
   const { redis, settings } = dependencies;

@@ -19,12 +19,14 @@ import type { Take, Taken } from './scripted.ts';
 export interface SynchronousDependencies {
   readonly database: Database;
   readonly take: Take;
+  /** Drops what Redis knows of a coupon, so that the next request opens it from what is true. */
+  readonly forget: (couponId: number) => Promise<void>;
 }
 
 /** Coupons of which something is remembered. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
 
-export function createSynchronous({ database, take }: SynchronousDependencies): Issuer {
+export function createSynchronous({ database, take, forget }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
   const askedAgain = new Set<number>();
   const decideInMysql = async (couponId: number, users: readonly string[]) => {
@@ -46,7 +48,7 @@ export function createSynchronous({ database, take }: SynchronousDependencies): 
       }
       const taken = await take(couponId, users);
       if (!taken.accepted) inRedis.delete(couponId);
-      return writeTaken(database, couponId, users, taken);
+      return writeTaken({ database, forget }, couponId, users, taken);
     },
   };
 }
@@ -154,7 +156,7 @@ function readKnown(rows: Rows): Known {
 
 /** Writes what Redis accepted, and answers with what the rows then say. */
 async function writeTaken(
-  database: Database,
+  { database, forget }: Pick<SynchronousDependencies, 'database' | 'forget'>,
   couponId: number,
   users: readonly string[],
   { outcomes, accepted }: Taken,
@@ -163,7 +165,10 @@ async function writeTaken(
   const first = outcomes.find((outcome) => outcome.kind === 'issued');
   if (!accepted || first?.kind !== 'issued') return outcomes;
   const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners };
-  return correct(users, outcomes, await writeEntries(database, [entry]));
+  const written = await writeEntries(database, [entry]);
+  // Redis lost the entry, and was opened without these issues: the worker will not come upon them, and their users would get more.
+  if (written.older.length + written.displaced.length + written.superseded.length > 0) await forget(couponId);
+  return correct(users, outcomes, written);
 }
 
 /** The outcomes with the sequences that the rows really got. They differ only after Redis lost acknowledged issues. */

@@ -1,15 +1,15 @@
 // faults.ts -- What a failure of MySQL means: is the data wrong for ever, or is the database not able to just now?
 //
 // Only what MySQL says of the data itself is final. Everything else (connections, deadlocks, lock waits, read-only, full disks,
-// missing privileges, errors nobody foresaw) may be over tomorrow, and taking it for bad data would throw away issues.
+// missing privileges, errors nobody foresaw) may be over tomorrow, and taking it for bad data would throw away issues. So may a
+// column that is NULL (1048) or has no value (1364): every row of ours fills every column of ours, so it is the table that changed,
+// and no entry could be written before that is mended.
 
 /** The codes by which MySQL and MariaDB refuse a value. */
 const dataErrorNumbers = new Set([
-  1048, // column cannot be null
   1264, // out of range
   1265, // data truncated
   1292, // incorrect value
-  1364, // no default value
   1366, // incorrect value for column
   1406, // data too long
   1411, // incorrect value for function

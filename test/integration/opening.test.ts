@@ -4,8 +4,10 @@ import { afterAll, beforeEach, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
+import { ID_MAX } from '../../src/coupon/coupon.ts';
 import { couponKeys, partitionKeys } from '../../src/issuance/keys.ts';
 import { issuerNames } from '../../src/issuance/issuer.ts';
+import { insertIssues, raiseIssued } from '../../src/issuance/ledger.ts';
 import type { Outcome } from '../../src/issuance/outcome.ts';
 import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
 import { loadOwners } from '../../src/issuance/scripts/load-owners.ts';
@@ -142,6 +144,26 @@ test('numbers that were lost below others stay unused, and as many are added at 
   // The state with its gap is taken for whole, and not opened over and over.
   expect(await api.issuers.scripted.issue(id, ['f', 'lost-1'])).toEqual([soldOut, already(6)]);
   expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
+});
+
+test('the largest total there may be has its end where numbers end, also with a gap below', async () => {
+  const { id } = await stores.coupon({ totalQuantity: ID_MAX });
+  await using api = await stores.createApi();
+  await api.issuers.scripted.issue(id, ['lost', 'a']);
+  await stores.redis.del(stores.keys(id).stream);
+  await withConnection(stores.database, async (session) => {
+    await insertIssues(session, [{ couponId: id, epoch: 1, sequence: 2, userId: 'a', acceptedMs: Date.now() }]);
+    await raiseIssued(session, id, 1);
+  });
+  await stores.redis.del(stores.keys(id).state);
+  const answers = [];
+  for (const issuer of issuerNames) answers.push(...(await api.issuers[issuer].issue(id, [issuer])));
+  expect(answers).toEqual([issued(3), issued(4), issued(5)]);
+  for (const totalQuantity of [ID_MAX - 1, null, ID_MAX]) {
+    expect((await api.upkeep.edit(id, { totalQuantity }, null)).kind).toBe('edited');
+    expect(await api.upkeep.repair(id)).toBe('in step');
+    expect(await api.issuers.locked.issue(id, ['a'])).toEqual([already(2)]);
+  }
 });
 
 test('issues that become rows while the opening reads are not missed', async () => {
@@ -362,6 +384,25 @@ test('a late visitor of a coupon that is over does not open it', async () => {
   expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'none' });
   expect(await stores.redis.exists(keys.state, keys.owners, keys.opening)).toBe(0);
   expect((await stores.couponNow(id)).epoch).toBe(1);
+});
+
+test('what was accepted of a coupon that is over is not denied when its state is lost, and is not opened for it', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await withConnection(stores.database, (session) =>
+    session
+      .update(coupons)
+      .set({ dateIssueEnd: new Date(Date.now() - 1000) })
+      .where(eq(coupons.id, id)),
+  );
+  const keys = stores.keys(id);
+  await stores.redis.del(keys.state, keys.owners);
+  expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'accepted', sequence: 2 });
+  expect(await api.issues.statusOf(id, 'c')).toEqual({ kind: 'none' });
+  expect(await stores.redis.exists(keys.state)).toBe(0);
+  await drain();
+  expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'issued', sequence: 2 });
 });
 
 test('the status of an issue is told before the opening, while it is accepted, and when it is a row', async () => {

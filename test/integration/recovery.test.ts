@@ -1,16 +1,21 @@
 // recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and mends, dead letters come back.
 
-import { afterAll, beforeEach, expect, test } from 'bun:test';
+import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { type Audit, auditCoupon } from '../../src/issuance/audit.ts';
 import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
 import { writeEntry } from '../../src/issuance/entry.ts';
+import { readLags } from '../../src/issuance/lag.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { beginOpening } from '../../src/issuance/scripts/begin-opening.ts';
+import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
+import { settle } from '../../src/issuance/scripts/settle.ts';
+import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type TestApi } from '../stores.ts';
+import { quiet } from '../unit/event-loop.ts';
 
 const stores = await openStores();
 const redis = issuingConnection(stores.config, () => {});
@@ -111,6 +116,19 @@ test('an issue that Redis gave and that is nowhere is missing, and the reconcile
   expect(drift.map(({ couponId, missing }) => ({ couponId, missing }))).toEqual([{ couponId: id, missing: 4 }]);
 });
 
+test('a count of unpersisted users whose stream was lost does not refuse everybody for ever', async () => {
+  await using api = await stores.createApi({ UNPERSISTED_USERS_MAX: 4 });
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(4));
+  await stores.redis.del(stores.keys(id).stream);
+  await expect(api.issuers.scripted.issue(id, ['new'])).rejects.toThrow(/wait for MySQL/);
+  await round(api);
+  expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 5 }]);
+  // What is really in the stream still counts.
+  await round(api);
+  expect(await stores.redis.get(stores.keys(id).unpersisted)).toBe('1');
+});
+
 test('an issue that Redis does not know of makes the reconciler have it opened anew, so that its user gets no second', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
@@ -133,6 +151,22 @@ test('an issue that Redis does not know of makes the reconciler have it opened a
     { kind: 'already issued', sequence: 2 },
     { kind: 'issued', sequence: 3 },
   ]);
+});
+
+test('how far MySQL is behind is asked in vain while there is no connection, and nothing of it is left unhandled', async () => {
+  const unhandled: unknown[] = [];
+  const listener = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', listener);
+  try {
+    const gone = issuingConnection(stores.config, () => {});
+    await connect(gone);
+    gone.disconnect();
+    await expect(readLags(gone, stores.config.PARTITIONS)).rejects.toThrow();
+    await quiet();
+    expect(unhandled).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', listener);
+  }
 });
 
 test('a row without the counter, and one from outside the period, are counted', async () => {
@@ -212,6 +246,38 @@ test('a coupon that was put away and is prolonged goes on where it was', async (
   expect(await api.issuers.synchronous.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 6 }]);
 });
 
+async function endNow(id: number): Promise<void> {
+  const changed = { dateIssueEnd: new Date(Date.now() - 1), epoch: sql`epoch + 1` };
+  await withConnection(stores.database, (session) => session.update(coupons).set(changed).where(eq(coupons.id, id)));
+}
+
+test('an opening that is under way while a coupon is put away swaps no second stock in', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.stock.open(id);
+  const keys = stores.keys(id);
+  await stores.redis.del(keys.state);
+  // As far as it comes before it reads the rows: it has the lease, and has raised the epoch.
+  const opener = { keys, token: 'slow', leaseMs: 60_000 };
+  const server = serverOf(api.redis);
+  expect(await beginOpening(redis, { ...opener, server })).toEqual({ kind: 'begun' });
+  await endNow(id);
+  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  const stock = { startMs: 0, endMs: Date.now() + 3_600_000, paused: false, next: 1, until: 10 };
+  expect(await finishOpening(redis, { ...opener, owners: 0, server, stock, epoch: 2, version: 1 })).toBe('superseded');
+  expect(await stores.redis.exists(keys.state)).toBe(0);
+});
+
+test('a coupon whose epoch was raised for nothing, by an opener that came too late, is put away all the same', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.stock.open(id);
+  await endNow(id);
+  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
+  expect((await stores.couponNow(id)).stockHome).toBe('mysql');
+});
+
 test('one worker at a time reconciles', async () => {
   await using api = await stores.createApi();
   await redis.set('reconciler', 'another', 'PX', 60_000);
@@ -257,6 +323,45 @@ test('a dead letter that is no entry stays as it is, until it is discarded', asy
   expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null });
   expect(await letters.discard(id)).toBe(true);
   expect(await letters.discard(id)).toBe(false);
+});
+
+test('a dead letter that is replayed while the audit reads is not missing', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(3));
+  const keys = stores.keys(id);
+  const [[entryId, fields] = ['', []]] = await stores.redis.xrange(keys.stream, '-', '+');
+  const deadLetters = [{ entryId, reason: 'a test', fields }];
+  await settle(stores.redis, { keys, entries: [{ id: entryId, users: 3 }], deadLetters });
+  const [letter] = await Array.fromAsync(letters.list());
+  const xrange = redis.xrange.bind(redis);
+  using _ = spyOn(redis, 'xrange').mockImplementation(async (...words: unknown[]) => {
+    // Between the reading of the stream and that of the dead letters.
+    if (words[0] === keys.dead) await createDeadLetters(api.redis, stores.config.PARTITIONS).replay(letter?.id ?? '');
+    return Reflect.apply(xrange, redis, words) as Promise<[string, string[]][]>;
+  });
+  const { missing, unknown } = await audited(id);
+  expect({ missing, unknown, dead: await stores.redis.xlen(keys.dead) }).toEqual({ missing: 0, unknown: 0, dead: 0 });
+});
+
+test('pieces whose dead letter is discarded are stock again, and nobody is taken for their owner', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 2 });
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  const keys = stores.keys(id);
+  const [[entryId, fields] = ['', []]] = await stores.redis.xrange(keys.stream, '-', '+');
+  const deadLetters = [{ entryId, reason: 'a test', fields }];
+  await settle(stores.redis, { keys, entries: [{ id: entryId, users: 2 }], deadLetters });
+  expect(await api.issuers.scripted.issue(id, ['c'])).toEqual([{ kind: 'sold out' }]);
+  const [letter] = await Array.fromAsync(letters.list());
+  expect(await letters.discard(letter?.id ?? '')).toBe(true);
+  expect((await api.issuers.scripted.issue(id, ['c', 'b', 'a'])).map(({ kind }) => kind)).toEqual([
+    'issued',
+    'issued',
+    'sold out',
+  ]);
+  const { missing, unknown } = await audited(id);
+  expect({ missing, unknown }).toEqual({ missing: 0, unknown: 0 });
 });
 
 test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names no dead letter', async (id) => {

@@ -117,10 +117,29 @@ test('while Redis is away every issuer that needs it fails, and afterwards it is
   expect(await api.issuers.synchronous.issue(id, ['a', 'b'])).toEqual([already(1), issued(2)]);
 });
 
+test('a Redis that would not tell at once which server it is, is asked again', async () => {
+  const { id } = await stores.coupon();
+  await using asking = await stores.createApi();
+  await asking.issuers.scripted.issue(id, ['a']);
+  const info = asking.redis.info.bind(asking.redis);
+  let asked = 0;
+  asking.redis.info = (...words: unknown[]) => {
+    asked += 1;
+    // The first is the ready check of the connection, the second ours.
+    if (asked === 2) return Promise.reject(new Error('BUSY'));
+    return Reflect.apply(info, asking.redis, words) as Promise<string>;
+  };
+  asking.redis.disconnect(true);
+  await eventually('it to have been asked in vain', () => asked === 2);
+  expect(serverOf(asking.redis)).toBe('');
+  for (const [i, issuer] of issuerNames.entries())
+    expect(await asking.issuers[issuer].issue(id, [issuer])).toEqual([issued(i + 2)]);
+});
+
 test('while Redis hangs every issuer gives up in time', async () => {
   const { id } = await stores.coupon();
-  await using impatient = await stores.createApi({ REDIS_COMMAND_MS_MAX: 50, LOCK_WAIT_MS_MAX: 1000 });
-  await impatient.stock.open(id);
+  await using impatient = await stores.createApi({ REDIS_COMMAND_MS_MAX: 400, LOCK_WAIT_MS_MAX: 1000 });
+  await api.stock.open(id);
   await server.kill('SIGSTOP');
   try {
     for (const issuer of issuerNames) {

@@ -91,3 +91,23 @@ test('when Redis gives out what is not there any more, nobody is told that he ha
   await expect(api.issuers.synchronous.issue(id, ['c'])).rejects.toMatchObject({ name: 'Unavailable' });
   expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
 });
+
+test('what Redis lost while its rows were being written is not given again by an opening that came between', async () => {
+  await using slow = await stores.createApi();
+  await using other = await stores.createApi();
+  const { id } = await stores.coupon();
+  await other.stock.open(id);
+  // From here on it knows that the stock is in Redis.
+  expect(await slow.issuers.synchronous.issue(id, ['a'])).toEqual([issued(1)]);
+  const evalsha = slow.redis.evalsha.bind(slow.redis);
+  slow.redis.evalsha = async (...words: unknown[]) => {
+    const reply = await (Reflect.apply(evalsha, slow.redis, words) as Promise<unknown>);
+    if (words.includes('b')) {
+      await stores.redis.flushdb();
+      await other.stock.open(id);
+    }
+    return reply;
+  };
+  expect(await slow.issuers.synchronous.issue(id, ['b'])).toEqual([issued(2)]);
+  expect(await other.issuers.scripted.issue(id, ['b', 'c'])).toEqual([already(2), issued(3)]);
+});

@@ -1,6 +1,8 @@
 // worker.test.ts -- From the stream to MySQL: at least once, written once, and nothing is ever thrown away.
 
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { type Entry, readEntry, writeEntry } from '../../src/issuance/entry.ts';
 import { issuerNames } from '../../src/issuance/issuer.ts';
@@ -14,6 +16,9 @@ import { drain as drainMessages } from '../../workers/drain.ts';
 import { openStores, type Settings } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import type { TestWorker } from '../test-worker.ts';
+
+const finishOpening = readFileSync(new URL('../../src/issuance/scripts/finish-opening.lua', import.meta.url));
+const FINISH_OPENING = createHash('sha1').update(finishOpening).digest('hex');
 
 const stores = await openStores();
 const api = await stores.createApi();
@@ -265,6 +270,35 @@ describe('the ledger', () => {
     expect(superseded.map(({ userId, sequence }) => `${sequence} ${userId}`)).toEqual(['2 b']);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '4 c']);
     expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
+  });
+
+  test('what Redis lost while a worker had it in hand is not missed by an opening that reads meanwhile', async () => {
+    const { id } = await stores.coupon();
+    await accept(id, 'a', 'b');
+    const keys = stores.keys(id);
+    const messages = (await stores.redis.xrange(keys.stream, '-', '+')).map(([entryId, fields]) => {
+      return { id: entryId, fields };
+    });
+    await stores.redis.flushdb();
+    await using opener = await stores.createApi();
+    const reports = { written: () => {}, deadLetter: () => {}, settled: () => {}, retrying: () => {} };
+    const { database, config: settings } = stores;
+    const { signal: stop } = new AbortController();
+    const evalsha = opener.redis.evalsha.bind(opener.redis);
+    let written = false;
+    opener.redis.evalsha = async (digest: string, ...rest: unknown[]) => {
+      // The last moment before what was read is swapped in: neither the stream nor the rows had the two.
+      if (digest === FINISH_OPENING && !written) {
+        written = true;
+        await drainMessages({ redis: api.redis, database, keys, settings, reports, stop }, messages);
+      }
+      return Reflect.apply(evalsha, opener.redis, [digest, ...rest]) as Promise<unknown>;
+    };
+    expect(await opener.issuers.scripted.issue(id, ['b', 'c'])).toEqual([
+      { kind: 'already issued', sequence: 2 },
+      { kind: 'issued', sequence: 3 },
+    ]);
+    expect(written).toBe(true);
   });
 
   test('an issue beyond the total is never a row', async () => {

@@ -240,6 +240,19 @@ test('read-only: nothing is written until it may be, then everything', () =>
     await expectAllWritten(scene, ['first', 'second', 'a', 'b', 'c']);
   }));
 
+test('a table with a column that nobody fills: waited out until it is mended', () =>
+  play(async (scene) => {
+    await operator.query(`USE ${databaseName()}`);
+    await operator.query('ALTER TABLE coupon_issues ADD COLUMN planted varchar(8) NOT NULL');
+    try {
+      await expectHalfAnswers(scene);
+      await refusedWith(scene.worker, 1364);
+    } finally {
+      await operator.query('ALTER TABLE coupon_issues DROP COLUMN planted');
+    }
+    await expectAllWritten(scene, ['first', 'second', 'a', 'b', 'c']);
+  }));
+
 /** How servers say that there is no room, or that they cannot just now. Said by the server itself, on a trigger's word. */
 const passing = {
   1021: 'disk full',

@@ -313,6 +313,28 @@ describe('bounds', () => {
     expect(refused(1, 2, 3)).toEqual([false, true, true]);
   });
 
+  test('owners that are just being loaded count too: the next are not loaded beside them', async () => {
+    const { found, sellOut, note, refused, asked } = hangSigns({ ownersMax: 3 });
+    const loading = Promise.withResolvers<void>();
+    sellOut(1, 'first', ['a', 'b']);
+    const first = await found.get(1);
+    if (first?.kind !== 'sold out') throw new Error('it was just sold out');
+    const owners = async function* () {
+      await loading.promise;
+      yield* first.owners();
+    };
+    found.set(1, { ...first, owners });
+    sellOut(2, 'first', ['c', 'd']);
+    await note(1, soldOut);
+    await note(2, soldOut);
+    expect({ refused: refused(1, 2), ...asked }).toEqual({ refused: [false, false], loads: 0, inspections: 2 });
+    loading.resolve();
+    await quiet();
+    expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [true, false], loads: 1 });
+    await note(2, soldOut);
+    expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [false, true], loads: 2 });
+  });
+
   test('owners that were dropped count no more', async () => {
     const { signs, sellOut, note, refused } = hangSigns({ ownersMax: 4 });
     for (const couponId of [1, 2]) {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { errorNumber, isDataFault, rootCause } from '../../src/mysql/faults.ts';
 import { serverFault, socketFault } from './faults.ts';
 
-const dataErrors = [1048, 1264, 1265, 1292, 1364, 1366, 1406, 1411, 1690, 3819, 4025];
+const dataErrors = [1264, 1265, 1292, 1366, 1406, 1411, 1690, 3819, 4025];
 
 /** As Drizzle passes a failure on, and as we pass on what Drizzle did. */
 const wrappers: [name: string, wrap: (cause: Error) => Error][] = [
@@ -24,6 +24,7 @@ for (const [name, wrap] of wrappers) {
 
   test.each([
     [1040, 'too many connections'],
+    [1048, 'a column is NULL, which none of ours is'],
     [1062, 'a duplicate, which the ledger resolves itself'],
     [1146, 'no such table, before a migration'],
     [1205, 'lock wait'],
@@ -31,6 +32,7 @@ for (const [name, wrap] of wrappers) {
     [1290, 'read-only'],
     [1114, 'table full'],
     [1142, 'missing privilege'],
+    [1364, 'a column has no value, which each of ours has'],
     [3024, 'query took too long'],
   ])(`error %i may pass (%s), ${name}`, (number) => {
     expect(isDataFault(wrap(serverFault(number)))).toBe(false);

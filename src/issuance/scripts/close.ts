@@ -12,7 +12,7 @@ export type CloseReply = 'closed' | 'changed';
 
 export const close = defineScript<CloseInput, CloseReply>({
   source: new URL('./close.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners],
+  keys: ({ keys }) => [keys.state, keys.owners, keys.opening],
   args: ({ epoch }) => [epoch],
   read: (raw) => {
     const verdict = listOf(raw, 'close')[0];

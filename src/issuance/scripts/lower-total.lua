@@ -8,6 +8,8 @@
 -- Reply   { 'lowered' } or { 'issued', how many were issued } or { 'other version' } or { 'not open' }
 -- Cost    O(1)
 
+local SEQUENCE_MAX = 9007199254740991 -- the largest whole number that JSON, JavaScript and Lua all hold exactly
+
 local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'gap', 'until', 'version')
 if state[1] ~= ARGV[1] then return { 'not open' } end
 local gap = tonumber(state[3])
@@ -17,7 +19,7 @@ if state[5] ~= ARGV[2] then return { 'other version' } end
 local total = tonumber(ARGV[3])
 if total < issued then return { 'issued', issued } end
 
--- Sequences in the gap belong to nobody, and as many are added at the end.
-local last, before = gap + total, tonumber(state[4])
+-- Sequences in the gap belong to nobody, and as many are added at the end, as far as numbers go.
+local last, before = math.min(gap + total, SEQUENCE_MAX), tonumber(state[4])
 if before < 0 or last < before then redis.call('HSET', KEYS[1], 'until', last) end
 return { 'lowered' }
