@@ -13,21 +13,28 @@ export interface ConfirmProps {
 export function Confirm({ question, verb, onAnswer }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
-  // Every answer closes it, Escape too: so the browser leads the focus back to where it was.
-  const answer = (word: 'yes' | 'no') => dialog.current?.close(word);
+  // Closed first, so that the browser leads the focus back to where it was. Answered in the same instant: its event of closing
+  // comes a moment later, and would take away a question that was asked anew by then.
+  const answer = (yes: boolean) => {
+    dialog.current?.close();
+    onAnswer(yes);
+  };
   return (
     <dialog
       ref={dialog}
       class="card"
       aria-labelledby="question"
-      onClose={({ currentTarget }) => onAnswer(currentTarget.returnValue === 'yes')}
+      onCancel={(event) => {
+        event.preventDefault();
+        answer(false);
+      }}
     >
       <p id="question">{question}</p>
       <div class="row end">
-        <button type="button" onClick={() => answer('no')}>
+        <button type="button" onClick={() => answer(false)}>
           {say('cancel')}
         </button>
-        <button type="button" class="danger" onClick={() => answer('yes')}>
+        <button type="button" class="danger" onClick={() => answer(true)}>
           {verb}
         </button>
       </div>
