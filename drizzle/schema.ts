@@ -70,8 +70,9 @@ export const couponIssues = mysqlTable(
     dateIssued: instant('date_issued').notNull(),
     /** NULL until redeemed. */
     dateUsed: instant('date_used'),
-    dateCreated: instant('date_created').notNull(),
-    dateUpdated: instant('date_updated').notNull(),
+    // Left to the server: two calls of a function for each row are a tenth of what inserting it costs.
+    dateCreated: instant('date_created').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
+    dateUpdated: instant('date_updated').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
   },
   (table) => [
     // Inserts append, and no sequence exists twice.

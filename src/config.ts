@@ -121,10 +121,10 @@ export const settings = Type.Object({
   PARTITIONS: whole(4, 1, 1024, 'streams the coupons are spread over; must be the same in API and worker, for ever'),
   USERS_PER_BATCH_MAX: whole(500, 1, 1000, 'users in one decision: bounds how long a script or a row lock is held'),
   BATCHES_IN_FLIGHT_MAX: whole(
-    2,
+    1,
     1,
     64,
-    'decisions under way per coupon and endpoint: two keep store and API both busy; `locked` always has one',
+    'decisions of `POST /v2/issue-async` under way per coupon: one makes the largest batches; more pay where Redis is far away. The others always have one',
   ),
   WAITING_USERS_MAX: whole(20_000, 1, 1_000_000, 'users waiting per coupon and endpoint; beyond it 503 at once'),
   UNPERSISTED_USERS_MAX: whole(

@@ -113,9 +113,7 @@ function insertStatements(issues: readonly Issue[]): string[] {
   const statements: string[] = [];
   for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
     const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
-    statements.push(
-      `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES ${rows.join(',')}`,
-    );
+    statements.push(`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES ${rows.join(',')}`);
   }
   return statements;
 }
@@ -264,5 +262,5 @@ async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<R
 /** One row as SQL text. Nothing but digits and the letters of a user id can get in. */
 function rowOf({ couponId, sequence, userId, acceptedMs }: Issue): string {
   invariant(Number.isSafeInteger(couponId) && Number.isSafeInteger(sequence), 'a row is malformed');
-  return `(${couponId},${sequence},${userLiteral(userId)},${instantLiteral(acceptedMs)},UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))`;
+  return `(${couponId},${sequence},${userLiteral(userId)},${instantLiteral(acceptedMs)})`;
 }

@@ -64,7 +64,9 @@ function decided(reply: readonly unknown[], numbers: number) {
 
 /** The common case of a rush, in which one number tells of all. */
 function issuedFrom(first: number, users: number): readonly Outcome[] {
-  return Array.from({ length: users }, (_, i) => ({ kind: 'issued', sequence: first + i }));
+  const outcomes: Outcome[] = [];
+  for (let i = 0; i < users; i++) outcomes.push({ kind: 'issued', sequence: first + i });
+  return outcomes;
 }
 
 /** Above zero the sequence just issued, below zero that which the user has already, zero when the stock is gone. */

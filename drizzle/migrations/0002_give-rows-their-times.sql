@@ -1,0 +1,2 @@
+ALTER TABLE `coupon_issues` MODIFY COLUMN `date_created` datetime(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3);--> statement-breakpoint
+ALTER TABLE `coupon_issues` MODIFY COLUMN `date_updated` datetime(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3);
