@@ -6,6 +6,7 @@
 import type { addressReader, PeerOf } from './address.ts';
 import { type Allowance, type Limiter, tellAllowance, tooMany } from './limits.ts';
 import { problem } from './problem.ts';
+import { isSealed, NO_SNIFFING } from './sealed.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
@@ -59,8 +60,9 @@ function sealed(answer: Response | Promise<Response>, allowance?: Allowance): Re
 const POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 function seal(answer: Response, allowance?: Allowance): Response {
+  if (!allowance && isSealed(answer)) return answer;
   const { headers } = answer;
-  headers.set('x-content-type-options', 'nosniff');
+  headers.set(NO_SNIFFING, 'nosniff');
   // JSON that no browser takes for anything else needs no more; each header costs the hot path about a microsecond.
   if (!isJson(headers.get('content-type'))) {
     if (!headers.has('content-security-policy')) headers.set('content-security-policy', POLICY);

@@ -23,14 +23,14 @@ export interface IssuanceDependencies {
 
 export interface Issuance {
   /**
-   * Decides one request.
+   * Decides one request; refused by a closed sign, it is answered at once.
    *
    * @param issuer the way that the endpoint stands for
    * @param couponId a positive safe integer
    * @param userId a valid user id
    * @throws Unavailable when there is no answer now; InvariantViolation when we are at fault
    */
-  issue(issuer: IssuerName, couponId: number, userId: string): Promise<Outcome>;
+  issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
   /** What waits and what is under way. */
   load(issuer: IssuerName): { readonly waiting: number; readonly batchesInFlight: number };
   /** Refuses new requests, and answers every accepted one. */
@@ -57,7 +57,7 @@ export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDepe
       const refused = signs.refuse(couponId, userId);
       if (!refused) return combiners[issuer].submit(couponId, userId);
       reports.refusedBySign();
-      return Promise.resolve(refused);
+      return refused;
     },
     load: (issuer) => combiners[issuer].load(),
     close: async () => {

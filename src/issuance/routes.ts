@@ -13,6 +13,7 @@ import { bodyReader } from '../http/body.ts';
 import { type Told, told } from '../http/document.ts';
 import { isWorthTelling, type Limiter, tellAllowance, tooMany } from '../http/limits.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
+import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import {
   answerEvents,
@@ -48,7 +49,7 @@ export interface IssuanceDependencies extends IssueLifeDependencies {
   readonly isHuman: ((request: Request, userId: string) => Promise<Response | null>) | null;
   readonly issuance: {
     /** @throws Unavailable when it was not decided, or nobody knows */
-    issue(issuer: IssuerName, couponId: number, userId: string): Promise<Outcome>;
+    issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
   };
   /** The same under an `Idempotency-Key`. */
   readonly issueOnce: IssueOnce;
@@ -144,7 +145,8 @@ function issueEndpoint(
       if (answer !== null) return refused(endingOf(answer), startMs, answer);
     }
     const decided = decide(request, body.couponId, userId, startMs);
-    return allowance === null || !isWorthTelling(allowance) ? decided : tellAllowance(await decided, allowance);
+    const answer = decided instanceof Promise ? await decided : decided;
+    return allowance === null || !isWorthTelling(allowance) ? answer : tellAllowance(answer, allowance);
   };
 }
 
@@ -175,37 +177,39 @@ function decider(
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
   { config, issuance, issueOnce, metrics }: IssuanceDependencies,
-): (request: Request, couponId: number, userId: string, startMs: number) => Promise<Response> {
+): (request: Request, couponId: number, userId: string, startMs: number) => Response | Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
   const observe = (ending: Ending, startMs: number) =>
     metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
-  return async (request, couponId, userId, startMs) => {
-    const header = request.headers.get('idempotency-key');
-    let outcome: Outcome;
-    let replayed = false;
-    try {
-      if (header === null) outcome = await issuance.issue(endpoint, couponId, userId);
-      else {
-        const keyed = await issueUnderKey(issueOnce, header, endpoint, couponId, userId);
-        if (keyed instanceof Response) {
-          observe('invalid', startMs);
-          return keyed;
-        }
-        ({ outcome, replayed } = keyed);
-      }
-    } catch (cause) {
-      // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. Who
-      // threw it has logged why, once for the whole batch.
-      observe(cause instanceof Unavailable ? cause.reason : 'failed', startMs);
-      if (cause instanceof Unavailable) return unavailable(cause.reason);
-      throw cause;
-    }
+  const fail = (cause: unknown, startMs: number): Response => {
+    // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. Who
+    // threw it has logged why, once for the whole batch.
+    observe(cause instanceof Unavailable ? cause.reason : 'failed', startMs);
+    if (cause instanceof Unavailable) return unavailable(cause.reason);
+    throw cause;
+  };
+  const tell = (outcome: Outcome, couponId: number, userId: string, startMs: number, replayed: boolean): Response => {
     observe(replayed ? 'already issued' : outcome.kind, startMs);
     if (outcome.kind !== 'issued') return refuse(outcome);
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
     const location = `/v1/coupons/${couponId}/issues/${userId}`;
-    const headers = { 'content-type': 'application/json', location };
-    return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
+    const headers = { 'content-type': 'application/json', [NO_SNIFFING]: 'nosniff', location };
+    return sealedJson(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
+  };
+  return (request, couponId, userId, startMs) => {
+    const header = request.headers.get('idempotency-key');
+    const failed = (cause: unknown) => fail(cause, startMs);
+    if (header !== null) {
+      return issueUnderKey(issueOnce, header, endpoint, couponId, userId).then((keyed) => {
+        if (!(keyed instanceof Response)) return tell(keyed.outcome, couponId, userId, startMs, keyed.replayed);
+        observe('invalid', startMs);
+        return keyed;
+      }, failed);
+    }
+    const decided = issuance.issue(endpoint, couponId, userId);
+    // A closed sign refuses at once, and a rush hears hardly anything else.
+    if (!(decided instanceof Promise)) return tell(decided, couponId, userId, startMs, false);
+    return decided.then((outcome) => tell(outcome, couponId, userId, startMs, false), failed);
   };
 }
 
@@ -238,7 +242,7 @@ function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
     return problem('DUPLICATED_COUPON_ISSUE', undefined, { sequence: outcome.sequence });
   }
   const { text, init } = refusals[outcome.kind];
-  return new Response(text, init);
+  return sealedJson(text, init);
 }
 
 /** Refusals do not differ from one request to the next, and a rush answers millions: each is written once. */
@@ -251,7 +255,7 @@ const refusals = {
 } satisfies Record<Refusal['kind'], unknown>;
 
 function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<string, string>>) {
-  return { text: problemText(code, detail), init: problemInit(code, headers) };
+  return { text: problemText(code, detail), init: problemInit(code, { [NO_SNIFFING]: 'nosniff', ...headers }) };
 }
 
 /** What a caller is told of why there is no decision, or none that anybody knows of. */
@@ -269,7 +273,7 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
     stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
     dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
   };
-  return (reason) => new Response(answers[reason].text, answers[reason].init);
+  return (reason) => sealedJson(answers[reason].text, answers[reason].init);
 }
 
 const issueTold = {

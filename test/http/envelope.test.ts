@@ -15,9 +15,8 @@ test('every answer keeps browsers from guessing its type, running it, or framing
   const { app } = fakeApp();
   const issue = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const requests = [
-    at('/v2/issue-async', { ...issue, body: '{"couponId":1,"userId":1}' }),
-    at('/v2/issue-async', { ...issue, body: '{"couponId":3,"userId":1}' }),
-    at('/v2/issue-async', { ...issue, body: '{"couponId":10,"userId":1}' }),
+    // Every way in which issuing ends, and a body that is refused.
+    ...Array.from({ length: 12 }, (_, i) => at('/v2/issue-async', { ...issue, body: `{"couponId":${i},"userId":1}` })),
     ...[
       '/hello',
       '/nope',

@@ -37,7 +37,10 @@ function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
     },
     failed: (issuer, failure) => told.failed.push([issuer, failure]),
   };
-  return { issuance: createIssuance({ issuers, signs, bounds: combinerBounds, reports }), signs, decided, told };
+  const issuance = createIssuance({ issuers, signs, bounds: combinerBounds, reports });
+  // At once or later is the same to most tests.
+  const issue = async (...request: Parameters<typeof issuance.issue>) => issuance.issue(...request);
+  return { issuance: { ...issuance, issue }, issueAtOnce: issuance.issue, signs, decided, told };
 }
 
 const winAll: Issuer['issue'] = (_, users) =>
@@ -103,13 +106,17 @@ test('a broken invariant is passed as it is, since it is our bug and no outage',
 });
 
 test('a refusal hangs a sign, which answers the next request of every endpoint without a decision', async () => {
-  const { issuance, decided, told } = issuanceOver((_, users) => Promise.resolve(users.map(() => refusal.ended)));
+  const { issuance, issueAtOnce, decided, told } = issuanceOver((_, users) =>
+    Promise.resolve(users.map(() => refusal.ended)),
+  );
   await issuance.issue('scripted', 7, 'alice');
   for (const name of issuerNames) expect(await issuance.issue(name, 7, 'bob')).toEqual(refusal.ended);
   expect(decided).toEqual([['scripted', 7, ['alice']]]);
   expect(told.refusedBySign).toBe(issuerNames.length);
   expect(await issuance.issue('scripted', 8, 'bob')).toEqual(refusal.ended);
   expect(decided).toHaveLength(2);
+  // Nothing to wait for: a rush hears hardly anything else.
+  expect(issueAtOnce('scripted', 7, 'one more')).toEqual(refusal.ended);
 });
 
 test('the last outcome of a batch is the one that hangs a sign', async () => {
