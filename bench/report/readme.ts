@@ -3,7 +3,7 @@
 import { quickCases } from '../compare/flags.ts';
 import type { Report } from './report.ts';
 import { machineText } from './sections.ts';
-import { markdownTable, number, type Table } from './tables.ts';
+import { busyTable, markdownTable, number, type Table } from './tables.ts';
 import { targetTable } from './targets.ts';
 
 /** Between these two the section stands. */
@@ -40,5 +40,7 @@ export function benchSection(report: Report): string {
     `${machineText(machine)} Medians of ${rounds} rounds of ${seconds} s at ${connections} connections, interleaved.`,
     markdownTable(table),
     markdownTable(targetTable(report)),
+    'Where the time goes, and what a missed target is spent on:',
+    markdownTable(busyTable(cases, machine.cores.length)),
   ].join('\n\n');
 }

@@ -5,7 +5,7 @@ import type { Curve } from '../growth/growth.ts';
 import type { Machine } from '../stand/machine.ts';
 import { barPlot, linePlot } from './plot.ts';
 import type { Report } from './report.ts';
-import { comparisonTable, number, type Table } from './tables.ts';
+import { busyTable, comparisonTable, number, type Table } from './tables.ts';
 import { targetTable } from './targets.ts';
 
 export interface Section {
@@ -57,7 +57,7 @@ function comparisonSection({ machine, findings }: NonNullable<Report['compare']>
         'The echo is an Elysia route with the same body schema that answers an object, served in the same way by a process of its own. ' +
         'CPU is counted from the start of the load until every accepted issue is a row; where a row is a message, until the load ends.',
     ],
-    tables: [comparisonTable(cases)],
+    tables: [comparisonTable(cases), busyTable(cases, machine.cores.length)],
     plots: [
       barPlot(
         'Throughput',

@@ -30,6 +30,25 @@ function cellsOf(figures: Figures): string[] {
   ];
 }
 
+/**
+ * Where the time goes: how much of a core each process was busy. What the cores had left was spent waiting for one another and for
+ * disks, and on what the kernel charges to nobody.
+ *
+ * @param cores how many there were
+ */
+export function busyTable(cases: readonly CaseResult[], cores: number): Table {
+  const rows = cases
+    .filter(({ group, name }) => group === 'system' || name === 'echo')
+    .map(({ title, median }) => {
+      const { cpuUs, requestsPerS, generatorShare } = median;
+      const shares = [cpuUs.api, cpuUs.redis, cpuUs.worker, cpuUs.mysql].map((us) => (us * requestsPerS) / 1e6);
+      const busy = [...shares, generatorShare];
+      const left = cores - busy.reduce((sum, share) => sum + share, 0);
+      return [title, ...[...busy, Math.max(0, left)].map((share) => `${number(share * 100)}%`)];
+    });
+  return [['share of a core', 'API', 'Redis', 'worker', 'MySQL', 'generator', `left of ${cores * 100}%`], ...rows];
+}
+
 /** `41,499`, `0.62`; an empty text for what does not apply. */
 export function number(value: number | null, digits = 0): string {
   if (value === null) return '';

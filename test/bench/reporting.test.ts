@@ -6,7 +6,7 @@ import { reportPage } from '../../bench/report/page.ts';
 import { barPlot, linePlot } from '../../bench/report/plot.ts';
 import { benchSection, withBenchSection } from '../../bench/report/readme.ts';
 import { machineText } from '../../bench/report/sections.ts';
-import { markdownTable, number, textTable } from '../../bench/report/tables.ts';
+import { busyTable, markdownTable, number, textTable } from '../../bench/report/tables.ts';
 import { targetsOf } from '../../bench/report/targets.ts';
 import { sampleReport } from './sample-report.ts';
 
@@ -22,6 +22,14 @@ test('a table of text has its names on the left and its figures under one anothe
   ];
   expect(textTable(table)).toBe('             a/s\nlong name      1\nx          1,000');
   expect(markdownTable(table)).toBe('|  | a/s |\n| --- | ---: |\n| long name | 1 |\n| x | 1,000 |');
+});
+
+test('what each process was busy is told in shares of a core, with what the cores had left', () => {
+  const { cases } = sampleReport().compare?.findings ?? { cases: [] };
+  const table = busyTable(cases, 2);
+  expect(table[0]).toEqual(['share of a core', 'API', 'Redis', 'worker', 'MySQL', 'generator', 'left of 200%']);
+  expect(table.find(([title]) => title === 'scripted')).toEqual(['scripted', '31%', '3%', '6%', '9%', '25%', '125%']);
+  expect(table.some(([title]) => title === 'row lock')).toBe(false);
 });
 
 test('the longest bar has the full width, and the others their share of it', () => {
