@@ -26,10 +26,5 @@ function request()
   return start .. assert(tokens:read('*l'), 'too few tokens') .. between .. (FIRST_USER + i * STRIDE % USERS) .. '}'
 end
 
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    '\nresult {"requests":%d,"microseconds":%d,"p50Us":%d,"p99Us":%d,"maxUs":%d,"refused":%d,"broken":%d,"timeouts":%d}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max,
-    errors.status, errors.connect + errors.read + errors.write, errors.timeout))
-end
+-- Beside this file, wherever wrk was started.
+dofile(debug.getinfo(1, 'S').source:match('^@(.*/)') .. 'result.lua')
