@@ -8,7 +8,7 @@ import { quantile } from '../../bench/stand/statistics.ts';
 import type { Attempt } from '../checker.ts';
 import type { Cluster, Settings } from './cluster.ts';
 import { type Counts, Crowd } from './crowd.ts';
-import { residentMb } from './resident-memory.ts';
+import { hasGrown, residentMb } from './resident-memory.ts';
 import { auditRun } from './run.ts';
 import { seededRandom } from './seeded-random.ts';
 
@@ -57,8 +57,6 @@ const EARLY = [0.25, 0.5] as const;
 const LATE = [0.75, 1] as const;
 /** What an API may grow by: far below what it would take to remember the excess. */
 export const GROWTH_MB_MAX = 128;
-const LEVEL_GROWTH_MAX = 1.1;
-const LEVEL_GROWTH_MB_MAX = 16;
 /** Normal again is told by so many windows of this length in a row: a second. */
 const WINDOW_MS = 250;
 const NORMAL_WINDOWS = 4;
@@ -159,9 +157,7 @@ export function memoryFaults(beforeMb: number, levels: readonly number[]): strin
   const [peakMb, earlyMb, lateMb] = [Math.max(...levels), mean(EARLY), mean(LATE)];
   return [
     ...(peakMb - beforeMb > GROWTH_MB_MAX ? [`the API grew from ${beforeMb} to ${peakMb} MB`] : []),
-    ...(lateMb > earlyMb * LEVEL_GROWTH_MAX + LEVEL_GROWTH_MB_MAX
-      ? [`the API goes on growing: ${earlyMb} MB early, ${lateMb} MB late`]
-      : []),
+    ...(hasGrown(earlyMb, lateMb) ? [`the API goes on growing: ${earlyMb} MB early, ${lateMb} MB late`] : []),
   ];
 }
 

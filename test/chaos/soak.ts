@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { Crowd, type CrowdOptions } from './crowd.ts';
-import { residentMb } from './resident-memory.ts';
+import { hasGrown, residentMb } from './resident-memory.ts';
 import { seededRandom } from './seeded-random.ts';
 
 export interface SoakOptions {
@@ -43,9 +43,6 @@ const SAMPLES = 100;
 const WARM_UP = 0.25;
 const EARLY = 0.5;
 const LATE = 0.75;
-/** Noise of a collected heap. A leak of one object a request would be far above it. */
-const GROWTH_MAX = 1.1;
-const GROWTH_MB_MAX = 16;
 /** A connection more or less while pools breathe. */
 const DESCRIPTORS_MORE_MAX = 4;
 
@@ -103,7 +100,7 @@ function levelOf(name: string, samples: readonly Sample[]): Level {
 
 function growthOf({ name, earlyMb, lateMb, earlyDescriptors, lateDescriptors }: Level): string[] {
   return [
-    ...(lateMb > earlyMb * GROWTH_MAX + GROWTH_MB_MAX ? [`${name} grew from ${earlyMb} to ${lateMb} MB`] : []),
+    ...(hasGrown(earlyMb, lateMb) ? [`${name} grew from ${earlyMb} to ${lateMb} MB`] : []),
     ...(lateDescriptors > earlyDescriptors + DESCRIPTORS_MORE_MAX
       ? [`${name} went from ${earlyDescriptors} to ${lateDescriptors} descriptors`]
       : []),
