@@ -268,6 +268,24 @@ export const contract: readonly Sentence[] = [
     },
   },
   {
+    sentence: 'the next batch is on its way to the stores before the last one is answered',
+    check: async (make) => {
+      const events: string[] = [];
+      const combiner = make(async (_, requests) => {
+        // As a driver does: through promises, and ticks of the process.
+        await Promise.resolve();
+        await new Promise<void>((sent) => process.nextTick(sent));
+        events.push(`sent ${requests.join(' ')}`);
+        await quiet();
+        return requests.map(outcomeOf);
+      }, one);
+      await Promise.all(
+        [1, 2, 3].map((request) => combiner.submit(hot, request).then((outcome) => events.push(outcome))),
+      );
+      expect(events).toEqual(['sent 1', 'sent 2 3', ...[1, 2, 3].map(outcomeOf)]);
+    },
+  },
+  {
     sentence: 'a decision that gives too few or too many outcomes answers nobody with the outcome of another',
     check: async (make) => {
       for (const outcomes of [[], ['a', 'b']]) {

@@ -17,6 +17,7 @@ export const bugs = {
   'a failure answers the first waiter alone': 'a batch that fails',
   'a failure answers all who wait': 'a batch that fails',
   'a failure stops the key': 'after a batch that failed',
+  'answers go before the next batch': 'the next batch is on its way',
   'outcomes are not counted': 'a decision that gives too few',
   'all keys share a lane': 'keys do not wait',
   'idle keys are kept': 'an idle key',
@@ -37,6 +38,7 @@ interface Waiter {
 interface Lane {
   waiting: Waiter[];
   inFlight: number;
+  unanswered: number;
 }
 
 const shared: Key = { name: 'shared' };
@@ -60,7 +62,7 @@ export class PlantedCombiner implements CombinerLike {
     if (this.#closed && this.#bug !== 'a closed combiner accepts')
       return Promise.reject(new Unavailable('stopping', 'stopping'));
     const laneKey = this.#bug === 'all keys share a lane' ? shared : key;
-    const lane = this.#lanes.get(laneKey) ?? { waiting: [], inFlight: 0 };
+    const lane = this.#lanes.get(laneKey) ?? { waiting: [], inFlight: 0, unanswered: 0 };
     this.#lanes.set(laneKey, lane);
     const isFull = lane.inFlight > 0 && lane.waiting.length >= this.#bounds.waitingMax;
     if (isFull && this.#bug !== 'the queue has no end') return Promise.reject(new Unavailable('overloaded', 'full'));
@@ -89,7 +91,7 @@ export class PlantedCombiner implements CombinerLike {
   }
 
   #isIdle(): boolean {
-    return [...this.#lanes.values()].every(({ inFlight }) => inFlight === 0);
+    return [...this.#lanes.values()].every(({ unanswered }) => unanswered === 0);
   }
 
   #start(laneKey: Key, lane: Lane): void {
@@ -103,19 +105,27 @@ export class PlantedCombiner implements CombinerLike {
     while (lane.waiting.length > 0 && lane.inFlight < inFlightMax) {
       const batch = lane.waiting.splice(0, size);
       lane.inFlight += 1;
-      void this.#run(lane, batch).then((isFailed) => {
-        lane.inFlight -= 1;
-        if (!isFailed || this.#bug !== 'a failure stops the key') this.#start(laneKey, lane);
-        if (lane.inFlight === 0 && this.#bug !== 'idle keys are kept') this.#lanes.delete(laneKey);
-        if (this.#isIdle()) for (const resolve of this.#onIdle) resolve();
-      });
+      lane.unanswered += 1;
+      void this.#run(laneKey, lane, batch);
     }
   }
 
-  /** Answers a batch; returns whether it failed. */
-  async #run(lane: Lane, batch: readonly Waiter[]): Promise<boolean> {
+  async #run(laneKey: Key, lane: Lane, batch: readonly Waiter[]): Promise<void> {
+    const { answer, isFailed } = await this.#decideBatch(lane, batch);
+    const isEarly = this.#bug === 'answers go before the next batch';
+    if (isEarly) answer();
+    lane.inFlight -= 1;
+    if (!isFailed || this.#bug !== 'a failure stops the key') this.#start(laneKey, lane);
+    if (lane.unanswered > 1) await new Promise((resolve) => setImmediate(resolve));
+    if (!isEarly) answer();
+    lane.unanswered -= 1;
+    if (lane.unanswered === 0 && this.#bug !== 'idle keys are kept') this.#lanes.delete(laneKey);
+    if (this.#isIdle()) for (const resolve of this.#onIdle) resolve();
+  }
+
+  async #decideBatch(lane: Lane, batch: readonly Waiter[]): Promise<{ answer: () => void; isFailed: boolean }> {
     const [first] = batch;
-    if (!first) return false;
+    if (!first) return { answer: () => {}, isFailed: false };
     try {
       const requests = batch.map(({ request }) => request);
       if (this.#bug === 'a request is decided twice') void this.#decide(first.key, requests).catch(() => null);
@@ -123,13 +133,11 @@ export class PlantedCombiner implements CombinerLike {
       if (outcomes.length !== batch.length && this.#bug !== 'outcomes are not counted')
         throw new InvariantViolation('one outcome per request');
       const given = this.#bug === 'outcomes are mixed up' ? outcomes.toReversed() : outcomes;
-      batch.forEach(({ resolve }, i) => resolve(given[i] ?? ''));
-      return false;
+      return { answer: () => batch.forEach(({ resolve }, i) => resolve(given[i] ?? '')), isFailed: false };
     } catch (failure) {
       const lost = this.#bug === 'a failure answers all who wait' ? lane.waiting.splice(0) : [];
       const answered = this.#bug === 'a failure answers the first waiter alone' ? [first] : [...batch, ...lost];
-      for (const { reject } of answered) reject(failure);
-      return true;
+      return { answer: () => answered.forEach(({ reject }) => reject(failure)), isFailed: true };
     }
   }
 }
