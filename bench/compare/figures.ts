@@ -19,6 +19,8 @@ export interface Figures {
   readonly systemCpuUs: number;
   /** Share of one core that the generator took. At 1 it would be what is measured. */
   readonly generatorShare: number;
+  /** Share of the load's time in which the API could have gone on and waited for a core. Null: the kernel does not tell. */
+  readonly apiWaitShare: number | null;
   /** Rows in MySQL by the end of the load, a second. */
   readonly rowsPerS: number | null;
   readonly durableP50Ms: number | null;
@@ -64,6 +66,7 @@ export function mediansOf(rounds: readonly Figures[]): Figures {
     },
     systemCpuUs: required((f) => f.systemCpuUs),
     generatorShare: required((f) => f.generatorShare),
+    apiWaitShare: optional((f) => f.apiWaitShare),
     rowsPerS: optional((f) => f.rowsPerS),
     durableP50Ms: optional((f) => f.durableP50Ms),
     durableP99Ms: optional((f) => f.durableP99Ms),

@@ -4,7 +4,7 @@ import { waitUntil } from '../../src/local/wait-until.ts';
 import { backlogOf, drained, rowsOf } from '../stand/coupons.ts';
 import { brokenPromises } from '../stand/exactness.ts';
 import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../stand/exposition.ts';
-import { cpuUsOf } from '../stand/process-cost.ts';
+import { coreWaitUsOf, cpuUsOf } from '../stand/process-cost.ts';
 import type { Service } from '../stand/own-process.ts';
 import type { Stand } from '../stand/stand.ts';
 import { histogramQuantile } from '../stand/statistics.ts';
@@ -52,6 +52,7 @@ export async function runRound(stand: Stand, contestant: Case, options: RoundOpt
     const seconds = histogramQuantile(before.durable, after.durable, share);
     return issues && seconds !== null ? seconds * 1000 : null;
   };
+  const coreWaitUs = added(after.coreWaitUs, before.coreWaitUs === null ? null : -before.coreWaitUs);
   const figures = {
     requestsPerS: result.requests / result.seconds,
     p50Ms: result.p50Ms,
@@ -59,6 +60,7 @@ export async function runRound(stand: Stand, contestant: Case, options: RoundOpt
     shareOfEcho: null,
     ...costOf(before.cpu, after.cpu, result),
     generatorShare: result.cpuUs / 1e6 / result.seconds,
+    apiWaitShare: coreWaitUs === null ? null : coreWaitUs / 1e6 / result.seconds,
     rowsPerS: rows === null ? null : (rows - behind - (prepared.coupons?.issuedBefore ?? 0)) / result.seconds,
     durableP50Ms: durable(0.5),
     durableP99Ms: durable(0.99),
@@ -71,6 +73,8 @@ type SystemProcess = Exclude<ProcessName, 'generator'>;
 
 interface Look {
   readonly cpu: Readonly<Record<SystemProcess, number>>;
+  /** Of the processes that answer; null: the kernel does not tell. */
+  readonly coreWaitUs: number | null;
   readonly api: Exposition;
   readonly durable: ReadonlyMap<number, number>;
 }
@@ -107,9 +111,15 @@ async function look(stand: Stand, { group, services }: Case, writer: Service): P
       worker: cpuUsOf(writer.pid),
       mysql: cpuUsOf(stand.mysqlPid),
     },
+    coreWaitUs: services.reduce<number | null>((sum, { pid }) => added(sum, coreWaitUsOf(pid)), 0),
     api: apis.flat(),
     durable: bucketsOf(worker, 'coupon_accept_to_durable_seconds'),
   };
+}
+
+/** Null as soon as one of the two is. */
+function added(sum: number | null, one: number | null): number | null {
+  return sum === null || one === null ? null : sum + one;
 }
 
 function costOf(before: Look['cpu'], after: Look['cpu'], result: LoadResult): Pick<Figures, 'cpuUs' | 'systemCpuUs'> {

@@ -9,7 +9,7 @@ import type { Rush } from '../rush/million.ts';
 import type { Machine } from '../stand/machine.ts';
 
 /** Raised when the shape changes: an older file is then begun anew. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** A part, with where and when it was taken. */
 export interface Taken<Findings> {

@@ -32,7 +32,7 @@ function cellsOf(figures: Figures): string[] {
 
 /**
  * Where the time goes: how much of a core each process was busy. What the cores had left was spent waiting for one another and for
- * disks, and on what the kernel charges to nobody.
+ * disks, and on what the kernel charges to nobody. An API that is busy or waits for a core all the time is what limits.
  *
  * @param cores how many there were
  */
@@ -40,13 +40,17 @@ export function busyTable(cases: readonly CaseResult[], cores: number): Table {
   const rows = cases
     .filter(({ group, name }) => group === 'system' || name === 'echo')
     .map(({ title, median }) => {
-      const { cpuUs, requestsPerS, generatorShare } = median;
+      const { cpuUs, requestsPerS, generatorShare, apiWaitShare } = median;
       const shares = [cpuUs.api, cpuUs.redis, cpuUs.worker, cpuUs.mysql].map((us) => (us * requestsPerS) / 1e6);
       const busy = [...shares, generatorShare];
       const left = cores - busy.reduce((sum, share) => sum + share, 0);
-      return [title, ...[...busy, Math.max(0, left)].map((share) => `${number(share * 100)}%`)];
+      const percent = (share: number | null) => (share === null ? '' : `${number(share * 100)}%`);
+      return [title, ...[...busy, Math.max(0, left), apiWaitShare].map(percent)];
     });
-  return [['share of a core', 'API', 'Redis', 'worker', 'MySQL', 'generator', `left of ${cores * 100}%`], ...rows];
+  return [
+    ['share of a core', 'API', 'Redis', 'worker', 'MySQL', 'generator', `left of ${cores * 100}%`, 'API waits'],
+    ...rows,
+  ];
 }
 
 /** `41,499`, `0.62`; an empty text for what does not apply. */

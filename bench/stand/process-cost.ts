@@ -1,6 +1,6 @@
-// process-cost.ts -- What a process has cost so far, as Linux counts it: CPU of all its threads, and memory.
+// process-cost.ts -- What a process has cost so far, as Linux counts it: CPU of all its threads, waiting for a core, and memory.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Ticks a second in /proc/PID/stat. The kernel gives them to programs at this rate whatever its own is. */
 const TICKS_PER_S = 100;
@@ -17,6 +17,35 @@ export function cpuUsIn(stat: string): number {
   const ticks = Number(fields[11]) + Number(fields[12]);
   if (!Number.isFinite(ticks)) throw new Error(`not the stat of a process: ${stat}`);
   return (ticks * 1e6) / TICKS_PER_S;
+}
+
+/**
+ * How long the threads of a process have been ready to run and waited for a core, in microseconds, all together; null where
+ * the kernel keeps no such books. Of threads that have ended nothing is known.
+ */
+export function coreWaitUsOf(pid: number): number | null {
+  if (!existsSync(`/proc/${pid}/schedstat`)) return null;
+  return readdirSync(`/proc/${pid}/task`).reduce(
+    (sum, thread) => sum + threadWaitUs(`/proc/${pid}/task/${thread}/schedstat`),
+    0,
+  );
+}
+
+function threadWaitUs(path: string): number {
+  try {
+    return coreWaitUsIn(readFileSync(path, 'utf8'));
+  } catch (error) {
+    // The thread ended since its name was read.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return 0;
+    throw error;
+  }
+}
+
+/** The same of one thread from the text of its schedstat: time run, time waited, times run; in nanoseconds. */
+export function coreWaitUsIn(schedstat: string): number {
+  const waitNs = /^\d+ (\d+) \d+\s*$/.exec(schedstat)?.[1];
+  if (waitNs === undefined) throw new Error(`not the schedstat of a thread: ${schedstat}`);
+  return Number(waitNs) / 1000;
 }
 
 /** Memory that a process has in RAM, in bytes. */

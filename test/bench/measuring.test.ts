@@ -6,7 +6,7 @@ import { ownTimes } from '../../bench/report/profile.ts';
 import { readHeard } from '../../bench/rush/million.ts';
 import { busyTicksIn, leastBusy } from '../../bench/stand/cores.ts';
 import { bucketsOf, countsBy, growthOf, readExposition, totalOf } from '../../bench/stand/exposition.ts';
-import { cpuUsIn, cpuUsOf, residentBytesIn } from '../../bench/stand/process-cost.ts';
+import { coreWaitUsIn, coreWaitUsOf, cpuUsIn, cpuUsOf, residentBytesIn } from '../../bench/stand/process-cost.ts';
 import { histogramQuantile, median, quantile } from '../../bench/stand/statistics.ts';
 import { readResult } from '../../bench/stand/wrk.ts';
 import { figures } from './sample-report.ts';
@@ -57,6 +57,12 @@ describe('what the system says', () => {
     expect(cpuUsIn(stat)).toBe(1_750_000);
     expect(() => cpuUsIn('nonsense')).toThrow('not the stat');
     expect(cpuUsOf(process.pid)).toBeGreaterThan(0);
+  });
+
+  test('waiting for a core is the second number of a thread, and all threads count', () => {
+    expect(coreWaitUsIn('9000000 2500000 12\n')).toBe(2500);
+    expect(() => coreWaitUsIn('9000000')).toThrow('not the schedstat');
+    expect(coreWaitUsOf(process.pid)).not.toBeNegative();
   });
 
   test('memory is what is resident', () => {

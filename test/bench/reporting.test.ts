@@ -24,11 +24,29 @@ test('a table of text has its names on the left and its figures under one anothe
   expect(markdownTable(table)).toBe('|  | a/s |\n| --- | ---: |\n| long name | 1 |\n| x | 1,000 |');
 });
 
-test('what each process was busy is told in shares of a core, with what the cores had left', () => {
+test('what each process was busy is told in shares of a core, with what the cores had left and how long the API waited for one', () => {
   const { cases } = sampleReport().compare?.findings ?? { cases: [] };
   const table = busyTable(cases, 2);
-  expect(table[0]).toEqual(['share of a core', 'API', 'Redis', 'worker', 'MySQL', 'generator', 'left of 200%']);
-  expect(table.find(([title]) => title === 'scripted')).toEqual(['scripted', '31%', '3%', '6%', '9%', '25%', '125%']);
+  expect(table[0]).toEqual([
+    'share of a core',
+    'API',
+    'Redis',
+    'worker',
+    'MySQL',
+    'generator',
+    'left of 200%',
+    'API waits',
+  ]);
+  expect(table.find(([title]) => title === 'scripted')).toEqual([
+    'scripted',
+    '31%',
+    '3%',
+    '6%',
+    '9%',
+    '25%',
+    '125%',
+    '50%',
+  ]);
   expect(table.some(([title]) => title === 'row lock')).toBe(false);
 });
 
@@ -107,5 +125,5 @@ test('the README is not made of a comparison that leaves out what belongs there,
 
 test('without markers, or without a comparison, the README is left alone', () => {
   expect(() => withBenchSection('no markers', sampleReport())).toThrow('README.md');
-  expect(() => withBenchSection('<!-- bench -->\n<!-- /bench -->', { format: 2 })).toThrow('no comparison');
+  expect(() => withBenchSection('<!-- bench -->\n<!-- /bench -->', { format: 3 })).toThrow('no comparison');
 });

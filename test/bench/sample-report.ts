@@ -12,6 +12,7 @@ export function figures(own: Partial<Figures> = {}): Figures {
     cpuUs: { generator: 5, api: 10, redis: 1, worker: 2, mysql: 3 },
     systemCpuUs: 16,
     generatorShare: 0.25,
+    apiWaitShare: 0.5,
     rowsPerS: null,
     durableP50Ms: null,
     durableP99Ms: null,
@@ -58,7 +59,7 @@ export function sampleReport(): Report {
   ];
   const points = [10, 1000].map((x) => ({ x, figures: figures(), openingMs: x, bytesPerOwner: 50 }));
   return {
-    format: 2,
+    format: 3,
     compare: { machine, findings: { rounds: 3, seconds: 2, connections: 256, cases } },
     growth: { machine, findings: [{ name: 'owners', xTitle: 'users who have it already', points }] },
   };
