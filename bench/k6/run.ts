@@ -3,7 +3,16 @@ import { noMoreThan, durationSetting, oneOf, wholeSetting } from '../suites/sett
 import { runSuite, type Suite } from '../suites/suite.ts';
 import { findK6 } from '../suites/tool.ts';
 
-await runSuite(readSuite);
+const usage = `bun run bench:k6 [scenario] [script]
+
+  scenario   steady (by default), rush, spike, soak
+  script     mixed (by default), hello, issue, issue-async-v1, issue-async-v2
+
+Settings in the environment: RATE (the highest, per second), DURATION (30s, 10m, 1h), STOCK (rush), VIRTUAL_USERS, P99_MS_MAX.
+Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL; else one is started for the run.
+Exit code: 0 all held; 1 a threshold or a promise was broken; 2 it could not be run. More: bench/README.md`;
+
+await runSuite(usage, readSuite);
 
 function readSuite(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Suite {
   noMoreThan(args, 2);

@@ -12,7 +12,15 @@ const classes = {
   'issue-async-v2': 'IssueAsyncV2User',
 } as const;
 
-await runSuite(readSuite);
+const usage = `bun run bench:locust [class]
+
+  class      mixed (by default), hello, issue, issue-async-v1, issue-async-v2
+
+Settings in the environment: USERS (60), PROCESSES (2), DURATION (15s), STOCK (2000; 0 for no limit), P99_MS_MAX (2000).
+Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL; else one is started for the run.
+Exit code: 0 all held; 1 something failed, was late, or a promise was broken; 2 it could not be run. More: bench/README.md`;
+
+await runSuite(usage, readSuite);
 
 function readSuite(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Suite {
   noMoreThan(args, 1);

@@ -30,16 +30,23 @@ const root = resolve(import.meta.dirname, '../..');
 /**
  * Runs a suite as a command.
  *
+ * @param usage what `--help` prints
  * @param read makes the suite of the arguments and the environment; throws SettingFault for what it does not know
  * @returns never: 0 when the tool's thresholds and every promise held, 1 when not, 2 when it could not be run or not be judged
  */
 export async function runSuite(
+  usage: string,
   read: (args: readonly string[], environment: NodeJS.ProcessEnv) => Suite,
 ): Promise<never> {
+  const args = process.argv.slice(2);
+  if (args.includes('--help')) {
+    say(usage);
+    process.exit(0);
+  }
   const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
   let code = 2;
   try {
-    code = await run(read(process.argv.slice(2), process.env), cleanup);
+    code = await run(read(args, process.env), cleanup);
   } catch (error) {
     const known = [
       SettingFault,

@@ -34,20 +34,22 @@ function fakeTarget(readyStatus: number, couponsStatus: number) {
 async function command(
   args: string[],
   environment: Record<string, string>,
-): Promise<{ ended: string; stderr: string }> {
+): Promise<{ ended: string; stdout: string; stderr: string }> {
   const child = await startChild({
     program: process.execPath,
     args,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     folder: root,
     environment: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
   });
-  const chunks: Buffer[] = [];
-  const closed = new Promise((done) => child.stderr?.once('close', done));
-  child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const ended = await child.ended;
-  await closed;
-  return { ended, stderr: Buffer.concat(chunks).toString('utf8') };
+  const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+  return { ended: await child.ended, stdout: await stdout, stderr: await stderr };
+}
+
+async function textOf(stream: AsyncIterable<string | Buffer> | null): Promise<string> {
+  let text = '';
+  for await (const chunk of stream ?? []) text += chunk.toString();
+  return text;
 }
 
 const k6 = 'bench/k6/run.ts';
@@ -117,7 +119,7 @@ const refused: [name: string, args: string[], environment: Record<string, string
 
 for (const [name, args, environment, says] of refused) {
   test(`refused, in a line for each fault: ${name}`, async () => {
-    expect(await command(args, environment)).toEqual({ ended: 'code 2', stderr: `${says}\n` });
+    expect(await command(args, environment)).toEqual({ ended: 'code 2', stdout: '', stderr: `${says}\n` });
   });
 }
 
@@ -142,6 +144,15 @@ for (const suite of [k6, locust]) {
     }
   });
 }
+
+test.each([
+  [k6, ['steady', 'issue-async-v2', 'P99_MS_MAX', 'TARGET']],
+  [locust, ['mixed', 'issue-async-v2', 'PROCESSES', 'TARGET']],
+])('asked for help, %s tells its arguments and settings, and sends nothing', async (program, words) => {
+  const { ended, stdout, stderr } = await command([program, '--help'], {});
+  expect({ ended, stderr }).toEqual({ ended: 'code 0', stderr: '' });
+  for (const word of words) expect(stdout).toContain(word);
+});
 
 test('a tool that is neither here nor can be had is named, with the way to get it', async () => {
   const nowhere = { folder: join(folder, 'empty'), find: () => undefined };
