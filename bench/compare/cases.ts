@@ -11,6 +11,7 @@ import type { Group } from './figures.ts';
 /** The names of all cases. */
 export const caseNames = [
   'echo',
+  'idle',
   'hello',
   'scripted',
   'scripted sold out',
@@ -76,6 +77,7 @@ type Endpoint = (typeof endpoints)[number];
 
 async function ceilingsOf(stand: Stand): Promise<Case[]> {
   const echo = await stand.start('echo', 'bench/baselines/echo.ts');
+  const idle = await stand.start('idle', 'bench/baselines/idle.ts');
   const none = { group: 'ceiling', outcome: null, later: null } as const;
   const finish = async () => {};
   return [
@@ -86,6 +88,17 @@ async function ceilingsOf(stand: Stand): Promise<Case[]> {
       services: [echo],
       prepare: async () => ({
         loads: [{ url: `${echo.url}/echo`, script: 'issue', args: [1, 1, 0] }],
+        coupons: null,
+        finish,
+      }),
+    },
+    {
+      ...none,
+      name: 'idle',
+      title: 'POST /v2/issue-async, nothing decided',
+      services: [idle],
+      prepare: async () => ({
+        loads: [{ url: `${idle.url}/v2/issue-async`, script: 'issue', args: [1, 1, 0] }],
         coupons: null,
         finish,
       }),

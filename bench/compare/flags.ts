@@ -44,6 +44,7 @@ export const help = `bun run bench [flags]      without a part, the comparison o
 /** The cases that matter most: what the README shows at least. */
 export const quickCases: readonly CaseName[] = [
   'echo',
+  'idle',
   'hello',
   'scripted',
   'scripted again',

@@ -38,7 +38,7 @@ function cellsOf(figures: Figures): string[] {
  */
 export function busyTable(cases: readonly CaseResult[], cores: number): Table {
   const rows = cases
-    .filter(({ group, name }) => group === 'system' || name === 'echo')
+    .filter(({ group, name }) => group === 'system' || name === 'echo' || name === 'idle')
     .map(({ title, median }) => {
       const { cpuUs, requestsPerS, generatorShare, apiWaitShare } = median;
       const shares = [cpuUs.api, cpuUs.redis, cpuUs.worker, cpuUs.mysql].map((us) => (us * requestsPerS) / 1e6);

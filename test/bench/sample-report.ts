@@ -23,6 +23,7 @@ export function figures(own: Partial<Figures> = {}): Figures {
 
 /** Cases that the README shows and no test looks at one by one. */
 const plain = [
+  'idle',
   'hello',
   'scripted again',
   'scripted sold out',

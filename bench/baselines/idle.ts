@@ -1,0 +1,35 @@
+// Entry of the nearer ceiling: our own API with all that stands around a decision, and none made: everybody gets the first piece at once.
+//
+// What it leaves of the echo is the price of checks, headers and measuring; what lies below it is the price of issuing.
+
+import { openAccess } from '../../src/access.ts';
+import { createApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { createIssuing } from '../../src/issuing.ts';
+import { loadPages } from '../../src/page-files.ts';
+import { createReadiness } from '../../src/readiness.ts';
+import { serve } from '../../src/serve.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { createApiMetrics } from '../../src/telemetry/metrics.ts';
+
+const config = readConfig();
+const log = createLog('api', config.LOG_LEVEL);
+const metrics = createApiMetrics();
+const issuing = createIssuing(config, metrics, log);
+await issuing.listen();
+const { database, redis } = issuing;
+const app = createApp({
+  ...(await openAccess({ config, database, redis, log })),
+  ...issuing,
+  issuance: { ...issuing.issuance, issue: () => ({ kind: 'issued', sequence: 1 }) },
+  pages: await loadPages(),
+  config,
+  readiness: createReadiness({ redis, database }).check,
+  metrics,
+  log,
+});
+await serve(app.fetch, {
+  host: config.HOST,
+  port: config.PORT,
+  onError: (error) => log.error({ error }, 'the server failed'),
+});
