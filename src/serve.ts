@@ -1,4 +1,4 @@
-// serve.ts -- Serves an app on Bun or Deno. Beside the entries, the only file that knows the runtime.
+// serve.ts -- Serves an app on Bun or Deno. Beside the entries and page-files.ts, the only file that knows the runtime.
 //
 // It takes the app's `fetch` on both runtimes. Elysia's own `listen` would use Bun's router; measured, that made no difference
 // that could be seen, and it shares its port with any other process that asks for it.

@@ -37,7 +37,8 @@ A timeout, a 503, a 500 or a broken connection is *indeterminate*: the coupon ma
 tells which: \`DUPLICATED_COUPON_ISSUE\` with a \`sequence\` means that the user has it.
 
 Every error is an \`application/problem+json\` document (RFC 9457) with a stable \`code\`. Unknown paths answer
-\`NOT_FOUND\`, on every path \`INTERNAL\` is possible.`,
+\`NOT_FOUND\`. On every path \`INTERNAL\` is possible, and \`MALFORMED_REQUEST\` for a URL that is too long; where an operator limits
+addresses, \`TOO_MANY_REQUESTS\` on every path but \`/livez\`, \`/readyz\` and \`/metrics\`.`,
 } as const;
 
 /** What a route says of itself. */

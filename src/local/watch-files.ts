@@ -3,9 +3,11 @@ import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
 const quietMs = 150;
+/** What the processes read: code, and what the pages are built from. Editors leave other files beside these. */
+const readFiles = /\.(ts|tsx|lua|sql|json|css|html|svg)$/;
 
 /**
- * Watches folders and all below them for changes of code.
+ * Watches folders and all below them for changes of what the processes read.
  *
  * @param changed is called with one of the changed paths, relative to `root`
  * @returns what stops the watching
@@ -16,7 +18,7 @@ export function watchFiles(root: string, folders: readonly string[], changed: (p
     .filter((folder) => existsSync(join(root, folder)))
     .map((folder) =>
       watch(join(root, folder), { recursive: true }, (_event, name) => {
-        if (name === null || !/\.(ts|lua|sql|json)$/.test(name)) return;
+        if (name === null || !readFiles.test(name)) return;
         clearTimeout(timer);
         timer = setTimeout(() => changed(join(folder, name)), quietMs);
       }),

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 /** The rung of the durability ladder that Redis stands on. */
 export interface RedisDurability {
   readonly version: string;
-  /** `always`: nothing acknowledged is lost. `everysec`: up to a second. `no`, `off`: more. `unknown`: the server does not tell. */
+  /** `always`: nothing acknowledged is lost. `everysec`: up to two seconds. `no`, `off`: more. `unknown`: the server does not tell. */
   readonly appendFsync: 'always' | 'everysec' | 'no' | 'off' | 'unknown';
   /** Anything but `noeviction` lets Redis drop owners when memory is short. */
   readonly maxmemoryPolicy: string;

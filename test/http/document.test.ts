@@ -33,6 +33,7 @@ interface Operation {
 
 interface OpenApi {
   readonly openapi: string;
+  readonly info: { readonly description: string };
   readonly tags: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: {
@@ -117,6 +118,11 @@ test('every route is documented, and nothing else', () => {
     'POST /v2/issue-async',
   ]);
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+});
+
+test('what every path may answer is said of all of them at once', () => {
+  const ofAll = document.info.description.split('\n\n').at(-1);
+  for (const code of ['NOT_FOUND', 'INTERNAL', 'MALFORMED_REQUEST', 'TOO_MANY_REQUESTS']) expect(ofAll).toContain(code);
 });
 
 test('every code of the table is documented with an example, and no other', () => {
