@@ -83,6 +83,16 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
   });
 });
 
+test.each([
+  ['a MySQL that nobody runs', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
+  ['a database that MySQL does not have', urlWith(DATABASE_URL, '/nowhere'), 'ER_BAD_DB_ERROR 1049'],
+])('src/migrate.ts refuses %s', async (_, url, reason) => {
+  expect(await refusal('src/migrate.ts', { DATABASE_URL: url })).toEqual({
+    code: 1,
+    said: `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again\n`,
+  });
+});
+
 function withUser(url: string): string {
   const changed = new URL(url);
   changed.username = 'nobody';
