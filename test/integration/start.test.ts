@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startRedisServer } from '../../src/local/redis-server.ts';
@@ -19,7 +20,11 @@ const unmigrated = openDatabase({ ...stores.config, DATABASE_URL: urlWith(DATABA
 const missing = await missingMigrations(unmigrated);
 await closeDatabase(unmigrated);
 const volatile = await startRedisServer({ folder, settings: { appendonly: 'no' } });
+/** Listens on a port that another process may want. */
+const listening = createServer().listen(0, '127.0.0.1');
+const takenPort = String((listening.address() as AddressInfo).port);
 afterAll(async () => {
+  listening.close();
   await volatile.stop();
   rmSync(folder, { recursive: true });
   await withConnection(stores.database, (_, connection) => connection.query(`DROP DATABASE ${empty}`));
@@ -81,6 +86,21 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
   ])('%s', async (_, environment, says) => {
     expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
   });
+});
+
+const nowhere = 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
+const portTaken = (setting: string) => `${setting}: this port is taken; stop what listens there, or set it to another`;
+
+test.each([
+  ['src/server.ts', { PORT: takenPort }, portTaken('PORT')],
+  ['src/server.ts', { METRICS_PORT: takenPort }, portTaken('METRICS_PORT')],
+  ['workers/worker.ts', { WORKER_PORT: takenPort }, portTaken('WORKER_PORT')],
+  // An address for documents, which no machine has (RFC 5737).
+  ['src/server.ts', { HOST: '192.0.2.1' }, nowhere],
+  ['workers/worker.ts', { HOST: '192.0.2.1' }, nowhere],
+  ['workers/worker.ts', { HOST: 'nowhere.invalid' }, nowhere],
+])('%s refuses %p', async (entry, environment, says) => {
+  expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
 });
 
 test.each([
