@@ -30,9 +30,12 @@ const ORIGIN = 'https?://[A-Za-z0-9.:_-]+';
 
 /** Every setting: its type, default and reason. The order is the README's. */
 export const settings = Type.Object({
-  DATABASE_URL: text('MySQL: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`', {
-    pattern: '^mysql://.+/.+',
-  }),
+  DATABASE_URL: text(
+    'MySQL 8.0.16 or MariaDB 10.11, or newer: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`',
+    {
+      pattern: '^mysql://.+/.+',
+    },
+  ),
   REDIS_URL: text('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
   HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),

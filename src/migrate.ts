@@ -2,7 +2,7 @@
 
 import { ConfigFault, readConfig } from './config.ts';
 import { closeDatabase, openDatabase } from './mysql/database.ts';
-import { applyMigrations, MigrationsLocked } from './mysql/migrations.ts';
+import { applyMigrations, MigrationsLocked, ServerTooOld } from './mysql/migrations.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { reasonOf } from './preflight.ts';
 
@@ -23,7 +23,11 @@ try {
   console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
   await closeDatabase(database);
 } catch (error) {
-  const known = error instanceof ConfigFault || error instanceof DatabaseUrlFault || error instanceof MigrationsLocked;
+  const known =
+    error instanceof ConfigFault ||
+    error instanceof DatabaseUrlFault ||
+    error instanceof MigrationsLocked ||
+    error instanceof ServerTooOld;
   console.error(
     known
       ? error.message

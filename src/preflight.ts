@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { type Database, withConnection } from './mysql/database.ts';
 import { errorNumber, rootCause } from './mysql/faults.ts';
 import { missingMigrations } from './mysql/migrations.ts';
+import { isTooOld, readServerVersion, tooOld } from './mysql/server-version.ts';
 import { connect } from './redis/connection.ts';
 import { durabilityFaults, readDurability } from './redis/durability.ts';
 
@@ -51,7 +52,8 @@ function unusableRedis(error: unknown): string {
 
 async function checkMysql(database: Database): Promise<string[]> {
   try {
-    await withConnection(database, (session) => session.execute('SELECT 1'));
+    const version = await withConnection(database, readServerVersion);
+    if (isTooOld(version)) return [tooOld(version)];
     const missing = await missingMigrations(database);
     return missing === 0 ? [] : [`DATABASE_URL: ${missing} migration(s) are missing; run \`bun run migrate\``];
   } catch (error) {

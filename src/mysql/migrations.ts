@@ -8,6 +8,7 @@ import { migrate } from 'drizzle-orm/mysql2/migrator';
 import type { PoolConnection } from 'mysql2/promise';
 import { type Database, type Session, withConnection } from './database.ts';
 import { errorNumber } from './faults.ts';
+import { isTooOld, readServerVersion, tooOld } from './server-version.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 
@@ -19,6 +20,11 @@ export class MigrationsLocked extends Error {
   override readonly name = 'MigrationsLocked';
 }
 
+/** The server is too old for the tables to mean what they say; the message says what to use. */
+export class ServerTooOld extends Error {
+  override readonly name = 'ServerTooOld';
+}
+
 /** MySQL: there is no such table. */
 const NO_SUCH_TABLE = 1146;
 
@@ -27,10 +33,12 @@ const NO_SUCH_TABLE = 1146;
  *
  * @param waitS how long to wait for another process that migrates
  * @returns how many were applied
- * @throws MigrationsLocked when the lock was not had in time; what MySQL throws
+ * @throws MigrationsLocked when the lock was not had in time; ServerTooOld; what MySQL throws
  */
 export async function applyMigrations(database: Database, waitS: number): Promise<number> {
   return withConnection(database, async (session, connection) => {
+    const version = await readServerVersion(session);
+    if (isTooOld(version)) throw new ServerTooOld(tooOld(version));
     await lockMigrations(connection, waitS);
     try {
       const missing = await countMissing(session);
