@@ -1,11 +1,11 @@
 // Import rules: imports point down only, so that each part can be read, tested and replaced without what stands above it.
 //
-//   entries (server, migrate, key, workers, local) → app → issuance, coupon → redis, mysql, http, telemetry → invariant, schema
+//   entries (server, migrate, key, dead, build, workers, local) → app → issuance, coupon → redis, mysql, http, telemetry → invariant, schema
 
 const domain = '^src/(issuance|coupon)/';
 const adapters = '^src/(redis|mysql|http|telemetry)/';
 const foundation = '^(src/invariant[.]ts|drizzle/schema[.]ts)$';
-const entries = '^(src/(server|migrate|key)[.]ts|src/local/|workers/)';
+const entries = '^(src/(server|migrate|key|dead|build)[.]ts|src/local/|workers/)';
 const checks = '^(test|bench)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

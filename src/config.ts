@@ -30,9 +30,12 @@ const ORIGIN = 'https?://[A-Za-z0-9.:_-]+';
 
 /** Every setting: its type, default and reason. The order is the README's. */
 export const settings = Type.Object({
-  DATABASE_URL: text('MySQL: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`', {
-    pattern: '^mysql://.+/.+',
-  }),
+  DATABASE_URL: text(
+    'MySQL 8.0.16 or MariaDB 10.11, or newer: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`',
+    {
+      pattern: '^mysql://.+/.+',
+    },
+  ),
   REDIS_URL: text('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
   HOST: text('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: whole(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
@@ -240,21 +243,32 @@ export function readConfig<Name extends keyof Config = keyof Config>(
     if (value) given[name] = schema.type === 'integer' ? toWhole(value) : value;
     else if (schema.default !== undefined) given[name] = schema.default;
   }
-  const faults = Object.entries<TSchema>(needed.properties).flatMap(([name, schema]) =>
+  const alone = Object.entries<TSchema>(needed.properties).flatMap(([name, schema]) =>
     faultOf(name, schema, given[name]),
   );
+  const named = new Set(alone.map(settingOf));
+  // What is wrong by itself needs no second line.
+  const faults = [...alone, ...faultsBetween(given as Partial<Config>).filter((line) => !named.has(settingOf(line)))];
   if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
   const decoded: unknown = Value.Decode(needed, given);
-  const config = decoded as Pick<Config, Name>;
-  const between = faultsBetween(config);
-  if (between.length > 0) throw new ConfigFault(between.join('\n'));
-  return Object.freeze(config);
+  return Object.freeze(decoded as Pick<Config, Name>);
 }
 
-/** What is right by itself and wrong together. A token whose issuer or audience is not checked may be meant for another system. */
+/** The setting that a fault is about: each line begins with its name. */
+function settingOf(line: string): string | undefined {
+  return /^\w+/.exec(line)?.[0];
+}
+
+/** What no pattern tells, and what is right by itself and wrong together. A token whose issuer or audience is not checked may be meant for another system. */
 function faultsBetween(config: Partial<Config>): string[] {
   const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl, JWT_ALGORITHMS: algorithms } = config;
   const faults: string[] = [];
+  if (config.DATABASE_URL !== undefined && !URL.canParse(config.DATABASE_URL)) {
+    faults.push('DATABASE_URL is wrong: expected a URL such as mysql://user:password@host:3306/database');
+  }
+  if (config.REDIS_URL !== undefined && !isRedisUrl(config.REDIS_URL)) {
+    faults.push('REDIS_URL is wrong: expected a URL such as redis://user:password@host:6379/0');
+  }
   if (secret !== undefined && jwksUrl !== undefined) {
     faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed in one of the two ways');
   }
@@ -281,6 +295,11 @@ function faultsBetween(config: Partial<Config>): string[] {
     );
   }
   return faults;
+}
+
+/** The driver throws for what is no URL, and takes a path that is no number for database 0. */
+function isRedisUrl(url: string): boolean {
+  return URL.canParse(url) && /^(\/\d*)?$/.test(new URL(url).pathname);
 }
 
 function isNetwork(entry: string): boolean {

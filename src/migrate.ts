@@ -2,7 +2,7 @@
 
 import { ConfigFault, readConfig } from './config.ts';
 import { closeDatabase, openDatabase } from './mysql/database.ts';
-import { applyMigrations } from './mysql/migrations.ts';
+import { applyMigrations, MigrationsLocked, ServerTooOld } from './mysql/migrations.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { reasonOf } from './preflight.ts';
 
@@ -23,7 +23,15 @@ try {
   console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
   await closeDatabase(database);
 } catch (error) {
-  const known = error instanceof ConfigFault || error instanceof DatabaseUrlFault;
-  console.error(known ? error.message : `DATABASE_URL: the migration failed (${reasonOf(error)})`);
+  const known =
+    error instanceof ConfigFault ||
+    error instanceof DatabaseUrlFault ||
+    error instanceof MigrationsLocked ||
+    error instanceof ServerTooOld;
+  console.error(
+    known
+      ? error.message
+      : `DATABASE_URL: the migration failed (${reasonOf(error)}); start MySQL, or correct address, user and database, then run it again`,
+  );
   process.exit(1);
 }

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { type Database, withConnection } from './mysql/database.ts';
 import { errorNumber, rootCause } from './mysql/faults.ts';
 import { missingMigrations } from './mysql/migrations.ts';
+import { isTooOld, readServerVersion, tooOld } from './mysql/server-version.ts';
 import { connect } from './redis/connection.ts';
 import { durabilityFaults, readDurability } from './redis/durability.ts';
 
@@ -29,17 +30,30 @@ export async function preflight(
 }
 
 async function checkRedis(connections: readonly [Redis, ...Redis[]], allowVolatile: boolean): Promise<string[]> {
+  // Why a connection does not come about is told by an event alone: what `connect` throws then names no cause. A database that
+  // the server does not have does not even throw: the driver would go on with database 0.
+  const told: unknown[] = [];
+  const hear = (error: unknown) => told.push(error);
+  for (const connection of connections) connection.on('error', hear);
   try {
     await Promise.all(connections.map(connect));
-    return durabilityFaults(await readDurability(connections[0]), allowVolatile);
+    const faults = durabilityFaults(await readDurability(connections[0]), allowVolatile);
+    return told.length === 0 ? faults : [unusableRedis(told[0])];
   } catch (error) {
-    return [`REDIS_URL: Redis cannot be reached (${reasonOf(error)}); start it, or correct the address`];
+    return [unusableRedis(told[0] ?? error)];
+  } finally {
+    for (const connection of connections) connection.off('error', hear);
   }
+}
+
+function unusableRedis(error: unknown): string {
+  return `REDIS_URL: Redis cannot be used (${reasonOf(error)}); start it, or correct address, user, password and database`;
 }
 
 async function checkMysql(database: Database): Promise<string[]> {
   try {
-    await withConnection(database, (session) => session.execute('SELECT 1'));
+    const version = await withConnection(database, readServerVersion);
+    if (isTooOld(version)) return [tooOld(version)];
     const missing = await missingMigrations(database);
     return missing === 0 ? [] : [`DATABASE_URL: ${missing} migration(s) are missing; run \`bun run migrate\``];
   } catch (error) {
@@ -51,7 +65,12 @@ async function checkMysql(database: Database): Promise<string[]> {
 export function reasonOf(error: unknown): string {
   const cause = rootCause(error);
   if (!(cause instanceof Error)) return 'unknown reason';
-  const code = 'code' in cause && typeof cause.code === 'string' && cause.code !== '' ? cause.code : cause.name;
+  const code = 'code' in cause && typeof cause.code === 'string' && cause.code !== '' ? cause.code : nameOf(cause);
   const number = errorNumber(error);
   return number === null ? code : `${code} ${number}`;
+}
+
+/** What Redis replies begins with a word for programs: `WRONGPASS`, `NOAUTH`, `ERR`. */
+function nameOf(cause: Error): string {
+  return (cause.name === 'ReplyError' && /^[A-Z]+(?= )/.exec(cause.message)?.[0]) || cause.name;
 }

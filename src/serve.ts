@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Lets other processes that say so too listen on the same port; the system spreads new connections over them. Off by default. */
   readonly reusePort?: boolean;
+  /** The setting that `port` comes from, for a fault to name. By default PORT. */
+  readonly portSetting?: string;
   /** Tells of an error that the app did not turn into an answer, which is a bug. */
   onError(error: unknown): void;
 }
@@ -31,13 +33,41 @@ export interface Listening {
 /** Seconds an idle connection is kept: longer than the 60 s of common load balancers, which else would meet closed ones. */
 const IDLE_S = 75;
 
+/** Nobody can listen there; `message` is one line that names the setting and the cure. */
+export class ListenFault extends Error {
+  override readonly name = 'ListenFault';
+  /** Of the system, such as EADDRINUSE; undefined where the runtime tells none. */
+  readonly code: unknown;
+
+  constructor(cause: unknown, portSetting: string) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    super(adviceFor(code, portSetting), { cause });
+    this.code = code;
+  }
+}
+
+function adviceFor(code: unknown, portSetting: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${portSetting}: this port is taken; stop what listens there, or set it to another`;
+    case 'EACCES':
+      return `${portSetting}: this user may not listen on this port; set it to one above 1023`;
+    default:
+      return 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
+  }
+}
+
 /**
  * Serves `fetch`.
  *
- * @throws when the port is taken or not allowed; the error has `code` EADDRINUSE or EACCES
+ * @throws ListenFault when the port is taken or not allowed, or the address is not of this machine
  */
 export async function serve(fetch: App['fetch'], options: ServeOptions): Promise<Listening> {
-  return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
+  try {
+    return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
+  } catch (error) {
+    throw new ListenFault(error, options.portSetting ?? 'PORT');
+  }
 }
 
 function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onError }: ServeOptions): Listening {

@@ -9,19 +9,20 @@ import { loadPages } from './page-files.ts';
 import { DatabaseUrlFault } from './mysql/url.ts';
 import { PreflightFault, preflight } from './preflight.ts';
 import { createReadiness } from './readiness.ts';
-import { serve } from './serve.ts';
+import { ListenFault, serve } from './serve.ts';
 import { createLog } from './telemetry/log.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
-
-const TAKEN = 'PORT or METRICS_PORT: this port is taken; stop what listens there, or set it to another';
 
 try {
   await start();
 } catch (error) {
-  const known = error instanceof ConfigFault || error instanceof PreflightFault || error instanceof DatabaseUrlFault;
-  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-  if (!known && !taken) throw error;
-  console.error(taken ? TAKEN : error.message);
+  const known =
+    error instanceof ConfigFault ||
+    error instanceof PreflightFault ||
+    error instanceof DatabaseUrlFault ||
+    error instanceof ListenFault;
+  if (!known) throw error;
+  console.error(error.message);
   process.exit(1);
 }
 
@@ -53,7 +54,12 @@ async function start(): Promise<void> {
   const metricsServer =
     config.METRICS_PORT === undefined
       ? null
-      : await serve(metricsApp(metrics), { host: config.HOST, port: config.METRICS_PORT, onError });
+      : await serve(metricsApp(metrics), {
+          host: config.HOST,
+          port: config.METRICS_PORT,
+          portSetting: 'METRICS_PORT',
+          onError,
+        });
   log.info({ url: server.url, ...(metricsServer && { metricsUrl: metricsServer.url }) }, 'listening');
 
   const stop = async () => {

@@ -10,7 +10,7 @@ import { closeDatabase, type Database, openDatabase } from '../src/mysql/databas
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
 import { PreflightFault, preflight } from '../src/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
-import { serve } from '../src/serve.ts';
+import { ListenFault, serve } from '../src/serve.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/metrics.ts';
 import { drainPartition } from './partition.ts';
@@ -20,7 +20,11 @@ import { reconcileReportsTo, reportsTo } from './reports.ts';
 try {
   await work();
 } catch (error) {
-  const known = error instanceof ConfigFault || error instanceof PreflightFault || error instanceof DatabaseUrlFault;
+  const known =
+    error instanceof ConfigFault ||
+    error instanceof PreflightFault ||
+    error instanceof DatabaseUrlFault ||
+    error instanceof ListenFault;
   if (!known) throw error;
   console.error(error.message);
   process.exit(1);
@@ -52,6 +56,7 @@ async function work(): Promise<void> {
   const server = await serve((request) => answer(request, metrics), {
     host: config.HOST,
     port: config.WORKER_PORT,
+    portSetting: 'WORKER_PORT',
     onError: (error) => log.error({ error }, 'the metrics server failed'),
   });
   log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');

@@ -34,7 +34,7 @@ export function isDataFault(error: unknown): boolean {
 /** MySQL's number for the error, or null when it does not come from the server. */
 export function errorNumber(error: unknown): number | null {
   const cause = rootCause(error);
-  if (!(cause instanceof Error) || !('errno' in cause) || typeof cause.errno !== 'number') return null;
-  // Errors of sockets have negative numbers.
-  return cause.errno > 0 ? cause.errno : null;
+  // Sockets and the resolver of names number their errors too, the one below zero and the other above: only a server tells a state.
+  if (!(cause instanceof Error) || !('errno' in cause) || !('sqlState' in cause)) return null;
+  return typeof cause.errno === 'number' && cause.errno > 0 ? cause.errno : null;
 }

@@ -8,11 +8,22 @@ import { migrate } from 'drizzle-orm/mysql2/migrator';
 import type { PoolConnection } from 'mysql2/promise';
 import { type Database, type Session, withConnection } from './database.ts';
 import { errorNumber } from './faults.ts';
+import { isTooOld, readServerVersion, tooOld } from './server-version.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 
 /** Where Drizzle notes what was applied. */
 const JOURNAL = '__drizzle_migrations';
+
+/** Another process was migrating for as long as we may wait; the message says so. */
+export class MigrationsLocked extends Error {
+  override readonly name = 'MigrationsLocked';
+}
+
+/** The server is too old for the tables to mean what they say; the message says what to use. */
+export class ServerTooOld extends Error {
+  override readonly name = 'ServerTooOld';
+}
 
 /** MySQL: there is no such table. */
 const NO_SUCH_TABLE = 1146;
@@ -22,10 +33,12 @@ const NO_SUCH_TABLE = 1146;
  *
  * @param waitS how long to wait for another process that migrates
  * @returns how many were applied
- * @throws Error when the lock was not had in time; what MySQL throws
+ * @throws MigrationsLocked when the lock was not had in time; ServerTooOld; what MySQL throws
  */
 export async function applyMigrations(database: Database, waitS: number): Promise<number> {
   return withConnection(database, async (session, connection) => {
+    const version = await readServerVersion(session);
+    if (isTooOld(version)) throw new ServerTooOld(tooOld(version));
     await lockMigrations(connection, waitS);
     try {
       const missing = await countMissing(session);
@@ -48,7 +61,9 @@ async function lockMigrations(connection: PoolConnection, waitS: number): Promis
   const [rows] = await connection.query("SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), ?) AS locked", [waitS]);
   const [row] = rows as { locked: number | null }[];
   if (row?.locked !== 1)
-    throw new Error(`another process has been migrating for ${waitS} s; try again when it is done`);
+    throw new MigrationsLocked(
+      `DATABASE_URL: another process has been migrating for ${waitS} s; try again when it is done`,
+    );
 }
 
 async function countMissing(session: Session): Promise<number> {

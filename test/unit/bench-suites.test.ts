@@ -111,7 +111,7 @@ const refused: [name: string, args: string[], environment: Record<string, string
     ['bench/verify.ts', '1'],
     stores,
     [
-      'REDIS_URL: Redis cannot be reached (Error); start it, or correct the address',
+      'REDIS_URL: Redis cannot be used (ECONNREFUSED); start it, or correct address, user, password and database',
       'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
     ].join('\n'),
   ],

@@ -123,6 +123,21 @@ test.each(['redis://localhost', 'rediss://user:password@host:6380/1'])('%p is an
   expect(readConfig(['REDIS_URL'], { REDIS_URL: url })).toEqual({ REDIS_URL: url });
 });
 
+test.each(['redis://localhost:65536', 'redis://us er@[::1', 'redis://localhost/coupons', 'rediss://localhost/-1'])(
+  '%p is no address of Redis',
+  (url) => {
+    expect(faultsOf({ ...required, REDIS_URL: url })).toEqual([
+      'REDIS_URL is wrong: expected a URL such as redis://user:password@host:6379/0',
+    ]);
+  },
+);
+
+test('an address of MySQL with a port that there cannot be is told of with the other faults', () => {
+  expect(
+    faultsOf({ ...required, DATABASE_URL: 'mysql://u@h:65536/d', PORT: 'x' }).map((line) => line.split(' ')[0]),
+  ).toEqual(['PORT', 'DATABASE_URL']);
+});
+
 describe('settings that are wrong together', () => {
   const tokens = { JWT_SECRET: 'a-secret-of-more-than-32-characters', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
   const url = 'https://issuer.example/keys';
@@ -146,7 +161,11 @@ describe('settings that are wrong together', () => {
     ['an issuer alone', { JWT_ISSUER: 'i' }, 'JWT_ISSUER is set without JWT_SECRET or JWT_JWKS_URL'],
     ['a public key for a secret', { ...tokens, JWT_ALGORITHMS: 'HS256,RS256' }, 'JWT_ALGORITHMS is wrong'],
     ['no signature', { ...tokens, JWT_ALGORITHMS: 'none' }, 'JWT_ALGORITHMS is wrong'],
-    ['keys without TLS', { JWT_JWKS_URL: 'http://issuer.example/keys' }, 'JWT_JWKS_URL is wrong'],
+    [
+      'keys without TLS',
+      { JWT_ISSUER: 'i', JWT_AUDIENCE: 'a', JWT_JWKS_URL: 'http://issuer.example/keys' },
+      'JWT_JWKS_URL is wrong',
+    ],
     ['a network that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES is wrong'],
     ['an address that is none', { TRUSTED_PROXIES: '10.0.0.1,10.0.0.256' }, 'TRUSTED_PROXIES is wrong'],
     ['metrics of any process', { REUSE_PORT: 'on' }, 'REUSE_PORT is on without METRICS_PORT'],
@@ -154,6 +173,17 @@ describe('settings that are wrong together', () => {
     ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, 'CORS_ORIGINS is wrong'],
   ])('%s', (_, environment, fault) => {
     expect(faultsOf({ ...required, ...environment })).toEqual([expect.stringContaining(fault) as unknown as string]);
+  });
+
+  test('are told of at once with those that are wrong by themselves, each in one line', () => {
+    const faults = faultsOf({ ...required, PORT: 'x', JWT_ISSUER: 'i', JWT_ALGORITHMS: 'none', REUSE_PORT: 'on' });
+    expect(faults.map((line) => line.split(' ')[0])).toEqual(['PORT', 'JWT_ALGORITHMS', 'JWT_ISSUER', 'REUSE_PORT']);
+  });
+
+  test('a secret that is too short is a secret all the same', () => {
+    expect(faultsOf({ ...required, ...tokens, JWT_SECRET: 'short' })).toEqual([
+      expect.stringContaining('JWT_SECRET is wrong') as unknown as string,
+    ]);
   });
 
   test('proxies are addresses or networks, of both kinds', () => {

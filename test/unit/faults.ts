@@ -17,3 +17,8 @@ export function serverFault(number: number): Error {
 export function socketFault(): Error {
   return Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:3306'), { errno: -111, code: 'ECONNREFUSED' });
 }
+
+/** What the resolver of names throws on Bun: its numbers are above zero, as those of servers are. */
+export function resolverFault(): Error {
+  return Object.assign(new Error('getaddrinfo ENOTFOUND'), { errno: 4, code: 'ENOTFOUND', syscall: 'getaddrinfo' });
+}

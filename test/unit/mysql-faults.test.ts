@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
 import fc from 'fast-check';
 import { errorNumber, isDataFault, rootCause } from '../../src/mysql/faults.ts';
-import { serverFault, socketFault } from './faults.ts';
+import { resolverFault, serverFault, socketFault } from './faults.ts';
 
 const dataErrors = [1264, 1265, 1292, 1366, 1406, 1411, 1690, 3819, 4025];
 
@@ -41,6 +41,7 @@ for (const [name, wrap] of wrappers) {
   test(`a broken connection may pass, ${name}`, () => {
     expect(isDataFault(wrap(socketFault()))).toBe(false);
     expect(errorNumber(wrap(socketFault()))).toBeNull();
+    expect(errorNumber(wrap(resolverFault()))).toBeNull();
   });
 
   test(`the error of the driver is found, ${name}`, () => {

@@ -8,6 +8,7 @@ test.each([
   ['a socket', socketFault(), 'ECONNREFUSED'],
   ['MySQL', serverFault(1045), 'ER_SOMETHING 1045'],
   ['Drizzle', new DrizzleQueryError('select 1', [], serverFault(1049)), 'ER_SOMETHING 1049'],
+  ['Redis', Object.assign(new Error('WRONGPASS for alice'), { name: 'ReplyError' }), 'WRONGPASS'],
   ['an error without a code', new TypeError('at 10.0.0.7'), 'TypeError'],
   ['an error with an empty code', Object.assign(new Error('at 10.0.0.7'), { code: '' }), 'Error'],
   [

@@ -1,0 +1,121 @@
+// start.test.ts -- A process that cannot do its work does not start: it names the setting and the cure, and ends with a failure.
+
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { startRedisServer } from '../../src/local/redis-server.ts';
+import { closeDatabase, openDatabase, withConnection } from '../../src/mysql/database.ts';
+import { missingMigrations } from '../../src/mysql/migrations.ts';
+import { openStores } from '../stores.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const stores = await openStores();
+const { DATABASE_URL, REDIS_URL } = stores.config;
+const folder = mkdtempSync(join(tmpdir(), 'start-test-'));
+const empty = `coupon_test_${crypto.randomUUID().replaceAll('-', '')}`;
+await withConnection(stores.database, (_, connection) => connection.query(`CREATE DATABASE ${empty}`));
+const unmigrated = openDatabase({ ...stores.config, DATABASE_URL: urlWith(DATABASE_URL, `/${empty}`) });
+const missing = await missingMigrations(unmigrated);
+await closeDatabase(unmigrated);
+const volatile = await startRedisServer({ folder, settings: { appendonly: 'no' } });
+/** Listens on a port that another process may want. */
+const listening = createServer().listen(0, '127.0.0.1');
+const takenPort = String((listening.address() as AddressInfo).port);
+afterAll(async () => {
+  listening.close();
+  await volatile.stop();
+  rmSync(folder, { recursive: true });
+  await withConnection(stores.database, (_, connection) => connection.query(`DROP DATABASE ${empty}`));
+  await stores.close();
+});
+
+/** Runs an entry that is to refuse, and tells what it says to people. */
+async function refusal(entry: string, environment: Readonly<Record<string, string>>) {
+  const child = Bun.spawn([process.execPath, entry], {
+    cwd: root,
+    env: {
+      ...process.env,
+      DATABASE_URL,
+      REDIS_URL,
+      AUTH: 'off',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      WORKER_PORT: '0',
+      ...environment,
+    },
+    stdout: 'ignore',
+    stderr: 'pipe',
+    // One that starts all the same must not outlive the test.
+    timeout: 30_000,
+  });
+  const [code, said] = await Promise.all([child.exited, child.stderr.text()]);
+  return { code, said };
+}
+
+function urlWith(url: string, path: string): string {
+  const changed = new URL(url);
+  changed.pathname = path;
+  return changed.href;
+}
+
+const unusableRedis = (reason: string) =>
+  `REDIS_URL: Redis cannot be used (${reason}); start it, or correct address, user, password and database`;
+
+describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
+  test.each([
+    ['a Redis that nobody runs', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis('ECONNREFUSED')],
+    ['a user whom Redis does not know', { REDIS_URL: withUser(REDIS_URL) }, unusableRedis('WRONGPASS')],
+    ['a database that Redis does not have', { REDIS_URL: urlWith(REDIS_URL, '/99999') }, unusableRedis('ERR')],
+    [
+      'a Redis without AOF',
+      { REDIS_URL: volatile.url },
+      'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',
+    ],
+    [
+      'a MySQL that nobody runs',
+      { DATABASE_URL: 'mysql://root@127.0.0.1:1/coupons' },
+      'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
+    ],
+    [
+      'a MySQL that was not migrated',
+      { DATABASE_URL: urlWith(DATABASE_URL, `/${empty}`) },
+      `DATABASE_URL: ${missing} migration(s) are missing; run \`bun run migrate\``,
+    ],
+  ])('%s', async (_, environment, says) => {
+    expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
+  });
+});
+
+const nowhere = 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
+const portTaken = (setting: string) => `${setting}: this port is taken; stop what listens there, or set it to another`;
+
+test.each([
+  ['src/server.ts', { PORT: takenPort }, portTaken('PORT')],
+  ['src/server.ts', { METRICS_PORT: takenPort }, portTaken('METRICS_PORT')],
+  ['workers/worker.ts', { WORKER_PORT: takenPort }, portTaken('WORKER_PORT')],
+  // An address for documents, which no machine has (RFC 5737).
+  ['src/server.ts', { HOST: '192.0.2.1' }, nowhere],
+  ['workers/worker.ts', { HOST: '192.0.2.1' }, nowhere],
+  ['workers/worker.ts', { HOST: 'nowhere.invalid' }, nowhere],
+])('%s refuses %p', async (entry, environment, says) => {
+  expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
+});
+
+test.each([
+  ['a MySQL that nobody runs', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
+  ['a database that MySQL does not have', urlWith(DATABASE_URL, '/nowhere'), 'ER_BAD_DB_ERROR 1049'],
+])('src/migrate.ts refuses %s', async (_, url, reason) => {
+  expect(await refusal('src/migrate.ts', { DATABASE_URL: url })).toEqual({
+    code: 1,
+    said: `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again\n`,
+  });
+});
+
+function withUser(url: string): string {
+  const changed = new URL(url);
+  changed.username = 'nobody';
+  changed.password = 'wrong';
+  return changed.href;
+}
