@@ -16,10 +16,15 @@ class Refused extends Error {
   override readonly name = 'Refused';
 }
 
+/** Why there is no connection is told by an event; what is thrown then names no cause. */
+let fault: unknown;
+
 try {
   const config = readConfig(['REDIS_URL', 'PARTITIONS', 'REDIS_COMMAND_MS_MAX', 'REDIS_CONNECT_MS_MAX']);
   // A connection that fails is said once, by the command that needed it.
-  const redis = issuingConnection(config, () => {});
+  const redis = issuingConnection(config, (error) => {
+    fault ??= error;
+  });
   const run = commandOf(process.argv.slice(2));
   try {
     await connect(redis);
@@ -29,7 +34,11 @@ try {
   }
 } catch (error) {
   const known = error instanceof ConfigFault || error instanceof Refused;
-  console.error(known ? error.message : `REDIS_URL: the dead letters cannot be reached (${reasonOf(error)})`);
+  console.error(
+    known
+      ? error.message
+      : `REDIS_URL: the dead letters cannot be reached (${reasonOf(fault ?? error)}); start Redis, or correct address, user and password`,
+  );
   process.exit(1);
 }
 

@@ -30,15 +30,17 @@ export async function preflight(
 }
 
 async function checkRedis(connections: readonly [Redis, ...Redis[]], allowVolatile: boolean): Promise<string[]> {
-  // Why a connection does not come about is told by an event alone: what `connect` throws then names no cause. A database that
-  // the server does not have does not even throw: the driver would go on with database 0.
+  // Why a connection does not come about is told by an event alone: what `connect` throws then names no cause.
   const told: unknown[] = [];
   const hear = (error: unknown) => told.push(error);
   for (const connection of connections) connection.on('error', hear);
   try {
     await Promise.all(connections.map(connect));
     const faults = durabilityFaults(await readDurability(connections[0]), allowVolatile);
-    return told.length === 0 ? faults : [unusableRedis(told[0])];
+    // A database that the server does not have does not even throw: the driver would go on with database 0. An address at which
+    // nobody listened at first is no fault once somebody does.
+    const refused = told.find((error) => isReply(rootCause(error)));
+    return refused === undefined ? faults : [unusableRedis(refused)];
   } catch (error) {
     return [unusableRedis(told[0] ?? error)];
   } finally {
@@ -72,5 +74,9 @@ export function reasonOf(error: unknown): string {
 
 /** What Redis replies begins with a word for programs: `WRONGPASS`, `NOAUTH`, `ERR`. */
 function nameOf(cause: Error): string {
-  return (cause.name === 'ReplyError' && /^[A-Z]+(?= )/.exec(cause.message)?.[0]) || cause.name;
+  return (isReply(cause) && /^[A-Z]+(?= )/.exec(cause.message)?.[0]) || cause.name;
+}
+
+function isReply(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'ReplyError';
 }

@@ -12,6 +12,14 @@ import { reportLines, runChaos } from './run.ts';
 import { startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
+const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak | --overload]
+
+  --seed S         the same faults in the same order; by default another each time
+  --minutes M      how long, 1 by default
+  --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
+  --soak           a steady load without faults, to see whether anything grows
+  --overload       far more callers than can be served`;
+
 const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
 try {
   process.exitCode = (await run()) ? 0 : 1;
@@ -32,8 +40,13 @@ async function run(): Promise<boolean> {
       database: { type: 'string' },
       soak: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    say(USAGE);
+    return true;
+  }
   const options = readChaosOptions(values, randomInt(2 ** 32));
   say(`seed ${options.seed}, ${options.minutes} minutes, MySQL: ${options.databaseName}`);
   const cluster = await startCluster({

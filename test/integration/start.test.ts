@@ -33,7 +33,7 @@ afterAll(async () => {
 
 /** Runs an entry that is to refuse, and tells what it says to people. */
 async function refusal(entry: string, environment: Readonly<Record<string, string>>) {
-  const child = Bun.spawn([process.execPath, entry], {
+  const child = Bun.spawn([process.execPath, ...entry.split(' ')], {
     cwd: root,
     env: {
       ...process.env,
@@ -110,6 +110,13 @@ test.each([
   expect(await refusal('src/migrate.ts', { DATABASE_URL: url })).toEqual({
     code: 1,
     said: `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again\n`,
+  });
+});
+
+test('src/dead.ts refuses a Redis that nobody runs', async () => {
+  expect(await refusal('src/dead.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
+    code: 1,
+    said: 'REDIS_URL: the dead letters cannot be reached (ECONNREFUSED); start Redis, or correct address, user and password\n',
   });
 });
 
