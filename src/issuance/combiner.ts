@@ -135,7 +135,7 @@ export class Combiner<Key, Request, Outcome> {
     lane.batchesInFlight -= 1;
     this.#startBatches(lane);
     // A driver hands its bytes to the kernel some promises after it was asked. Answers given now would go before, each with all
-    // that its caller does, and the stores would wait for it: a turn of the event loop later, `/v1/issue` carries a third more.
+    // that its caller does, and the stores would wait for it: a turn of the event loop later, `/v1/issue` carries a quarter more.
     if (lane.batchesUnanswered > 1) await setImmediate();
     const failed = !answer();
     lane.batchesUnanswered -= 1;
