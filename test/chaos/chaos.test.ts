@@ -1,18 +1,25 @@
 // chaos.test.ts -- Every fault once, in an order that is new each time and printed with its seed; and proof that a chaos run can fail.
 
-import { afterEach, expect, test } from 'bun:test';
+import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
 import { say } from '../../src/local/progress.ts';
 import { waitUntil } from '../../src/local/wait-until.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import { reportLines, runChaos } from './run.ts';
 
-let cluster: Cluster | undefined;
-afterEach(() => cluster?.stop());
+/** Each run has one of its own. */
+const clusters: Cluster[] = [];
+afterAll(() => Promise.all(clusters.map((cluster) => cluster.stop())));
 
-test('whatever is killed, stopped or replaced, every promise is kept', async () => {
-  cluster = await startCluster({ apis: 2, workers: 2 });
+async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const cluster = await startCluster(options);
+  clusters.push(cluster);
+  return cluster;
+}
+
+test.concurrent('whatever is killed, stopped or replaced, every promise is kept', async () => {
+  const cluster = await openCluster({ apis: 2, workers: 2 });
   const report = await runChaos(cluster, { seed: randomInt(2 ** 32), runMs: 0, callers: 16, say: () => {} });
   for (const line of reportLines(report)) say(line);
   expect(report.accusations).toEqual([]);
@@ -23,8 +30,8 @@ test('whatever is killed, stopped or replaced, every promise is kept', async () 
   expect(report.rows).toBeGreaterThanOrEqual(report.counts.ok);
 }, 120_000);
 
-test('a Redis that forgets what it acknowledged is found out', async () => {
-  cluster = await startCluster({
+test.concurrent('a Redis that forgets what it acknowledged is found out', async () => {
+  const cluster = await openCluster({
     apis: 1,
     workers: 1,
     settings: { ALLOW_VOLATILE_REDIS: 'on' },

@@ -64,7 +64,7 @@ const unusableRedis = (reason: string) =>
   `REDIS_URL: Redis cannot be used (${reason}); start it, or correct address, user, password and database`;
 
 describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
-  test.each([
+  test.concurrent.each([
     ['a Redis that nobody runs', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis('ECONNREFUSED')],
     ['a user whom Redis does not know', { REDIS_URL: withUser(REDIS_URL) }, unusableRedis('WRONGPASS')],
     ['a database that Redis does not have', { REDIS_URL: urlWith(REDIS_URL, '/99999') }, unusableRedis('ERR')],
@@ -91,7 +91,7 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
 const nowhere = 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
 const portTaken = (setting: string) => `${setting}: this port is taken; stop what listens there, or set it to another`;
 
-test.each([
+test.concurrent.each([
   ['src/server.ts', { PORT: takenPort }, portTaken('PORT')],
   ['src/server.ts', { METRICS_PORT: takenPort }, portTaken('METRICS_PORT')],
   ['workers/worker.ts', { WORKER_PORT: takenPort }, portTaken('WORKER_PORT')],
@@ -103,7 +103,7 @@ test.each([
   expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
 });
 
-test.each([
+test.concurrent.each([
   ['a MySQL that nobody runs', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
   ['a database that MySQL does not have', urlWith(DATABASE_URL, '/nowhere'), 'ER_BAD_DB_ERROR 1049'],
 ])('src/migrate.ts refuses %s', async (_, url, reason) => {
@@ -113,7 +113,7 @@ test.each([
   });
 });
 
-test('src/dead.ts refuses a Redis that nobody runs', async () => {
+test.concurrent('src/dead.ts refuses a Redis that nobody runs', async () => {
   expect(await refusal('src/dead.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
     code: 1,
     said: 'REDIS_URL: the dead letters cannot be reached (ECONNREFUSED); start Redis, or correct address, user and password\n',
