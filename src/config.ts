@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { StartFault } from './start-fault.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: fallback, minimum, maximum, description });
@@ -220,7 +221,7 @@ export const settings = Type.Object({
 export type Config = Readonly<Static<typeof settings>>;
 
 /** The environment is wrong. `message` has one line per fault, each naming the variable and what is allowed. */
-export class ConfigFault extends Error {
+export class ConfigFault extends StartFault {
   override readonly name = 'ConfigFault';
 }
 

@@ -1,10 +1,10 @@
 // migrate.ts -- Entry of `bun run migrate`: brings the database to this release, once, and ends.
 
-import { ConfigFault, readConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { closeDatabase, openDatabase } from './mysql/database.ts';
-import { applyMigrations, MigrationsLocked, ServerTooOld } from './mysql/migrations.ts';
-import { DatabaseUrlFault } from './mysql/url.ts';
+import { applyMigrations } from './mysql/migrations.ts';
 import { reasonOf } from './preflight.ts';
+import { StartFault } from './start-fault.ts';
 
 /** How long to wait for another process that migrates; a migration of large tables takes its time. */
 const LOCK_WAIT_S = 600;
@@ -23,13 +23,8 @@ try {
   console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
   await closeDatabase(database);
 } catch (error) {
-  const known =
-    error instanceof ConfigFault ||
-    error instanceof DatabaseUrlFault ||
-    error instanceof MigrationsLocked ||
-    error instanceof ServerTooOld;
   console.error(
-    known
+    error instanceof StartFault
       ? error.message
       : `DATABASE_URL: the migration failed (${reasonOf(error)}); start MySQL, or correct address, user and database, then run it again`,
   );

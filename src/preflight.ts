@@ -7,9 +7,10 @@ import { missingMigrations } from './mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld } from './mysql/server-version.ts';
 import { connect } from './redis/connection.ts';
 import { durabilityFaults, readDurability } from './redis/durability.ts';
+import { StartFault } from './start-fault.ts';
 
 /** The process cannot start; `message` has one line per fault. */
-export class PreflightFault extends Error {
+export class PreflightFault extends StartFault {
   override readonly name = 'PreflightFault';
 }
 

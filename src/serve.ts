@@ -5,6 +5,7 @@
 
 import type { App } from './app.ts';
 import type { PeerOf } from './http/address.ts';
+import { StartFault } from './start-fault.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -34,7 +35,7 @@ export interface Listening {
 const IDLE_S = 75;
 
 /** Nobody can listen there; `message` is one line that names the setting and the cure. */
-export class ListenFault extends Error {
+export class ListenFault extends StartFault {
   override readonly name = 'ListenFault';
   /** Of the system, such as EADDRINUSE; undefined where the runtime tells none. */
   readonly code: unknown;

@@ -2,29 +2,18 @@
 
 import { openAccess } from './access.ts';
 import { createApp } from './app.ts';
-import { ConfigFault, readConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { metricsApp } from './http/health.ts';
 import { createIssuing } from './issuing.ts';
 import { loadPages } from './page-files.ts';
-import { DatabaseUrlFault } from './mysql/url.ts';
-import { PreflightFault, preflight } from './preflight.ts';
+import { preflight } from './preflight.ts';
 import { createReadiness } from './readiness.ts';
-import { ListenFault, serve } from './serve.ts';
+import { serve } from './serve.ts';
+import { startOrExplain } from './start-fault.ts';
 import { createLog } from './telemetry/log.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
 
-try {
-  await start();
-} catch (error) {
-  const known =
-    error instanceof ConfigFault ||
-    error instanceof PreflightFault ||
-    error instanceof DatabaseUrlFault ||
-    error instanceof ListenFault;
-  if (!known) throw error;
-  console.error(error.message);
-  process.exit(1);
-}
+await startOrExplain(start);
 
 async function start(): Promise<void> {
   const config = readConfig();

@@ -1,34 +1,23 @@
 // worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the batch in hand.
 
 import type { Redis } from 'ioredis';
-import { type Config, ConfigFault, readConfig } from '../src/config.ts';
+import { type Config, readConfig } from '../src/config.ts';
 import { CHANGES_CHANNEL } from '../src/issuance/keys.ts';
 import { createStockKeeper } from '../src/issuance/stock.ts';
 import { createUpkeep } from '../src/issuance/upkeep.ts';
 import { measureStores, openingReportsTo, transactionMeter } from '../src/measuring.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
-import { DatabaseUrlFault } from '../src/mysql/url.ts';
-import { PreflightFault, preflight } from '../src/preflight.ts';
+import { preflight } from '../src/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
-import { ListenFault, serve } from '../src/serve.ts';
+import { serve } from '../src/serve.ts';
+import { startOrExplain } from '../src/start-fault.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/metrics.ts';
 import { drainPartition } from './partition.ts';
 import { keepReconciled } from './reconcile.ts';
 import { reconcileReportsTo, reportsTo } from './reports.ts';
 
-try {
-  await work();
-} catch (error) {
-  const known =
-    error instanceof ConfigFault ||
-    error instanceof PreflightFault ||
-    error instanceof DatabaseUrlFault ||
-    error instanceof ListenFault;
-  if (!known) throw error;
-  console.error(error.message);
-  process.exit(1);
-}
+await startOrExplain(work);
 
 async function work(): Promise<void> {
   const config = readConfig();

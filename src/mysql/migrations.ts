@@ -9,6 +9,7 @@ import type { PoolConnection } from 'mysql2/promise';
 import { type Database, type Session, withConnection } from './database.ts';
 import { errorNumber } from './faults.ts';
 import { isTooOld, readServerVersion, tooOld } from './server-version.ts';
+import { StartFault } from '../start-fault.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 
@@ -16,12 +17,12 @@ const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', impor
 const JOURNAL = '__drizzle_migrations';
 
 /** Another process was migrating for as long as we may wait; the message says so. */
-export class MigrationsLocked extends Error {
+export class MigrationsLocked extends StartFault {
   override readonly name = 'MigrationsLocked';
 }
 
 /** The server is too old for the tables to mean what they say; the message says what to use. */
-export class ServerTooOld extends Error {
+export class ServerTooOld extends StartFault {
   override readonly name = 'ServerTooOld';
 }
 

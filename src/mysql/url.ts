@@ -1,6 +1,7 @@
 // url.ts -- A database URL as connection options. TLS, when asked for, always checks certificate and host name.
 
 import type { SslOptions } from 'mysql2';
+import { StartFault } from '../start-fault.ts';
 
 /** What the URL says. */
 export interface DatabaseAddress {
@@ -13,7 +14,7 @@ export interface DatabaseAddress {
 }
 
 /** The URL is wrong; the message does not repeat it, since it holds a password. */
-export class DatabaseUrlFault extends Error {
+export class DatabaseUrlFault extends StartFault {
   override readonly name = 'DatabaseUrlFault';
 }
 
