@@ -314,6 +314,17 @@ export const contract: readonly Sentence[] = [
     check: async (make) => expect(await heldKeys(make)).toBeLessThanOrEqual(10),
   },
   {
+    sentence: 'a decision that is made and not yet answered still keeps `close` waiting',
+    check: async (make) => {
+      const events: string[] = [];
+      // Decided at once, so that two batches are about to be answered at the same time.
+      const combiner = make((_, requests) => Promise.resolve(requests.map(outcomeOf)), one);
+      const answers = [1, 2, 3].map((request) => combiner.submit(hot, request).then((outcome) => events.push(outcome)));
+      await Promise.all([...answers, combiner.close().then(() => events.push('closed'))]);
+      expect(events).toEqual([...[1, 2, 3].map(outcomeOf), 'closed']);
+    },
+  },
+  {
     sentence: '`close` refuses new requests, and returns when every accepted one is answered',
     check: async (make) => {
       const desk = new Desk(make, one);

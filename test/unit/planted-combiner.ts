@@ -21,6 +21,7 @@ export const bugs = {
   'outcomes are not counted': 'a decision that gives too few',
   'all keys share a lane': 'keys do not wait',
   'idle keys are kept': 'an idle key',
+  'what is decided counts as answered': 'a decision that is made',
   'a closed combiner accepts': '`close` refuses',
   'closing does not wait': '`close` refuses',
   'closing forgets who waits': '`close` refuses',
@@ -91,7 +92,9 @@ export class PlantedCombiner implements CombinerLike {
   }
 
   #isIdle(): boolean {
-    return [...this.#lanes.values()].every(({ unanswered }) => unanswered === 0);
+    return [...this.#lanes.values()].every(({ unanswered, inFlight }) =>
+      this.#bug === 'what is decided counts as answered' ? inFlight === 0 : unanswered === 0,
+    );
   }
 
   #start(laneKey: Key, lane: Lane): void {
