@@ -1,16 +1,59 @@
-// Import rules: imports point down only, so that each part can be read, tested and replaced without what stands above it.
-//
-//   entries (server, migrate, key, dead, build, workers, local) → app → issuance, coupon → redis, mysql, http, telemetry → invariant, schema
+// Import rules: `src` reads as one column, and imports point down only, so that each part can be read, tested and replaced
+// without what stands above it. Parts on one line may import each other, but never in a circle.
 
-const domain = '^src/(issuance|coupon)/';
-const adapters = '^src/(redis|mysql|http|telemetry)/';
-const foundation = '^(src/invariant[.]ts|drizzle/schema[.]ts)$';
-const entries = '^(src/(server|migrate|key|dead|build)[.]ts|src/local/|workers/)';
-const checks = '^(test|bench)/';
+/** From top to bottom. Each level is a list of folders or files, as regular expressions. */
+const column = [
+  ['^src/server[.]ts$', '^src/commands/', '^workers/'],
+  ['^src/wiring/'],
+  ['^src/runtime/'],
+  ['^src/app[.]ts$'],
+  ['^src/issuing/'],
+  ['^src/issues/', '^src/operations/'],
+  ['^src/ledger/', '^src/stock/'],
+  ['^src/stream/'],
+  ['^src/coupon/'],
+  ['^src/auth/'],
+  ['^src/http/'],
+  ['^src/mysql/', '^src/redis/', '^src/telemetry/'],
+  ['^src/config/', '^src/(invariant|operator-error)[.]ts$', '^drizzle/schema[.]ts$'],
+];
+
+const any = (patterns) => patterns.join('|');
+const entries = any(column[0]);
+const checks = '^(test|bench|tools)/';
+
+/** For each level, a rule that forbids what stands above it. */
+const pointDown = column.slice(1).map((level, i) => ({
+  name: `imports-point-down: ${any(level).replaceAll(/[\\^$\[\]]/g, '')}`,
+  comment: 'Imports point down the column at the head of this file.',
+  severity: 'error',
+  from: { path: any(level) },
+  to: { path: any(column.slice(0, i + 1).flat()) },
+}));
+
+/** What folders of one level, or of neighbouring ones, must not know of each other. */
+const apart = [
+  ['^src/issues/', '^src/operations/', 'What has become of an issue is no business of operators.'],
+  ['^src/stock/', '^src/ledger/', 'Redis decides and MySQL records; who needs both stands above both.'],
+  ['^src/(mysql|redis|telemetry)/', '^src/config/', 'Adapters are handed their settings.'],
+  [
+    '^src/config/',
+    '^src/(?!config/|operator-error[.]ts)',
+    'The environment is read once and handed down; what it configures is not its business.',
+  ],
+].map(([from, to, comment]) => ({
+  name: `apart: ${from} ${to}`.replaceAll(/[\\^$]/g, ''),
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: { path: to },
+}));
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
+    ...pointDown,
+    ...apart,
     {
       name: 'no-cycles',
       comment: 'A cycle means that two files are one idea, or that one of them knows too much.',
@@ -29,71 +72,22 @@ module.exports = {
       name: 'declared',
       comment: 'What runs in production is a dependency in package.json, not a guest of another package.',
       severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: '^src/local/' },
+      from: { path: '^(src|workers)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '^node_modules/(@types|bun-types)/' },
-    },
-    {
-      name: 'foundation-imports-nothing',
-      comment: 'invariant and schema stand at the bottom: packages aside, they import nothing of ours.',
-      severity: 'error',
-      from: { path: foundation },
-      to: { path: '^(src|workers|drizzle|test|bench)/', pathNot: foundation },
-    },
-    {
-      name: 'adapters-know-no-coupons',
-      comment: 'Redis, MySQL, HTTP and telemetry are adapters: they may import each other and the foundation.',
-      severity: 'error',
-      from: { path: adapters },
-      to: { path: `${domain}|^src/app[.]ts$|${entries}` },
-    },
-    {
-      name: 'domain-knows-no-app',
-      comment: 'Issuance and coupon are put together by the app and the entries, never the other way round.',
-      severity: 'error',
-      from: { path: domain },
-      to: { path: `^src/app[.]ts$|${entries}` },
-    },
-    {
-      name: 'app-knows-no-entries',
-      comment: 'The app is handed its dependencies, so that it serves on any runtime.',
-      severity: 'error',
-      from: { path: '^src/(app|config)[.]ts$' },
-      to: { path: entries },
-    },
-    {
-      name: 'config-stands-alone',
-      comment: 'The environment is read once and handed down; what it configures is none of its business.',
-      severity: 'error',
-      from: { path: '^src/config[.]ts$' },
-      to: { path: `${domain}|${adapters}|^src/app[.]ts$` },
     },
     {
       name: 'entries-are-not-imported',
       comment: 'An entry runs when it is imported. Workers may import their own loop; nobody else may import an entry.',
       severity: 'error',
-      from: { pathNot: `${checks}|^workers/|^src/local/` },
+      from: { pathNot: `${checks}|^workers/` },
       to: { path: entries },
-    },
-    {
-      name: 'local-is-for-people',
-      comment: 'Production processes never depend on the private servers of development and tests.',
-      severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: '^src/local/' },
-      to: { path: '^src/local/' },
-    },
-    {
-      name: 'local-runs-before-packages',
-      comment: 'The commands start on a fresh clone, before anything is installed: builtins only.',
-      severity: 'error',
-      from: { path: '^src/local/', pathNot: '^src/local/seed[.]ts$' },
-      to: { path: '^node_modules/', pathNot: '^node_modules/(bun-types|@types)/' },
     },
     {
       name: 'elysia-has-few-doors',
       comment: 'Elysia 2 will change its API: only the app, the HTTP adapter and the route files may know it.',
       severity: 'error',
       from: {
-        pathNot: `^src/app[.]ts$|^src/http/|^src/(issuance|coupon)/(routes|drop-routes|load-routes|recovery-routes)[.]ts$|^client/eden-api[.]ts$|${checks}`,
+        pathNot: `^src/app[.]ts$|^src/http/|^src/[a-z]+/[a-z-]*routes[.]ts$|^client/eden-api[.]ts$|${checks}`,
       },
       to: { path: '^node_modules/(elysia|@elysiajs)/' },
     },
@@ -101,7 +95,7 @@ module.exports = {
       name: 'bun-only-in-entries',
       comment: 'Everything but the entries also runs on Deno.',
       severity: 'error',
-      from: { pathNot: `${entries}|${checks}` },
+      from: { pathNot: `${entries}|^src/runtime/|${checks}` },
       to: { path: '^bun(:|$)' },
     },
     {
@@ -121,7 +115,7 @@ module.exports = {
     },
     {
       name: 'production-knows-no-checks',
-      comment: 'Tests and benches look at the code, never the other way round.',
+      comment: 'Tests, benches and tools look at the code, never the other way round.',
       severity: 'error',
       from: { path: '^(client|src|workers|drizzle)/' },
       to: { path: checks },
@@ -131,7 +125,7 @@ module.exports = {
       comment: 'Pages speak to the API over HTTP alone: neither is ever bundled into the other.',
       severity: 'error',
       from: { path: '^web/' },
-      to: { path: '^(src|workers|drizzle|test|bench)/' },
+      to: { path: '^(src|workers|drizzle|test|bench|tools)/' },
     },
     {
       name: 'nothing-knows-pages',

@@ -2,9 +2,9 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Cleanup, cleanUpOnSignals } from '../src/local/cleanup.ts';
-import { say } from '../src/local/progress.ts';
-import { ensureServerPrograms } from '../src/local/stack.ts';
+import { type Cleanup, cleanUpOnSignals } from '../tools/stack/cleanup.ts';
+import { say } from '../tools/progress.ts';
+import { ensureServerPrograms } from '../tools/stack/stack.ts';
 import { alone } from './compare/alone.ts';
 import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
@@ -16,10 +16,10 @@ import { type Report, readReport, reportFolder, writeReport } from './report/rep
 import { comparisonTable, textTable } from './report/tables.ts';
 import { targetTable } from './report/targets.ts';
 import { rush } from './rush/million.ts';
-import { bindToCores } from './stand/cores.ts';
-import { describeMachine, type Machine } from './stand/machine.ts';
-import { openStand, type Stand } from './stand/stand.ts';
-import { ensureWrk } from './stand/wrk.ts';
+import { bindToCores } from './testbed/cores.ts';
+import { describeMachine, type Machine } from './testbed/machine.ts';
+import { openStand, type Stand } from './testbed/testbed.ts';
+import { ensureWrk } from './testbed/wrk.ts';
 
 const profileFolder = join(reportFolder, 'profiles');
 const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped. Nothing of the run is kept.' });

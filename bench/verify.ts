@@ -1,10 +1,10 @@
 // Entry: `bun bench/verify.ts <record folder | coupon id>`, after any run, and what the suites call: do the promises hold?
 //
 // It reads the live stores that DATABASE_URL and REDIS_URL name. A fast wrong run is a failure: the exit code is not 0.
-import { ConfigFault, readConfig } from '../src/config.ts';
+import { ConfigFault, readConfig } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { DatabaseUrlFault } from '../src/mysql/url.ts';
-import { PreflightFault, preflight, reasonOf } from '../src/preflight.ts';
+import { PreflightFault, preflight, reasonOf } from '../src/runtime/preflight.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
 import { type Evidence, NoSuchCoupon, readEvidence } from './verification/evidence.ts';
 import { faultsIn } from './verification/judgement.ts';

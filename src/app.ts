@@ -2,21 +2,21 @@
 
 import { Elysia } from 'elysia';
 import { type CouponDependencies, couponRoutes, couponSchemas } from './coupon/routes.ts';
-import { addressReader, type PeerOf } from './http/address.ts';
-import type { Authority } from './http/auth.ts';
+import { addressReader, type PeerOf } from './http/rate-limit/address.ts';
+import type { Authority } from './auth/authority.ts';
 import { envelope } from './http/envelope.ts';
-import { type HealthDependencies, healthRoutes, healthSchemas } from './http/health.ts';
-import { humanCheck, type HumanVerifier } from './http/human.ts';
-import { keyRoutes, keySchemas } from './http/key-routes.ts';
-import type { Limiter } from './http/limits.ts';
-import { dropRoutes, dropSchemas } from './coupon/drop-routes.ts';
-import { type PageFile, pageRoutes } from './http/pages.ts';
+import { type HealthDependencies, healthRoutes, healthSchemas } from './operations/health-routes.ts';
+import { humanCheck, type HumanVerifier } from './http/captcha.ts';
+import { keyRoutes, keySchemas } from './auth/routes.ts';
+import type { Limiter } from './http/rate-limit/limiter.ts';
+import { dropRoutes, dropSchemas } from './issues/drop-routes.ts';
+import { type PageFile, pageRoutes } from './http/assets.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
-import { type LoadDependencies, loadRoutes, loadSchemas } from './issuance/load-routes.ts';
-import { Unavailable } from './issuance/outcome.ts';
-import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './issuance/recovery-routes.ts';
-import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuance/routes.ts';
+import { type LoadDependencies, loadRoutes, loadSchemas } from './operations/load-routes.ts';
+import { Unavailable } from './coupon/outcome.ts';
+import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './operations/routes.ts';
+import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuing/routes.ts';
 
 /** What the surface needs of the rest. */
 export interface AppDependencies {

@@ -1,15 +1,15 @@
 // server.ts -- Entry of `bun run start`: config, connections, app, serve; SIGTERM drains in reverse order.
 
-import { openAccess } from './access.ts';
+import { openAccess } from './wiring/access.ts';
 import { createApp } from './app.ts';
-import { readConfig } from './config.ts';
-import { metricsApp } from './http/health.ts';
-import { createIssuing } from './issuing.ts';
-import { loadPages } from './page-files.ts';
-import { preflight } from './preflight.ts';
-import { createReadiness } from './readiness.ts';
-import { serve } from './serve.ts';
-import { startOrExplain } from './start-fault.ts';
+import { readConfig } from './config/config.ts';
+import { metricsApp } from './operations/health-routes.ts';
+import { createIssuing } from './wiring/api.ts';
+import { loadPages } from './runtime/page-files.ts';
+import { preflight } from './runtime/preflight.ts';
+import { createReadiness } from './runtime/readiness.ts';
+import { serve } from './runtime/serve.ts';
+import { startOrExplain } from './operator-error.ts';
 import { createLog } from './telemetry/log.ts';
 import { createApiMetrics } from './telemetry/metrics.ts';
 

@@ -9,7 +9,7 @@
 // - who had the coupon before asking again is never `sold out`, since owning it is looked for before stock.
 // Callers and stores must read the same clock, up to `clockMsMax`.
 
-import type { Refusal } from '../src/issuance/outcome.ts';
+import type { Refusal } from '../src/coupon/outcome.ts';
 
 /** A coupon whose settings did not change during the history, and that was never paused. */
 export interface HistoryCoupon {

@@ -1,6 +1,6 @@
 // eventually.ts -- How a test waits: for a condition, never for a time, and never without a bound.
 
-import { waitUntil } from '../src/local/wait-until.ts';
+import { waitUntil } from '../tools/stack/wait-until.ts';
 
 /** Generous for a loaded machine; a test that passes does not come near it. */
 const WAIT_MS_MAX = 15_000;

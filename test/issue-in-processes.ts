@@ -3,8 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../src/config.ts';
-import type { IssuerName } from '../src/issuance/issuer.ts';
+import type { Config } from '../src/config/config.ts';
+import type { IssuerName } from '../src/issuing/issuer.ts';
 import type { ProcessReport } from './issuing-process.ts';
 
 /** What one process is to do. */

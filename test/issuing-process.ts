@@ -3,10 +3,10 @@
 // In: the environment of an API, and as arguments an issuer, a coupon id and batches of user ids joined by commas. It prints
 // `ready`, waits for a line, issues one batch after another, and prints one line of JSON, a `ProcessReport`.
 
-import { readConfig } from '../src/config.ts';
-import { issuerNames } from '../src/issuance/issuer.ts';
-import type { Outcome } from '../src/issuance/outcome.ts';
-import { createIssuing } from '../src/issuing.ts';
+import { readConfig } from '../src/config/config.ts';
+import { issuerNames } from '../src/issuing/issuer.ts';
+import type { Outcome } from '../src/coupon/outcome.ts';
+import { createIssuing } from '../src/wiring/api.ts';
 import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { createApiMetrics } from '../src/telemetry/metrics.ts';

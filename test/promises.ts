@@ -2,7 +2,7 @@
 // faults in `integration/promises.test.ts`.
 
 import { sql } from 'drizzle-orm';
-import type { Outcome } from '../src/issuance/outcome.ts';
+import type { Outcome } from '../src/coupon/outcome.ts';
 import { withConnection } from '../src/mysql/database.ts';
 import type { Stores } from './stores.ts';
 

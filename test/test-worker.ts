@@ -1,9 +1,9 @@
 // test-worker.ts -- The worker of production, in this process, with everything it reports kept for the test.
 
 import type { Redis } from 'ioredis';
-import type { Config } from '../src/config.ts';
-import { partitionKeys } from '../src/issuance/keys.ts';
-import type { Written } from '../src/issuance/ledger.ts';
+import type { Config } from '../src/config/config.ts';
+import { partitionKeys } from '../src/stream/keys.ts';
+import type { Written } from '../src/ledger/ledger.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { blockingConnection, connect, issuingConnection } from '../src/redis/connection.ts';
 import type { DrainReports } from '../workers/drain.ts';

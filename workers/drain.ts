@@ -4,12 +4,12 @@
 // can never be written goes to the dead stream alone, found by halving its batch, so that one bad message blocks nobody.
 
 import type { Redis } from 'ioredis';
-import { type Entry, readEntry, readHolding, writeEntry } from '../src/issuance/entry.ts';
-import { couponKeys, type PartitionKeys } from '../src/issuance/keys.ts';
-import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/issuance/ledger.ts';
-import { look } from '../src/issuance/scripts/look.ts';
-import { type DeadLetter, type SettleReply, settle } from '../src/issuance/scripts/settle.ts';
-import { dropState } from '../src/issuance/stock.ts';
+import { type Entry, readEntry, readHolding, writeEntry } from '../src/stream/entry.ts';
+import { couponKeys, type PartitionKeys } from '../src/stream/keys.ts';
+import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
+import { look } from '../src/stock/scripts/look.ts';
+import { type DeadLetter, type SettleReply, settle } from '../src/stream/scripts/settle.ts';
+import { dropState } from '../src/stock/opening.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
 import { serverOf } from '../src/redis/connection.ts';

@@ -2,7 +2,7 @@
 // died, then new ones. An entry stays in the stream until it is settled, so nothing that is taken out of here can be lost.
 
 import type { Redis } from 'ioredis';
-import { GROUP, type PartitionKeys } from '../src/issuance/keys.ts';
+import { GROUP, type PartitionKeys } from '../src/stream/keys.ts';
 
 /** An entry as it stands in the stream; `fields` is null when it was deleted while it was still assigned to us. */
 export interface Message {

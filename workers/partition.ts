@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { partitionKeys } from '../src/issuance/keys.ts';
+import { partitionKeys } from '../src/stream/keys.ts';
 import { type DrainDependencies, drain } from './drain.ts';
 import { Inbox, type InboxSettings } from './inbox.ts';
 import { Stopped, untilDone } from './retry.ts';

@@ -1,21 +1,21 @@
 // worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the batch in hand.
 
 import type { Redis } from 'ioredis';
-import { type Config, readConfig } from '../src/config.ts';
-import { CHANGES_CHANNEL } from '../src/issuance/keys.ts';
-import { createStockKeeper } from '../src/issuance/stock.ts';
-import { createUpkeep } from '../src/issuance/upkeep.ts';
-import { measureStores, openingReportsTo, transactionMeter } from '../src/measuring.ts';
+import { type Config, readConfig } from '../src/config/config.ts';
+import { CHANGES_CHANNEL } from '../src/stream/keys.ts';
+import { createStockKeeper } from '../src/stock/opening.ts';
+import { createUpkeep } from '../src/stock/editing.ts';
+import { measureStores, openingReportsTo, transactionMeter } from '../src/wiring/metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
-import { preflight } from '../src/preflight.ts';
+import { preflight } from '../src/runtime/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
-import { serve } from '../src/serve.ts';
-import { startOrExplain } from '../src/start-fault.ts';
+import { serve } from '../src/runtime/serve.ts';
+import { startOrExplain } from '../src/operator-error.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/metrics.ts';
 import { drainPartition } from './partition.ts';
 import { keepReconciled } from './reconcile.ts';
-import { reconcileReportsTo, reportsTo } from './reports.ts';
+import { reconcileReportsTo, reportsTo } from './observers.ts';
 
 await startOrExplain(work);
 

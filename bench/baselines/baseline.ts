@@ -5,13 +5,13 @@
 
 import { type AnyElysia, Elysia } from 'elysia';
 import type { Redis } from 'ioredis';
-import { type Config, readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import { type Database, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
-import { serve } from '../../src/serve.ts';
+import { serve } from '../../src/runtime/serve.ts';
 
 /** The body that all of them take, in the way of Elysia: `{ body: IssueRequest }`. */
-export { IssueRequest } from '../../src/issuance/routes.ts';
+export { IssueRequest } from '../../src/issuing/routes.ts';
 
 export interface BaselineStores {
   readonly config: Config;

@@ -2,13 +2,13 @@
 //
 // What it leaves of the echo is the price of checks, headers and measuring; what lies below it is the price of issuing.
 
-import { openAccess } from '../../src/access.ts';
+import { openAccess } from '../../src/wiring/access.ts';
 import { createApp } from '../../src/app.ts';
-import { readConfig } from '../../src/config.ts';
-import { createIssuing } from '../../src/issuing.ts';
-import { loadPages } from '../../src/page-files.ts';
-import { createReadiness } from '../../src/readiness.ts';
-import { serve } from '../../src/serve.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { createIssuing } from '../../src/wiring/api.ts';
+import { loadPages } from '../../src/runtime/page-files.ts';
+import { createReadiness } from '../../src/runtime/readiness.ts';
+import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createApiMetrics } from '../../src/telemetry/metrics.ts';
 

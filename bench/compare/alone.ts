@@ -1,8 +1,8 @@
 // alone.ts -- One request with no load, beside the round trips that it cannot do without, measured on the same servers.
 
 import { withConnection } from '../../src/mysql/database.ts';
-import { median } from '../stand/statistics.ts';
-import type { Stand } from '../stand/stand.ts';
+import { median } from '../testbed/statistics.ts';
+import type { Stand } from '../testbed/testbed.ts';
 import { allCases, type Case } from './cases.ts';
 import { runRound } from './round.ts';
 

@@ -1,11 +1,11 @@
 // cases.ts -- Who is compared: the ceilings, our three endpoints, refusals, and the ordinary way of each.
 
 import { baselineKeys } from '../baselines/baseline.ts';
-import { ask, makeCoupon } from '../stand/coupons.ts';
-import type { Service } from '../stand/own-process.ts';
-import type { Stand } from '../stand/stand.ts';
-import { issuerSettings, tokenOf, userOf, writeTokens } from '../stand/users.ts';
-import type { Load } from '../stand/wrk.ts';
+import { ask, makeCoupon } from '../testbed/coupons.ts';
+import type { Service } from '../testbed/own-process.ts';
+import type { Stand } from '../testbed/testbed.ts';
+import { issuerSettings, tokenOf, userOf, writeTokens } from '../testbed/users.ts';
+import type { Load } from '../testbed/wrk.ts';
 import type { Group } from './figures.ts';
 
 /** The names of all cases. */

@@ -1,8 +1,8 @@
 // compare.ts -- Everybody in one run, interleaved: each round has every contestant once, so that what else the machine does meets
 // all of them alike.
 
-import { say } from '../../src/local/progress.ts';
-import type { Stand } from '../stand/stand.ts';
+import { say } from '../../tools/progress.ts';
+import type { Stand } from '../testbed/testbed.ts';
 import { allCases, type Case, type CaseName } from './cases.ts';
 import { type CaseResult, type Figures, mediansOf } from './figures.ts';
 import { type Round, type RoundOptions, runRound } from './round.ts';

@@ -1,6 +1,6 @@
 // figures.ts -- What is measured: of one round, and of a contestant over all its rounds.
 
-import { median } from '../stand/statistics.ts';
+import { median } from '../testbed/statistics.ts';
 
 /** The processes whose CPU is counted, the generator first; only the others are part of the system's cost. */
 export const processNames = ['generator', 'api', 'redis', 'worker', 'mysql'] as const;

@@ -1,14 +1,14 @@
 // round.ts -- One round: prepare, load, wait until all that was accepted is in MySQL, count, verify.
 
-import { waitUntil } from '../../src/local/wait-until.ts';
-import { backlogOf, drained, rowsOf } from '../stand/coupons.ts';
-import { brokenPromises } from '../stand/exactness.ts';
-import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../stand/exposition.ts';
-import { coreWaitUsOf, cpuUsOf } from '../stand/process-cost.ts';
-import type { Service } from '../stand/own-process.ts';
-import type { Stand } from '../stand/stand.ts';
-import { histogramQuantile } from '../stand/statistics.ts';
-import { type LoadResult, runWrk } from '../stand/wrk.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
+import { backlogOf, drained, rowsOf } from '../testbed/coupons.ts';
+import { brokenPromises } from '../testbed/exactness.ts';
+import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../testbed/exposition.ts';
+import { coreWaitUsOf, cpuUsOf } from '../testbed/process-cost.ts';
+import type { Service } from '../testbed/own-process.ts';
+import type { Stand } from '../testbed/testbed.ts';
+import { histogramQuantile } from '../testbed/statistics.ts';
+import { type LoadResult, runWrk } from '../testbed/wrk.ts';
 import type { Case, Prepared } from './cases.ts';
 import type { Figures, ProcessName } from './figures.ts';
 

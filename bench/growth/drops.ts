@@ -1,11 +1,11 @@
 // drops.ts -- Drops that have been under way for a while: many owners, many open coupons.
 
 import { coupons } from '../../drizzle/schema.ts';
-import { couponKeys } from '../../src/issuance/keys.ts';
-import { insertIssues, raiseIssued } from '../../src/issuance/ledger.ts';
+import { couponKeys } from '../../src/stream/keys.ts';
+import { insertIssues, raiseIssued } from '../../src/ledger/ledger.ts';
 import { withConnection, withTransaction } from '../../src/mysql/database.ts';
-import { ask, makeCoupon } from '../stand/coupons.ts';
-import type { Stand } from '../stand/stand.ts';
+import { ask, makeCoupon } from '../testbed/coupons.ts';
+import type { Stand } from '../testbed/testbed.ts';
 
 /** Rows in one transaction, well below the time that one may take. */
 const ROWS = 5000;

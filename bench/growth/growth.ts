@@ -2,13 +2,13 @@
 //
 // Each curve changes one thing and leaves the rest as the comparison has it: POST /v2/issue-async, 256 connections.
 
-import { freePort } from '../../src/local/free-port.ts';
-import { say } from '../../src/local/progress.ts';
+import { freePort } from '../../tools/stack/free-port.ts';
+import { say } from '../../tools/progress.ts';
 import type { Case } from '../compare/cases.ts';
 import type { Figures } from '../compare/figures.ts';
 import { type RoundOptions, runRound } from '../compare/round.ts';
-import { ask, makeCoupon } from '../stand/coupons.ts';
-import type { Settings, Stand } from '../stand/stand.ts';
+import { ask, makeCoupon } from '../testbed/coupons.ts';
+import type { Settings, Stand } from '../testbed/testbed.ts';
 import { addOwners, openAll, redisBytesOf } from './drops.ts';
 
 export interface Point {

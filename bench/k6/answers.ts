@@ -2,7 +2,7 @@
 import exec from 'k6/execution';
 import type { Response } from 'k6/http';
 import { Counter, Rate, Trend } from 'k6/metrics';
-import { told } from './told.ts';
+import { told } from './log.ts';
 
 const greeted = new Counter('answers_greeted');
 const accepted = new Counter('answers_accepted');

@@ -4,7 +4,7 @@
 import { check, sleep } from 'k6';
 import http from 'k6/http';
 import { type Audit, promisesIn } from './promises.ts';
-import { told } from './told.ts';
+import { told } from './log.ts';
 
 export interface AuditOptions {
   readonly target: string;

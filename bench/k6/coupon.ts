@@ -1,7 +1,7 @@
 // The coupon of a run: made by k6's `setup` through the operators' routes, once the target says that it is ready.
 import exec from 'k6/execution';
 import http from 'k6/http';
-import { told } from './told.ts';
+import { told } from './log.ts';
 
 const dayMs = 86_400_000;
 const patience = { timeout: '5s' };

@@ -6,7 +6,7 @@ import type { Alone } from '../compare/alone.ts';
 import type { CaseResult } from '../compare/figures.ts';
 import type { Curve } from '../growth/growth.ts';
 import type { Rush } from '../rush/million.ts';
-import type { Machine } from '../stand/machine.ts';
+import type { Machine } from '../testbed/machine.ts';
 
 /** Raised when the shape changes: an older file is then begun anew. */
 const FORMAT = 3;

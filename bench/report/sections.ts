@@ -2,7 +2,7 @@
 
 import { processNames } from '../compare/figures.ts';
 import type { Curve } from '../growth/growth.ts';
-import type { Machine } from '../stand/machine.ts';
+import type { Machine } from '../testbed/machine.ts';
 import { barPlot, linePlot } from './plot.ts';
 import type { Report } from './report.ts';
 import { busyTable, comparisonTable, number, type Table } from './tables.ts';

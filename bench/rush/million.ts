@@ -5,11 +5,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drained, makeCoupon } from '../stand/coupons.ts';
-import { brokenByRecord } from '../stand/exactness.ts';
-import { residentBytesOf } from '../stand/process-cost.ts';
-import type { Stand } from '../stand/stand.ts';
-import { runWrk } from '../stand/wrk.ts';
+import { drained, makeCoupon } from '../testbed/coupons.ts';
+import { brokenByRecord } from '../testbed/exactness.ts';
+import { residentBytesOf } from '../testbed/process-cost.ts';
+import type { Stand } from '../testbed/testbed.ts';
+import { runWrk } from '../testbed/wrk.ts';
 import { type LoadRecord, readClaims } from '../verification/load-record.ts';
 
 const REQUESTS = 1_000_000;

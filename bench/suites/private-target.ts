@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type ChildProcess, startChild } from '../../src/local/child-process.ts';
-import type { Cleanup } from '../../src/local/cleanup.ts';
-import { freePort } from '../../src/local/free-port.ts';
-import { say, step } from '../../src/local/progress.ts';
-import { mustRun } from '../../src/local/run-command.ts';
-import { startStack } from '../../src/local/stack.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { type ChildProcess, startChild } from '../../tools/stack/child-process.ts';
+import type { Cleanup } from '../../tools/stack/cleanup.ts';
+import { freePort } from '../../tools/stack/free-port.ts';
+import { say, step } from '../../tools/progress.ts';
+import { mustRun } from '../../tools/stack/run-command.ts';
+import { startStack } from '../../tools/stack/stack.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import type { Target } from './target.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -39,7 +39,7 @@ export async function startPrivateTarget(cleanup: Cleanup): Promise<Target> {
   };
   await step(
     'migrate',
-    () => mustRun(process.execPath, ['src/migrate.ts'], { folder: root, environment }),
+    () => mustRun(process.execPath, ['src/commands/migrate.ts'], { folder: root, environment }),
     () => 'schema is current',
   );
   const url = `http://127.0.0.1:${port}`;

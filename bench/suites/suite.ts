@@ -1,10 +1,10 @@
 // One run of a load suite, whatever the tool: target, tool, load, verification; it fails when any of them does.
 import { mkdirSync, rmSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import { ConfigFault } from '../../src/config.ts';
-import { startChild } from '../../src/local/child-process.ts';
-import { type Cleanup, cleanUpOnSignals } from '../../src/local/cleanup.ts';
-import { say } from '../../src/local/progress.ts';
+import { ConfigFault } from '../../src/config/config.ts';
+import { startChild } from '../../tools/stack/child-process.ts';
+import { type Cleanup, cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
+import { say } from '../../tools/progress.ts';
 import { DatabaseUrlFault } from '../../src/mysql/url.ts';
 import { readLoadRecord, RecordFault } from '../verification/load-record.ts';
 import { VerificationFault, verdictLines, verify } from '../verify.ts';

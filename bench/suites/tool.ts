@@ -1,9 +1,9 @@
 // Where the load tools come from: the PATH, else a private copy under `.local/tools`, made once; else a word on how to get one.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { findProgram } from '../../src/local/find-program.ts';
-import { say, step } from '../../src/local/progress.ts';
-import { mustRun } from '../../src/local/run-command.ts';
+import { findProgram } from '../../tools/stack/find-program.ts';
+import { say, step } from '../../tools/progress.ts';
+import { mustRun } from '../../tools/stack/run-command.ts';
 
 /** The tool is not here and could not be had; the message says how to get it. */
 export class ToolMissing extends Error {

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { and, asc, eq, gt } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
-import { couponKeys } from '../../src/issuance/keys.ts';
+import { couponKeys } from '../../src/stream/keys.ts';
 import { type Database, withConnection } from '../../src/mysql/database.ts';
 
 /** A row of `coupon_issues`. */

@@ -3,7 +3,7 @@
 // Every issuer agrees with `decide`: `synchronous` and `locked` call it, `take.lua` says the same in Lua, and a property
 // test holds all of them against it. The order of checks is fixed: exists, not paused, period, already issued, stock left.
 
-import { type Outcome, type Refusal, refusal } from '../issuance/outcome.ts';
+import { type Outcome, type Refusal, refusal } from './outcome.ts';
 
 /** Where the stock of a coupon is given out. At any time exactly one store does it. */
 export type StockHome = 'mysql' | 'redis';

@@ -2,15 +2,15 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import type { Authority } from '../http/auth.ts';
+import type { Authority } from '../auth/authority.ts';
 import { bodyReader } from '../http/body.ts';
-import { told } from '../http/document.ts';
-import { cutPage, type Page, pageParameters, readPage } from '../http/page.ts';
+import { told } from '../http/openapi.ts';
+import { cutPage, type Page, pageParameters, readPage } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';
-import { IfMatchParameter, readIfMatch, versionTag } from '../http/version-tag.ts';
-import type { Refusal } from '../issuance/outcome.ts';
+import { IfMatchParameter, readIfMatch, versionTag } from '../http/etag.ts';
+import type { Refusal } from './outcome.ts';
 import type { Coupon, CouponChanges, NewCoupon } from './coupon.ts';
-import { CouponId, readCouponId } from './identifier.ts';
+import { CouponId, readCouponId } from './ids.ts';
 import {
   CouponAnswer,
   CouponChangesRequest,
@@ -19,7 +19,7 @@ import {
   toAnswer,
   toChanges,
   toNewCoupon,
-} from './representation.ts';
+} from './json.ts';
 
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };

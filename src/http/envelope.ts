@@ -3,8 +3,8 @@
 //
 // Around the routes and not among them, so that no route, no error and no library can leave it out.
 
-import type { addressReader, PeerOf } from './address.ts';
-import { type Allowance, type Limiter, tellAllowance, tooMany } from './limits.ts';
+import type { addressReader, PeerOf } from './rate-limit/address.ts';
+import { type Allowance, type Limiter, tellAllowance, tooMany } from './rate-limit/limiter.ts';
 import { problem } from './problem.ts';
 import { isSealed, NO_SNIFFING } from './sealed.ts';
 

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { swagger } from '@elysiajs/swagger';
 import { type TSchema, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { components, info, tags, told } from './document.ts';
+import { components, info, tags, told } from './openapi.ts';
 import { isProblemCode, problem, problems } from './problem.ts';
 
 const PATH = '/swagger';

@@ -9,7 +9,7 @@ import type { PoolConnection } from 'mysql2/promise';
 import { type Database, type Session, withConnection } from './database.ts';
 import { errorNumber } from './faults.ts';
 import { isTooOld, readServerVersion, tooOld } from './server-version.ts';
-import { StartFault } from '../start-fault.ts';
+import { StartFault } from '../operator-error.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 

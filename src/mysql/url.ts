@@ -1,7 +1,7 @@
 // url.ts -- A database URL as connection options. TLS, when asked for, always checks certificate and host name.
 
 import type { SslOptions } from 'mysql2';
-import { StartFault } from '../start-fault.ts';
+import { StartFault } from '../operator-error.ts';
 
 /** What the URL says. */
 export interface DatabaseAddress {

@@ -4,11 +4,11 @@ import { FlagFault, readFlags } from '../../bench/compare/flags.ts';
 import { mediansOf } from '../../bench/compare/figures.ts';
 import { ownTimes } from '../../bench/report/profile.ts';
 import { readHeard } from '../../bench/rush/million.ts';
-import { busyTicksIn, leastBusy } from '../../bench/stand/cores.ts';
-import { bucketsOf, countsBy, growthOf, readExposition, totalOf } from '../../bench/stand/exposition.ts';
-import { coreWaitUsIn, coreWaitUsOf, cpuUsIn, cpuUsOf, residentBytesIn } from '../../bench/stand/process-cost.ts';
-import { histogramQuantile, median, quantile } from '../../bench/stand/statistics.ts';
-import { readResult } from '../../bench/stand/wrk.ts';
+import { busyTicksIn, leastBusy } from '../../bench/testbed/cores.ts';
+import { bucketsOf, countsBy, growthOf, readExposition, totalOf } from '../../bench/testbed/exposition.ts';
+import { coreWaitUsIn, coreWaitUsOf, cpuUsIn, cpuUsOf, residentBytesIn } from '../../bench/testbed/process-cost.ts';
+import { histogramQuantile, median, quantile } from '../../bench/testbed/statistics.ts';
+import { readResult } from '../../bench/testbed/wrk.ts';
 import { figures } from './sample-report.ts';
 
 describe('statistics', () => {

@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Page } from 'playwright-core';
-import { findBrowser } from '../../src/local/browser-program.ts';
-import { partitionKeys } from '../../src/issuance/keys.ts';
-import { writeEntry } from '../../src/issuance/entry.ts';
+import { findBrowser } from '../../tools/browser-program.ts';
+import { partitionKeys } from '../../src/stream/keys.ts';
+import { writeEntry } from '../../src/stream/entry.ts';
 import { eventually } from '../eventually.ts';
 import { type LiveSystem, OPERATOR_KEY, type PageOptions, startLiveSystem } from './live-system.ts';
 import { passes, tabTo } from './page-checks.ts';
@@ -262,7 +262,7 @@ async function makeKey(scope: string): Promise<{ readonly id: string; readonly k
 }
 
 async function runKey(...args: readonly string[]) {
-  const child = Bun.spawn([process.execPath, 'src/key.ts', ...args], {
+  const child = Bun.spawn([process.execPath, 'src/commands/keys.ts', ...args], {
     env: { PATH: process.env.PATH, DATABASE_URL: system.stores.config.DATABASE_URL },
     cwd: `${import.meta.dirname}/../..`,
     stdout: 'pipe',

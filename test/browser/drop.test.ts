@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { resolve } from 'node:path';
 import type { Page, Route } from 'playwright-core';
-import type { Config } from '../../src/config.ts';
-import { findBrowser } from '../../src/local/browser-program.ts';
+import type { Config } from '../../src/config/config.ts';
+import { findBrowser } from '../../tools/browser-program.ts';
 import { eventually } from '../eventually.ts';
 import { sign } from '../http/tokens.ts';
 import { type LiveSystem, startLiveSystem } from './live-system.ts';
@@ -212,7 +212,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
 
 /** Starts the API as the README says. */
 async function startOnDeno({ DATABASE_URL, REDIS_URL }: Config) {
-  const built = Bun.spawn([process.execPath, 'src/build.ts'], { cwd: root, stdout: 'ignore' });
+  const built = Bun.spawn([process.execPath, 'src/commands/build-pages.ts'], { cwd: root, stdout: 'ignore' });
   expect(await built.exited).toBe(0);
   const server = Bun.spawn(
     [process.env.DENO_PATH ?? 'deno', 'run', '--quiet', '--allow-all', '--node-modules-dir=manual', 'src/server.ts'],

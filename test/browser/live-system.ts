@@ -3,12 +3,12 @@
 // Two installations share the stores: an open one, and one that asks everybody who they are.
 
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { openAccess } from '../../src/access.ts';
+import { openAccess } from '../../src/wiring/access.ts';
 import { createApp } from '../../src/app.ts';
-import type { PageFile } from '../../src/http/pages.ts';
-import { loadPages } from '../../src/page-files.ts';
-import { findBrowser } from '../../src/local/browser-program.ts';
-import { serve } from '../../src/serve.ts';
+import type { PageFile } from '../../src/http/assets.ts';
+import { loadPages } from '../../src/runtime/page-files.ts';
+import { findBrowser } from '../../tools/browser-program.ts';
+import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ready } from '../http/fakes.ts';
 import { tokenSettings } from '../http/tokens.ts';

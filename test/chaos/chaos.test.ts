@@ -2,8 +2,8 @@
 
 import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
-import { say } from '../../src/local/progress.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { say } from '../../tools/progress.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import { reportLines, runChaos } from './run.ts';

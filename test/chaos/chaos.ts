@@ -4,8 +4,8 @@
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { cleanUpOnSignals } from '../../src/local/cleanup.ts';
-import { say } from '../../src/local/progress.ts';
+import { cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
+import { say } from '../../tools/progress.ts';
 import { readChaosOptions } from './options.ts';
 import { fewPlaces, overloadLines, runOverload } from './overload.ts';
 import { reportLines, runChaos } from './run.ts';

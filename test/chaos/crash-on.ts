@@ -34,7 +34,7 @@ export function crashOnCommit(moment: Moment, done: RegExp): void {
 
 /** Dies before a script of ours is sent. */
 export function crashOnScript(file: string): void {
-  const path = resolve(import.meta.dirname, '../../src/issuance/scripts', file);
+  const path = resolve(import.meta.dirname, '../../src/stock/scripts', file);
   const digest = createHash('sha1').update(readFileSync(path)).digest('hex');
   const { prototype } = Redis;
   const { sendCommand } = prototype;

@@ -4,8 +4,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
-import { couponKeys } from '../../src/issuance/keys.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { couponKeys } from '../../src/stream/keys.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { ADMIN_KEY, type Cluster, startCluster } from './cluster.ts';
 import type { ApiCrashPoint } from './crash-points.ts';

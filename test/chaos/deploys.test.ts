@@ -1,8 +1,8 @@
 // deploys.test.ts -- A deploy under load: processes are replaced one after the other, and callers notice nothing but closed connections.
 
 import { afterEach, expect, test } from 'bun:test';
-import { partitionKeys } from '../../src/issuance/keys.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { partitionKeys } from '../../src/stream/keys.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { rollingRestart } from './faults.ts';
 import { runChaos } from './run.ts';

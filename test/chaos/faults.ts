@@ -1,7 +1,7 @@
 // faults.ts -- Everything that a chaos run does to the system. Each fault ends with the system whole again, as far as we can make it.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PrivateServer } from '../../src/local/private-server.ts';
+import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import type { Cluster } from './cluster.ts';
 import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';

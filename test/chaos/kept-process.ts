@@ -1,8 +1,8 @@
 // kept-process.ts -- One process of the system, kept running as a supervisor in production would: when it ends, it is started again.
 
 import { closeSync, openSync } from 'node:fs';
-import { type ChildProcess, startChild } from '../../src/local/child-process.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { type ChildProcess, startChild } from '../../tools/stack/child-process.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 
 export interface KeptProcessOptions {
   /** As people read it. */

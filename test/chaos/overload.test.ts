@@ -1,7 +1,7 @@
 // overload.test.ts -- Ten times more callers than there are places: the excess is told so at once, the others stay fast, none is lost.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import type { Attempt } from '../checker.ts';
 import { openWire, type Wire } from '../http/wire.ts';
 import { type Cluster, startCluster } from './cluster.ts';

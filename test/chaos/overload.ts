@@ -4,7 +4,7 @@
 // few places here, so that a crowd on the same machine can be ten times too many for them and not merely for the processor.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { quantile } from '../../bench/stand/statistics.ts';
+import { quantile } from '../../bench/testbed/statistics.ts';
 import type { Attempt } from '../checker.ts';
 import type { Cluster, Settings } from './cluster.ts';
 import { type Counts, Crowd } from './crowd.ts';

@@ -2,8 +2,8 @@
 // is held against the rows. Between two faults the system must show that it is well again.
 
 import { coupons, couponIssues } from '../../drizzle/schema.ts';
-import { couponKeys, partitionKeys } from '../../src/issuance/keys.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { type Accusation, checkHistory, type HistoryRow, type Verdict } from '../checker.ts';
 import type { Cluster } from './cluster.ts';

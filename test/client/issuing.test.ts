@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import { type CouponClientOptions, createCouponClient, type IssueEnding } from '../../client/coupon-client.ts';
-import { type Outcome, refusal } from '../../src/issuance/outcome.ts';
+import { type Outcome, refusal } from '../../src/coupon/outcome.ts';
 import { fakeApp } from '../http/fakes.ts';
 import { type FlakyServer, type Mishap, startFlakyServer } from './flaky-server.ts';
 import { owningApp } from './owning-app.ts';

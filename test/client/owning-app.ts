@@ -1,7 +1,7 @@
 // owning-app.ts -- The app on fakes whose issuer remembers who has what, so that asking twice is answered as it is in truth.
 
 import type { App } from '../../src/app.ts';
-import type { Outcome } from '../../src/issuance/outcome.ts';
+import type { Outcome } from '../../src/coupon/outcome.ts';
 import { fakeApp } from '../http/fakes.ts';
 
 /** An app whose every coupon can be had once by each user, while `closedBy()` is null. */

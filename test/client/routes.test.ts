@@ -18,13 +18,13 @@ import {
   type Problem,
   type ProgressEvent,
 } from '../../client/coupon-client.ts';
-import type { CouponAnswer, CouponChangesRequest, NewCouponRequest } from '../../src/coupon/representation.ts';
+import type { CouponAnswer, CouponChangesRequest, NewCouponRequest } from '../../src/coupon/json.ts';
 import { type ProblemMembers, problems } from '../../src/http/problem.ts';
-import type { dropSchemas } from '../../src/coupon/drop-routes.ts';
-import type { KeyAnswer } from '../../src/http/key-routes.ts';
-import type { loadSchemas } from '../../src/issuance/load-routes.ts';
-import type { AuditAnswer, DeadLetterList as DeadLetterListAnswer } from '../../src/issuance/recovery-routes.ts';
-import type { Issue as IssueAnswer } from '../../src/issuance/routes.ts';
+import type { dropSchemas } from '../../src/issues/drop-routes.ts';
+import type { KeyAnswer } from '../../src/auth/routes.ts';
+import type { loadSchemas } from '../../src/operations/load-routes.ts';
+import type { AuditAnswer, DeadLetterList as DeadLetterListAnswer } from '../../src/operations/routes.ts';
+import type { Issue as IssueAnswer } from '../../src/issuing/routes.ts';
 import { fakeApp, load, OPERATOR_KEY } from '../http/fakes.ts';
 import { type Mishap, startFlakyServer } from './flaky-server.ts';
 

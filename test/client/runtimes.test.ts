@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '../../src/local/find-program.ts';
+import { findProgram } from '../../tools/stack/find-program.ts';
 import { startFlakyServer } from './flaky-server.ts';
 import { owningApp } from './owning-app.ts';
 

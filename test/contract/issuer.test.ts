@@ -3,8 +3,8 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { type Coupon, ID_MAX } from '../../src/coupon/coupon.ts';
-import type { IssuerName } from '../../src/issuance/issuer.ts';
-import type { Outcome } from '../../src/issuance/outcome.ts';
+import type { IssuerName } from '../../src/issuing/issuer.ts';
+import type { Outcome } from '../../src/coupon/outcome.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { brokenPromises } from '../promises.ts';
 import { openStores } from '../stores.ts';

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import { decide, lastSequence } from '../../src/coupon/coupon.ts';
-import { type IssuerName, issuerNames } from '../../src/issuance/issuer.ts';
+import { type IssuerName, issuerNames } from '../../src/issuing/issuer.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();

@@ -1,7 +1,7 @@
 // app.test.ts -- The app by itself: the suite of every way of serving, and what its dependencies are told.
 
 import { expect, test } from 'bun:test';
-import { Unavailable } from '../../src/issuance/outcome.ts';
+import { Unavailable } from '../../src/coupon/outcome.ts';
 import { servesTheSurface } from './conformance.ts';
 import { fakeApp, fakeAuthority, fakeInstallations, ready } from './fakes.ts';
 

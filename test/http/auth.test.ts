@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'bun:test';
 import type { App, AppDependencies } from '../../src/app.ts';
-import { digestOf } from '../../src/http/auth.ts';
-import { KeyRing, type Scope } from '../../src/http/auth-keys.ts';
-import type { Tokens } from '../../src/http/auth-tokens.ts';
+import { digestOf } from '../../src/auth/authority.ts';
+import { KeyRing, type Scope } from '../../src/auth/api-keys.ts';
+import type { Tokens } from '../../src/auth/tokens.ts';
 import { fakeApp, fakeAuthority, fixedKeys, OPERATOR_KEY } from './fakes.ts';
 import { sign, tokensWith } from './tokens.ts';
 

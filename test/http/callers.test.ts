@@ -1,8 +1,8 @@
 // callers.test.ts -- Every route by every kind of caller, in one table; and that no refusal depends on who or what exists.
 
 import { describe, expect, test } from 'bun:test';
-import { digestOf } from '../../src/http/auth.ts';
-import type { Scope } from '../../src/http/auth-keys.ts';
+import { digestOf } from '../../src/auth/authority.ts';
+import type { Scope } from '../../src/auth/api-keys.ts';
 import { fakeApp, fakeAuthority } from './fakes.ts';
 import { type OpenApi, operationsOf } from './open-api.ts';
 import { sign, tokensWith } from './tokens.ts';

@@ -3,7 +3,7 @@
 // An issue of coupon 12 prints `entered` and waits for the line `release`.
 
 import process from 'node:process';
-import { serve } from '../../src/serve.ts';
+import { serve } from '../../src/runtime/serve.ts';
 import { fakeInstallations, issueWithin } from './fakes.ts';
 
 const gate = Promise.withResolvers<void>();

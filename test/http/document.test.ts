@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Type } from '@sinclair/typebox';
-import { toOpenApi } from '../../src/http/document.ts';
+import { toOpenApi } from '../../src/http/openapi.ts';
 import { problems } from '../../src/http/problem.ts';
 import { fakeApp, OPERATOR_KEY } from './fakes.ts';
 

@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'bun:test';
 import type { App, AppDependencies } from '../../src/app.ts';
-import { addressReader } from '../../src/http/address.ts';
-import { metricsApp } from '../../src/http/health.ts';
-import { Limiter } from '../../src/http/limits.ts';
+import { addressReader } from '../../src/http/rate-limit/address.ts';
+import { metricsApp } from '../../src/operations/health-routes.ts';
+import { Limiter } from '../../src/http/rate-limit/limiter.ts';
 import { fakeApp, fakeConfig } from './fakes.ts';
 
 const at = (path: string, init?: RequestInit) => new Request(`http://localhost${path}`, init);

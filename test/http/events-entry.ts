@@ -4,8 +4,8 @@
 // sample; on `stop` it stops as the server does, and waits half a second for those who do not read.
 
 import process from 'node:process';
-import { ProgressHub, type Sample } from '../../src/issuance/progress.ts';
-import { serve } from '../../src/serve.ts';
+import { ProgressHub, type Sample } from '../../src/issues/progress.ts';
+import { serve } from '../../src/runtime/serve.ts';
 import { fakeApp } from './fakes.ts';
 
 let samples = 0;

@@ -2,14 +2,14 @@
 
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
-import type { Readiness } from '../../src/http/health.ts';
-import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/http/auth.ts';
-import { Limiter } from '../../src/http/limits.ts';
+import type { Readiness } from '../../src/operations/health-routes.ts';
+import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/auth/authority.ts';
+import { Limiter } from '../../src/http/rate-limit/limiter.ts';
 import { tokensWith } from './tokens.ts';
-import { KeyRing, type StoredKey } from '../../src/http/auth-keys.ts';
-import type { Audit } from '../../src/issuance/audit.ts';
-import { type Outcome, refusal, Unavailable } from '../../src/issuance/outcome.ts';
-import type { IssueStatus, OwnedIssue, Use } from '../../src/issuance/status.ts';
+import { KeyRing, type StoredKey } from '../../src/auth/api-keys.ts';
+import type { Audit } from '../../src/operations/audit.ts';
+import { type Outcome, refusal, Unavailable } from '../../src/coupon/outcome.ts';
+import type { IssueStatus, OwnedIssue, Use } from '../../src/issues/status.ts';
 
 export const OPERATOR_KEY = 'a-key-for-operators-only';
 export const BODY_BYTES_MAX = 4096;

@@ -1,8 +1,8 @@
 // limits.test.ts -- Shows what the limits count exactly in one process, what they learn from others, and how answers tell of them.
 
 import { describe, expect, test } from 'bun:test';
-import type { Counted } from '../../src/http/count-requests.ts';
-import { Limiter, type LimiterOptions } from '../../src/http/limits.ts';
+import type { Counted } from '../../src/http/rate-limit/count-requests.ts';
+import { Limiter, type LimiterOptions } from '../../src/http/rate-limit/limiter.ts';
 import { fakeApp } from './fakes.ts';
 
 /** A limiter of 3 requests in 10 seconds, alone in the world, at second 1,002 unless told otherwise. */

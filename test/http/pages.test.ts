@@ -1,8 +1,8 @@
 // pages.test.ts -- The pages and what they alone ask for, through the surface: policy, caches, and who may see what.
 
 import { expect, test } from 'bun:test';
-import { pageRoutes } from '../../src/http/pages.ts';
-import { buildPages } from '../../src/page-files.ts';
+import { pageRoutes } from '../../src/http/assets.ts';
+import { buildPages } from '../../src/runtime/page-files.ts';
 import { fakeApp, load, OPERATOR_KEY } from './fakes.ts';
 
 const { app } = fakeApp();

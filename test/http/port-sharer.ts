@@ -3,7 +3,7 @@
 // Its argument is the port, 0 for a free one; it prints the port.
 
 import process from 'node:process';
-import { serve } from '../../src/serve.ts';
+import { serve } from '../../src/runtime/serve.ts';
 
 const server = await serve(async () => new Response(String(process.pid)), {
   host: '127.0.0.1',

@@ -1,7 +1,7 @@
 // serve.test.ts -- The app behind real servers, Bun and Deno: the same suite, the wire, and stopping without cutting an answer.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { serve } from '../../src/serve.ts';
+import { serve } from '../../src/runtime/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
 import { type Runtime, startSteered } from './steered-process.ts';

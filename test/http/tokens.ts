@@ -2,7 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { type CryptoKey, type JWTPayload, SignJWT } from 'jose';
-import { createTokens, type Tokens, type TokenSettings } from '../../src/http/auth-tokens.ts';
+import { createTokens, type Tokens, type TokenSettings } from '../../src/auth/tokens.ts';
 
 export const SECRET = 'a-secret-that-is-shared-with-the-issuer';
 export const ISSUER = 'https://issuer.example';

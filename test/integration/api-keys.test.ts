@@ -2,8 +2,8 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
-import { digestOf } from '../../src/http/auth.ts';
-import { createKey, listKeys, revokeKey, validKeys } from '../../src/mysql/api-keys.ts';
+import { digestOf } from '../../src/auth/authority.ts';
+import { createKey, listKeys, revokeKey, validKeys } from '../../src/auth/api-key-store.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type Stores } from '../stores.ts';
@@ -70,7 +70,7 @@ describe('the store', () => {
 });
 
 describe('bun run key', () => {
-  const key = (...args: string[]) => run(['src/key.ts', ...args]);
+  const key = (...args: string[]) => run(['src/commands/keys.ts', ...args]);
 
   test('makes a key that alone is on standard output, lists it without the key, and revokes it', async () => {
     const made = await key('create', '--scope', 'read,issue', '--name', 'a shop');

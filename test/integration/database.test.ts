@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon, readCoupon } from '../../src/coupon/catalog.ts';
-import { insertIssues, type Issue } from '../../src/issuance/ledger.ts';
+import { insertIssues, type Issue } from '../../src/ledger/ledger.ts';
 import {
   closeDatabase,
   type Database,
@@ -17,7 +17,7 @@ import {
 } from '../../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../../src/mysql/faults.ts';
 import { applyMigrations, MigrationsLocked, missingMigrations } from '../../src/mysql/migrations.ts';
-import { runCommand } from '../../src/local/run-command.ts';
+import { runCommand } from '../../tools/stack/run-command.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type Settings } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
@@ -361,7 +361,9 @@ test('processes that migrate an empty database at once all succeed, and one of t
     const before = await missingMigrations(database);
     expect(before).toBeGreaterThan(0);
     const migrate = () =>
-      runCommand(process.execPath, ['src/migrate.ts'], { environment: { ...process.env, DATABASE_URL: url.href } });
+      runCommand(process.execPath, ['src/commands/migrate.ts'], {
+        environment: { ...process.env, DATABASE_URL: url.href },
+      });
     const results = await Promise.all([migrate(), migrate(), migrate()]);
     expect(results.map(({ output }) => output).toSorted((a, b) => a.localeCompare(b))).toEqual([
       `Applied ${before} migration(s).`,

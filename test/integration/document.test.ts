@@ -4,10 +4,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import fc from 'fast-check';
-import { openAccess } from '../../src/access.ts';
+import { openAccess } from '../../src/wiring/access.ts';
 import { type App, createApp } from '../../src/app.ts';
-import { createReadiness } from '../../src/readiness.ts';
-import { createKey } from '../../src/mysql/api-keys.ts';
+import { createReadiness } from '../../src/runtime/readiness.ts';
+import { createKey } from '../../src/auth/api-key-store.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { eventually } from '../eventually.ts';
 import { type Known, type Parts, requestsTo, toRequest } from '../http/generated-requests.ts';

@@ -2,9 +2,9 @@
 // makes two issues or claims one that was never its own.
 
 import { afterAll, expect, test } from 'bun:test';
-import { createIssueOnce } from '../../src/issuance/idempotency.ts';
-import { issuerNames } from '../../src/issuance/issuer.ts';
-import { Unavailable } from '../../src/issuance/outcome.ts';
+import { createIssueOnce } from '../../src/issuing/idempotency.ts';
+import { issuerNames } from '../../src/issuing/issuer.ts';
+import { Unavailable } from '../../src/coupon/outcome.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();

@@ -1,9 +1,9 @@
 // issue-life.test.ts -- Issues after they were promised, on real stores: waiting for the row, using it once, a user's list, progress.
 
 import { afterAll, expect, test } from 'bun:test';
-import { createIssues } from '../../src/issuance/status.ts';
-import { type Progress, createSample, ProgressHub } from '../../src/issuance/progress.ts';
-import { RowWatch } from '../../src/issuance/row-watch.ts';
+import { createIssues } from '../../src/issues/status.ts';
+import { type Progress, createSample, ProgressHub } from '../../src/issues/progress.ts';
+import { RowWatch } from '../../src/issues/row-watcher.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
 

@@ -3,7 +3,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { inArray, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
-import { writeEntries } from '../../src/issuance/ledger.ts';
+import { writeEntries } from '../../src/ledger/ledger.ts';
 import { closeDatabase, openDatabase, withConnection } from '../../src/mysql/database.ts';
 import { openStores } from '../stores.ts';
 

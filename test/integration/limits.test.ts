@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type Counted, countRequests } from '../../src/http/count-requests.ts';
-import { Limiter } from '../../src/http/limits.ts';
+import { type Counted, countRequests } from '../../src/http/rate-limit/count-requests.ts';
+import { Limiter } from '../../src/http/rate-limit/limiter.ts';
 import { claimRedisDatabase, connectTo } from '../redis-database.ts';
 
 let redis: Redis;

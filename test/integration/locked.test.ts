@@ -4,8 +4,8 @@ import { afterAll, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
-import type { Outcome } from '../../src/issuance/outcome.ts';
-import { put } from '../../src/issuance/scripts/put.ts';
+import type { Outcome } from '../../src/coupon/outcome.ts';
+import { put } from '../../src/stock/scripts/put.ts';
 import { serverOf } from '../../src/redis/connection.ts';
 import { eventually } from '../eventually.ts';
 import { issueInProcesses } from '../issue-in-processes.ts';
@@ -22,7 +22,7 @@ const issued = (sequence: number): Outcome => ({ kind: 'issued', sequence });
 const already = (sequence: number): Outcome => ({ kind: 'already issued', sequence });
 
 const digestOf = (name: string) => {
-  const source = readFileSync(new URL(`../../src/issuance/scripts/${name}.lua`, import.meta.url));
+  const source = readFileSync(new URL(`../../src/stock/scripts/${name}.lua`, import.meta.url));
   return createHash('sha1').update(source).digest('hex');
 };
 const lookDigest = digestOf('look');

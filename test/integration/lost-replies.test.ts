@@ -2,7 +2,7 @@
 // would then hear that somebody, he himself, already has the coupon. He hears that nobody knows, and asking again tells.
 
 import { afterAll, expect, test } from 'bun:test';
-import { issuerNames } from '../../src/issuance/issuer.ts';
+import { issuerNames } from '../../src/issuing/issuer.ts';
 import { openStores } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import { eventually } from '../eventually.ts';

@@ -4,7 +4,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { issuerNames } from '../../src/issuance/issuer.ts';
+import { issuerNames } from '../../src/issuing/issuer.ts';
 import { brokenPromises, type Heard } from '../promises.ts';
 import { openStores, type TestApi } from '../stores.ts';
 

@@ -3,14 +3,14 @@
 import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
-import { type Audit, auditCoupon } from '../../src/issuance/audit.ts';
-import { createDeadLetters } from '../../src/issuance/dead-letters.ts';
-import { writeEntry } from '../../src/issuance/entry.ts';
-import { readLags } from '../../src/issuance/lag.ts';
+import { type Audit, auditCoupon } from '../../src/operations/audit.ts';
+import { createDeadLetters } from '../../src/operations/dead-letters.ts';
+import { writeEntry } from '../../src/stream/entry.ts';
+import { readLags } from '../../src/stream/backlog.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { beginOpening } from '../../src/issuance/scripts/begin-opening.ts';
-import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
-import { settle } from '../../src/issuance/scripts/settle.ts';
+import { beginOpening } from '../../src/stock/scripts/begin-opening.ts';
+import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
+import { settle } from '../../src/stream/scripts/settle.ts';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
 import { eventually } from '../eventually.ts';
@@ -369,7 +369,7 @@ test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names n
 });
 
 function dead(...words: string[]) {
-  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, 'src/dead.ts', ...words], {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, 'src/commands/dead-letters.ts', ...words], {
     env: { ...process.env, REDIS_URL: stores.config.REDIS_URL },
   });
   return { exitCode, said: (stdout.toString() + stderr.toString()).trim() };

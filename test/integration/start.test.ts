@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startRedisServer } from '../../src/local/redis-server.ts';
+import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { closeDatabase, openDatabase, withConnection } from '../../src/mysql/database.ts';
 import { missingMigrations } from '../../src/mysql/migrations.ts';
 import { openStores } from '../stores.ts';
@@ -106,15 +106,15 @@ test.concurrent.each([
 test.concurrent.each([
   ['a MySQL that nobody runs', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
   ['a database that MySQL does not have', urlWith(DATABASE_URL, '/nowhere'), 'ER_BAD_DB_ERROR 1049'],
-])('src/migrate.ts refuses %s', async (_, url, reason) => {
-  expect(await refusal('src/migrate.ts', { DATABASE_URL: url })).toEqual({
+])('src/commands/migrate.ts refuses %s', async (_, url, reason) => {
+  expect(await refusal('src/commands/migrate.ts', { DATABASE_URL: url })).toEqual({
     code: 1,
     said: `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again\n`,
   });
 });
 
-test.concurrent('src/dead.ts refuses a Redis that nobody runs', async () => {
-  expect(await refusal('src/dead.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
+test.concurrent('src/commands/dead-letters.ts refuses a Redis that nobody runs', async () => {
+  expect(await refusal('src/commands/dead-letters.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
     code: 1,
     said: 'REDIS_URL: the dead letters cannot be reached (ECONNREFUSED); start Redis, or correct address, user and password\n',
   });

@@ -3,7 +3,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
-import type { Outcome } from '../../src/issuance/outcome.ts';
+import type { Outcome } from '../../src/coupon/outcome.ts';
 import { type Session, withTransaction } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';

@@ -4,12 +4,12 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
-import { type Entry, readEntry, writeEntry } from '../../src/issuance/entry.ts';
-import { issuerNames } from '../../src/issuance/issuer.ts';
-import { GROUP } from '../../src/issuance/keys.ts';
-import { writeEntries } from '../../src/issuance/ledger.ts';
-import type { Outcome } from '../../src/issuance/outcome.ts';
-import { settle } from '../../src/issuance/scripts/settle.ts';
+import { type Entry, readEntry, writeEntry } from '../../src/stream/entry.ts';
+import { issuerNames } from '../../src/issuing/issuer.ts';
+import { GROUP } from '../../src/stream/keys.ts';
+import { writeEntries } from '../../src/ledger/ledger.ts';
+import type { Outcome } from '../../src/coupon/outcome.ts';
+import { settle } from '../../src/stream/scripts/settle.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
 import { drain as drainMessages } from '../../workers/drain.ts';
@@ -17,7 +17,7 @@ import { openStores, type Settings } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import type { TestWorker } from '../test-worker.ts';
 
-const finishOpening = readFileSync(new URL('../../src/issuance/scripts/finish-opening.lua', import.meta.url));
+const finishOpening = readFileSync(new URL('../../src/stock/scripts/finish-opening.lua', import.meta.url));
 const FINISH_OPENING = createHash('sha1').update(finishOpening).digest('hex');
 
 const stores = await openStores();

@@ -1,7 +1,7 @@
 // What `monitoring/` asks of Prometheus: every expression of every panel and rule, with the names of the metrics in it.
 import { globSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { readAlertGroups } from '../../src/local/monitoring-tables.ts';
+import { readAlertGroups } from '../../tools/docs/monitoring-tables.ts';
 
 export const monitoringFolder = resolve(import.meta.dirname, '../../monitoring');
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { monitoringReadme, readAlertGroups, withMonitoringTables } from '../../src/local/monitoring-tables.ts';
+import { monitoringReadme, readAlertGroups, withMonitoringTables } from '../../tools/docs/monitoring-tables.ts';
 import { createApiMetrics, createWorkerMetrics, instrumentsOf } from '../../src/telemetry/metrics.ts';
 import { alertExpressions, metricsIn, monitoringFolder, panelExpressions, recordingRules } from './dashboards.ts';
 

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findMonitoringPrograms } from '../../src/local/monitoring-programs.ts';
-import { runCommand } from '../../src/local/run-command.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { findMonitoringPrograms } from '../../tools/monitoring-programs.ts';
+import { runCommand } from '../../tools/stack/run-command.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { type Asked, alertExpressions, metricsIn, panelExpressions, recordingRules } from './dashboards.ts';
 import { adminApiKey, startWatchedSystem, type Undo, type WatchedSystem } from './watched-system.ts';
 

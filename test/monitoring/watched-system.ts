@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { readConfig } from '../../src/config.ts';
-import { type ChildProcess, startChild } from '../../src/local/child-process.ts';
-import { freePort } from '../../src/local/free-port.ts';
-import type { MonitoringPrograms } from '../../src/local/monitoring-programs.ts';
-import { startRedisServer } from '../../src/local/redis-server.ts';
-import { mustRun } from '../../src/local/run-command.ts';
-import { waitUntil } from '../../src/local/wait-until.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { type ChildProcess, startChild } from '../../tools/stack/child-process.ts';
+import { freePort } from '../../tools/stack/free-port.ts';
+import type { MonitoringPrograms } from '../../tools/monitoring-programs.ts';
+import { startRedisServer } from '../../tools/stack/redis-server.ts';
+import { mustRun } from '../../tools/stack/run-command.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { closeDatabase, openDatabase, withConnection } from '../../src/mysql/database.ts';
 import { monitoringFolder } from './dashboards.ts';
 
@@ -51,7 +51,7 @@ export async function startWatchedSystem(
     WORKER_PORT: '0',
     LOG_LEVEL: 'info',
   };
-  await mustRun(process.execPath, ['src/migrate.ts'], { folder: root, environment });
+  await mustRun(process.execPath, ['src/commands/migrate.ts'], { folder: root, environment });
   const [apiUrl, workerUrl, redisTarget, mysqlTarget] = await Promise.all([
     startOurs('src/server.ts', environment, undo),
     startOurs('workers/worker.ts', environment, undo),

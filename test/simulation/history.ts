@@ -1,7 +1,7 @@
 // history.ts -- What can happen to a coupon, and random histories of it.
 
 import fc from 'fast-check';
-import { type IssuerName, issuerNames } from '../../src/issuance/issuer.ts';
+import { type IssuerName, issuerNames } from '../../src/issuing/issuer.ts';
 import type { Death } from './crash.ts';
 
 /** Processes of each kind. */

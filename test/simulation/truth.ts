@@ -1,6 +1,6 @@
 // truth.ts -- What both stores together say of a coupon at a quiet moment, and what must never be so.
 
-import { holdingsOf } from '../../src/issuance/stream-entries.ts';
+import { holdingsOf } from '../../src/stream/entries.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Stores } from '../stores.ts';
 

@@ -2,8 +2,8 @@
 
 import type { Redis } from 'ioredis';
 import { decide, lastSequence } from '../../src/coupon/coupon.ts';
-import type { Outcome } from '../../src/issuance/outcome.ts';
-import { partitionKeys } from '../../src/issuance/keys.ts';
+import type { Outcome } from '../../src/coupon/outcome.ts';
+import { partitionKeys } from '../../src/stream/keys.ts';
 import { closeDatabase, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { type DrainReports, drain } from '../../workers/drain.ts';

@@ -2,8 +2,8 @@
 import { expect } from 'bun:test';
 import fc from 'fast-check';
 import { InvariantViolation } from '../../src/invariant.ts';
-import type { BatchReport, CombinerBounds, DecideBatch } from '../../src/issuance/combiner.ts';
-import { Unavailable } from '../../src/issuance/outcome.ts';
+import type { BatchReport, CombinerBounds, DecideBatch } from '../../src/issuing/combiner.ts';
+import { Unavailable } from '../../src/coupon/outcome.ts';
 import { quiet } from './event-loop.ts';
 
 /** Objects, so that a test can tell whether they are still held. */

@@ -1,6 +1,6 @@
 // Shows that the combiner keeps each sentence of its contract, and that a combiner which breaks one would be caught.
 import { describe, expect, test } from 'bun:test';
-import { type BatchReport, Combiner } from '../../src/issuance/combiner.ts';
+import { type BatchReport, Combiner } from '../../src/issuing/combiner.ts';
 import { contract, type Key, type MakeCombiner } from './combiner-contract.ts';
 import { quiet } from './event-loop.ts';
 import { type Bug, bugs, PlantedCombiner } from './planted-combiner.ts';

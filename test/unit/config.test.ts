@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { ConfigFault, readConfig, settings } from '../../src/config.ts';
+import { ConfigFault, readConfig, settings } from '../../src/config/config.ts';
 
 const required = { DATABASE_URL: 'mysql://root@localhost/coupons', REDIS_URL: 'redis://localhost:6379' };
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { decide, gate, isUserId, lastSequence, type Stock, UNLIMITED } from '../../src/coupon/coupon.ts';
-import { type Outcome, refusal } from '../../src/issuance/outcome.ts';
+import { type Outcome, refusal } from '../../src/coupon/outcome.ts';
 
 const open: Stock = { startMs: 100, endMs: 200, paused: false, next: 1, until: 3 };
 

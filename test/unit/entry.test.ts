@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { ID_MAX } from '../../src/coupon/coupon.ts';
-import { type Entry, readEntry, readHolding, writeEntry } from '../../src/issuance/entry.ts';
+import { type Entry, readEntry, readHolding, writeEntry } from '../../src/stream/entry.ts';
 
 const instantMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const userId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);

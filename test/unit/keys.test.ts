@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { ID_MAX } from '../../src/coupon/coupon.ts';
-import { couponKeys, loadingKey, partitionKeys, partitionOf } from '../../src/issuance/keys.ts';
+import { couponKeys, loadingKey, partitionKeys, partitionOf } from '../../src/stream/keys.ts';
 
 const SLOTS = 16_384;
 const couponId = fc.integer({ min: 1, max: ID_MAX });

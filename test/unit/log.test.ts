@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { inspect } from 'node:util';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
 import { InvariantViolation } from '../../src/invariant.ts';
-import { Unavailable } from '../../src/issuance/outcome.ts';
+import { Unavailable } from '../../src/coupon/outcome.ts';
 import { describeFault } from '../../src/telemetry/log.ts';
 import { secretUser, serverFault, socketFault } from './faults.ts';
 

@@ -11,7 +11,7 @@ import {
   scriptMeter,
 } from '../../src/telemetry/metrics.ts';
 import { InvariantViolation } from '../../src/invariant.ts';
-import { issuerNames } from '../../src/issuance/issuer.ts';
+import { issuerNames } from '../../src/issuing/issuer.ts';
 
 const told = { name: 'coupon_thing', unit: 'things', help: 'Things' };
 const colours = ['red', 'green'] as const;

@@ -1,7 +1,7 @@
 // A small combiner with a bug on demand, to show that the checks of the contract would notice each of them.
 import { InvariantViolation } from '../../src/invariant.ts';
-import type { CombinerBounds, DecideBatch } from '../../src/issuance/combiner.ts';
-import { Unavailable } from '../../src/issuance/outcome.ts';
+import type { CombinerBounds, DecideBatch } from '../../src/issuing/combiner.ts';
+import { Unavailable } from '../../src/coupon/outcome.ts';
 import type { CombinerLike, Key } from './combiner-contract.ts';
 
 /** Each bug, and the beginning of the sentence that it breaks. */

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { defineScript, textOf } from '../../src/redis/script.ts';
 
-const source = new URL('../../src/issuance/scripts/end-opening.lua', import.meta.url);
+const source = new URL('../../src/stock/scripts/end-opening.lua', import.meta.url);
 const text = readFileSync(source, 'utf8');
 const digest = createHash('sha1').update(text).digest('hex');
 const script = defineScript<{ key: string }, string>({

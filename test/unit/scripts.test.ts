@@ -2,16 +2,16 @@
 import { describe, expect, test } from 'bun:test';
 import type { Redis } from 'ioredis';
 import { InvariantViolation } from '../../src/invariant.ts';
-import { couponKeys, partitionKeys } from '../../src/issuance/keys.ts';
-import { beginOpening } from '../../src/issuance/scripts/begin-opening.ts';
-import { endOpening } from '../../src/issuance/scripts/end-opening.ts';
-import { finishOpening } from '../../src/issuance/scripts/finish-opening.ts';
-import { loadOwners } from '../../src/issuance/scripts/load-owners.ts';
-import { look } from '../../src/issuance/scripts/look.ts';
-import { proveState } from '../../src/issuance/scripts/prove-state.ts';
-import { put } from '../../src/issuance/scripts/put.ts';
-import { settle } from '../../src/issuance/scripts/settle.ts';
-import { take } from '../../src/issuance/scripts/take.ts';
+import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
+import { beginOpening } from '../../src/stock/scripts/begin-opening.ts';
+import { endOpening } from '../../src/stock/scripts/end-opening.ts';
+import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
+import { loadOwners } from '../../src/stock/scripts/load-owners.ts';
+import { look } from '../../src/stock/scripts/look.ts';
+import { proveState } from '../../src/stock/scripts/prove-state.ts';
+import { put } from '../../src/stock/scripts/put.ts';
+import { settle } from '../../src/stream/scripts/settle.ts';
+import { take } from '../../src/stock/scripts/take.ts';
 import type { Script } from '../../src/redis/script.ts';
 
 /** A Redis that gives one reply to every script, and keeps the words it was called with. */

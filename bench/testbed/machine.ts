@@ -1,0 +1,62 @@
+// machine.ts -- On what, and of what, figures were taken: without it they say nothing.
+
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import type { Redis } from 'ioredis';
+import { runCommand } from '../../tools/stack/run-command.ts';
+import { type Database, withConnection } from '../../src/mysql/database.ts';
+import { sql } from 'drizzle-orm';
+
+/** The machine, the versions, and the commit. */
+export interface Machine {
+  readonly cpu: string;
+  readonly coresOfMachine: number;
+  /** The cores that the run kept to. */
+  readonly cores: readonly number[];
+  readonly memoryGib: number;
+  /** What else the machine was doing: processes that wanted a core, in the minute before the run. */
+  readonly loadBefore: number;
+  readonly kernel: string;
+  readonly bun: string;
+  readonly elysia: string;
+  readonly redis: string;
+  readonly mysql: string;
+  readonly wrk: string;
+  /** With a plus sign when files differ from it. */
+  readonly commit: string;
+  readonly takenAt: string;
+}
+
+/** Asks everything for its version. */
+export async function describeMachine(cores: readonly number[], redis: Redis, database: Database): Promise<Machine> {
+  const root = new URL('../..', import.meta.url).pathname;
+  const git = async (...args: string[]) => (await runCommand('git', args, { folder: root })).output;
+  const changed = (await git('status', '--porcelain')) !== '';
+  const commit = await git('rev-parse', '--short=10', 'HEAD');
+  const wrk = (await runCommand('wrk', ['-v'])).output.split('\n')[0] ?? '';
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    coresOfMachine: cpus().length,
+    cores,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
+    kernel: release(),
+    bun: Bun.version,
+    elysia: versionIn(readFileSync(`${root}/node_modules/elysia/package.json`, 'utf8')),
+    redis: /^redis_version:(\S+)/m.exec(await redis.info('server'))?.[1] ?? 'unknown',
+    mysql: await mysqlVersion(database),
+    wrk: /^wrk (\S+)/.exec(wrk)?.[1] ?? 'unknown',
+    commit: `${commit}${changed ? '+' : ''}`,
+    takenAt: new Date().toISOString(),
+  };
+}
+
+function versionIn(packageText: string): string {
+  return /"version":\s*"([^"]+)"/.exec(packageText)?.[1] ?? 'unknown';
+}
+
+async function mysqlVersion(database: Database): Promise<string> {
+  const [rows] = await withConnection(database, (session) => session.execute(sql`SELECT VERSION() AS version`));
+  const [row] = rows as unknown as { version: string }[];
+  return row?.version ?? 'unknown';
+}

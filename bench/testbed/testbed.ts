@@ -1,0 +1,118 @@
+// testbed.ts -- Everything a run needs, private and durable: Redis with every write flushed, MySQL with every commit flushed, our API
+// and worker as real processes. Nothing of it outlives the run.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Redis } from 'ioredis';
+import type { Cleanup } from '../../tools/stack/cleanup.ts';
+import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
+import { step } from '../../tools/progress.ts';
+import { startRedisServer } from '../../tools/stack/redis-server.ts';
+import { mustRun } from '../../tools/stack/run-command.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
+import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
+import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { type Service, startService } from './own-process.ts';
+
+/** Settings by the names of the environment. */
+export type Settings = Readonly<Partial<Record<keyof Config, string>>>;
+
+export interface Stand {
+  readonly api: Service;
+  readonly worker: Service;
+  readonly redisPid: number;
+  readonly mysqlPid: number;
+  /** Connections of the run itself. */
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly config: Config;
+  /** Starts the API anew with other settings, in place of the one that runs. */
+  restartApi(settings: Settings): Promise<void>;
+  /** One more of our processes or of the baselines, stopped with the rest. */
+  start(name: string, entry: string, options?: StartOptions): Promise<Service>;
+}
+
+export interface StartOptions {
+  readonly settings?: Settings;
+  readonly args?: readonly string[];
+  /** A port that it shares with other processes, each of which names it. */
+  readonly sharedPort?: number;
+}
+
+export interface StandOptions {
+  readonly cleanup: Cleanup;
+  /** Where CPU profiles of API and worker go; none are taken without it. */
+  readonly profileFolder?: string | undefined;
+}
+
+/** @throws Error for people when a server is missing or does not come up */
+export async function openStand({ cleanup, profileFolder }: StandOptions): Promise<Stand> {
+  const folder = mkdtempSync(join(tmpdir(), 'coupon-bench-'));
+  cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
+  const redisServer = await step(
+    'Redis',
+    () => startRedisServer({ folder }),
+    () => 'every write flushed',
+  );
+  cleanup.add(() => redisServer.stop());
+  const mysqlServer = await step(
+    'MySQL',
+    () => startMysqlServer({ folder }),
+    () => 'every commit flushed',
+  );
+  cleanup.add(() => mysqlServer.stop());
+  const environment = {
+    REDIS_URL: redisServer.url,
+    DATABASE_URL: mysqlServer.url,
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'warn',
+    NODE_ENV: 'production',
+    AUTH: 'off',
+  };
+  await mustRun(process.execPath, ['src/commands/migrate.ts'], {
+    folder: resolve(import.meta.dirname, '../..'),
+    environment: { ...process.env, ...environment },
+  });
+  const start = async (name: string, entry: string, options: StartOptions = {}): Promise<Service> => {
+    const { settings, args = [], sharedPort } = options;
+    const runtime = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}/${name}`];
+    const service = await startService({
+      name,
+      entry,
+      folder,
+      runtime,
+      args,
+      sharedPort,
+      environment: { ...environment, ...settings },
+    });
+    cleanup.add(() => service.stop());
+    return service;
+  };
+  const config = readConfig(undefined, environment);
+  const redis = issuingConnection(config, (error) => console.error(error.message));
+  await connect(redis);
+  const database = openDatabase(config);
+  let api = await start('api', 'src/server.ts');
+  const worker = await start('worker', 'workers/worker.ts');
+  cleanup.add(async () => {
+    redis.disconnect();
+    await closeDatabase(database);
+  });
+  return {
+    get api() {
+      return api;
+    },
+    worker,
+    redisPid: redisServer.pid,
+    mysqlPid: mysqlServer.pid,
+    redis,
+    database,
+    config,
+    start,
+    async restartApi(settings) {
+      await api.stop();
+      api = await start('api', 'src/server.ts', { settings });
+    },
+  };
+}

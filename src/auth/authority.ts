@@ -1,0 +1,129 @@
+// authority.ts -- Who may do what: users by a token, backends and operators by a key. Nobody learns from an answer which keys or users exist.
+//
+// A key is known by its SHA-256 digest alone, made once for each request; by the same digest a token that was verified before.
+// With `AUTH=off` everybody may issue and read a status; operators need a key all the same.
+
+import { hash } from 'node:crypto';
+import type { KeyRing, Scope } from './api-keys.ts';
+import type { Caller, Tokens, Verified } from './tokens.ts';
+import { problem } from '../http/problem.ts';
+
+/** Refuses a request with 401 or 403, or lets it go on with null. */
+export type Guard = (request: Request) => Response | null;
+
+export interface Authority {
+  /** Whether callers of the issue routes must say who they are. */
+  readonly isOn: boolean;
+  /** For routes that are no user's: a key with this scope, or with `admin`. Works with `AUTH=off` too. */
+  guard(scope: Scope): Guard;
+  /** What the key that a request shows may do, or the answer that refuses: 401, or 403 where there are no keys at all. */
+  scopesOf(request: Request): readonly Scope[] | Response;
+  /**
+   * For routes about one user: a key with this scope acts for every user, a user's own token for that user alone. Answered at
+   * once but for a token of public keys that has not been seen lately.
+   *
+   * @returns the caller, or the answer that refuses: 401, 403, or 503 when the keys that tokens are signed with cannot be read
+   */
+  admit(request: Request, scope: Scope): Caller | Response | Promise<Caller | Response>;
+}
+
+export interface AuthorityDependencies {
+  readonly isOn: boolean;
+  readonly keys: Pick<KeyRing, 'find' | 'isEmpty'>;
+  /** null: this installation takes no tokens of users. */
+  readonly tokens: Tokens | null;
+  readonly retryAfterS: number;
+}
+
+const SCHEME = 'bearer ';
+/** Longer than any key, and than tokens that servers let through; bounds what is digested for a stranger. */
+const CREDENTIAL_LENGTH_MAX = 8192;
+
+export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDependencies): Authority {
+  const admitKnown = (request: Request, scope: Scope): Caller | Response | Promise<Caller | Response> => {
+    const credential = credentialOf(request);
+    if (credential === null) return missing();
+    // In a rush nearly everybody is a user.
+    const user = tokens === null ? null : tokens.recognize(credential);
+    if (user !== null) return user;
+    const digest = digestOf(credential);
+    const key = keys.find(digest);
+    if (key) return allows(key.scopes, scope) ? everybody : tooSmall(scope);
+    if (!tokens) return unknown();
+    const verified = tokens.verify(credential, digest);
+    return verified instanceof Promise
+      ? verified.then((result) => toAnswer(result, retryAfterS))
+      : toAnswer(verified, retryAfterS);
+  };
+  const scopesOf = (request: Request) => {
+    if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
+    const credential = credentialOf(request);
+    if (credential === null) return missing();
+    return keys.find(digestOf(credential))?.scopes ?? unknown();
+  };
+  return {
+    isOn,
+    admit: isOn ? admitKnown : () => everybody,
+    guard: (scope) => (request) => {
+      const granted = scopesOf(request);
+      if (granted instanceof Response) return granted;
+      return allows(granted, scope) ? null : tooSmall(scope);
+    },
+    scopesOf,
+  };
+}
+
+/** The refusal of a caller who names somebody else. The same whether that user exists or not. */
+export function notYourself(): Response {
+  return problem('FORBIDDEN', 'The token is of another user than the one named.');
+}
+
+/** What stands for a credential in memory and in MySQL, as 64 hexadecimal digits. */
+export function digestOf(credential: string): string {
+  return hash('sha256', credential, 'hex');
+}
+
+const everybody: Caller = { userId: null };
+
+const OFF =
+  'Creating and managing coupons is off: this installation has no key for it, neither ADMIN_API_KEY nor another.';
+
+/** What the caller sent as `Authorization: Bearer …`; null if nothing that could be a credential. */
+function credentialOf(request: Request): string | null {
+  const header = request.headers.get('authorization');
+  if (header === null || header.length > CREDENTIAL_LENGTH_MAX) return null;
+  // No pattern: one that skips blanks on both sides takes quadratic time on a header of blanks. First as nearly everybody sends it.
+  if (!header.startsWith('Bearer ') && header.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return null;
+  return header.slice(SCHEME.length).trim();
+}
+
+function allows(scopes: readonly Scope[], wanted: Scope): boolean {
+  return scopes.includes(wanted) || scopes.includes('admin');
+}
+
+function toAnswer(verified: Verified, retryAfterS: number): Caller | Response {
+  if (verified === 'invalid') return unknown();
+  if (verified !== 'unverifiable') return verified;
+  const detail = 'Tokens cannot be checked now, since the keys of their issuer cannot be read. Nothing was decided.';
+  return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, { 'retry-after': String(retryAfterS) });
+}
+
+function missing(): Response {
+  return problem(
+    'UNAUTHENTICATED',
+    'This route needs `Authorization: Bearer …`.',
+    {},
+    { 'www-authenticate': 'Bearer' },
+  );
+}
+
+/** One answer for all that is wrong with a credential: which part it is helps only those who try. */
+function unknown(): Response {
+  const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' };
+  return problem('UNAUTHENTICATED', 'This is no key of this installation, and no token it takes.', {}, challenge);
+}
+
+function tooSmall(scope: Scope): Response {
+  const challenge = { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` };
+  return problem('FORBIDDEN', `This needs a key with the scope \`${scope}\`.`, {}, challenge);
+}

@@ -1,0 +1,127 @@
+// hs256.ts -- Tokens signed with a shared secret, verified in one go: about 3 µs, where a promise for each step costs 20.
+//
+// The rules are those of RFC 7515, 7518 and 7519 for the one kind of token that is taken here, and where these leave a choice the
+// stricter one is taken. A test holds every answer against the library that verifies the tokens of public keys.
+
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { isSameSecret } from './constant-time-equal.ts';
+
+export interface SecretTokenOptions {
+  /** Any one of them may have signed. */
+  readonly secrets: readonly string[];
+  /** Of HS256, HS384 and HS512 those that are taken. */
+  readonly algorithms: readonly string[];
+  readonly issuer: string;
+  readonly audience: string;
+  /** Seconds by which clocks may differ. */
+  readonly clockSkewS: number;
+}
+
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** Gives the claims of a token that is right in everything, and null for any other text. Never throws. */
+export type SecretTokenVerifier = (token: string) => Claims | null;
+
+/** @throws Error when an algorithm is none of those that a secret signs with */
+export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVerifier {
+  const signings = new Map(options.algorithms.map((algorithm) => [algorithm, signingOf(algorithm)]));
+  const keys = options.secrets.map((secret) => createSecretKey(Buffer.from(secret)));
+  // An issuer writes the same header into all its tokens, so that the last good one is most often the next one too.
+  let last: { readonly header: string; readonly signing: Signing } | null = null;
+  return (token) => {
+    const headerEnd = token.indexOf('.');
+    const claimsEnd = token.indexOf('.', headerEnd + 1);
+    if (headerEnd < 0 || claimsEnd < 0 || token.includes('.', claimsEnd + 1)) return null;
+    const header = token.slice(0, headerEnd);
+    const signing = header === last?.header ? last.signing : signingNamedBy(header, signings);
+    if (signing === null) return null;
+    const signed = token.slice(0, claimsEnd);
+    const signature = token.slice(claimsEnd + 1);
+    if (!keys.some((key) => isSignature(signature, signed, signing, key))) return null;
+    if (header !== last?.header) last = { header, signing };
+    // Nothing of the claims is looked at before it is known who wrote them.
+    const claims = objectIn(token.slice(headerEnd + 1, claimsEnd));
+    return claims !== null && areInForce(claims, options) ? claims : null;
+  };
+}
+
+/** One way to sign. */
+interface Signing {
+  readonly hash: string;
+  /** Where a signature is compared with the right one. Kept, since a buffer for each request costs more than the comparison. */
+  readonly sent: Buffer;
+  readonly right: Buffer;
+}
+
+/** Hashes, and the characters of their signatures. */
+const hashes = [
+  { algorithm: 'HS256', hash: 'sha256', characters: 43 },
+  { algorithm: 'HS384', hash: 'sha384', characters: 64 },
+  { algorithm: 'HS512', hash: 'sha512', characters: 86 },
+] as const;
+
+function signingOf(name: string): Signing {
+  const found = hashes.find(({ algorithm }) => algorithm === name);
+  if (found === undefined) throw new Error(`${name} does not sign with a secret`);
+  return { hash: found.hash, sent: Buffer.alloc(found.characters), right: Buffer.alloc(found.characters) };
+}
+
+/** The way to sign that a header names, if it is one of ours. */
+function signingNamedBy(header: string, signings: ReadonlyMap<string, Signing>): Signing | null {
+  const parameters = objectIn(header);
+  // Critical extensions must be understood, and none is.
+  if (parameters === null || Object.hasOwn(parameters, 'crit')) return null;
+  const algorithm = Object.hasOwn(parameters, 'alg') ? parameters['alg'] : undefined;
+  return typeof algorithm === 'string' ? (signings.get(algorithm) ?? null) : null;
+}
+
+/**
+ * Compared as text, so that a signature has one spelling, and in constant time.
+ *
+ * `latin1` writes what is not ASCII as if it were. A signature must be ASCII for that reason, and so must be the other two parts,
+ * which `objectIn` sees to.
+ */
+function isSignature(signature: string, signed: string, { hash, sent, right }: Signing, key: KeyObject): boolean {
+  if (signature.length !== sent.length || !BASE64URL.test(signature)) return false;
+  sent.write(signature, 'latin1');
+  right.write(createHmac(hash, key).update(signed, 'latin1').digest('base64url'), 'latin1');
+  return isSameSecret(sent, right);
+}
+
+const BASE64URL = /^[\w-]+$/;
+
+/** The JSON object that a part of a token holds; null if it holds anything else. */
+function objectIn(part: string): Claims | null {
+  // The decoder of Node skips what does not belong.
+  if (part.length > PART_LENGTH_MAX || !BASE64URL.test(part)) return null;
+  const text = decoded.toString('utf8', 0, decoded.write(part, 'base64url'));
+  // What the decoder puts in place of bytes that are not UTF-8. It can be meant, but then only by mistake.
+  if (text.includes('\uFFFD')) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null;
+  } catch {
+    // Whoever sent what is no JSON is told no more than that it is not taken.
+    return null;
+  }
+}
+
+/** More than a server lets through in a header. */
+const PART_LENGTH_MAX = 16_384;
+/** Where parts are decoded, one at a time. */
+const decoded = Buffer.alloc(PART_LENGTH_MAX);
+
+function areInForce(claims: Claims, { issuer, audience, clockSkewS }: SecretTokenOptions): boolean {
+  const nowS = Math.floor(Date.now() / 1000);
+  const { iss, aud, exp, nbf, iat } = claims;
+  if (iss !== issuer) return false;
+  if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return false;
+  if (!isInstant(exp) || exp <= nowS - clockSkewS) return false;
+  if (nbf !== undefined && !(isInstant(nbf) && nbf <= nowS + clockSkewS)) return false;
+  return iat === undefined || isInstant(iat);
+}
+
+/** Seconds since 1970. `1e999` is JSON too, and would be a token without an end. */
+function isInstant(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}

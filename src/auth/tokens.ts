@@ -1,0 +1,163 @@
+// tokens.ts -- Tokens of users (JWT). Those signed with a shared secret are verified each time, since that is cheap. Those of
+// public keys are verified once and then remembered by their digest: for a bounded time, never beyond their end, and never more
+// than a bounded number of them.
+//
+// Nothing is left to the token: algorithms, issuer and audience are ours, and it must have an end. Algorithms are of one family,
+// so that a public key is never taken for a shared secret.
+
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import { type Claims, secretTokenVerifier } from './hs256.ts';
+
+/** Times in milliseconds or seconds, as their names say. */
+export interface TokenSettings {
+  readonly JWT_ISSUER?: string;
+  readonly JWT_AUDIENCE?: string;
+  readonly JWT_JWKS_URL?: string;
+  readonly JWT_SECRET?: string;
+  readonly JWT_SECRET_PREVIOUS?: string;
+  readonly JWT_ALGORITHMS?: string;
+  readonly JWT_USER_CLAIM: string;
+  readonly JWT_CLOCK_SKEW_S: number;
+  readonly JWT_CACHE_MS: number;
+  readonly JWT_CACHE_MAX: number;
+}
+
+/** Whom a caller may act for. */
+export interface Caller {
+  /** The only user; null: every user. */
+  readonly userId: string | null;
+}
+
+export interface Tokens {
+  /** Whose token it is, where that is told sooner than a digest is made; null where it is not, and for what is no token. */
+  recognize(token: string): Caller | null;
+  /**
+   * Whose token it is. At once if it is signed with a secret, or has been verified lately.
+   *
+   * @param digest what it is remembered by
+   * @returns `invalid`: it is wrong in any way; `unverifiable`: the keys of the issuer cannot be read
+   */
+  verify(token: string, digest: string): Verified | Promise<Verified>;
+}
+
+export type Verified = Caller | 'invalid' | 'unverifiable';
+
+/** Wait for the keys of the issuer. */
+const JWKS_MS_MAX = 3000;
+/** Pause between two questions for keys that tokens name and the issuer has not: else every forged token would cost one. */
+const JWKS_PAUSE_MS = 30_000;
+/** Age of the keys: also how long a key that the issuer has withdrawn is still believed. */
+const JWKS_AGE_MS_MAX = 600_000;
+
+/**
+ * Makes the verifier.
+ *
+ * @param onFault told when the keys of the issuer cannot be read
+ * @returns null when the settings name neither a secret nor an address of keys: no tokens are taken
+ */
+export function createTokens(settings: TokenSettings, onFault: (error: unknown) => void): Tokens | null {
+  const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl } = settings;
+  if (secret !== undefined) return tokensOfSecret(secret, settings);
+  return jwksUrl === undefined ? null : tokensOfKeys(new URL(jwksUrl), settings, onFault);
+}
+
+function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
+  const { JWT_SECRET_PREVIOUS: previous } = settings;
+  const claimsOf = secretTokenVerifier({
+    ...expected(settings, 'HS256'),
+    // The one that signs now is tried first.
+    secrets: previous === undefined ? [secret] : [secret, previous],
+    clockSkewS: settings.JWT_CLOCK_SKEW_S,
+  });
+  const recognize = (token: string): Caller | null => {
+    const claims = claimsOf(token);
+    return claims === null ? null : callerOf(claims, settings);
+  };
+  return { recognize, verify: (token) => recognize(token) ?? 'invalid' };
+}
+
+function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknown) => void): Tokens {
+  const keys = createRemoteJWKSet(url, {
+    timeoutDuration: JWKS_MS_MAX,
+    cooldownDuration: JWKS_PAUSE_MS,
+    cacheMaxAge: JWKS_AGE_MS_MAX,
+  });
+  const verified = new VerifiedTokens(settings.JWT_CACHE_MS, settings.JWT_CACHE_MAX);
+  const options = {
+    ...expected(settings, 'RS256,PS256,ES256,EdDSA'),
+    clockTolerance: settings.JWT_CLOCK_SKEW_S,
+    requiredClaims: ['exp', settings.JWT_USER_CLAIM],
+  };
+  const check = async (token: string, digest: string): Promise<Verified> => {
+    try {
+      const { payload } = await jwtVerify(token, keys, options);
+      const caller = callerOf(payload, settings);
+      if (caller === null || !Number.isFinite(payload.exp)) return 'invalid';
+      verified.add(digest, caller, Number(payload.exp) * 1000);
+      return caller;
+    } catch (error) {
+      if (isFaultOfToken(error)) return 'invalid';
+      onFault(error);
+      return 'unverifiable';
+    }
+  };
+  return { recognize: () => null, verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
+}
+
+/** What every token must be, whatever it says of itself. */
+function expected(settings: TokenSettings, usualAlgorithms: string) {
+  const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
+  if (issuer === undefined || audience === undefined) {
+    // The library would not check what it is not told.
+    throw new Error('tokens need an issuer and an audience');
+  }
+  return { algorithms: (settings.JWT_ALGORITHMS ?? usualAlgorithms).split(','), issuer, audience };
+}
+
+/** The user of the claims, as a body would name them: text, or a number as its decimal text. */
+function callerOf(claims: Claims, { JWT_USER_CLAIM: name }: TokenSettings): Caller | null {
+  const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  if (typeof claim === 'string' && claim !== '') return { userId: claim };
+  return typeof claim === 'number' && Number.isSafeInteger(claim) && claim >= 0 ? { userId: String(claim) } : null;
+}
+
+/** Whether it is the token that is wrong, not the way to the keys of its issuer. */
+function isFaultOfToken(error: unknown): boolean {
+  if (!(error instanceof errors.JOSEError)) return false;
+  // `JOSEError` itself: the issuer answered with another status than 200, or with something that is not JSON.
+  const ofKeys = error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid;
+  return !ofKeys && error.code !== errors.JOSEError.code;
+}
+
+class VerifiedTokens {
+  readonly #ageMsMax: number;
+  readonly #countMax: number;
+  readonly #byDigest = new Map<string, { readonly caller: Caller; readonly untilMs: number }>();
+
+  constructor(ageMsMax: number, countMax: number) {
+    this.#ageMsMax = ageMsMax;
+    this.#countMax = countMax;
+  }
+
+  find(digest: string): Caller | null {
+    const known = this.#byDigest.get(digest);
+    if (!known) return null;
+    if (Date.now() < known.untilMs) return known.caller;
+    this.#byDigest.delete(digest);
+    return null;
+  }
+
+  add(digest: string, caller: Caller, endMs: number): void {
+    const nowMs = Date.now();
+    const untilMs = Math.min(nowMs + this.#ageMsMax, endMs);
+    if (untilMs <= nowMs) return;
+    if (this.#byDigest.size >= this.#countMax) {
+      // A map keeps the order of insertion: the first is the oldest.
+      for (const oldest of this.#byDigest.keys()) {
+        this.#byDigest.delete(oldest);
+        break;
+      }
+    }
+    this.#byDigest.set(digest, { caller, untilMs });
+  }
+}

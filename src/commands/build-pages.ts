@@ -1,0 +1,12 @@
+// build-pages.ts -- Entry of `bun run build`: writes the pages to `dist/pages`, for runtimes that cannot build them when they start.
+
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BUILT_PAGES_FOLDER, buildPages } from '../runtime/page-files.ts';
+
+await rm(BUILT_PAGES_FOLDER, { recursive: true, force: true });
+await mkdir(BUILT_PAGES_FOLDER, { recursive: true });
+for (const { name, bytes } of await buildPages()) {
+  await writeFile(join(BUILT_PAGES_FOLDER, name), bytes);
+  console.log(`${name} (${Math.ceil(bytes.byteLength / 1024)} KiB)`);
+}

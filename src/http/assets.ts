@@ -1,0 +1,83 @@
+// assets.ts -- Serves pages that were built before: HTML that is always asked for anew, and what it loads, kept for ever by its hash.
+//
+// The policy lets a browser load from this server alone, and runs nothing that stands in the page itself: operators type
+// their key into one of these pages.
+
+import { Elysia } from 'elysia';
+import { problem } from './problem.ts';
+
+/** A built file. */
+export interface PageFile {
+  /** Without a folder; what is not HTML has a hash in it, so that its bytes never change. */
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Where built HTML refers to its scripts and styles. */
+export const ASSETS_PATH = '/pages/';
+
+/**
+ * `GET /console`, `/drop/:couponId` and what they load.
+ *
+ * @param files must hold `console.html` and `drop.html`
+ * @throws Error when one of them is missing
+ */
+export function pageRoutes(files: readonly PageFile[]) {
+  const assets = new Map(files.filter(({ name }) => !name.endsWith('.html')).map((file) => [file.name, file]));
+  const consolePage = pageOf(files, 'console.html');
+  const dropPage = pageOf(files, 'drop.html');
+  return new Elysia({ name: 'pages' })
+    .get('/console', () => new Response(consolePage, { headers: pageHeaders }), hidden)
+    .get('/drop/:couponId', () => new Response(dropPage, { headers: pageHeaders }), hidden)
+    .get(`${ASSETS_PATH}:name`, ({ params }) => answerAsset(assets, params.name), hidden);
+}
+
+/** For people, not for programs: the document tells nothing of them. */
+const hidden = { detail: { hide: true } };
+
+function pageOf(files: readonly PageFile[], name: string): Uint8Array<ArrayBuffer> {
+  const file = files.find((one) => one.name === name);
+  if (!file) throw new Error(`the pages were built without ${name}`);
+  return file.bytes;
+}
+
+function answerAsset(assets: ReadonlyMap<string, PageFile>, name: string): Response {
+  const asset = assets.get(name);
+  const type = types[name.slice(name.lastIndexOf('.') + 1)];
+  if (!asset || type === undefined) return problem('NOT_FOUND');
+  return new Response(asset.bytes, {
+    headers: {
+      'content-type': type,
+      'cache-control': 'public, max-age=31536000, immutable',
+      'x-content-type-options': 'nosniff',
+    },
+  });
+}
+
+const types: Readonly<Record<string, string | undefined>> = {
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ');
+
+const pageHeaders = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': policy,
+  'cache-control': 'no-cache',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+};

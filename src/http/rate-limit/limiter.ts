@@ -1,0 +1,141 @@
+// limiter.ts -- How often one user, or one address, may ask in a window. A decision never waits for Redis.
+//
+// Each process counts for itself, and that count is exact. The first request of a name in a window stays at home, since in a
+// rush most users ask once; from the second on the counts go to Redis, all names of a moment in one script, and the totals of
+// all processes come back and hold for the next request. So over all processes a name may exceed its limit by one request for
+// each further process, and by what arrives within a round trip to Redis. While Redis is away each process limits alone.
+
+import type { Counted } from './count-requests.ts';
+import { problem } from '../problem.ts';
+
+export interface LimiterOptions {
+  readonly kind: Counted['kind'];
+  /** Requests of a name in a window. */
+  readonly requestsMax: number;
+  readonly windowS: number;
+  /** Names counted in a window; those beyond it are not limited, since memory is. */
+  readonly namesMax: number;
+  /** Adds to the counts of all processes and gives the totals. */
+  readonly tell: (counted: Counted) => Promise<ReadonlyMap<string, number>>;
+  /** Told when Redis could not be asked. */
+  readonly onFault: (error: unknown) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What a name may still do in the window. */
+export interface Allowance {
+  readonly isRefused: boolean;
+  readonly requestsMax: number;
+  readonly remaining: number;
+  /** Seconds to the next window, at least 1. */
+  readonly resetS: number;
+}
+
+/** Names in one script: bounds how long Redis is held. */
+const TOLD_MAX = 1000;
+/** Clocks of processes differ. */
+const KEEP_MS = 10_000;
+
+export class Limiter {
+  readonly #options: LimiterOptions;
+  #window = -1;
+  /** Requests by name, of all processes as far as they are known here. */
+  #counts = new Map<string, number>();
+  /** What Redis has not been told. */
+  #untold = new Map<string, number>();
+  #telling: Promise<void> | null = null;
+
+  constructor(options: LimiterOptions) {
+    this.#options = options;
+  }
+
+  /** Counts one request, or refuses it. What is refused is not counted, so that a window ends for everybody. */
+  take(name: string): Allowance {
+    const { requestsMax, windowS, namesMax, now } = this.#options;
+    const nowMs = now();
+    const window = Math.floor(nowMs / (windowS * 1000));
+    if (window !== this.#window) this.#begin(window);
+    const resetS = Math.max(1, Math.ceil(((window + 1) * windowS * 1000 - nowMs) / 1000));
+    const seen = this.#counts.get(name) ?? 0;
+    if (seen >= requestsMax) return { isRefused: true, requestsMax, remaining: 0, resetS };
+    if (seen > 0 || this.#counts.size < namesMax) this.#counts.set(name, seen + 1);
+    if (seen > 0) this.#report(name, seen);
+    return { isRefused: false, requestsMax, remaining: requestsMax - seen - 1, resetS };
+  }
+
+  /** Resolves when Redis has been told everything, or could not be. */
+  async settled(): Promise<void> {
+    while (this.#telling) await this.#telling;
+  }
+
+  #begin(window: number): void {
+    this.#window = window;
+    this.#counts = new Map();
+    this.#untold = new Map();
+  }
+
+  #report(name: string, seen: number): void {
+    // The second request brings the first one along.
+    this.#untold.set(name, (this.#untold.get(name) ?? 0) + (seen === 1 ? 2 : 1));
+    this.#telling ??= this.#tellAll();
+  }
+
+  /** Tells until nothing is left; what is counted meanwhile goes with the next round. */
+  async #tellAll(): Promise<void> {
+    const { kind, windowS, tell, onFault } = this.#options;
+    while (this.#untold.size > 0) {
+      // What else arrived at this moment comes along.
+      await Promise.resolve();
+      const window = this.#window;
+      const counts = this.#takeUntold();
+      if (counts.size === 0) continue;
+      try {
+        const totals = await tell({ kind, window, keepMs: windowS * 1000 + KEEP_MS, counts });
+        if (window === this.#window) this.#learn(totals);
+      } catch (error) {
+        // What was not told is forgotten: here it is counted, and elsewhere it would only make the limit stricter.
+        onFault(error);
+      }
+    }
+    this.#telling = null;
+  }
+
+  #takeUntold(): ReadonlyMap<string, number> {
+    const taken = new Map([...this.#untold].slice(0, TOLD_MAX));
+    for (const name of taken.keys()) this.#untold.delete(name);
+    return taken;
+  }
+
+  #learn(totals: ReadonlyMap<string, number>): void {
+    for (const [name, total] of totals) {
+      const known = total + (this.#untold.get(name) ?? 0);
+      if (known > (this.#counts.get(name) ?? 0)) this.#counts.set(name, known);
+    }
+  }
+}
+
+/**
+ * Says on an answer what is left, from half of the limit on: who asks once or twice has no use for it, and in a rush that is nearly
+ * everybody.
+ */
+export function tellAllowance(answer: Response, allowance: Allowance): Response {
+  if (!isWorthTelling(allowance)) return answer;
+  const { requestsMax, remaining, resetS } = allowance;
+  answer.headers.set('ratelimit-limit', String(requestsMax));
+  answer.headers.set('ratelimit-remaining', String(remaining));
+  answer.headers.set('ratelimit-reset', String(resetS));
+  return answer;
+}
+
+/** Whether `tellAllowance` would say anything, so that nobody waits for an answer to leave it as it is. */
+export function isWorthTelling({ requestsMax, remaining }: Allowance): boolean {
+  return remaining * 2 <= requestsMax;
+}
+
+/** The answer to who asks too often. Nothing was decided. */
+export function tooMany(kind: Counted['kind'], allowance: Allowance): Response {
+  const detail = `This ${kind} asks too often. Nothing was decided.`;
+  const headers = { 'retry-after': String(allowance.resetS) };
+  return tellAllowance(problem('TOO_MANY_REQUESTS', detail, {}, headers), allowance);
+}

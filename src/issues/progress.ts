@@ -1,0 +1,181 @@
+// progress.ts -- How the issuing of a coupon goes on, sampled for whoever listens: one sampler a coupon, however many listeners.
+//
+// - A coupon is sampled only while somebody listens to it, once in `PROGRESS_MS`; sampling changes nothing and opens nothing.
+// - Everybody hears the newest sample at once, and every one after it that differs.
+// - Beyond `LISTENERS_MAX` listeners of this process the next is refused.
+// - `close` ends every listener, as does the deletion of the coupon.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { readCoupon } from '../coupon/catalog.ts';
+import { UNLIMITED } from '../coupon/coupon.ts';
+import { type Database, withConnection } from '../mysql/database.ts';
+import { serverOf } from '../redis/connection.ts';
+import { couponKeys } from '../stream/keys.ts';
+import { Unavailable } from '../coupon/outcome.ts';
+import { look } from '../stock/scripts/look.ts';
+
+/** One sample. */
+export interface Progress {
+  readonly couponId: number;
+  readonly version: number;
+  readonly totalQuantity: number | null;
+  readonly issued: number;
+  /** Null without limit. */
+  readonly left: number | null;
+  /** Accepted and not yet rows; null while Redis has no state of the coupon to tell. */
+  readonly unpersisted: number | null;
+  /** Since the sample before. */
+  readonly issuedPerSecond: number;
+  readonly paused: boolean;
+}
+
+export interface Listener {
+  next(progress: Progress): void;
+  end(): void;
+}
+
+/** A sample without what only two of them tell; null when there is no such coupon. Throws what Redis or MySQL throw. */
+export type Sample = (couponId: number) => Promise<Omit<Progress, 'issuedPerSecond'> | null>;
+
+export interface ProgressDependencies {
+  readonly sample: Sample;
+  readonly settings: { readonly PROGRESS_MS: number; readonly LISTENERS_MAX: number };
+  readonly onFault: (fault: unknown) => void;
+}
+
+interface Lane {
+  readonly listeners: Set<Listener>;
+  last: Progress | null;
+  sampledMs: number;
+}
+
+export class ProgressHub {
+  readonly #dependencies: ProgressDependencies;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #closing = new AbortController();
+  readonly #loops = new Set<Promise<void>>();
+  #listeners = 0;
+
+  constructor(dependencies: ProgressDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * Listens to a coupon.
+   *
+   * @returns the function that ends it, or null when there is no such coupon
+   * @throws Unavailable when there are too many listeners, or the server is stopping; what the first sample throws
+   */
+  async listen(couponId: number, listener: Listener): Promise<(() => void) | null> {
+    this.#checkRoom();
+    const sampled = this.#lanes.get(couponId)?.last ?? (await this.#first(couponId));
+    if (!sampled) return null;
+    this.#checkRoom();
+    const lane = this.#lanes.get(couponId) ?? this.#start(couponId, sampled);
+    lane.listeners.add(listener);
+    this.#listeners += 1;
+    listener.next(lane.last ?? sampled);
+    return () => this.#leave(couponId, lane, listener);
+  }
+
+  /** Ends every listener, and resolves when nothing is sampled any more. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const [couponId, lane] of this.#lanes) this.#end(couponId, lane);
+    await Promise.all(this.#loops);
+  }
+
+  #checkRoom(): void {
+    if (this.#closing.signal.aborted) throw new Unavailable('stopping', 'the server is stopping');
+    if (this.#listeners >= this.#dependencies.settings.LISTENERS_MAX)
+      throw new Unavailable('overloaded', 'too many listen already');
+  }
+
+  async #first(couponId: number): Promise<Progress | null> {
+    const sampled = await this.#dependencies.sample(couponId);
+    return sampled ? { ...sampled, issuedPerSecond: 0 } : null;
+  }
+
+  #start(couponId: number, first: Progress): Lane {
+    const lane: Lane = { listeners: new Set(), last: first, sampledMs: performance.now() };
+    this.#lanes.set(couponId, lane);
+    const loop = this.#run(couponId, lane).finally(() => this.#loops.delete(loop));
+    this.#loops.add(loop);
+    return lane;
+  }
+
+  async #run(couponId: number, lane: Lane): Promise<void> {
+    const { settings, onFault } = this.#dependencies;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await pause(settings.PROGRESS_MS, undefined, { signal }).catch(() => undefined);
+      if (this.#lanes.get(couponId) !== lane || signal.aborted) return;
+      try {
+        await this.#sampleFor(couponId, lane);
+      } catch (fault) {
+        // The next sample tells what happened meanwhile.
+        onFault(fault);
+      }
+    }
+  }
+
+  async #sampleFor(couponId: number, lane: Lane): Promise<void> {
+    const sampled = await this.#dependencies.sample(couponId);
+    if (!sampled) return this.#end(couponId, lane);
+    const nowMs = performance.now();
+    const seconds = Math.max(1, nowMs - lane.sampledMs) / 1000;
+    const grown = Math.max(0, sampled.issued - (lane.last?.issued ?? 0));
+    const progress = { ...sampled, issuedPerSecond: Math.round(grown / seconds) };
+    const same = JSON.stringify(progress) === JSON.stringify(lane.last);
+    lane.last = progress;
+    lane.sampledMs = nowMs;
+    if (!same) for (const listener of lane.listeners) listener.next(progress);
+  }
+
+  #leave(couponId: number, lane: Lane, listener: Listener): void {
+    if (!lane.listeners.delete(listener)) return;
+    this.#listeners -= 1;
+    if (lane.listeners.size === 0 && this.#lanes.get(couponId) === lane) this.#lanes.delete(couponId);
+  }
+
+  #end(couponId: number, lane: Lane): void {
+    for (const listener of lane.listeners) {
+      this.#leave(couponId, lane, listener);
+      listener.end();
+    }
+  }
+}
+
+export interface SampleDependencies {
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly settings: { readonly PARTITIONS: number };
+}
+
+/** Samples from the home of the stock. */
+export function createSample({ redis, database, settings }: SampleDependencies): Sample {
+  return async (couponId) => {
+    const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
+    if (!coupon) return null;
+    const { version, totalQuantity, issuedQuantity, paused } = coupon;
+    const inMysql = {
+      couponId,
+      version,
+      totalQuantity,
+      issued: issuedQuantity,
+      left: totalQuantity === null ? null : Math.max(0, totalQuantity - issuedQuantity),
+      unpersisted: coupon.stockHome === 'mysql' ? 0 : null,
+      paused,
+    };
+    if (coupon.stockHome === 'mysql') return inMysql;
+    const keys = couponKeys(couponId, settings.PARTITIONS);
+    const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
+    if (seen.kind === 'not open') return inMysql;
+    const { next, until } = seen.stock;
+    const left = until === UNLIMITED ? null : Math.max(0, until - next + 1);
+    const limited = left !== null && totalQuantity !== null;
+    const issued = limited ? Math.max(issuedQuantity, totalQuantity - left) : await redis.hlen(keys.owners);
+    return { ...inMysql, issued, left, unpersisted: Math.max(0, issued - issuedQuantity) };
+  };
+}

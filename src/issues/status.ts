@@ -1,0 +1,176 @@
+// status.ts -- Issues after they were promised: whether a user has a coupon and how far it has come, what a user has, and its use.
+
+import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
+import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { readCoupon } from '../coupon/catalog.ts';
+import type { Coupon } from '../coupon/coupon.ts';
+import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import { serverOf } from '../redis/connection.ts';
+import { type CouponKeys, couponKeys } from '../stream/keys.ts';
+import { Unavailable } from '../coupon/outcome.ts';
+import type { Row, RowWatch } from './row-watcher.ts';
+import { look } from '../stock/scripts/look.ts';
+import type { StockKeeper } from '../stock/opening.ts';
+import { holdingPages } from '../stream/entries.ts';
+
+/** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. */
+export type IssueStatus =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'accepted' | 'issued' | 'used'; readonly sequence: number };
+
+/** How a request to use an issue ended. `already used` also tells when. */
+export type Use =
+  | { readonly kind: 'not exist' | 'not issued' }
+  | { readonly kind: 'used' | 'already used'; readonly sequence: number; readonly usedMs: number };
+
+/** One row of a user, with what the user should know of the coupon. */
+export interface OwnedIssue extends Row, Pick<Coupon, 'title' | 'discountAmount' | 'minAvailableAmount'> {
+  readonly couponId: number;
+  /** When it was accepted. */
+  readonly issuedMs: number;
+}
+
+/** All throw what Redis or MySQL throw, and Unavailable. */
+export interface Issues {
+  /**
+   * The status of one issue; null when there is no such coupon.
+   *
+   * @param waitMs how long an accepted issue is waited for to become a row
+   * @param signal ends the waiting
+   */
+  statusOf(couponId: number, userId: string, waitMs?: number, signal?: AbortSignal): Promise<IssueStatus | null>;
+  /** At most `limit` rows of a user, of coupons with ids above `afterId`, in order of coupon. */
+  listOf(userId: string, page: { readonly afterId: number; readonly limit: number }): Promise<readonly OwnedIssue[]>;
+  /** Uses an issue, once. One that was just accepted is waited for. */
+  use(couponId: number, userId: string): Promise<Use>;
+}
+
+export interface IssuesDependencies {
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly stock: StockKeeper;
+  readonly watch: RowWatch;
+  readonly settings: { readonly PARTITIONS: number; readonly USE_WAIT_MS: number };
+}
+
+export function createIssues(dependencies: IssuesDependencies): Issues {
+  const { database, watch, settings } = dependencies;
+  const statusOf: Issues['statusOf'] = async (couponId, userId, waitMs = 0, signal) => {
+    const status = await currentStatus(dependencies, couponId, userId);
+    if (status?.kind !== 'accepted') return status;
+    const row = await watch.wait(couponId, userId, waitMs, signal);
+    return row ? statusOfRow(row) : status;
+  };
+  return {
+    statusOf,
+    listOf: (userId, page) => withConnection(database, (session) => readOwned(session, userId, page)),
+    async use(couponId, userId) {
+      const used = await withConnection(database, (session) => useRow(session, couponId, userId));
+      if (used) return used;
+      const status = await statusOf(couponId, userId, settings.USE_WAIT_MS);
+      if (!status) return { kind: 'not exist' };
+      if (status.kind === 'none') return { kind: 'not issued' };
+      // It is promised, so that a refusal would be wrong; and not there, so that it cannot be used.
+      if (status.kind === 'accepted') throw new Unavailable('overloaded', 'an accepted issue is not yet a row');
+      const usedNow = await withConnection(database, (session) => useRow(session, couponId, userId));
+      if (usedNow) return usedNow;
+      throw new Unavailable('dependency', 'a row that was just there is not found');
+    },
+  };
+}
+
+async function currentStatus(
+  { redis, database, stock, settings }: IssuesDependencies,
+  couponId: number,
+  userId: string,
+): Promise<IssueStatus | null> {
+  const found = await withConnection(database, async (session) => {
+    const row = await readRow(session, couponId, userId);
+    return row ? statusOfRow(row) : readCoupon(session, couponId);
+  });
+  if (!found || !('stockHome' in found)) return found;
+  if (found.stockHome === 'mysql') return { kind: 'none' };
+  const keys = couponKeys(couponId, settings.PARTITIONS);
+  let seen = await look(redis, { keys, server: serverOf(redis), users: [userId] });
+  if (seen.kind === 'not open') {
+    const opened = await stock.open(couponId);
+    seen = await look(redis, { keys, server: serverOf(redis), users: [userId] });
+    // Over, and its state lost: it is not opened any more, so what was accepted is looked for where it waits.
+    if (seen.kind === 'not open' && opened !== 'open') return waitingStatus(redis, database, keys, couponId, userId);
+  }
+  if (seen.kind === 'not open') throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
+  const sequence = seen.owners.get(userId);
+  return sequence === undefined ? { kind: 'none' } : { kind: 'accepted', sequence };
+}
+
+/** What becomes of an issue that no state tells of. In this order nothing slips between: an entry goes when its row is there. */
+async function waitingStatus(
+  redis: Redis,
+  database: Database,
+  keys: CouponKeys,
+  couponId: number,
+  userId: string,
+): Promise<IssueStatus> {
+  for (const stream of [keys.stream, keys.dead]) {
+    for await (const page of holdingPages(redis, stream, couponId)) {
+      for (const { firstSequence, users } of page) {
+        const at = users.indexOf(userId);
+        if (at >= 0) return { kind: 'accepted', sequence: firstSequence + at };
+      }
+    }
+  }
+  const row = await withConnection(database, (session) => readRow(session, couponId, userId));
+  return row ? statusOfRow(row) : { kind: 'none' };
+}
+
+function statusOfRow({ sequence, usedMs }: Row): IssueStatus {
+  return { kind: usedMs === null ? 'issued' : 'used', sequence };
+}
+
+async function readRow(session: Session, couponId: number, userId: string): Promise<Row | null> {
+  const [row] = await session
+    .select({ sequence: couponIssues.sequence, dateUsed: couponIssues.dateUsed })
+    .from(couponIssues)
+    .where(and(eq(couponIssues.userId, userId), eq(couponIssues.couponId, couponId)));
+  return row ? { sequence: row.sequence, usedMs: row.dateUsed?.getTime() ?? null } : null;
+}
+
+/** One statement decides who uses it: of two at the same time, one changes the row. Null when there is no row. */
+async function useRow(session: Session, couponId: number, userId: string): Promise<Use | null> {
+  const [{ affectedRows }] = await session
+    .update(couponIssues)
+    .set({ dateUsed: sql`UTC_TIMESTAMP(3)`, dateUpdated: sql`UTC_TIMESTAMP(3)` })
+    .where(and(eq(couponIssues.userId, userId), eq(couponIssues.couponId, couponId), isNull(couponIssues.dateUsed)));
+  const row = await readRow(session, couponId, userId);
+  if (!row || row.usedMs === null) return null;
+  return { kind: affectedRows === 1 ? 'used' : 'already used', sequence: row.sequence, usedMs: row.usedMs };
+}
+
+async function readOwned(
+  session: Session,
+  userId: string,
+  { afterId, limit }: { readonly afterId: number; readonly limit: number },
+): Promise<readonly OwnedIssue[]> {
+  const rows = await session
+    .select()
+    .from(couponIssues)
+    .where(and(eq(couponIssues.userId, userId), gt(couponIssues.couponId, afterId)))
+    .orderBy(couponIssues.couponId)
+    .limit(limit);
+  if (rows.length === 0) return [];
+  // Not a join: the two tables may live on different shards.
+  const { id, title, discountAmount, minAvailableAmount } = coupons;
+  const couponIds = rows.map(({ couponId }) => couponId);
+  const owned = await session
+    .select({ id, title, discountAmount, minAvailableAmount })
+    .from(coupons)
+    .where(inArray(coupons.id, couponIds));
+  const byId = new Map(owned.map((coupon) => [coupon.id, coupon]));
+  return rows.flatMap(({ couponId, sequence, dateIssued, dateUsed }) => {
+    const coupon = byId.get(couponId);
+    if (!coupon) return [];
+    const { id: _, ...shown } = coupon;
+    return [{ couponId, sequence, issuedMs: dateIssued.getTime(), usedMs: dateUsed?.getTime() ?? null, ...shown }];
+  });
+}

@@ -1,0 +1,266 @@
+// ledger.ts -- The one idempotent write of accepted issues to MySQL, shared by the worker and the `synchronous` issuer.
+//
+// Every writer of a coupon's rows holds the lock on its row in `coupons` (locked in id order, so that two writers never wait
+// for one another). Under it the rows that are there cannot change, so what is missing can be worked out exactly:
+// - the same user and sequence are there: a replay, nothing to do;
+// - the user has another sequence: nothing to do, P2, noted;
+// - the sequence belongs to another user, which only happens after Redis lost acknowledged issues: the next free sequence if
+//   stock is left, else a dead letter;
+// - the stock is gone: a dead letter, P1.
+// The usual case is that every row is new, so it is tried first, with one statement and no reading.
+
+import { inArray, sql } from 'drizzle-orm';
+import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { invariant } from '../invariant.ts';
+import { type Database, type Session, Undo, withTransaction } from '../mysql/database.ts';
+import type { Entry } from '../stream/entry.ts';
+import { instantLiteral, userLiteral } from './sql-literals.ts';
+
+/** PlanetScale takes at most so many rows in a statement. */
+const ROWS_PER_STATEMENT_MAX = 1000;
+
+/** What became of entries. Counts are of users, which is rows. */
+export interface Written {
+  readonly inserted: number;
+  /** Rows that were there already, the same. */
+  readonly replayed: number;
+  /** Issues of users who had the coupon already, with the sequence that their row has; the entry said another. */
+  readonly superseded: readonly Issue[];
+  /** Issues that were written under another sequence than they were accepted with, since theirs was taken. */
+  readonly displaced: readonly Issue[];
+  /** Issues that can never be rows. */
+  readonly dead: readonly DeadIssue[];
+  /**
+   * Issues inserted from entries of an earlier opening than the present one. If Redis had lost them when it was opened anew, it
+   * does not know their users as owners.
+   */
+  readonly older: readonly Issue[];
+}
+
+/** One issue: a row, or what should become one. */
+export interface Issue {
+  readonly couponId: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly userId: string;
+  readonly acceptedMs: number;
+}
+
+export interface DeadIssue {
+  readonly issue: Issue;
+  readonly reason: 'no such coupon' | 'no stock left';
+}
+
+const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], displaced: [], dead: [], older: [] };
+
+/** The optimistic way found rows that it did not expect; the transaction is rolled back, and the careful way taken. */
+class UnexpectedRows extends Undo {
+  override readonly name = 'UnexpectedRows';
+}
+
+interface LockedCoupon {
+  readonly total: number | null;
+  readonly issued: number;
+  readonly epoch: number;
+}
+
+/**
+ * Writes entries, in one transaction; writing the same again changes nothing.
+ *
+ * @param entries of any coupons, in any order, at least one
+ * @throws what MySQL throws; then nothing was written, unless the COMMIT itself failed, where nobody knows
+ */
+export async function writeEntries(database: Database, entries: readonly Entry[]): Promise<Written> {
+  const issues = entries.flatMap(issuesOf).sort((a, b) => a.couponId - b.couponId || a.sequence - b.sequence);
+  try {
+    return await withTransaction(database, (tx) => writeNew(tx, issues));
+  } catch (error) {
+    if (!(error instanceof UnexpectedRows)) throw error;
+  }
+  return withTransaction(database, (tx) => writeMissing(tx, issues));
+}
+
+/** The issues of an entry, one per user. */
+export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users }: Entry): Issue[] {
+  return users.map((userId, i) => ({ couponId, epoch, sequence: firstSequence + i, userId, acceptedMs }));
+}
+
+/**
+ * Inserts rows and raises the counters. The caller holds the locks of the coupons.
+ *
+ * @param issues sorted by coupon and sequence: unsorted batches that overlap deadlock
+ * @returns how many rows went in; a row that is there already, by sequence or by user, is left alone
+ */
+export async function insertIssues(tx: Session, issues: readonly Issue[]): Promise<number> {
+  let inserted = 0;
+  for (const statement of insertStatements(issues)) {
+    // The no-op update makes a duplicate a success without a change. `INSERT IGNORE` would also swallow bad data.
+    const [result] = await tx.execute(sql`${sql.raw(statement)} ON DUPLICATE KEY UPDATE date_used = date_used`);
+    inserted += result.affectedRows;
+  }
+  return inserted;
+}
+
+/** The statements for `readDecideWrite` that insert rows, none of which may be there, and raise the counter of their coupon. */
+export function issueStatements(couponId: number, issues: readonly Issue[]): string[] {
+  return [
+    ...insertStatements(issues),
+    `UPDATE coupons SET issued_quantity = issued_quantity + ${issues.length} WHERE id = ${couponId}`,
+  ];
+}
+
+function insertStatements(issues: readonly Issue[]): string[] {
+  const statements: string[] = [];
+  for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
+    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
+    statements.push(`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES ${rows.join(',')}`);
+  }
+  return statements;
+}
+
+/** Raises `issued_quantity` by the rows that went in; the CHECK on it is the last guard of P1. */
+export async function raiseIssued(tx: Session, couponId: number, rows: number): Promise<void> {
+  await raiseEach(tx, [couponId], rows);
+}
+
+/**
+ * Raises coupons by as many rows as each has, those of one number together: with thousands of coupons open, a statement for each
+ * was two thirds of the work of MySQL and worker. There are never many different numbers, since all of them add up to the rows.
+ */
+async function raiseAll(tx: Session, counts: ReadonlyMap<number, readonly Issue[]>): Promise<void> {
+  const byRows = Map.groupBy(counts.keys(), (couponId) => counts.get(couponId)?.length ?? 0);
+  for (const [rows, couponIds] of byRows) await raiseEach(tx, couponIds, rows);
+}
+
+async function raiseEach(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
+  for (let i = 0; i < couponIds.length; i += ROWS_PER_STATEMENT_MAX) {
+    const page = couponIds.slice(i, i + ROWS_PER_STATEMENT_MAX);
+    await tx.execute(
+      sql`UPDATE coupons SET issued_quantity = issued_quantity + ${rows} WHERE ${inArray(coupons.id, page)}`,
+    );
+  }
+}
+
+/** Expects every issue to be new. */
+async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written> {
+  const counts = Map.groupBy(issues, (issue) => issue.couponId);
+  const locked = await lockCoupons(tx, [...counts.keys()]);
+  for (const [couponId, mine] of counts) {
+    const coupon = locked.get(couponId);
+    if (!coupon || (coupon.total !== null && coupon.issued + mine.length > coupon.total)) throw new UnexpectedRows();
+  }
+  if ((await insertIssues(tx, issues)) !== issues.length) throw new UnexpectedRows();
+  await raiseAll(tx, counts);
+  return { ...NOTHING, inserted: issues.length, older: issues.filter((issue) => isOlder(issue, locked)) };
+}
+
+function isOlder(issue: Issue, locked: ReadonlyMap<number, LockedCoupon>): boolean {
+  return issue.epoch < (locked.get(issue.couponId)?.epoch ?? 0);
+}
+
+/** Reads what is there first, and writes exactly what is missing. */
+async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Written> {
+  const byCoupon = Map.groupBy(issues, (issue) => issue.couponId);
+  const locked = await lockCoupons(tx, [...byCoupon.keys()]);
+  const parts: Written[] = [];
+  for (const [couponId, mine] of byCoupon) parts.push(await writeMissingOf(tx, locked.get(couponId), couponId, mine));
+  return {
+    inserted: parts.reduce((sum, part) => sum + part.inserted, 0),
+    replayed: parts.reduce((sum, part) => sum + part.replayed, 0),
+    superseded: parts.flatMap((part) => part.superseded),
+    displaced: parts.flatMap((part) => part.displaced),
+    dead: parts.flatMap((part) => part.dead),
+    older: parts.flatMap((part) => part.older),
+  };
+}
+
+async function writeMissingOf(
+  tx: Session,
+  coupon: LockedCoupon | undefined,
+  couponId: number,
+  issues: readonly Issue[],
+): Promise<Written> {
+  if (!coupon) return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'no such coupon' })) };
+  const present = await readPresent(tx, couponId, issues);
+  let replayed = 0;
+  const superseded: Issue[] = [];
+  let left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
+  const rows: Issue[] = [];
+  const homeless: Issue[] = [];
+  const dead: DeadIssue[] = [];
+  for (const issue of issues) {
+    const owned = present.sequenceOf.get(issue.userId);
+    if (owned === issue.sequence) replayed += 1;
+    else if (owned !== undefined) superseded.push({ ...issue, sequence: owned });
+    else if (left === 0) dead.push({ issue, reason: 'no stock left' });
+    else {
+      left -= 1;
+      present.sequenceOf.set(issue.userId, issue.sequence);
+      const free = !present.userOf.has(issue.sequence);
+      if (free) present.userOf.set(issue.sequence, issue.userId);
+      (free ? rows : homeless).push(issue);
+    }
+  }
+  const displaced = homeless.length === 0 ? [] : await findSequences(tx, couponId, rows, homeless);
+  const all = [...rows, ...displaced];
+  const inserted = await insertIssues(tx, all);
+  invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
+  if (inserted > 0) await raiseIssued(tx, couponId, inserted);
+  const older = rows.filter((issue) => issue.epoch < coupon.epoch);
+  return { inserted, replayed, superseded, displaced, dead, older };
+}
+
+/** Gives issues whose sequence is taken the numbers after the highest, in order. */
+async function findSequences(tx: Session, couponId: number, rows: readonly Issue[], homeless: readonly Issue[]) {
+  const [highest] = await tx
+    .select({ sequence: sql<number>`COALESCE(MAX(${couponIssues.sequence}), 0)`.mapWith(Number) })
+    .from(couponIssues)
+    .where(sql`${couponIssues.couponId} = ${couponId}`);
+  const last = Math.max(highest?.sequence ?? 0, rows.at(-1)?.sequence ?? 0);
+  return homeless.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
+}
+
+/** The rows that stand in the way of `issues`, by sequence and by user. */
+async function readPresent(tx: Session, couponId: number, issues: readonly Issue[]) {
+  const sequenceOf = new Map<string, number>();
+  const userOf = new Map<number, string>();
+  for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
+    const page = issues.slice(i, i + ROWS_PER_STATEMENT_MAX);
+    const sequences = page.map((issue) => issue.sequence);
+    const users = page.map((issue) => issue.userId);
+    // Two statements, each along one unique key; an OR over both would scan.
+    for (const condition of [inArray(couponIssues.sequence, sequences), inArray(couponIssues.userId, users)]) {
+      const found = await tx
+        .select({ userId: couponIssues.userId, sequence: couponIssues.sequence })
+        .from(couponIssues)
+        .where(sql`${couponIssues.couponId} = ${couponId} AND ${condition}`);
+      for (const row of found) {
+        sequenceOf.set(row.userId, row.sequence);
+        userOf.set(row.sequence, row.userId);
+      }
+    }
+  }
+  return { sequenceOf, userOf };
+}
+
+/** Locks coupons in id order: every writer does, so none waits for one that waits for it. */
+async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<ReadonlyMap<number, LockedCoupon>> {
+  const locked = new Map<number, LockedCoupon>();
+  const ids = couponIds.toSorted((a, b) => a - b);
+  for (let i = 0; i < ids.length; i += ROWS_PER_STATEMENT_MAX) {
+    const rows = await tx
+      .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity, epoch: coupons.epoch })
+      .from(coupons)
+      .where(inArray(coupons.id, ids.slice(i, i + ROWS_PER_STATEMENT_MAX)))
+      .orderBy(coupons.id)
+      .for('update');
+    for (const { id, ...coupon } of rows) locked.set(id, coupon);
+  }
+  return locked;
+}
+
+/** One row as SQL text. Nothing but digits and the letters of a user id can get in. */
+function rowOf({ couponId, sequence, userId, acceptedMs }: Issue): string {
+  invariant(Number.isSafeInteger(couponId) && Number.isSafeInteger(sequence), 'a row is malformed');
+  return `(${couponId},${sequence},${userLiteral(userId)},${instantLiteral(acceptedMs)})`;
+}

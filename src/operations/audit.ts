@@ -1,0 +1,142 @@
+// audit.ts -- The promises of one coupon, counted: what Redis says was issued against what MySQL has, to the last sequence.
+//
+// It may run under full load. Read in this order it is exact: first how far Redis has issued, then what waits in the stream and
+// among the dead letters, then the rows. Everything issued before the first reading must then be in one of the three, since an
+// entry leaves the stream only after its rows are committed; what is in two of them is counted once. The stream is read again after
+// the dead letters, since one that is replayed meanwhile is in neither before.
+
+import { sql } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
+import { readCoupon } from '../coupon/catalog.ts';
+import type { Coupon } from '../coupon/coupon.ts';
+import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import { serverOf } from '../redis/connection.ts';
+import type { Holding } from '../stream/entry.ts';
+import { couponKeys } from '../stream/keys.ts';
+import { instantLiteral } from '../ledger/sql-literals.ts';
+import { look } from '../stock/scripts/look.ts';
+import { holdingsOf } from '../stream/entries.ts';
+
+/** One coupon, counted. The last four numbers are verdicts, the others plain counts of what is there. */
+export interface Audit {
+  readonly couponId: number;
+  readonly stockHome: Coupon['stockHome'];
+  /** How many there may be; null for no limit. P1 */
+  readonly totalQuantity: number | null;
+  /** The counter beside the rows. */
+  readonly issuedQuantity: number;
+  /** Rows in MySQL. */
+  readonly rows: number;
+  /** Owners in Redis; null while it is not open there. */
+  readonly owners: number | null;
+  /** The sequence that Redis gives next; null while it is not open there. */
+  readonly next: number | null;
+  /** Users in the stream, not yet rows. */
+  readonly unpersisted: number;
+  /** Users among the dead letters. */
+  readonly dead: number;
+  /** Issues that Redis says it gave and that are nowhere. P3: must be 0. */
+  readonly missing: number;
+  /** Issues that are there and that Redis does not know of, so that it may issue to their users again. P2: must be 0. */
+  readonly unknown: number;
+  /** Rows above what may be issued, or not in the counter. P1: must be 0. */
+  readonly unexpected: number;
+  /** Rows issued before the start or from the end on, by the period as it is now. P5: must be 0 unless the period was edited. */
+  readonly outsidePeriod: number;
+}
+
+export interface AuditDependencies {
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly settings: { readonly PARTITIONS: number };
+}
+
+/** Counts a coupon; null when there is none. Takes as long as reading its rows along the primary key. Throws what the stores throw. */
+export async function auditCoupon(
+  { redis, database, settings }: AuditDependencies,
+  couponId: number,
+): Promise<Audit | null> {
+  const keys = couponKeys(couponId, settings.PARTITIONS);
+  const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
+  const waiting = await holdingsOf(redis, keys.stream, couponId);
+  const dead = await holdingsOf(redis, keys.dead, couponId);
+  const replayed = await holdingsOf(redis, keys.stream, couponId);
+  const next = seen.kind === 'open' ? seen.stock.next : null;
+  const owners = seen.kind === 'open' ? seen.issued : null;
+  const spans = mergeSpans([...waiting, ...dead, ...replayed].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
+  return withConnection(database, async (session) => {
+    const coupon = await readCoupon(session, couponId);
+    if (!coupon) return null;
+    const counted = await countRows(session, coupon, next, spans);
+    const accountedFor = counted.below - counted.inSpans + spans.reduce((sum, { from, to }) => sum + to - from, 0);
+    const over = coupon.totalQuantity === null ? 0 : Math.max(0, counted.rows - coupon.totalQuantity);
+    return {
+      couponId,
+      stockHome: coupon.stockHome,
+      totalQuantity: coupon.totalQuantity,
+      issuedQuantity: coupon.issuedQuantity,
+      rows: counted.rows,
+      owners,
+      next,
+      unpersisted: usersIn(waiting),
+      dead: usersIn(dead),
+      missing: owners === null ? 0 : Math.max(0, owners - accountedFor),
+      unknown: owners === null ? 0 : Math.max(0, accountedFor - owners),
+      unexpected: over + Math.abs(counted.rows - counted.counter),
+      outsidePeriod: counted.outsidePeriod,
+    };
+  });
+}
+
+/** Sequences from `from` up to, but not including, `to`. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+function spanOf({ firstSequence, users }: Holding): Span {
+  return { from: firstSequence, to: firstSequence + users.length };
+}
+
+function usersIn(entries: readonly Holding[]): number {
+  return entries.reduce((sum, { users }) => sum + users.length, 0);
+}
+
+/** Spans as few disjoint ones, in order, cut off at `end`. */
+export function mergeSpans(spans: readonly Span[], end: number): readonly Span[] {
+  const merged: { from: number; to: number }[] = [];
+  for (const { from, to } of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = merged.at(-1);
+    const until = Math.min(to, end);
+    if (from >= until) continue;
+    if (last && from <= last.to) last.to = Math.max(last.to, until);
+    else merged.push({ from, to: until });
+  }
+  return merged;
+}
+
+/** Counts rows and reads the counter beside them in one statement, so that no issue comes between. */
+async function countRows(session: Session, coupon: Coupon, next: number | null, spans: readonly Span[]) {
+  const inSpans = spans.map(({ from, to }) => sql`(sequence >= ${from} AND sequence < ${to})`);
+  const start = sql.raw(instantLiteral(coupon.startMs));
+  const end = sql.raw(instantLiteral(coupon.endMs));
+  const [rows] = await session.execute(
+    sql`SELECT COUNT(*) AS amount,
+               COALESCE(SUM(sequence < ${next ?? Number.MAX_SAFE_INTEGER}), 0) AS below,
+               COALESCE(SUM(${inSpans.length > 0 ? sql.join(inSpans, sql` OR `) : sql`FALSE`}), 0) AS inSpans,
+               COALESCE(SUM(date_issued < ${start} OR date_issued >= ${end}), 0) AS outsidePeriod,
+               (SELECT issued_quantity FROM coupons WHERE id = ${coupon.id}) AS counter
+          FROM coupon_issues WHERE coupon_id = ${coupon.id}`,
+  );
+  const [row] = rows as unknown as Record<
+    'amount' | 'below' | 'inSpans' | 'outsidePeriod' | 'counter',
+    string | number
+  >[];
+  return {
+    rows: Number(row?.amount),
+    below: Number(row?.below),
+    inSpans: Number(row?.inSpans),
+    outsidePeriod: Number(row?.outsidePeriod),
+    counter: Number(row?.counter),
+  };
+}

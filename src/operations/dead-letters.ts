@@ -1,0 +1,97 @@
+// dead-letters.ts -- What could not be written, for an operator to look at, to replay or to discard. Nothing happens by itself.
+
+import type { Redis } from 'ioredis';
+import { streamPages } from '../stream/entries.ts';
+import { type Entry, readEntry, readHolding } from '../stream/entry.ts';
+import { couponKeys, partitionKeys } from '../stream/keys.ts';
+import { replay } from '../stream/scripts/replay.ts';
+import { dropState } from '../stock/opening.ts';
+
+/** One dead letter. */
+export interface DeadLetterView {
+  /** `<partition>-<id in the dead stream>`. */
+  readonly id: string;
+  /** The entry it comes from. */
+  readonly entryId: string;
+  readonly reason: string;
+  /** Null when it cannot be understood, so that it cannot be replayed either. */
+  readonly entry: Entry | null;
+}
+
+export interface DeadLetters {
+  /** All of them, by partition and age. */
+  list(): AsyncGenerator<DeadLetterView>;
+  /** One, or null. */
+  read(id: string): Promise<DeadLetterView | null>;
+  /**
+   * Puts one back into the stream; the worker writes it under its sequence if that is still free.
+   *
+   * @returns `replayed`; `gone` when there is none with this id; `unreadable` when it is no entry. Only `replayed` changed anything
+   */
+  replay(id: string): Promise<'replayed' | 'gone' | 'unreadable'>;
+  /**
+   * Deletes one for good: its users do not have the coupon, and its pieces are stock again (P4), since the coupon is opened anew
+   * from what is then there. False when there is none with this id.
+   */
+  discard(id: string): Promise<boolean>;
+}
+
+/** Fields that the dead stream adds to those of the entry. */
+const ADDED = new Set(['entry', 'reason']);
+
+/** The dead letters of all partitions. Every function throws what Redis throws. */
+export function createDeadLetters(redis: Redis, partitions: number): DeadLetters {
+  const find = async (id: string) => {
+    const place = placeOf(id, partitions);
+    if (!place) return null;
+    const [found] = await redis.xrange(place.keys.dead, place.id, place.id);
+    return found ? { ...place, fields: found[1] } : null;
+  };
+  return {
+    async *list() {
+      for (let partition = 0; partition < partitions; partition++) {
+        for await (const page of streamPages(redis, partitionKeys(partition).dead)) {
+          for (const { id, fields } of page) yield viewOf(`${partition}-${id}`, fields);
+        }
+      }
+    },
+    async read(id) {
+      const found = await find(id);
+      return found && viewOf(id, found.fields);
+    },
+    async replay(id) {
+      const found = await find(id);
+      if (!found) return 'gone';
+      const { entry } = viewOf(id, found.fields);
+      if (!entry) return 'unreadable';
+      const fields = entryFields(found.fields);
+      const replayed = await replay(redis, { keys: found.keys, id: found.id, users: entry.users.length, fields });
+      return replayed === null ? 'gone' : 'replayed';
+    },
+    async discard(id) {
+      const found = await find(id);
+      if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
+      // Of whatever version: its users were owners as long as it was there.
+      const holding = readHolding(found.fields);
+      if (holding) await dropState(redis, couponKeys(holding.couponId, partitions));
+      return true;
+    },
+  };
+}
+
+function placeOf(id: string, partitions: number) {
+  // Redis refuses numbers of more than 64 bits with an error, as if it had been asked wrongly; all of 19 digits fit.
+  const [, partition, streamId] = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/.exec(id) ?? [];
+  if (partition === undefined || streamId === undefined || Number(partition) >= partitions) return null;
+  return { keys: partitionKeys(Number(partition)), id: streamId };
+}
+
+function viewOf(id: string, fields: readonly string[]): DeadLetterView {
+  const entry = readEntry(entryFields(fields));
+  const added = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
+  return { id, entryId: added('entry'), reason: added('reason'), entry: 'reason' in entry ? null : entry };
+}
+
+function entryFields(fields: readonly string[]): string[] {
+  return fields.filter((_, i) => !ADDED.has(fields[i - (i % 2)] ?? ''));
+}

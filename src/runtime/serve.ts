@@ -1,0 +1,161 @@
+// serve.ts -- Serves an app on Bun or Deno. Beside the entries and page-files.ts, the only file that knows the runtime.
+//
+// It takes the app's `fetch` on both runtimes. Elysia's own `listen` would use Bun's router; measured, that made no difference
+// that could be seen, and it shares its port with any other process that asks for it.
+
+import type { App } from '../app.ts';
+import type { PeerOf } from '../http/rate-limit/address.ts';
+import { StartFault } from '../operator-error.ts';
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Lets other processes that say so too listen on the same port; the system spreads new connections over them. Off by default. */
+  readonly reusePort?: boolean;
+  /** The setting that `port` comes from, for a fault to name. By default PORT. */
+  readonly portSetting?: string;
+  /** Tells of an error that the app did not turn into an answer, which is a bug. */
+  onError(error: unknown): void;
+}
+
+/** A server that listens. */
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Takes no more connections, closes idle ones, and resolves when every request under way has its whole answer.
+   *
+   * @param waitMsMax then the rest is cut off, on Deno by the end of the process; without it, one reader who never takes their answer is waited for without end
+   */
+  stop(waitMsMax?: number): Promise<void>;
+}
+
+/** Seconds an idle connection is kept: longer than the 60 s of common load balancers, which else would meet closed ones. */
+const IDLE_S = 75;
+
+/** Nobody can listen there; `message` is one line that names the setting and the cure. */
+export class ListenFault extends StartFault {
+  override readonly name = 'ListenFault';
+  /** Of the system, such as EADDRINUSE; undefined where the runtime tells none. */
+  readonly code: unknown;
+
+  constructor(cause: unknown, portSetting: string) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    super(adviceFor(code, portSetting), { cause });
+    this.code = code;
+  }
+}
+
+function adviceFor(code: unknown, portSetting: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${portSetting}: this port is taken; stop what listens there, or set it to another`;
+    case 'EACCES':
+      return `${portSetting}: this user may not listen on this port; set it to one above 1023`;
+    default:
+      return 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
+  }
+}
+
+/**
+ * Serves `fetch`.
+ *
+ * @throws ListenFault when the port is taken or not allowed, or the address is not of this machine
+ */
+export async function serve(fetch: App['fetch'], options: ServeOptions): Promise<Listening> {
+  try {
+    return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
+  } catch (error) {
+    throw new ListenFault(error, options.portSetting ?? 'PORT');
+  }
+}
+
+function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onError }: ServeOptions): Listening {
+  const peerOf: PeerOf = (request) => server.requestIP(request)?.address ?? null;
+  const server = Bun.serve({
+    hostname: host,
+    port,
+    // Only where it is asked for: a second server on one port is a mistake otherwise, and silently takes half of the requests.
+    reusePort,
+    idleTimeout: IDLE_S,
+    // The app keeps the limit, and answers with a problem document; Bun's own refusal is empty. Nothing is buffered ahead of
+    // the app's reading, so no memory depends on this: measured with bodies of 512 MB.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    // Bun's own error page shows source code.
+    development: false,
+    fetch: (request) => fetch(request, peerOf),
+    error: (error) => {
+      onError(error);
+      return new Response(null, { status: 500 });
+    },
+  });
+  return {
+    url: addressOf(host, server.port ?? port),
+    port: server.port ?? port,
+    // Resolves after the last byte of the last answer has gone out. Connections on which nothing was ever asked stay open
+    // until they are idle for too long, or the process ends: Bun has no way to close them.
+    stop: (waitMsMax) => finishWithin(server.stop(), waitMsMax, () => server.stop(true)),
+  };
+}
+
+/** Waits for the end of all answers; when it takes too long, cuts off those that are left. */
+async function finishWithin(finished: Promise<void>, waitMsMax: number | undefined, cut: () => unknown): Promise<void> {
+  if (waitMsMax === undefined) return await finished;
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => late.resolve('late'), waitMsMax);
+  try {
+    if ((await Promise.race([finished, late.promise])) === 'late') await cut();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where a request came from. A socket of the file system has no host. */
+interface DenoInfo {
+  readonly remoteAddr: { readonly hostname?: string };
+}
+
+/** The little of Deno that is used here; its types would clash with Bun's. */
+interface DenoRuntime {
+  serve(
+    options: {
+      hostname: string;
+      port: number;
+      reusePort: boolean;
+      onListen(): void;
+      onError(error: unknown): Response;
+    },
+    handler: (request: Request, info: DenoInfo) => Response | Promise<Response>,
+  ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
+}
+
+function serveOnDeno(fetch: App['fetch'], { host, port, reusePort = false, onError }: ServeOptions): Listening {
+  const { Deno } = globalThis as unknown as { Deno: DenoRuntime };
+  const server = Deno.serve(
+    {
+      hostname: host,
+      port,
+      reusePort,
+      // By default it prints a line of its own.
+      onListen: () => {},
+      onError: (error) => {
+        onError(error);
+        return new Response(null, { status: 500 });
+      },
+    },
+    (request, { remoteAddr }) => fetch(request, () => remoteAddr.hostname ?? null),
+  );
+  return {
+    url: addressOf(host, server.addr.port),
+    port: server.addr.port,
+    // Once it is shutting down, Deno has no way to close what is left: the end of the process does.
+    stop: (waitMsMax) => finishWithin(server.shutdown(), waitMsMax, () => {}),
+  };
+}
+
+/** An address that can be opened: the wildcard addresses stand for this machine. */
+function addressOf(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}

@@ -1,0 +1,110 @@
+// entries.ts -- What is accepted but not a row, read from the stream and from the dead letters, page by page.
+//
+// Entries of every version count: who waits, or is dead, under one that this release cannot write is an owner all the same.
+
+import type { Redis } from 'ioredis';
+import { type Holding, type Illegible, readHolding } from './entry.ts';
+import type { PartitionKeys } from './keys.ts';
+
+/** Entries read at once; each holds up to a whole batch of users. */
+const STREAM_PAGE = 100;
+
+/** One entry as it stands in a stream. */
+export interface StreamEntry {
+  readonly id: string;
+  readonly fields: readonly string[];
+}
+
+/** All entries of a stream in order, in pages; an empty stream gives no page. */
+export async function* streamPages(redis: Redis, stream: string): AsyncGenerator<readonly StreamEntry[]> {
+  let start = '-';
+  for (;;) {
+    const entries = await redis.xrange(stream, start, '+', 'COUNT', STREAM_PAGE);
+    const last = entries.at(-1);
+    if (!last) return;
+    yield entries.map(([id, fields]) => ({ id, fields }));
+    if (entries.length < STREAM_PAGE) return;
+    start = `(${last[0]}`;
+  }
+}
+
+/** An entry of a coupon that does not say who holds what of it: nothing that builds on all owners may go on. */
+export class IllegibleEntry extends Error {
+  override readonly name = 'IllegibleEntry';
+  readonly couponId: number;
+  /** As `bun run dead` lists the partition's: the stream and the id in it. */
+  readonly place: string;
+
+  constructor(couponId: number, place: string) {
+    super(`an entry of a coupon does not say who holds what of it: ${place}`);
+    this.couponId = couponId;
+    this.place = place;
+  }
+}
+
+/**
+ * What the entries of one coupon hold that are in a stream of its partition, in pages.
+ *
+ * @throws IllegibleEntry when one of them does not tell; those of other coupons do not matter
+ */
+export async function* holdingPages(
+  redis: Redis,
+  stream: string,
+  couponId: number,
+): AsyncGenerator<readonly Holding[]> {
+  for await (const page of streamPages(redis, stream)) {
+    const mine: Holding[] = [];
+    for (const { id, fields } of page) {
+      const holding = readHolding(fields);
+      if (holding?.couponId !== couponId) continue;
+      if ('illegible' in holding) throw new IllegibleEntry(couponId, `${stream} ${id}`);
+      mine.push(holding);
+    }
+    yield mine;
+  }
+}
+
+/** What the entries of one coupon hold that are in the stream or among the dead letters; illegible ones are left out. */
+export async function holdingsOf(redis: Redis, stream: string, couponId: number): Promise<readonly Holding[]> {
+  const found: Holding[] = [];
+  for await (const holding of holdingsIn(redis, stream)) {
+    if (holding.couponId === couponId && !('illegible' in holding)) found.push(holding);
+  }
+  return found;
+}
+
+/** Whether a stream has any entry of a coupon, legible or not. */
+export async function hasEntryOf(redis: Redis, stream: string, couponId: number): Promise<boolean> {
+  for await (const holding of holdingsIn(redis, stream)) if (holding.couponId === couponId) return true;
+  return false;
+}
+
+/** Users per coupon that are in the stream, and among the dead letters, of one partition. */
+export interface WaitingUsers {
+  readonly unpersisted: ReadonlyMap<number, number>;
+  readonly dead: ReadonlyMap<number, number>;
+}
+
+/** Counts a partition. One pass over each stream, bounded by `UNPERSISTED_USERS_MAX`. */
+export async function countWaiting(redis: Redis, keys: PartitionKeys): Promise<WaitingUsers> {
+  return { unpersisted: await countUsers(redis, keys.stream), dead: await countUsers(redis, keys.dead) };
+}
+
+async function countUsers(redis: Redis, stream: string): Promise<ReadonlyMap<number, number>> {
+  const users = new Map<number, number>();
+  for await (const holding of holdingsIn(redis, stream)) {
+    const more = 'illegible' in holding ? 0 : holding.users.length;
+    // With 0 too: whoever asks whether anything waits must hear of an illegible entry.
+    users.set(holding.couponId, (users.get(holding.couponId) ?? 0) + more);
+  }
+  return users;
+}
+
+async function* holdingsIn(redis: Redis, stream: string): AsyncGenerator<Holding | Illegible> {
+  for await (const page of streamPages(redis, stream)) {
+    for (const { fields } of page) {
+      const holding = readHolding(fields);
+      if (holding) yield holding;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// access.ts -- Puts together who may do what and how often: keys from the store, tokens, limits. One life for all.
+
+import type { Config } from '../config/config.ts';
+import type { Redis } from 'ioredis';
+import { type Authority, createAuthority, digestOf } from '../auth/authority.ts';
+import { KeyRing } from '../auth/api-keys.ts';
+import { createTokens } from '../auth/tokens.ts';
+import { type Counted, countRequests } from '../http/rate-limit/count-requests.ts';
+import { Limiter } from '../http/rate-limit/limiter.ts';
+import { validKeys } from '../auth/api-key-store.ts';
+import type { Database } from '../mysql/database.ts';
+import { PreflightFault } from '../runtime/preflight.ts';
+import type { Log } from '../telemetry/log.ts';
+
+export interface Access {
+  readonly authority: Authority;
+  readonly limiters: { readonly user: Limiter | null; readonly address: Limiter | null };
+  stop(): void;
+}
+
+export interface AccessDependencies {
+  readonly config: Config;
+  readonly database: Database;
+  readonly redis: Redis;
+  readonly log: Log;
+}
+
+/**
+ * Reads the keys and begins to watch them.
+ *
+ * @throws PreflightFault when nobody could be let in, and that was not asked for by name; what MySQL throws
+ */
+export async function openAccess({ config, database, redis, log }: AccessDependencies): Promise<Access> {
+  const adminKey = config.ADMIN_API_KEY;
+  const keys = new KeyRing({
+    fixed: adminKey === undefined ? [] : [{ digest: digestOf(adminKey), scopes: ['admin'] }],
+    load: () => validKeys(database),
+    ageMsMax: config.KEYS_MS_MAX,
+    onFault: (error) => log.warn({ error }, 'the API keys could not be read; those of before stay in force'),
+  });
+  await keys.refresh();
+  const tokens = createTokens(config, (error) =>
+    log.error({ error }, 'the keys of the issuer of tokens cannot be read'),
+  );
+  const isOn = config.AUTH === 'on';
+  if (isOn && tokens === null && keys.isEmpty()) throw new PreflightFault(NOBODY);
+  if (!isOn) log.info('AUTH is off: everybody may issue for any user');
+  keys.watch();
+  const limiterOf = (kind: Counted['kind'], requestsMax: number) =>
+    requestsMax === 0 ? null : createLimiter(kind, requestsMax, { config, redis, log });
+  return {
+    authority: createAuthority({ isOn, keys, tokens, retryAfterS: config.RETRY_AFTER_S }),
+    limiters: {
+      user: limiterOf('user', config.USER_REQUESTS_MAX),
+      address: limiterOf('address', config.ADDRESS_REQUESTS_MAX),
+    },
+    stop: () => keys.stop(),
+  };
+}
+
+const NOBODY = [
+  'AUTH: nobody could be let in, since there are neither tokens nor keys. Set JWT_JWKS_URL or JWT_SECRET, or ADMIN_API_KEY,',
+  'or make a key with `bun run key create`; or set AUTH=off, which lets everybody issue for any user',
+].join(' ');
+
+/** Pause between two log lines about an outage: a rush would write one for each batch. */
+const LOG_PAUSE_MS = 5000;
+
+function createLimiter(
+  kind: Counted['kind'],
+  requestsMax: number,
+  { config, redis, log }: Pick<AccessDependencies, 'config' | 'redis' | 'log'>,
+): Limiter {
+  let quietUntilMs = 0;
+  return new Limiter({
+    kind,
+    requestsMax,
+    windowS: config.LIMIT_WINDOW_S,
+    namesMax: config.LIMITED_NAMES_MAX,
+    now: Date.now,
+    tell: (counted) => countRequests(redis, counted),
+    onFault: (error) => {
+      if (Date.now() < quietUntilMs) return;
+      quietUntilMs = Date.now() + LOG_PAUSE_MS;
+      log.warn({ error, kind }, 'the counts of the limits could not be shared; this process limits alone');
+    },
+  });
+}

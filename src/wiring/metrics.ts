@@ -1,0 +1,116 @@
+// metrics.ts -- Connects the metrics of a process with what they are read from. What a store tells is read when Prometheus asks,
+// at most once a second, and left out while the store does not answer: a level of yesterday would be worse than none.
+
+import type { Redis } from 'ioredis';
+import { type Lag, readLags } from '../stream/backlog.ts';
+import type { StockDependencies } from '../stock/opening.ts';
+import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
+import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
+import { timeScripts } from '../redis/script.ts';
+import type { Log } from '../telemetry/log.ts';
+import {
+  type ApiMetrics,
+  COUPONS_TOLD_MAX,
+  type ProcessMetrics,
+  scriptMeter,
+  type Exposed,
+} from '../telemetry/metrics.ts';
+
+/** How often a store is asked, however often Prometheus asks. */
+const AGE_MS_MAX = 1000;
+
+/** Both processes' metrics. */
+type Metrics = ProcessMetrics & Exposed;
+
+export interface MeasuredSettings {
+  readonly PARTITIONS: number;
+  readonly UNPERSISTED_USERS_MAX: number;
+  readonly MYSQL_CONNECTIONS_MAX: number;
+}
+
+/** Transactions of a database that is about to be opened. */
+export function transactionMeter({ transactionSeconds }: Metrics): OnTransaction {
+  const committed = transactionSeconds.of('committed');
+  const failed = transactionSeconds.of('failed');
+  return (result, seconds) => (result === 'committed' ? committed : failed).observe(seconds);
+}
+
+/** Pool, scripts and backlog: what API and worker have in common. */
+export function measureStores(
+  metrics: Metrics,
+  { redis, database, settings }: { redis: Redis; database: Database; settings: MeasuredSettings },
+): void {
+  timeScripts(redis, scriptMeter(metrics));
+  metrics.unpersistedMax.of().set(settings.UNPERSISTED_USERS_MAX);
+  metrics.onRender(() => {
+    for (const name of poolNames) {
+      metrics.poolUsed.of(name).set(database.use[name].used);
+      metrics.poolWaiting.of(name).set(database.use[name].waiting);
+      metrics.poolMax.of(name).set(settings.MYSQL_CONNECTIONS_MAX);
+    }
+  });
+  metrics.onRender(() => measureLag(metrics, redis, settings.PARTITIONS), AGE_MS_MAX);
+}
+
+async function measureLag(metrics: Metrics, redis: Redis, partitions: number): Promise<void> {
+  for (const each of [metrics.unpersisted, metrics.oldestSeconds, metrics.deadEntries]) each.replace([]);
+  const skew = metrics.clockSkew.of('redis');
+  skew.set(Number.NaN);
+  const askedMs = Date.now();
+  const { nowMs, lags } = await readLags(redis, partitions);
+  skew.set(secondsAhead(nowMs, askedMs));
+  const series = (value: (lag: Lag) => number) =>
+    lags.map((lag) => ({ labels: [lag.partition] as const, value: value(lag) }));
+  metrics.unpersisted.replace(series(({ unpersistedUsers }) => unpersistedUsers));
+  metrics.oldestSeconds.replace(series(({ oldestMs }) => oldestMs / 1000));
+  metrics.deadEntries.replace(series(({ deadEntries }) => deadEntries));
+}
+
+/** How much is left of the newest coupons. */
+export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDependencies): void {
+  metrics.onRender(async () => {
+    const { stockQuantity, stockIssued, stockRows, stockLeft } = metrics;
+    for (const each of [stockQuantity, stockIssued, stockRows, stockLeft]) each.replace([]);
+    const skew = metrics.clockSkew.of('mysql');
+    skew.set(Number.NaN);
+    const askedMs = Date.now();
+    const { nowMs, levels } = await readStockLevels(dependencies, COUPONS_TOLD_MAX);
+    skew.set(secondsAhead(nowMs, askedMs));
+    stockQuantity.replace(seriesOf(levels, ({ quantity }) => quantity));
+    stockIssued.replace(seriesOf(levels, ({ issued }) => issued));
+    stockRows.replace(seriesOf(levels, ({ rows }) => rows));
+    stockLeft.replace(seriesOf(levels, ({ left }) => left));
+  }, AGE_MS_MAX);
+}
+
+/** The store told its time at some instant between the asking and now. */
+function secondsAhead(storeMs: number, askedMs: number): number {
+  return (storeMs - (askedMs + Date.now()) / 2) / 1000;
+}
+
+function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) => number | null) {
+  return levels.flatMap((level) => {
+    const value = valueOf(level);
+    return value === null ? [] : [{ labels: [level.couponId] as const, value }];
+  });
+}
+
+/** Counts openings, and says so in the log. */
+export function openingReportsTo(
+  { openings }: Pick<ProcessMetrics, 'openings'>,
+  log: Log,
+): Pick<StockDependencies, 'onOpened' | 'onBlocked'> {
+  return {
+    onOpened(couponId, kind, owners) {
+      openings.of(kind).add();
+      log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
+    },
+    onBlocked({ couponId, place }) {
+      openings.of('blocked').add();
+      log.error(
+        { couponId, place },
+        'a coupon is not opened, since an entry does not tell who has it: see `bun run dead`',
+      );
+    },
+  };
+}

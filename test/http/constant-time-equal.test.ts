@@ -1,0 +1,95 @@
+// constant-time-equal.test.ts -- Keys and signatures are compared by one function alone, and its work does not depend on where they differ.
+
+import { afterEach, describe, expect, type Mock, spyOn, test } from 'bun:test';
+import { createAuthority, digestOf } from '../../src/auth/authority.ts';
+import * as comparison from '../../src/auth/constant-time-equal.ts';
+import { fixedKeys } from './fakes.ts';
+import { sign, tokensWith, userOf } from './tokens.ts';
+
+const KEY = 'ck_the-key-of-an-operator';
+const digest = digestOf(KEY);
+
+describe('nothing but this comparison decides', () => {
+  let comparisons: Mock<typeof comparison.isSameSecret> | undefined;
+  afterEach(() => comparisons?.mockRestore());
+  const decides = (answer: boolean) => {
+    comparisons = spyOn(comparison, 'isSameSecret').mockImplementation(() => answer);
+  };
+
+  test('about a key: what it says is so, whatever was sent', () => {
+    const keys = fixedKeys([{ digest, scopes: ['admin'] }]);
+    const similar = `${digest.slice(0, 16)}${'0'.repeat(48)}`;
+    decides(false);
+    expect(keys.find(digest)).toBeNull();
+    decides(true);
+    expect(keys.find(similar)).not.toBeNull();
+  });
+
+  test('about a token: what it says is so, whatever the signature', async () => {
+    const tokens = tokensWith();
+    const token = await sign();
+    const forged = `${token.slice(0, -43)}${'A'.repeat(43)}`;
+    decides(false);
+    expect(await userOf(tokens, token)).toBe('invalid');
+    decides(true);
+    expect(await userOf(tokens, forged)).toBe('u1');
+  });
+});
+
+test('a key is never looked at itself, only its digest', () => {
+  const asked: string[] = [];
+  const keys = {
+    find: (sent: string) => {
+      asked.push(sent);
+      return null;
+    },
+    isEmpty: () => false,
+  };
+  const authority = createAuthority({ isOn: true, keys, tokens: null, retryAfterS: 1 });
+  const request = new Request('http://localhost/', { headers: { authorization: `Bearer ${KEY}` } });
+  void authority.admit(request, 'issue');
+  authority.guard('read')(request);
+  expect(asked).toEqual([digest, digest]);
+});
+
+describe('the comparison', () => {
+  // So long that an early end would make one of two comparisons nearly free: thousands of times as fast, and not a few percent.
+  const BYTES = 1 << 22;
+  const secret = new Uint8Array(BYTES);
+  const differingAt = (place: number) => {
+    const guess = new Uint8Array(secret);
+    guess[place] = 1;
+    return guess;
+  };
+
+  test('says whether both are the same', () => {
+    expect(comparison.isSameSecret(secret, new Uint8Array(secret))).toBe(true);
+    for (const place of [0, BYTES / 2, BYTES - 1]) {
+      expect(comparison.isSameSecret(secret, differingAt(place))).toBe(false);
+    }
+    expect(comparison.isSameSecret(secret, secret.subarray(1))).toBe(false);
+  });
+
+  /** How many times as long a difference at the end takes as one at the beginning: the fastest of several tries, taken in turns. */
+  const slowdown = (isSame: (one: Uint8Array, other: Uint8Array) => boolean) => {
+    const guesses = [differingAt(0), differingAt(BYTES - 1)];
+    const fastestMs = [Infinity, Infinity];
+    for (let round = 0; round < 30; round += 1) {
+      for (const [i, guess] of guesses.entries()) {
+        const startMs = performance.now();
+        isSame(secret, guess);
+        fastestMs[i] = Math.min(fastestMs[i] ?? Infinity, performance.now() - startMs);
+      }
+    }
+    const [first = 0, last = 0] = fastestMs;
+    return last / first;
+  };
+
+  test('works as much for a guess that is wrong at once as for one that is nearly right', () => {
+    expect(slowdown(comparison.isSameSecret)).toBeLessThan(10);
+  });
+
+  test('of another kind would be noticed: one that ends at the first difference', () => {
+    expect(slowdown((one, other) => Buffer.compare(one, other) === 0)).toBeGreaterThan(10);
+  });
+});

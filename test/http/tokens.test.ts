@@ -1,0 +1,240 @@
+// tokens.test.ts -- Shows that no token is taken but those the issuer signed for us, and none for longer than it lasts.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { createServer, type Server } from 'node:http';
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWTPayload } from 'jose';
+import { createTokens, type TokenSettings } from '../../src/auth/tokens.ts';
+import { bytesOf, partOf, SECRET, sign, tokenSettings, tokensWith, userOf } from './tokens.ts';
+
+const nowS = () => Math.floor(Date.now() / 1000);
+
+describe('with a shared secret', () => {
+  const tokens = tokensWith();
+
+  test('a token that is right is its user', async () => {
+    expect(await userOf(tokens, await sign())).toBe('u1');
+    expect(await userOf(tokens, await sign({ claims: { aud: ['others', 'coupons'], sub: 'a-b_C9' } }))).toBe('a-b_C9');
+  });
+
+  const wrong: readonly [string, Record<string, unknown>][] = [
+    ['of another issuer', { iss: 'https://evil.example' }],
+    ['without an issuer', { iss: undefined }],
+    ['for another audience', { aud: 'payments' }],
+    ['without an audience', { aud: undefined }],
+    ['that has ended', { exp: nowS() - 1 }],
+    ['without an end', { exp: undefined }],
+    ['that ends in this second', { exp: nowS() }],
+    ['whose end is text', { exp: '2099-01-01' }],
+    ['that has not begun', { nbf: nowS() + 600 }],
+    ['without a user', { sub: undefined }],
+    ['whose user is empty', { sub: '' }],
+    ['whose user is a list', { sub: ['u1'] }],
+    ['whose user is null', { sub: null }],
+  ];
+  test.each(wrong)('a token %s is not taken', async (_, claims) => {
+    expect(await userOf(tokens, await sign({ claims }))).toBe('invalid');
+  });
+
+  test('a token that is not signed is not taken, however it writes that', async () => {
+    const payload = (await sign()).split('.')[1] ?? '';
+    for (const alg of ['none', 'None', 'NONE', '', null, undefined]) {
+      for (const signature of ['', 'AAAA']) {
+        expect(await userOf(tokens, `${partOf({ alg })}.${payload}.${signature}`)).toBe('invalid');
+      }
+    }
+  });
+
+  test('a token with another secret or another algorithm is not taken', async () => {
+    expect(await userOf(tokens, await sign({ key: bytesOf('another-secret-of-the-same-good-length') }))).toBe(
+      'invalid',
+    );
+    const long = 'x'.repeat(64);
+    const strict = tokensWith({ JWT_SECRET: long });
+    expect(await userOf(strict, await sign({ header: { alg: 'HS512' }, key: bytesOf(long) }))).toBe('invalid');
+    const wide = tokensWith({ JWT_SECRET: long, JWT_ALGORITHMS: 'HS256,HS512' });
+    expect(await userOf(wide, await sign({ header: { alg: 'HS512' }, key: bytesOf(long) }))).toBe('u1');
+  });
+
+  test('a token whose claims or header were changed is not taken', async () => {
+    const [header = '', payload = '', signature = ''] = (await sign()).split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
+    expect(await userOf(tokens, `${header}.${partOf({ ...claims, sub: 'u2' })}.${signature}`)).toBe('invalid');
+    expect(await userOf(tokens, `${partOf({ alg: 'HS256', typ: 'x' })}.${payload}.${signature}`)).toBe('invalid');
+    expect(await userOf(tokens, `${header}.${payload}.`)).toBe('invalid');
+  });
+
+  test('a token that asks for an extension it calls critical is not taken', async () => {
+    const [, payload = '', signature = ''] = (await sign()).split('.');
+    const header = partOf({ alg: 'HS256', crit: ['exp-later'], 'exp-later': true });
+    expect(await userOf(tokens, `${header}.${payload}.${signature}`)).toBe('invalid');
+  });
+
+  test.each(['', '.', '..', '...', 'x', 'a.b', 'a.b.c', 'a.b.c.d.e', '%', '\0', 'x'.repeat(8000)])(
+    'what is no token is not taken: %p',
+    async (text) => {
+      expect(await userOf(tokens, text)).toBe('invalid');
+    },
+  );
+
+  test('while a secret is being changed, tokens signed with either are taken, and those of no other', async () => {
+    const [now, before] = ['the-secret-that-signs-from-now-on', 'the-secret-that-signed-until-now'];
+    const changing = tokensWith({ JWT_SECRET: now, JWT_SECRET_PREVIOUS: before });
+    for (const secret of [now, before]) {
+      expect(await userOf(changing, await sign({ key: bytesOf(secret) }))).toBe('u1');
+    }
+    for (const secret of [SECRET, `${now},${before}`]) {
+      expect(await userOf(changing, await sign({ key: bytesOf(secret) }))).toBe('invalid');
+    }
+    expect(await userOf(tokensWith({ JWT_SECRET: now }), await sign({ key: bytesOf(before) }))).toBe('invalid');
+  });
+
+  test('a token is answered at once, and verified each time', async () => {
+    const token = await sign();
+    expect(tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
+    expect(tokens.verify(`${token}x`, 'digest')).toBe('invalid');
+  });
+
+  test('the user can be in another claim, and be a number', async () => {
+    const other = tokensWith({ JWT_USER_CLAIM: 'https://shop.example/user' });
+    expect(await userOf(other, await sign({ claims: { 'https://shop.example/user': 42 } }))).toBe('42');
+    expect(await userOf(other, await sign({ claims: { 'https://shop.example/user': 4.2 } }))).toBe('invalid');
+    expect(await userOf(other, await sign())).toBe('invalid');
+  });
+});
+
+describe('with public keys', () => {
+  let issuer: Server;
+  let url: string;
+  let answer: () => { status: number; body: string };
+  let rsa: { publicKey: CryptoKey; privateKey: CryptoKey };
+  let asked = 0;
+  const settings = () => {
+    const { JWT_SECRET: _secret, ...rest } = tokenSettings;
+    return { ...rest, JWT_JWKS_URL: url };
+  };
+  const withKeys = (onFault: (error: unknown) => void, change: Partial<TokenSettings> = {}) => {
+    const tokens = createTokens({ ...settings(), ...change }, onFault);
+    if (!tokens) throw new Error('these settings take no tokens');
+    return tokens;
+  };
+  const noFault = (error: unknown) => {
+    throw error;
+  };
+
+  beforeAll(async () => {
+    rsa = await generateKeyPair('RS256', { extractable: true });
+    const keys = [{ ...(await exportJWK(rsa.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }];
+    answer = () => ({ status: 200, body: JSON.stringify({ keys }) });
+    issuer = createServer((_, response) => {
+      asked += 1;
+      const { status, body } = answer();
+      response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+    });
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    const address = issuer.address();
+    if (address === null || typeof address === 'string') throw new Error('the issuer has no port');
+    url = `http://127.0.0.1:${address.port}/keys`;
+  });
+  afterAll(() => void issuer.close());
+
+  test('a token signed with a key of the issuer is its user, and the keys are read once', async () => {
+    const tokens = withKeys(noFault);
+    const before = asked;
+    const token = await sign({ header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
+    expect(await Promise.all([userOf(tokens, token), userOf(tokens, `${token}x`)])).toEqual(['u1', 'invalid']);
+    expect(asked - before).toBe(1);
+  });
+
+  test('a public key is never taken for a shared secret', async () => {
+    const tokens = withKeys(noFault);
+    const pem = await exportSPKI(rsa.publicKey);
+    const jwk = JSON.stringify(await exportJWK(rsa.publicKey));
+    for (const secret of [pem, pem.trim(), jwk]) {
+      const forged = await sign({ header: { alg: 'HS256', kid: 'one' }, key: bytesOf(secret) });
+      expect(await userOf(tokens, forged)).toBe('invalid');
+    }
+  });
+
+  const signRs = (claims: JWTPayload = {}) =>
+    sign({ claims, header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
+
+  test('a token is verified once, and then known at once', async () => {
+    const tokens = withKeys(noFault);
+    const token = await signRs();
+    const first = tokens.verify(token, 'digest');
+    expect(first).toBeInstanceOf(Promise);
+    expect(await first).toEqual({ userId: 'u1' });
+    // Not even looked at again: only its digest counts.
+    expect(tokens.verify('anything', 'digest')).toEqual({ userId: 'u1' });
+    expect(tokens.verify(token, 'another digest')).toBeInstanceOf(Promise);
+  });
+
+  test('what is not taken is not remembered', async () => {
+    const tokens = withKeys(noFault);
+    expect(await tokens.verify('x', 'digest')).toBe('invalid');
+    expect(await tokens.verify(await signRs(), 'digest')).toEqual({ userId: 'u1' });
+  });
+
+  test('a token that lives on through the allowed difference of clocks is verified each time', async () => {
+    const tokens = withKeys(noFault, { JWT_CLOCK_SKEW_S: 60 });
+    const token = await signRs({ exp: nowS() - 1 });
+    expect(await tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
+    expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
+  });
+
+  test('no token is remembered when the time for it is 0', async () => {
+    const tokens = withKeys(noFault, { JWT_CACHE_MS: 0 });
+    const token = await signRs();
+    await tokens.verify(token, 'digest');
+    expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
+  });
+
+  test('the oldest gives way when there are too many', async () => {
+    const tokens = withKeys(noFault, { JWT_CACHE_MAX: 2 });
+    const token = await signRs();
+    for (const digest of ['a', 'b', 'c']) await tokens.verify(token, digest);
+    expect(['a', 'b', 'c'].map((digest) => tokens.verify(token, digest) instanceof Promise)).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test('keys that no issuer has are not asked for again and again', async () => {
+    const tokens = withKeys(noFault);
+    const before = asked;
+    const { privateKey } = await generateKeyPair('RS256');
+    for (const kid of ['two', 'three', '../../etc/passwd', 'one']) {
+      expect(await userOf(tokens, await sign({ header: { alg: 'RS256', kid }, key: privateKey }))).toBe('invalid');
+    }
+    expect(asked - before).toBe(1);
+  });
+
+  const broken: readonly [string, { status: number; body: string }][] = [
+    ['an error', { status: 500, body: '{}' }],
+    ['no JSON', { status: 200, body: '<html>' }],
+    ['no keys', { status: 200, body: '{"keys":1}' }],
+  ];
+  test.each(broken)('an issuer that answers %s makes no token invalid: nobody knows', async (_, wrong) => {
+    const right = answer;
+    answer = () => wrong;
+    try {
+      const faults: unknown[] = [];
+      const tokens = withKeys((error) => faults.push(error));
+      const token = await sign({ header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
+      expect(await userOf(tokens, token)).toBe('unverifiable');
+      expect(faults).toHaveLength(1);
+      answer = right;
+      expect(await userOf(tokens, token)).toBe('u1');
+    } finally {
+      answer = right;
+    }
+  });
+});
+
+test('without secret and address no tokens are taken, and without issuer or audience there is no verifier', () => {
+  const { JWT_SECRET: _secret, ...none } = tokenSettings;
+  expect(createTokens(none, () => {})).toBeNull();
+  const { JWT_AUDIENCE: _audience, ...careless } = tokenSettings;
+  expect(() => createTokens(careless, () => {})).toThrow('tokens need an issuer and an audience');
+});

@@ -1,0 +1,428 @@
+// bugs.ts -- Bugs that somebody could put into this system, each as a change of its source, and the test that must notice.
+//
+// A test suite is believed only after it has caught planted bugs. Each `from` stands exactly once in its file: when the source
+// moves on, the change no longer applies, and `planted.test.ts` says so.
+
+/** One change of one file. */
+export interface Change {
+  /** From the root of the repository. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface PlantedBug {
+  /** What is wrong, as a sentence. */
+  readonly name: string;
+  readonly changes: readonly Change[];
+  /** The file of the test that must fail, and its name, without that of the group it is in. */
+  readonly guard: readonly [file: string, test: string];
+}
+
+const scripts = 'src/stock/scripts';
+const integration = 'test/integration';
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'the stream is appended to outside the script',
+    changes: [
+      {
+        file: `${scripts}/take.lua`,
+        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))\n",
+        to: '',
+      },
+      {
+        file: 'src/issuing/scripted.ts',
+        from: "        case 'decided':\n",
+        to: `        case 'decided': {
+          const winners = users.filter((_, i) => reply.outcomes[i]?.kind === 'issued');
+          const first = reply.outcomes.find(({ kind }) => kind === 'issued')?.sequence;
+          const entry = ['v', 1, 'c', couponId, 'e', reply.epoch, 's', first, 't', reply.acceptedMs, 'u', winners.join()];
+          if (winners.length > 0) await redis.xadd(keys.stream, '*', ...entry);
+        }\n`,
+      },
+    ],
+    guard: [
+      'test/store-outages/replies.test.ts',
+      'a reply that is lost on its way from Redis: 503 from scripted, and asking again tells the sequence',
+    ],
+  },
+  {
+    name: 'entries are settled before their rows are committed',
+    changes: [
+      {
+        file: 'workers/drain.ts',
+        from: '  let written: Written;\n',
+        to: `  let written: Written;
+  const settledEarly = chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null }));
+  await settleAll(dependencies, settledEarly, []);\n`,
+      },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'does not keep a worker from stopping, and what it had in hand is done by the next',
+    ],
+  },
+  {
+    name: 'the group begins at `$`',
+    changes: [{ file: 'workers/inbox.ts', from: "GROUP, '0', 'MKSTREAM'", to: "GROUP, '$', 'MKSTREAM'" }],
+    guard: [`${integration}/worker.test.ts`, 'entries that were accepted before the first worker came become rows'],
+  },
+  {
+    name: 'the ledger inserts with IGNORE',
+    changes: [
+      {
+        file: 'src/ledger/ledger.ts',
+        from: '`INSERT INTO coupon_issues',
+        to: '`INSERT IGNORE INTO coupon_issues',
+      },
+      { file: 'src/ledger/ledger.ts', from: ' ON DUPLICATE KEY UPDATE date_used = date_used`', to: '`' },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'an entry that MySQL refuses is found among many, and is the only one that dies',
+    ],
+  },
+  {
+    name: 'Redis keeps no append-only file',
+    changes: [{ file: 'tools/stack/redis-server.ts', from: "appendonly: 'yes'", to: "appendonly: 'no'" }],
+    guard: [
+      `${integration}/restart.test.ts`,
+      'a Redis that was killed has kept every accepted issue, and goes on under the same epoch',
+    ],
+  },
+  {
+    name: "a command is sent again, and the winner's own second request reads `duplicate`",
+    changes: [
+      {
+        file: 'src/redis/connection.ts',
+        from: '  autoResendUnfulfilledCommands: false,\n  maxRetriesPerRequest: 0,\n',
+        to: '  autoResendUnfulfilledCommands: true,\n  maxRetriesPerRequest: null,\n',
+      },
+    ],
+    guard: [
+      'test/store-outages/replies.test.ts',
+      'a reply that is lost on its way from Redis: 503 from scripted, and asking again tells the sequence',
+    ],
+  },
+  {
+    name: 'the combiner answers out of order',
+    changes: [
+      {
+        file: 'src/issuing/combiner.ts',
+        from: 'batch[i]?.resolve(outcomes[i] as Outcome)',
+        to: 'batch[i]?.resolve(outcomes[batch.length - 1 - i] as Outcome)',
+      },
+    ],
+    guard: [`${integration}/mixed.test.ts`, 'a coupon without limit is issued once to each of its users'],
+  },
+  {
+    name: 'an opening reads the rows before the stream',
+    changes: [
+      { file: 'src/stock/opening.ts', from: '  yield* rowPages(attempt);\n', to: '' },
+      {
+        file: 'src/stock/opening.ts',
+        from: '  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
+        to: '  yield* rowPages(attempt);\n  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
+      },
+    ],
+    guard: [
+      'test/store-outages/replies.test.ts',
+      'entries that become rows while a coupon is being opened are not missed',
+    ],
+  },
+  {
+    name: 'an opening forgets the dead letters',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: 'of [keys.stream, keys.dead, keys.stream])',
+        to: 'of [keys.stream])',
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'dead letters keep their sequences and their stock, since they may be replayed',
+    ],
+  },
+  {
+    name: 'an opening forgets entries of a later version',
+    changes: [
+      {
+        file: 'src/stream/entry.ts',
+        from: '  const isLegible =',
+        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isLegible =",
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'whoever waits or is dead under an entry of a later version has the coupon: nobody gets it twice, no number is given twice',
+    ],
+  },
+  {
+    name: 'an opening goes on although an entry does not tell who holds what',
+    changes: [
+      {
+        file: 'src/stream/entries.ts',
+        from: "if ('illegible' in holding) throw new IllegibleEntry(couponId, `${stream} ${id}`);",
+        to: "if ('illegible' in holding) continue;",
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'an entry (dead) that does not tell who holds what closes its coupon alone, until it is gone',
+    ],
+  },
+  {
+    name: 'users of an entry of a later version are not counted off',
+    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields), letter', to: 'users: 0, letter' }],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'users of an entry of a later version are counted off when it is put among the dead letters',
+    ],
+  },
+  {
+    name: 'an opening ends although its lease ran out',
+    changes: [
+      {
+        file: `${scripts}/finish-opening.lua`,
+        from: "if redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'superseded' } end\n",
+        to: '',
+      },
+    ],
+    guard: [`${integration}/opening.test.ts`, 'an opening whose lease ran out changes nothing any more'],
+  },
+  {
+    name: 'sequences that Redis lost count as issued for ever',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: 'lastSequence(next, gathered.owners, coupon.totalQuantity)',
+        to: '(coupon.totalQuantity ?? -1)',
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'numbers that were lost below others stay unused, and as many are added at the end',
+    ],
+  },
+  {
+    name: 'the fence of the lock is not checked',
+    changes: [
+      {
+        file: `${scripts}/put.lua`,
+        from: "if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/locked.test.ts`,
+      'the fenced write itself does nothing without the lock, and nothing on an older read',
+    ],
+  },
+  {
+    name: 'the fenced write does not look whether others issued since the read',
+    changes: [{ file: `${scripts}/put.lua`, from: 'or state[3] ~= ARGV[7] ', to: '' }],
+    guard: [`${integration}/locked.test.ts`, 'when another issuer was faster, it decides again from what is then true'],
+  },
+  {
+    name: 'the fenced write does not look how far the stock goes',
+    changes: [
+      { file: `${scripts}/put.lua`, from: "if last >= 0 and next - 1 > last then return { 'changed' } end\n", to: '' },
+    ],
+    guard: [
+      `${integration}/locked.test.ts`,
+      'when the total is just being lowered, it decides again by what may still be given',
+    ],
+  },
+  {
+    name: 'the epoch is ignored',
+    changes: [{ file: `${scripts}/put.lua`, from: 'if state[1] ~= ARGV[5] or state[2]', to: 'if state[2]' }],
+    guard: [`${integration}/locked.test.ts`, 'when the coupon was opened anew, it decides again under the new epoch'],
+  },
+  {
+    name: 'the counter is raised by rows sent rather than by rows inserted',
+    changes: [
+      {
+        file: 'src/ledger/ledger.ts',
+        from: 'if (inserted > 0) await raiseIssued(tx, couponId, inserted);',
+        to: 'await raiseIssued(tx, couponId, issues.length);',
+      },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'a worker that died between the commit and the settling writes nothing twice when it comes back',
+    ],
+  },
+  {
+    name: 'MySQL counts rows found instead of rows inserted',
+    changes: [{ file: 'src/mysql/database.ts', from: "flags: ['-FOUND_ROWS',", to: "flags: ['FOUND_ROWS'," }],
+    guard: [`${integration}/worker.test.ts`, 'more rows than one statement may have are one transaction'],
+  },
+  {
+    name: 'a connection whose transaction failed is used again',
+    changes: [
+      {
+        file: 'src/mysql/database.ts',
+        from: '      connection.destroy();\n      throw error;',
+        to: '      connection.release();\n      throw error;',
+      },
+    ],
+    guard: [
+      'test/store-outages/replies.test.ts',
+      'a transaction that failed leaves nothing behind that the next one could commit',
+    ],
+  },
+  {
+    name: 'the number of owners is not compared',
+    changes: [
+      {
+        file: `${scripts}/take.lua`,
+        from: "if redis.call('HLEN', KEYS[2]) ~= first - 1 - gap then return { 'not open' } end\n",
+        to: '',
+      },
+    ],
+    guard: ['test/store-outages/redis.test.ts', 'the owners alone missing: nothing is lost, and nobody hears of it'],
+  },
+  {
+    name: 'the server that a state comes from is not compared',
+    changes: [{ file: `${scripts}/take.lua`, from: 'if state[1] ~= ARGV[2] then', to: 'if not state[1] then' }],
+    guard: [
+      `${integration}/restart.test.ts`,
+      'a Redis restored from an old backup is rebuilt from the rows, and gives no number twice',
+    ],
+  },
+  ...(['take', 'look', 'put'] as const).map((script): PlantedBug => {
+    return {
+      name: `a promotion behind a standing connection is not noticed by ${script}`,
+      changes: [{ file: `${scripts}/${script}.lua`, from: 'if not string.find(', to: 'if false and not string.find(' }],
+      guard: [
+        `${integration}/restart.test.ts`,
+        'every script that decides, or tells who has a coupon, looks who the server is now',
+      ],
+    };
+  }),
+  {
+    name: 'the script writes before its last check',
+    changes: [
+      {
+        file: `${scripts}/take.lua`,
+        from: 'if next == first then return reply end\n',
+        to: "if next == first then return reply end\nredis.call('HSET', KEYS[2], unpack(owners))\n",
+      },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'beyond the bound of users who are not yet rows every issuer refuses before it decides, until they are rows',
+    ],
+  },
+  {
+    name: 'a user who stands twice in a batch gets two',
+    changes: [{ file: `${scripts}/take.lua`, from: ' or seen[user]', to: '' }],
+    guard: ['test/contract/issuer.test.ts', 'gives a user who stands twice in a batch one coupon'],
+  },
+  {
+    name: 'the end of the period is still within it',
+    changes: [{ file: `${scripts}/take.lua`, from: 'if now >= tonumber(state[6])', to: 'if now > tonumber(state[6])' }],
+    guard: [
+      'test/contract/issuer.test.ts',
+      'issues up to the last millisecond before the end, and not from the end on',
+    ],
+  },
+  {
+    name: 'MySQL issues although the stock is in Redis',
+    changes: [
+      {
+        file: 'src/issuing/synchronous.ts',
+        from: "  if (coupon.stockHome === 'redis') return { write: [], result: null };\n",
+        to: '',
+      },
+    ],
+    guard: [`${integration}/worker.test.ts`, 'the count of users who are not yet rows is exact, and ends at nothing'],
+  },
+  {
+    name: 'an edit does not take the closed sign down',
+    changes: [
+      {
+        file: 'src/issuing/refusal-cache.ts',
+        from: '    this.#drops += 1;\n    this.#signs.delete(couponId);\n    this.#forget(couponId);\n',
+        to: '    void couponId;\n',
+      },
+    ],
+    guard: ['test/unit/refusal-cache.test.ts', 'a drop takes down the sign of its coupon alone'],
+  },
+  {
+    name: 'a key is compared up to the first difference',
+    changes: [
+      {
+        file: 'src/auth/api-keys.ts',
+        from: 'isSameSecret(Buffer.from(key.digest), Buffer.from(digest))',
+        to: 'key.digest === digest',
+      },
+    ],
+    guard: ['test/http/constant-time-equal.test.ts', 'about a key: what it says is so, whatever was sent'],
+  },
+  {
+    name: 'a header of a token that was good before decides for the next',
+    changes: [
+      {
+        file: 'src/auth/hs256.ts',
+        from: 'header === last?.header ? last.signing',
+        to: 'last ? last.signing',
+      },
+    ],
+    guard: ['test/http/hs256.test.ts', 'no header that was good before makes another one good'],
+  },
+  {
+    name: 'a sold-out sign refuses owners too',
+    changes: [
+      {
+        file: 'src/issuing/refusal-cache.ts',
+        from: 'return sign.owners?.mayHave(userId) ? null : sign.refusal;',
+        to: 'return sign.refusal;',
+      },
+    ],
+    guard: [
+      'test/unit/refusal-cache.test.ts',
+      'of a sold-out coupon no owner is refused, since he must hear that he has it',
+    ],
+  },
+  {
+    name: 'an outage of MySQL is taken for bad data',
+    changes: [
+      {
+        file: 'workers/drain.ts',
+        from: 'return !isDataFault(failure) && !(failure instanceof InvariantViolation);',
+        to: 'return false;',
+      },
+    ],
+    guard: [`${integration}/worker.test.ts`, 'of MySQL drops nothing: it is tried again until it works'],
+  },
+  {
+    name: 'a worker that comes back does not look for its own unfinished entries',
+    changes: [
+      { file: 'workers/inbox.ts', from: "#ownAfter: string | null = '0';", to: '#ownAfter: string | null = null;' },
+    ],
+    guard: [`${integration}/worker.test.ts`, 'a worker that died before it wrote finds its entries when it comes back'],
+  },
+  {
+    name: 'nobody takes over the entries of a worker that died',
+    changes: [{ file: 'workers/inbox.ts', from: ' ?? (await this.#claimed())', to: '' }],
+    guard: [`${integration}/worker.test.ts`, 'entries of a worker that never comes back are taken over by another'],
+  },
+  {
+    name: 'an entry that is settled twice is counted off twice',
+    changes: [
+      {
+        file: 'src/stream/scripts/settle.lua',
+        from: "if redis.call('XDEL', KEYS[1], ARGV[i]) == 1 then",
+        to: "if redis.call('XDEL', KEYS[1], ARGV[i]) >= 0 then",
+      },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'between a settling and its reply: settling again counts nothing and buries nothing',
+    ],
+  },
+];

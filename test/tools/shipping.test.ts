@@ -1,0 +1,481 @@
+// What is shipped and wants a container engine (image, compose file, manifests, workflow) is read, and held against what it names: settings,
+// files, commands, ports, services, versions. That the image holds all that its processes import is tried with a copy of what goes in.
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import manifest from '../../package.json' with { type: 'json' };
+import { settings } from '../../src/config/config.ts';
+import { info } from '../../src/http/openapi.ts';
+import { problemText } from '../../src/http/problem.ts';
+
+type Tree = Readonly<Record<string, unknown>>;
+
+const root = resolve(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const parse = (path: string): Tree => asTree(Bun.YAML.parse(read(path)));
+const unknownSettings = (names: readonly string[]): string[] => names.filter((name) => !(name in settings.properties));
+
+const entries = [
+  'src/server.ts',
+  'workers/worker.ts',
+  'src/commands/migrate.ts',
+  'src/commands/keys.ts',
+  'src/commands/dead-letters.ts',
+];
+
+describe('the version', () => {
+  test('is the same in package, document, changelog and manifests', () => {
+    const { version } = manifest;
+    expect(info.version).toBe(version);
+    expect(/^## \[(\d.*?)\]/m.exec(read('CHANGELOG.md'))?.[1]).toBe(version);
+    expect(textsAt(parse('deploy/kubernetes/kustomization.yaml'), 'newTag')).toEqual([version]);
+    expect(objects.filter(({ kind }) => kind === 'Job').map(nameOf)).toEqual([`coupon-migrate-${version}`]);
+  });
+
+  test('of Bun is the one that the types are pinned to, in the image as in the workflow', () => {
+    const pinned = manifest.devDependencies['bun-types'];
+    expect(/^ARG BUN_VERSION=(.*)$/m.exec(dockerfile)?.[1]).toBe(pinned);
+    for (const [, named] of read(workflowPath).matchAll(/bun@([\d.]+)/g)) expect(named).toBe(pinned);
+  });
+});
+
+const dockerfile = read('Dockerfile');
+
+describe('the image', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'coupon-image-'));
+  beforeAll(() => {
+    for (const path of shippedPaths()) cpSync(join(root, path), join(folder, path), { recursive: true });
+    for (const path of excludedPaths()) rmSync(join(folder, path), { recursive: true, force: true });
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each(entries)('%s starts with what is in it, and names what it is not told', async (entry) => {
+    const child = Bun.spawn([process.execPath, entry, 'list'], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'] ?? '' },
+      stdout: 'ignore',
+      stderr: 'pipe',
+    });
+    expect(await new Response(child.stderr).text()).toMatch(/(DATABASE_URL|REDIS_URL) is not set/);
+    expect(await child.exited).toBe(1);
+  });
+
+  test('builds the pages from what is in it', async () => {
+    const child = Bun.spawn([process.execPath, 'src/commands/build-pages.ts'], {
+      cwd: folder,
+      stdout: 'ignore',
+      stderr: 'pipe',
+    });
+    expect(await new Response(child.stderr).text()).toBe('');
+    expect(await child.exited).toBe(0);
+    expect(globSync('dist/pages/*.html', { cwd: folder })).toHaveLength(2);
+  });
+
+  test('holds neither tests nor tools of developers nor settings', () => {
+    expect(globSync('{test,bench,monitoring,tools/stack,.env*,.git,docs}', { cwd: folder })).toEqual([]);
+    expect(read('.dockerignore').split('\n')).toContain('*');
+  });
+
+  test('is pinned, does not run as root, looks after its health, and runs an entry that is there', () => {
+    const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
+    expect(stages.length).toBeGreaterThan(1);
+    expect(stages.filter((image) => image !== 'oven/bun:${BUN_VERSION}-slim')).toEqual([]);
+    const run = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+    expect(/^USER (\d+):\d+$/m.exec(run)?.[1]).toBe('1000');
+    const command = /^CMD (.*)$/m.exec(run)?.[1] ?? '';
+    expect(faultsOfCommand(asTexts(JSON.parse(command)))).toEqual([]);
+    expect(unknownSettings([...run.matchAll(/\b(\w*PORT)\b/g)].map(([, name]) => name ?? ''))).toEqual([]);
+  });
+
+  test('says that it is well as long as API or worker answers, and not when neither does', async () => {
+    const check = asTexts(JSON.parse(/^ {2}CMD (.*)$/m.exec(dockerfile)?.[1] ?? '[]'));
+    expect(check.slice(0, 2)).toEqual(['bun', '-e']);
+    const alive = Bun.serve({ port: 0, fetch: () => new Response('alive') });
+    const deaf = Bun.serve({ port: 0, fetch: () => new Response('', { status: 500 }) });
+    const run = async (port: number, workerPort: number): Promise<number> => {
+      const env = { PORT: String(port), WORKER_PORT: String(workerPort) };
+      return await Bun.spawn([process.execPath, ...check.slice(1)], { env, stderr: 'ignore' }).exited;
+    };
+    try {
+      const [api, worker, neither] = await Promise.all([
+        run(alive.port ?? 0, deaf.port ?? 0),
+        run(deaf.port ?? 0, alive.port ?? 0),
+        run(deaf.port ?? 0, deaf.port ?? 0),
+      ]);
+      expect([api, worker, neither === 0]).toEqual([0, 0, false]);
+    } finally {
+      await Promise.all([alive.stop(true), deaf.stop(true)]);
+    }
+  });
+});
+
+describe('the compose file', () => {
+  const compose = parse('compose.yaml');
+  const services = Object.entries(asTree(compose['services'])).map(([name, service]) => ({
+    name,
+    service: asTree(service),
+  }));
+  const names = services.map(({ name }) => name);
+  const ours = services.filter(({ service }) => String(service['image']).startsWith('coupon-issuing:'));
+
+  test('runs two APIs, a worker and the migration by commands that are there, under settings that there are', () => {
+    expect(ours.map(({ name }) => name)).toEqual(['api-1', 'api-2', 'worker', 'migrate']);
+    for (const { service } of ours) {
+      expect(faultsOfCommand(asTexts(service['command']))).toEqual([]);
+      expect(unknownSettings(Object.keys(asTree(service['environment'])))).toEqual([]);
+      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], init: true });
+    }
+  });
+
+  test('pins what is not ours, listens on loopback alone, and mounts files that are there', () => {
+    for (const { service } of services) {
+      expect(String(service['image'])).toMatch(/^coupon-issuing:|:v?\d+\.\d+/);
+      for (const port of asTexts(service['ports'] ?? [])) expect(port).toStartWith('127.0.0.1:');
+      const mounted = asTexts(service['volumes'] ?? []).map((volume) => volume.split(':')[0] ?? '');
+      const volumes = Object.keys(asTree(compose['volumes']));
+      expect(mounted.filter((path) => !volumes.includes(path) && !existsSync(join(root, path)))).toEqual([]);
+    }
+  });
+
+  test('waits for services that there are, and keeps Redis and MySQL durable', () => {
+    for (const { service } of services) {
+      const needed = service['depends_on'] ?? [];
+      const listed = Array.isArray(needed) ? asTexts(needed) : Object.keys(asTree(needed));
+      expect(listed.filter((name) => !names.includes(name))).toEqual([]);
+    }
+    const commandOf = (name: string): string =>
+      asTexts(services.find((each) => each.name === name)?.service['command']).join(' ');
+    expect(commandOf('redis')).toContain('--appendonly yes --appendfsync always --maxmemory-policy noeviction');
+    expect(commandOf('mysql')).toContain('--innodb-flush-log-at-trx-commit=1');
+  });
+
+  test('holds no secret: each comes from outside, and without it the start ends', () => {
+    const secrets = [...read('compose.yaml').matchAll(/(?:PASSWORD|ADMIN_API_KEY): (.*)$/gm)].map(([, value]) => value);
+    expect(secrets.length).toBeGreaterThan(4);
+    expect(secrets.filter((value) => !/^'?\$\{\w+:\?.+\}'?$/.test(value ?? ''))).toEqual([]);
+  });
+
+  test('proxy and Prometheus ask services at the ports on which they listen', () => {
+    const listening = [
+      ...ours.flatMap(({ name, service }) =>
+        Object.entries(asTree(service['environment']))
+          .filter(([setting]) => setting.endsWith('PORT'))
+          .map(([, port]) => `${name}:${String(port)}`),
+      ),
+      ...['redis-exporter:9121', 'mysqld-exporter:9104'].filter((address) =>
+        names.includes(address.split(':')[0] ?? ''),
+      ),
+    ];
+    const proxied = [...read('deploy/compose/proxy.conf').matchAll(/^ {2}server (\S+) /gm)].map(([, to]) => to ?? '');
+    expect(proxied).toEqual(['api-1:3000', 'api-2:3000']);
+    const scraped = textsAt(parse('deploy/compose/prometheus.yml'), 'targets');
+    expect([...proxied, ...scraped].filter((address) => !listening.includes(address))).toEqual([]);
+    for (const address of ['api-1:3002', 'api-2:3002', 'worker:3001']) expect(scraped).toContain(address);
+  });
+
+  test('the proxy says of an API that breaks off what an API would say', () => {
+    const [, status, text] = /^ {4}return (\d+) '(.*)';$/m.exec(read('deploy/compose/proxy.conf')) ?? [];
+    const detail = 'No server answered. The ending is unknown: asking again tells it.';
+    expect([status, text]).toEqual(['503', problemText('FAIL_COUPON_ISSUE_REQUEST', detail)]);
+  });
+
+  test('the one for monitoring runs commands that are there, each by Bun itself, so that SIGTERM reaches it', () => {
+    const built = Object.values(asTree(parse('monitoring/compose.yaml')['services']))
+      .map(asTree)
+      .filter(({ build }) => build !== undefined);
+    expect(built).toHaveLength(3);
+    for (const { command } of built) expect(faultsOfCommand(asTexts(command))).toEqual([]);
+  });
+
+  test('Prometheus has the jobs that the rules are written for', () => {
+    const jobs = (path: string): string[] => textsAt(parse(path), 'job_name');
+    expect(jobs('deploy/compose/prometheus.yml')).toEqual(jobs('monitoring/prometheus.yml'));
+  });
+});
+
+const manifestFolder = 'deploy/kubernetes';
+const kustomization = parse(`${manifestFolder}/kustomization.yaml`);
+const objects = asTexts(kustomization['resources']).flatMap((file) =>
+  read(`${manifestFolder}/${file}`)
+    .split(/^---$/m)
+    .map((text) => asTree(Bun.YAML.parse(text))),
+);
+const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'Job');
+
+describe('the manifests', () => {
+  test('every file is used, or is meant for another tool', () => {
+    const files = globSync('*.yaml', { cwd: join(root, manifestFolder) });
+    const used = ['kustomization.yaml', 'adapter-rules.yaml', ...asTexts(kustomization['resources'])];
+    expect(files.toSorted()).toEqual(used.toSorted());
+  });
+
+  test('workloads run commands that are there, under settings that there are', () => {
+    expect(workloads.map(nameOf)).toHaveLength(3);
+    for (const workload of workloads) {
+      const container = containerOf(workload);
+      expect(faultsOfCommand(asTexts(container['command']))).toEqual([]);
+      expect(unknownSettings(asTrees(container['env']).map(({ name }) => String(name)))).toEqual([]);
+    }
+    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
+    expect(unknownSettings(Object.keys(shared))).toEqual([]);
+  });
+
+  test('what holds a secret is named and never held', () => {
+    expect(objects.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    for (const workload of workloads) {
+      for (const variable of asTrees(containerOf(workload)['env'])) {
+        expect(variable['value']).toBeUndefined();
+        expect(variable['valueFrom']).toBeDefined();
+      }
+    }
+  });
+
+  test('no workload runs as root, writes to its disk, or has rights in the cluster; all are bounded', () => {
+    for (const workload of workloads) {
+      expect(podOf(workload)).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      });
+      expect(containerOf(workload)).toMatchObject({
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+      });
+      const { requests, limits } = asTree(containerOf(workload)['resources']);
+      expect(Object.keys(asTree(requests))).toEqual(['cpu', 'memory']);
+      expect(Object.keys(asTree(limits))).toEqual(['memory']);
+    }
+  });
+
+  test('the ports of containers are those of the settings, and probes, service and policy name ports that there are', () => {
+    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
+    const portsOf = (name: string): unknown => containerOf(byName(name, 'Deployment'))['ports'];
+    expect(portsOf('coupon-api')).toEqual([
+      { name: 'http', containerPort: Number(shared['PORT']) },
+      { name: 'metrics', containerPort: Number(shared['METRICS_PORT']) },
+    ]);
+    expect(portsOf('coupon-worker')).toEqual([{ name: 'metrics', containerPort: Number(shared['WORKER_PORT']) }]);
+    for (const workload of workloads.filter(({ kind }) => kind === 'Deployment')) {
+      const container = containerOf(workload);
+      const named = asTrees(container['ports']).map(({ name }) => String(name));
+      const probes = ['startupProbe', 'readinessProbe', 'livenessProbe'].flatMap((probe) => container[probe] ?? []);
+      expect(probes.length).toBeGreaterThan(1);
+      expect(textsAt(probes, 'port').filter((port) => !named.includes(port))).toEqual([]);
+    }
+    expect(textsAt(byName('coupon-api', 'Service'), 'targetPort')).toEqual(['http']);
+    expect(textsAt(byName('coupon-incoming', 'NetworkPolicy'), 'port')).toEqual(['http', 'metrics']);
+  });
+
+  test('a pod has more time to go than it needs to answer what it accepted', () => {
+    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
+    for (const name of ['coupon-api', 'coupon-worker']) {
+      const workload = byName(name, 'Deployment');
+      const graceMs = Number(podOf(workload)['terminationGracePeriodSeconds']) * 1000;
+      const pauseMs =
+        name === 'coupon-api' ? Number(textsAt(containerOf(workload)['lifecycle'], 'command')[1]) * 1000 : 0;
+      expect(graceMs).toBeGreaterThan(Number(shared['SHUTDOWN_MS_MAX']) + pauseMs);
+    }
+  });
+
+  test('selectors, budgets and autoscalers mean the pods that there are', () => {
+    for (const name of ['coupon-api', 'coupon-worker']) {
+      const labels = asTree(
+        asTree(asTree(asTree(byName(name, 'Deployment')['spec'])['template'])['metadata'])['labels'],
+      );
+      for (const kind of ['Deployment', 'PodDisruptionBudget']) {
+        expect(asTree(asTree(byName(name, kind)['spec'])['selector'])['matchLabels']).toEqual(labels);
+      }
+      const scaled = asTree(asTree(byName(name, 'HorizontalPodAutoscaler')['spec'])['scaleTargetRef']);
+      expect(scaled).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment', name });
+    }
+  });
+
+  test('workers are scaled by a backlog that is measured, up to the number of partitions', () => {
+    const { spec } = byName('coupon-worker', 'HorizontalPodAutoscaler');
+    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
+    expect(asTree(spec)['maxReplicas']).toBe(Number(shared['PARTITIONS']));
+    const metric = backlogName(spec);
+    expect(read('monitoring/README.md')).toContain(`\`${metric}\` | gauge`);
+    expect(read(`${manifestFolder}/adapter-rules.yaml`)).toContain(`as: ${metric}`);
+  });
+});
+
+const workflowPath = '.github/workflows/check.yml';
+
+describe('the workflow', () => {
+  const workflow = parse(workflowPath);
+  const jobs = Object.values(asTree(workflow['jobs'])).map(asTree);
+
+  test('may only read, ends by itself, and uses nothing that can be moved', () => {
+    expect(workflow['permissions']).toEqual({ contents: 'read' });
+    for (const job of jobs) expect(job['timeout-minutes']).toBeNumber();
+    const used = textsAt(workflow, 'uses');
+    expect(used.length).toBeGreaterThan(2);
+    expect(used.filter((action) => !/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/.test(action))).toEqual([]);
+  });
+
+  test('checks on both database servers, by the command that developers use', () => {
+    const check = jobs.find((job) => textsAt(job, 'run').includes('.ci/run'));
+    for (const server of ['mariadb:10.11', 'mysql:8.4']) expect(textsAt(check, 'database')).toContain(server);
+    expect(existsSync(join(root, '.ci/run'))).toBe(true);
+  });
+});
+
+describe('the guides', () => {
+  const pages = globSync(['*.md', '{bench,deploy,docs,monitoring}/*.md'], { cwd: root });
+
+  test.each(pages)('%s links to files and headings that are there', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)];
+    const broken = links.filter(([, path = '', heading = '']) => {
+      const target = path === '' ? page : join(page, '..', path);
+      return !existsSync(join(root, target)) || (heading !== '' && !headingsOf(target).includes(heading));
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  test.each(pages)('%s names files that are there', (page) => {
+    const named = [...read(page).matchAll(/`((?:src|test|web|workers|deploy|docs|bench|monitoring)\/[\w./-]+)`/g)];
+    expect(named.map(([, path]) => path ?? '').filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  test.each(pages)('%s names tests that there are', (page) => {
+    expect(missingTestsIn(read(page))).toEqual([]);
+  });
+
+  test('a test that is not there would be noticed, and one whose file is not there', () => {
+    const file = 'test/tools/shipping.test.ts';
+    const named = `\`${file}\`: "%s names tests that there are", "is not there"; \`test/none.ts\`: "is not there either"`;
+    expect(missingTestsIn(named)).toEqual([`${file}: is not there`, 'test/none.ts: is not there either']);
+    // Else nothing might be looked for.
+    expect(testsNamedIn(read('docs/security.md')).length).toBeGreaterThan(20);
+  });
+
+  test.each(pages)('%s names commands and settings that there are', (page) => {
+    const text = read(page);
+    const commands = [...text.matchAll(/bun run ([a-z][a-z:0-9]*)/g)].map(([, name]) => name ?? '');
+    expect(commands.filter((name) => !(name in manifest.scripts))).toEqual([]);
+    const set = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`/g)].map(([, name]) => name ?? '');
+    expect(set.filter((name) => !knownNames.has(name))).toEqual([]);
+  });
+});
+
+/** Tests that a text names by file and title: `test/a.test.ts`: "one", "another". */
+function testsNamedIn(text: string): { readonly file: string; readonly title: string }[] {
+  return [...text.matchAll(/`(test\/[\w./-]+)`: ("[^"]+"(?:, "[^"]+")*)/g)].flatMap(([, file = '', titles = '']) =>
+    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ file, title })),
+  );
+}
+
+/** Those of them that are no title of a test, or of a row of a table of tests, in their file. */
+function missingTestsIn(text: string): string[] {
+  return testsNamedIn(text)
+    .filter(({ file, title }) => {
+      const source = existsSync(join(root, file)) ? read(file) : '';
+      return !['(', 'name: '].some((before) => source.includes(`${before}'${title}'`));
+    })
+    .map(({ file, title }) => `${file}: ${title}`);
+}
+
+/** The headings of a page, as links name them: in small letters, with hyphens for spaces and nothing else but letters and digits. */
+function headingsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** Settings, codes of problems, and names of others that guides may speak of. */
+const knownNames = new Set([
+  ...Object.keys(settings.properties),
+  ...(read('src/http/problem.ts').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []),
+  'TEST_REDIS_URL',
+  'TEST_DATABASE_URL',
+  'TEST_SIMULATION_S',
+  'GET_LOCK',
+  'RELEASE_LOCK',
+  'MYSQL_PASSWORD',
+  'MYSQL_ROOT_PASSWORD',
+  'GRAFANA_PASSWORD',
+  'VIRTUAL_USERS',
+]);
+
+function backlogName(spec: unknown): string {
+  return String(asTree(asTree(asTree(asTrees(asTree(spec)['metrics'])[0])['external'])['metric'])['name']);
+}
+
+/** What .dockerignore lets in, as far as it is there. */
+function shippedPaths(): string[] {
+  return patterns()
+    .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []))
+    .filter((path) => existsSync(join(root, path)));
+}
+
+/** What .dockerignore keeps out of what it lets in. */
+function excludedPaths(): string[] {
+  return patterns().filter((line) => /^\w/.test(line));
+}
+
+function patterns(): string[] {
+  return read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** What is wrong with a command of a container: it must be Bun with an entry that is in the image. */
+function faultsOfCommand(command: readonly string[]): string[] {
+  const [program, entry = '', ...rest] = command;
+  return program === 'bun' && entries.includes(entry) && rest.length === 0 && existsSync(join(root, entry))
+    ? []
+    : [command.join(' ')];
+}
+
+function byName(name: string, kind: string): Tree {
+  const found = objects.find((each) => each['kind'] === kind && nameOf(each) === name);
+  if (!found) throw new Error(`there is no ${kind} ${name}`);
+  return found;
+}
+
+function nameOf(object: Tree): string {
+  return String(asTree(object['metadata'])['name']);
+}
+
+function podOf(workload: Tree): Tree {
+  return asTree(asTree(asTree(workload['spec'])['template'])['spec']);
+}
+
+function containerOf(workload: Tree): Tree {
+  return asTree(asTrees(podOf(workload)['containers'])[0]);
+}
+
+/** Every text or number under this key, at any depth. */
+function textsAt(value: unknown, key: string): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => textsAt(item, key));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const here = name === key ? [inner].flat(9).filter((item) => typeof item !== 'object') : [];
+    return [...here.map(String), ...textsAt(inner, key)];
+  });
+}
+
+function asTree(value: unknown): Tree {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Error(`expected names with values, and read ${JSON.stringify(value)}`);
+  }
+  return value as Tree;
+}
+
+function asTrees(value: unknown): Tree[] {
+  if (!Array.isArray(value)) throw new Error(`expected a list, and read ${JSON.stringify(value)}`);
+  return value.map(asTree);
+}
+
+function asTexts(value: unknown): string[] {
+  if (!Array.isArray(value)) throw new Error(`expected a list, and read ${JSON.stringify(value)}`);
+  return value.map(String);
+}

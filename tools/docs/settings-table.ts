@@ -1,0 +1,84 @@
+// settings-table.ts -- The settings as people read them: the README's table and `.env.example`, both made from the schema, so
+// that they cannot differ from what the code does. Entry: `bun tools/docs/settings-table.ts` writes both anew.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { allowedValues, settings } from '../../src/config/config.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Where the two documents are. */
+export const documents = { readme: resolve(root, 'README.md'), example: resolve(root, '.env.example') } as const;
+
+interface Setting {
+  readonly name: string;
+  readonly description: string;
+  readonly allowed: string;
+  /** The value it has when it is not set; null when that differs from machine to machine, or when there is none. */
+  readonly fallback: string | null;
+  /** What stands in its place when it is null. */
+  readonly fallbackName: string;
+}
+
+/** Between two of these the README's table stands; the second may be written as an end, with a slash. */
+const block = /(<!-- settings -->\n)[\s\S]*?(<!-- \/?settings -->)/;
+
+/**
+ * The README with its table made anew.
+ *
+ * @throws Error when it has no markers
+ */
+export function withSettingsTable(readme: string): string {
+  if (!block.test(readme)) throw new Error('README.md has no table between two <!-- settings --> markers');
+  return readme.replace(block, (_, start: string, end: string) => `${start}\n${settingsTable()}\n${end}`);
+}
+
+/** The table, in Markdown. */
+export function settingsTable(): string {
+  const rows = describeSettings().map(({ name, fallback, fallbackName, allowed, description }) => {
+    const value = fallback === null ? fallbackName : `\`${fallback}\``;
+    return [`\`${name}\``, value, allowed, description].map(cell);
+  });
+  const lines = [['setting', 'default', 'allowed', 'what and why'], ['---', '---', '---', '---'], ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+}
+
+/** The text of `.env.example`: every setting with its default, none of them in force. */
+export function environmentExample(): string {
+  const head = [
+    'Every setting with its default. `bun run dev` and `bun run test` need none of them. For the other commands copy this file',
+    'to `.env`, set the two addresses, and take the mark off what you want to change. Made by `bun tools/docs/settings-table.ts`.',
+  ];
+  const settingLines = describeSettings().flatMap(({ name, fallback, fallbackName, allowed, description }) => [
+    '',
+    `# ${description}`,
+    `# ${allowed}${fallback === null ? `; ${fallbackName}` : ''}`,
+    `# ${name}=${fallback ?? ''}`,
+  ]);
+  return [...head.map((line) => `# ${line}`), ...settingLines, ''].join('\n');
+}
+
+function describeSettings(): Setting[] {
+  return Object.entries(settings.properties).map(([name, schema]) => {
+    const described: { default?: string | number; defaultName?: string; description?: string } = schema;
+    const required = described.default === undefined && settings.required?.some((each) => each === name) === true;
+    const named = described.defaultName !== undefined || described.default === undefined;
+    return {
+      name,
+      description: described.description ?? '',
+      allowed: allowedValues(schema),
+      fallback: named ? null : String(described.default),
+      fallbackName: described.defaultName ?? (required ? 'must be set' : 'not set'),
+    };
+  });
+}
+
+/** Text that does not end its cell. */
+function cell(value: string): string {
+  return value.replaceAll('|', String.raw`\|`);
+}
+
+if (import.meta.main) {
+  writeFileSync(documents.example, environmentExample());
+  writeFileSync(documents.readme, withSettingsTable(readFileSync(documents.readme, 'utf8')));
+}

@@ -1,0 +1,73 @@
+// observers.ts -- What the worker tells of its work: metrics for each step, log lines for what an operator should know.
+
+import type { Log } from '../src/telemetry/log.ts';
+import type { WorkerMetrics } from '../src/telemetry/metrics.ts';
+import type { DrainReports } from './drain.ts';
+import type { ReconcileReports } from './reconcile.ts';
+
+/** Reports of one partition. */
+export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): DrainReports {
+  return {
+    written({ inserted, replayed, superseded, displaced, dead }, entries, seconds) {
+      const nowMs = Date.now();
+      metrics.rows.of('inserted').add(inserted);
+      metrics.rows.of('replayed').add(replayed);
+      metrics.rows.of('superseded').add(superseded.length);
+      metrics.rows.of('displaced').add(displaced.length);
+      metrics.rows.of('dead').add(dead.length);
+      metrics.transactionRows.of().observe(inserted);
+      metrics.writeSeconds.of().observe(seconds);
+      const durableSeconds = metrics.durableSeconds.of();
+      // All users of an entry were accepted at one instant: one observation, of their weight.
+      for (const { acceptedMs, users } of entries) {
+        durableSeconds.observe(Math.max(0, nowMs - acceptedMs) / 1000, users.length);
+      }
+      if (displaced.length + superseded.length === 0) return;
+      metrics.brokenPromises.of('P3').add(displaced.length + superseded.length);
+      log.error(
+        { partition, displaced: displaced.length, superseded: superseded.length },
+        'P3: Redis lost acknowledged issues and gave their sequences out again; the rows are right, some answers were not',
+      );
+    },
+    retrying(error, pauseMs) {
+      metrics.retries.of().add();
+      log.warn({ partition, error, pauseMs }, 'failed for a reason that may pass; trying again');
+    },
+    deadLetter(reason, users) {
+      metrics.deadLetters.of().add();
+      metrics.brokenPromises.of(promiseOf(reason)).add();
+      log.error({ partition, reason, users }, 'P3: a dead letter: accepted issues that cannot be rows');
+    },
+    // How much is left is read from Redis when Prometheus asks: from here it would stand still while the worker does.
+    settled: () => {},
+  };
+}
+
+/** Reports of the reconciler. */
+export function reconcileReportsTo(metrics: WorkerMetrics, log: Log): ReconcileReports {
+  return {
+    drift(audit) {
+      for (const kind of ['missing', 'unknown', 'unexpected'] as const) metrics.drift.of(kind).add(audit[kind]);
+      log.error({ audit }, 'P3: Redis and MySQL disagree about a coupon');
+    },
+    repaired(couponId) {
+      metrics.reconciled.of('repaired').add();
+      log.warn({ couponId }, 'repaired the copy of a coupon in Redis that lagged behind');
+    },
+    closed(couponId) {
+      metrics.reconciled.of('closed').add();
+      log.info({ couponId }, 'put a coupon away that is long over');
+    },
+    round(sums) {
+      metrics.reconciled.of('compared').add(sums.coupons);
+      metrics.lastRound.of().set(Date.now() / 1000);
+      log.debug(sums, 'reconciled');
+    },
+  };
+}
+
+/** MySQL's CHECK on the number of issues is the last guard of P1; every other dead letter is an answer that was not kept. */
+function promiseOf(reason: string): 'P1' | 'P2' | 'P3' {
+  if (/^P1:|^MySQL error (3819|4025)$/.test(reason)) return 'P1';
+  return reason.startsWith('P2:') ? 'P2' : 'P3';
+}
