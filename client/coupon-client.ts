@@ -26,8 +26,15 @@ import {
   type UsedIssue,
 } from './answers.ts';
 import { followProgress, type ProgressEvent } from './events.ts';
-import { type Asked, type Bounds, type CallOptions, type Ending, exchange, type Terms } from './exchange.ts';
-import { type IssueEnding, type IssueOf, type IssueOptions, issueUntilKnown, segment, statusOf } from './issuing.ts';
+import {
+  type RequestSpec,
+  type Bounds,
+  type CallOptions,
+  type RequestResult,
+  exchange,
+  type ClientContext,
+} from './exchange.ts';
+import { type IssueResult, type IssueOf, type IssueOptions, issueUntilKnown, segment, statusOf } from './issuing.ts';
 
 export type {
   Audit,
@@ -50,8 +57,8 @@ export type {
   UsedIssue,
 } from './answers.ts';
 export type { ProgressEvent } from './events.ts';
-export type { Bounds, CallOptions, Ending, Refused, Unknown } from './exchange.ts';
-export type { IssueEnding, IssueOf, IssueOptions } from './issuing.ts';
+export type { Bounds, CallOptions, RequestResult, Refused, Unknown } from './exchange.ts';
+export type { IssueResult, IssueOf, IssueOptions } from './issuing.ts';
 
 export interface CouponClientOptions extends Partial<Bounds> {
   /** Root of the server, such as `https://coupons.example`; a path is kept. */
@@ -59,10 +66,10 @@ export interface CouponClientOptions extends Partial<Bounds> {
   /** Key or token that says who asks. A function is called before each try, so that a renewed token is used. */
   readonly token?: string | (() => string | null);
   /** The surroundings, for tests and special networks. */
-  readonly fetch?: Terms['fetch'];
-  readonly pause?: Terms['pause'];
-  readonly random?: Terms['random'];
-  readonly nowMs?: Terms['nowMs'];
+  readonly fetch?: ClientContext['fetch'];
+  readonly pause?: ClientContext['pause'];
+  readonly random?: ClientContext['random'];
+  readonly nowMs?: ClientContext['nowMs'];
 }
 
 /** A page that is asked for. */
@@ -79,45 +86,47 @@ export interface VersionOptions extends CallOptions {
 
 /** Every call ends with a value; it throws only for a token or key that no HTTP header can carry. */
 export interface CouponClient {
-  issue(wanted: IssueOf, options?: IssueOptions): Promise<IssueEnding>;
+  issue(wanted: IssueOf, options?: IssueOptions): Promise<IssueResult>;
   /** `waitMs`: an accepted issue is waited for to become a row, at most 30,000. */
-  status(issue: IssueOf, options?: CallOptions & { readonly waitMs?: number }): Promise<Ending<IssueStatus>>;
-  /** Refused with `ISSUE_ALREADY_USED` and `isAfterUnknown`, it may be this very call that used it: `dateUsed` helps to tell. */
-  use(issue: IssueOf, options?: CallOptions): Promise<Ending<UsedIssue>>;
+  status(issue: IssueOf, options?: CallOptions & { readonly waitMs?: number }): Promise<RequestResult<IssueStatus>>;
+  /** Refused with `ISSUE_ALREADY_USED` and `afterAmbiguous`, it may be this very call that used it: `dateUsed` helps to tell. */
+  use(issue: IssueOf, options?: CallOptions): Promise<RequestResult<UsedIssue>>;
   issuesOf(
     userId: IssueOf['userId'],
     options?: PageOptions,
-  ): Promise<Ending<{ readonly issues: readonly OwnedIssue[]; readonly next: number | null }>>;
+  ): Promise<RequestResult<{ readonly issues: readonly OwnedIssue[]; readonly next: number | null }>>;
   /** Ends when the loop is left, the signal is aborted, or with why as the last event. */
   events(couponId: number, options?: CallOptions): AsyncGenerator<ProgressEvent, void>;
   readonly coupons: {
-    /** Asked once: when the ending is unknown, look into the list before you try again. */
-    create(coupon: NewCoupon, options?: CallOptions): Promise<Ending<Coupon>>;
-    list(options?: PageOptions): Promise<Ending<{ readonly coupons: readonly Coupon[]; readonly next: number | null }>>;
-    read(couponId: number, options?: CallOptions): Promise<Ending<Coupon>>;
-    /** Asked once unless it names a `version`. */
-    edit(couponId: number, changes: CouponChanges, options?: VersionOptions): Promise<Ending<Coupon>>;
-    remove(couponId: number, options?: VersionOptions): Promise<Ending<'removed'>>;
+    /** RequestSpec once: when the ending is unknown, look into the list before you try again. */
+    create(coupon: NewCoupon, options?: CallOptions): Promise<RequestResult<Coupon>>;
+    list(
+      options?: PageOptions,
+    ): Promise<RequestResult<{ readonly coupons: readonly Coupon[]; readonly next: number | null }>>;
+    read(couponId: number, options?: CallOptions): Promise<RequestResult<Coupon>>;
+    /** RequestSpec once unless it names a `version`. */
+    edit(couponId: number, changes: CouponChanges, options?: VersionOptions): Promise<RequestResult<Coupon>>;
+    remove(couponId: number, options?: VersionOptions): Promise<RequestResult<'removed'>>;
     /** Makes the stock ready ahead of the rush. */
-    open(couponId: number, options?: CallOptions): Promise<Ending<Coupon>>;
-    audit(couponId: number, options?: CallOptions): Promise<Ending<Audit>>;
+    open(couponId: number, options?: CallOptions): Promise<RequestResult<Coupon>>;
+    audit(couponId: number, options?: CallOptions): Promise<RequestResult<Audit>>;
   };
   readonly drops: {
     /** What people may know of a coupon, with the clock of the server. Needs no key; may be a second old. */
-    read(couponId: number, options?: CallOptions): Promise<Ending<Drop>>;
+    read(couponId: number, options?: CallOptions): Promise<RequestResult<Drop>>;
   };
   /** What could not be written. Refused after a try that nobody knows the ending of, it may be gone by that very try. */
   readonly deadLetters: {
-    list(options?: CallOptions): Promise<Ending<DeadLetterList>>;
+    list(options?: CallOptions): Promise<RequestResult<DeadLetterList>>;
     /** Puts it back into the stream. */
-    replay(id: string, options?: CallOptions): Promise<Ending<'replayed'>>;
+    replay(id: string, options?: CallOptions): Promise<RequestResult<'replayed'>>;
     /** Gives it up for good: its users were told that they have the coupon. */
-    discard(id: string, options?: CallOptions): Promise<Ending<'discarded'>>;
+    discard(id: string, options?: CallOptions): Promise<RequestResult<'discarded'>>;
   };
   /** How busy the process that answers is, and how far MySQL is behind. */
-  load(options?: CallOptions): Promise<Ending<Load>>;
+  load(options?: CallOptions): Promise<RequestResult<Load>>;
   /** What the key in use may do. */
-  key(options?: CallOptions): Promise<Ending<Key>>;
+  key(options?: CallOptions): Promise<RequestResult<Key>>;
 }
 
 /** Makes a client. Nothing is sent yet. @throws TypeError when `url` is none */
@@ -147,7 +156,7 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
   };
 }
 
-type Ask = <Value>(asked: Asked<Value>, call?: CallOptions) => Promise<Ending<Value>>;
+type Ask = <Value>(asked: RequestSpec<Value>, call?: CallOptions) => Promise<RequestResult<Value>>;
 
 function couponCalls(ask: Ask) {
   const path = (couponId: number) => `/v1/coupons/${couponId}`;
@@ -197,7 +206,7 @@ function deadLetterCalls(ask: Ask) {
   return calls;
 }
 
-function termsOf({ url, token = () => null, ...options }: CouponClientOptions): Terms {
+function termsOf({ url, token = () => null, ...options }: CouponClientOptions): ClientContext {
   const { origin, pathname } = new URL(url);
   return {
     root: origin + pathname.replace(/\/+$/, ''),

@@ -10,8 +10,8 @@ import {
   pauseMsAfter,
   readRefusal,
   type Refused,
-  type Terms,
-  type Unheard,
+  type ClientContext,
+  type FailedAttempt,
   type Unknown,
 } from './exchange.ts';
 
@@ -26,11 +26,11 @@ const EVENT_CHARACTERS_MAX = 65_536;
 /** Follows a coupon until the loop is left, the signal is aborted, the server refuses, or nothing comes any more. */
 export async function* followProgress(
   couponId: number,
-  terms: Terms,
+  terms: ClientContext,
   { signal, onAgain }: CallOptions,
 ): AsyncGenerator<ProgressEvent, void> {
   let fruitless = 0;
-  let last: Unheard = nothing(null);
+  let last: FailedAttempt = nothing(null);
   for (let tries = 0; ; ) {
     if (signal?.aborted) {
       yield unknownAfter('aborted', tries, last);
@@ -58,7 +58,7 @@ export async function* followProgress(
     }
     if (signal?.aborted) continue;
     if (last.kind === 'refused' && last.problem.status !== 429) {
-      yield { ...last, isAfterUnknown: false, tries };
+      yield { ...last, afterAmbiguous: false, tries };
       return;
     }
     fruitless += 1;
@@ -73,10 +73,10 @@ export async function* followProgress(
 
 async function open(
   { couponId, headers }: { readonly couponId: number; readonly headers: Headers },
-  terms: Terms,
+  terms: ClientContext,
   connection: AbortController,
   signal: AbortSignal | undefined,
-): Promise<Response | Unheard> {
+): Promise<Response | FailedAttempt> {
   const timer = setTimeout(() => connection.abort(), terms.bounds.tryMsMax);
   try {
     const response = await terms.fetch(`${terms.root}/v1/coupons/${couponId}/events`, {
@@ -117,11 +117,11 @@ function progressOf(event: string): Progress | null {
   return data === undefined ? null : readProgress(JSON.parse(data.slice('data: '.length)));
 }
 
-function nothing(cause: unknown): Unheard {
+function nothing(cause: unknown): FailedAttempt {
   return { kind: 'unheard', problem: null, cause, retryAfterMs: null };
 }
 
-function unknownAfter(because: Unknown['because'], tries: number, last: Unheard): Unknown {
+function unknownAfter(because: Unknown['because'], tries: number, last: FailedAttempt): Unknown {
   const { problem, retryAfterMs } = last;
   return { kind: 'unknown', because, tries, problem, cause: last.kind === 'unheard' ? last.cause : null, retryAfterMs };
 }

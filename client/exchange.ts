@@ -1,7 +1,7 @@
 // exchange.ts -- One request until its ending is known, within bounds; whoever calls is never told what nobody knows.
 //
 // - A timeout, a broken connection, a 408, a 5xx and a 2xx that cannot be read are indeterminate: what was asked may have been
-//   done. Asked again only what does no harm when it is done twice.
+//   done. RequestSpec again only what does no harm when it is done twice.
 // - 429 says that nothing was done, and is asked again always.
 // - Pauses grow, and chance spreads them, so that a crowd that was turned away together does not come back together.
 //   `Retry-After` is waited for in full, or the exchange ends at once when its time does not allow for that.
@@ -9,7 +9,7 @@
 import { type Problem, readProblem } from './answers.ts';
 
 /** How an exchange ended. It is never an exception. */
-export type Ending<Value> =
+export type RequestResult<Value> =
   | { readonly kind: 'done'; readonly value: Value; readonly isReplayed: boolean }
   | Refused
   | Unknown;
@@ -21,7 +21,7 @@ export interface Refused {
   /** When the server said that it may be asked again. */
   readonly retryAfterMs: number | null;
   /** Whether an earlier try of this very call was indeterminate: then it may have succeeded, and this refusal be its echo. */
-  readonly isAfterUnknown: boolean;
+  readonly afterAmbiguous: boolean;
   /** How often it was asked. */
   readonly tries: number;
 }
@@ -40,7 +40,7 @@ export interface Unknown {
 }
 
 /** What is asked. */
-export interface Asked<Value> {
+export interface RequestSpec<Value> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** From the root of the server, with its query. */
   readonly path: string;
@@ -62,7 +62,7 @@ export interface CallOptions {
 }
 
 /** The surroundings of every exchange. */
-export interface Terms {
+export interface ClientContext {
   /** Root of the server, without a slash at its end. */
   readonly root: string;
   readonly token: () => string | null;
@@ -88,26 +88,26 @@ export interface Bounds {
 
 /** Asks until the ending is known, or the bounds are reached. Throws only for a token or header that HTTP cannot carry. */
 export async function exchange<Value>(
-  asked: Asked<Value>,
-  terms: Terms,
+  asked: RequestSpec<Value>,
+  terms: ClientContext,
   { signal, onAgain }: CallOptions = {},
-): Promise<Ending<Value>> {
+): Promise<RequestResult<Value>> {
   const { triesMax, timeMsMax } = terms.bounds;
   const endMs = terms.nowMs() + timeMsMax + (asked.waitMs ?? 0);
-  let isAfterUnknown = false;
-  let heard: Heard<Value> = nothingHeard;
+  let afterAmbiguous = false;
+  let heard: Attempt<Value> = NO_RESPONSE;
   for (let tries = 0; ; ) {
     if (signal?.aborted) return unknown('aborted', tries, heard);
     heard = await askOnce(asked, terms, endMs - terms.nowMs(), signal);
     tries += 1;
     if (heard.kind === 'done') return heard;
-    if (heard.kind === 'unheard') isAfterUnknown = true;
-    else if (heard.problem.status !== 429) return { ...heard, isAfterUnknown, tries };
+    if (heard.kind === 'unheard') afterAmbiguous = true;
+    else if (heard.problem.status !== 429) return { ...heard, afterAmbiguous, tries };
     if (signal?.aborted) return unknown('aborted', tries, heard);
     const pauseMs = pauseMsAfter(tries, heard.retryAfterMs, terms);
     const mayAskAgain = heard.kind === 'refused' || asked.isRepeatable;
     if (!mayAskAgain || tries >= triesMax || terms.nowMs() + pauseMs >= endMs) {
-      return heard.kind === 'refused' ? { ...heard, isAfterUnknown, tries } : unknown('bounds', tries, heard);
+      return heard.kind === 'refused' ? { ...heard, afterAmbiguous, tries } : unknown('bounds', tries, heard);
     }
     await terms.pause(pauseMs, signal);
     if (!signal?.aborted) onAgain?.();
@@ -115,13 +115,16 @@ export async function exchange<Value>(
 }
 
 /** How long to wait after so many tries: at least as long as the server says. */
-export function pauseMsAfter(tries: number, retryAfterMs: number | null, { bounds, random }: Terms): number {
+export function pauseMsAfter(tries: number, retryAfterMs: number | null, { bounds, random }: ClientContext): number {
   const longestMs = Math.min(bounds.pauseMsMax, bounds.pauseMs * 2 ** (tries - 1));
   return (retryAfterMs ?? 0) + longestMs * (0.5 + random() / 2);
 }
 
 /** The headers of a request; who asks is asked for anew in every try, since tokens are renewed. */
-export function headersOf(asked: Pick<Asked<unknown>, 'body' | 'headers'>, terms: Pick<Terms, 'token'>): Headers {
+export function headersOf(
+  asked: Pick<RequestSpec<unknown>, 'body' | 'headers'>,
+  terms: Pick<ClientContext, 'token'>,
+): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(asked.headers ?? {})) if (value !== undefined) headers.set(name, value);
   if (asked.body !== undefined) headers.set('content-type', 'application/json');
@@ -131,7 +134,7 @@ export function headersOf(asked: Pick<Asked<unknown>, 'body' | 'headers'>, terms
 }
 
 /** Reads an answer that is not 2xx. Throws when the connection breaks meanwhile. */
-export async function readRefusal(response: Response): Promise<Unheard> {
+export async function readRefusal(response: Response): Promise<FailedAttempt> {
   const problem = readProblem(response.status, parse(await response.text()));
   const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
   if (response.status === 408 || response.status >= 500) {
@@ -141,19 +144,19 @@ export async function readRefusal(response: Response): Promise<Unheard> {
 }
 
 /** What one try brought. */
-type Heard<Value> = Extract<Ending<Value>, { kind: 'done' }> | Unheard;
+type Attempt<Value> = Extract<RequestResult<Value>, { kind: 'done' }> | FailedAttempt;
 
 /** What a try brought that was not done. */
-export type Unheard =
-  | Omit<Refused, 'isAfterUnknown' | 'tries'>
+export type FailedAttempt =
+  | Omit<Refused, 'afterAmbiguous' | 'tries'>
   | (Pick<Unknown, 'problem' | 'cause' | 'retryAfterMs'> & { readonly kind: 'unheard' });
 
 async function askOnce<Value>(
-  asked: Asked<Value>,
-  terms: Terms,
+  asked: RequestSpec<Value>,
+  terms: ClientContext,
   leftMs: number,
   signal: AbortSignal | undefined,
-): Promise<Heard<Value>> {
+): Promise<Attempt<Value>> {
   // Outside of `try`: a header that HTTP cannot carry is a mistake in the caller's program, and no trouble of the network.
   const headers = headersOf(asked, terms);
   const tryMs = Math.max(0, Math.min(leftMs, terms.bounds.tryMsMax + (asked.waitMs ?? 0)));
@@ -169,16 +172,16 @@ async function askOnce<Value>(
     });
     if (!response.ok) return await readRefusal(response);
     const value = asked.read(parse(await response.text()));
-    if (value === null) return { ...nothingHeard, problem: readProblem(response.status, null) };
+    if (value === null) return { ...NO_RESPONSE, problem: readProblem(response.status, null) };
     return { kind: 'done', value, isReplayed: response.headers.get('idempotency-replayed') === 'true' };
   } catch (cause) {
-    return { ...nothingHeard, cause };
+    return { ...NO_RESPONSE, cause };
   }
 }
 
-const nothingHeard = { kind: 'unheard', problem: null, cause: null, retryAfterMs: null } as const;
+const NO_RESPONSE = { kind: 'unheard', problem: null, cause: null, retryAfterMs: null } as const;
 
-function unknown(because: Unknown['because'], tries: number, heard: Unheard): Unknown {
+function unknown(because: Unknown['because'], tries: number, heard: FailedAttempt): Unknown {
   const cause = heard.kind === 'unheard' ? heard.cause : null;
   return { kind: 'unknown', because, tries, problem: heard.problem, cause, retryAfterMs: heard.retryAfterMs };
 }

@@ -9,12 +9,12 @@
 
 import { type IssueStatus, readIssue, readStatus } from './answers.ts';
 import {
-  type Asked,
+  type RequestSpec,
   type CallOptions,
-  type Ending,
+  type RequestResult,
   exchange,
   type Refused,
-  type Terms,
+  type ClientContext,
   type Unknown,
 } from './exchange.ts';
 
@@ -25,7 +25,7 @@ export interface IssueOf {
 }
 
 /** How asking for a coupon ended. */
-export type IssueEnding =
+export type IssueResult =
   /** It is theirs. `isRecovered`: an earlier try got it, and this one told. `ACCEPTED`: durable, and a row soon, if not already. */
   | {
       readonly kind: 'issued';
@@ -49,11 +49,15 @@ export interface IssueOptions extends CallOptions {
   /** The same for the same request, also after a restart of your program: 1 to 255 visible ASCII characters. */
   readonly idempotencyKey?: string;
   /** Whether an earlier call for the same has ended `unknown`: then what is refused now proves no more than within one call. */
-  readonly isAfterUnknown?: boolean;
+  readonly afterAmbiguous?: boolean;
 }
 
 /** Asks until the ending is known, within the bounds. */
-export async function issueUntilKnown(wanted: IssueOf, options: IssueOptions, terms: Terms): Promise<IssueEnding> {
+export async function issueUntilKnown(
+  wanted: IssueOf,
+  options: IssueOptions,
+  terms: ClientContext,
+): Promise<IssueResult> {
   const endMs = terms.nowMs() + terms.bounds.timeMsMax;
   const ending = await exchange(
     {
@@ -71,8 +75,8 @@ export async function issueUntilKnown(wanted: IssueOf, options: IssueOptions, te
   if (ending.kind === 'refused') {
     // In what is left of the time: the bound is for the whole call.
     const bounds = { ...terms.bounds, timeMsMax: endMs - terms.nowMs() };
-    const isAfterUnknown = ending.isAfterUnknown || options.isAfterUnknown === true;
-    return endingOfRefusal({ ...ending, isAfterUnknown }, () =>
+    const afterAmbiguous = ending.afterAmbiguous || options.afterAmbiguous === true;
+    return resultOfRefusal({ ...ending, afterAmbiguous }, () =>
       exchange(statusOf(wanted), { ...terms, bounds }, options),
     );
   }
@@ -81,7 +85,7 @@ export async function issueUntilKnown(wanted: IssueOf, options: IssueOptions, te
 }
 
 /** The question for the status of an issue. */
-export function statusOf({ couponId, userId }: IssueOf, waitMs = 0): Asked<IssueStatus> {
+export function statusOf({ couponId, userId }: IssueOf, waitMs = 0): RequestSpec<IssueStatus> {
   const query = waitMs > 0 ? `?waitMs=${waitMs}` : '';
   const path = `/v1/coupons/${couponId}/issues/${segment(userId)}${query}`;
   return { method: 'GET', path, read: readStatus, isRepeatable: true, waitMs };
@@ -93,28 +97,31 @@ export function segment(text: number | string): string {
   return encodeURIComponent(String(text).toWellFormed()).replace(/^\.{1,2}$/, (dots) => '%252E'.repeat(dots.length));
 }
 
-async function endingOfRefusal(refused: Refused, askStatus: () => Promise<Ending<IssueStatus>>): Promise<IssueEnding> {
-  const { problem, isAfterUnknown } = refused;
+async function resultOfRefusal(
+  refused: Refused,
+  askStatus: () => Promise<RequestResult<IssueStatus>>,
+): Promise<IssueResult> {
+  const { problem, afterAmbiguous } = refused;
   const { code, detail, sequence } = problem;
   if (code === 'DUPLICATED_COUPON_ISSUE' && sequence !== undefined) {
-    if (!isAfterUnknown) return { kind: 'already issued', sequence };
+    if (!afterAmbiguous) return { kind: 'already issued', sequence };
     return { kind: 'issued', sequence, status: 'ACCEPTED', isRecovered: true };
   }
   if (code === 'COUPON_NOT_EXIST') return { kind: 'not exist' };
   if (code === 'INVALID_COUPON_ISSUE_QUANTITY') return { kind: 'sold out' };
   if (code === 'INVALID_COUPON_ISSUE_DATE') {
     const notOpen = { kind: 'not open', detail } as const;
-    return isAfterUnknown ? settle(refused, notOpen, askStatus) : notOpen;
+    return afterAmbiguous ? settle(refused, notOpen, askStatus) : notOpen;
   }
-  return isAfterUnknown ? stillUnknown(refused) : refused;
+  return afterAmbiguous ? stillUnknown(refused) : refused;
 }
 
 /** Says `none` only when the user really has none. */
 async function settle(
   refused: Refused,
-  none: IssueEnding,
-  askStatus: () => Promise<Ending<IssueStatus>>,
-): Promise<IssueEnding> {
+  none: IssueResult,
+  askStatus: () => Promise<RequestResult<IssueStatus>>,
+): Promise<IssueResult> {
   const asked = await askStatus();
   if (asked.kind !== 'done') return asked.kind === 'unknown' ? asked : stillUnknown(refused);
   const { status, sequence } = asked.value;

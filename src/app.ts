@@ -16,11 +16,11 @@ import { swaggerRoutes } from './http/swagger.ts';
 import { type LoadDependencies, loadRoutes, loadSchemas } from './operations/load-routes.ts';
 import { Unavailable } from './coupon/outcome.ts';
 import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './operations/routes.ts';
-import { type IssuanceDependencies, issuanceRoutes, issuanceSchemas, unavailableAnswers } from './issuing/routes.ts';
+import { type IssuingDependencies, issueRoutes, issueSchemas, unavailableAnswers } from './issuing/routes.ts';
 
 /** What the surface needs of the rest. */
 export interface AppDependencies {
-  readonly config: IssuanceDependencies['config'] &
+  readonly config: IssuingDependencies['config'] &
     CouponDependencies['config'] &
     HealthDependencies['config'] & {
       readonly URL_CHARACTERS_MAX: number;
@@ -32,19 +32,19 @@ export interface AppDependencies {
   readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
   /** Without one, nobody is asked to prove to be a person. */
   readonly humanVerifier?: HumanVerifier;
-  readonly issuance: IssuanceDependencies['issuance'];
-  readonly issueOnce: IssuanceDependencies['issueOnce'];
-  readonly issues: IssuanceDependencies['issues'];
-  readonly progress: IssuanceDependencies['progress'];
+  readonly issuance: IssuingDependencies['issuance'];
+  readonly issueOnce: IssuingDependencies['issueOnce'];
+  readonly issues: IssuingDependencies['issues'];
+  readonly progress: IssuingDependencies['progress'];
   readonly catalog: CouponDependencies['catalog'];
-  readonly upkeep: CouponDependencies['upkeep'];
+  readonly editor: CouponDependencies['editor'];
   readonly audit: RecoveryDependencies['audit'];
   readonly deadLetters: RecoveryDependencies['deadLetters'];
   readonly load: LoadDependencies['load'];
   /** The built pages. */
   readonly pages: readonly PageFile[];
   readonly readiness: HealthDependencies['readiness'];
-  readonly metrics: IssuanceDependencies['metrics'] & HealthDependencies['metrics'];
+  readonly metrics: IssuingDependencies['metrics'] & HealthDependencies['metrics'];
   readonly log: {
     error(fields: object, message: string): void;
   };
@@ -82,7 +82,7 @@ export function createApp(dependencies: AppDependencies): App {
       log.error({ route, error }, 'a request failed');
       return problem('INTERNAL');
     })
-    .use(issuanceRoutes({ ...dependencies, userLimiter: limiters.user, isHuman }))
+    .use(issueRoutes({ ...dependencies, userLimiter: limiters.user, isHuman }))
     .use(couponRoutes(dependencies))
     .use(recoveryRoutes(dependencies))
     .use(loadRoutes(dependencies))
@@ -103,7 +103,7 @@ export function createApp(dependencies: AppDependencies): App {
 
 /** The schemas that the document names. */
 const schemas = {
-  ...issuanceSchemas,
+  ...issueSchemas,
   ...couponSchemas,
   ...recoverySchemas,
   ...loadSchemas,

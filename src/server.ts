@@ -4,7 +4,7 @@ import { openAccess } from './wiring/access.ts';
 import { createApp } from './app.ts';
 import { readConfig } from './config/config.ts';
 import { metricsApp } from './operations/health-routes.ts';
-import { createIssuing } from './wiring/api.ts';
+import { wireApi } from './wiring/api.ts';
 import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';
@@ -19,7 +19,7 @@ async function start(): Promise<void> {
   const config = readConfig();
   const log = createLog('api', config.LOG_LEVEL);
   const metrics = createApiMetrics();
-  const issuing = createIssuing(config, metrics, log);
+  const issuing = wireApi(config, metrics, log);
   const { database, redis, subscriber } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
@@ -57,7 +57,7 @@ async function start(): Promise<void> {
     setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
     probe.stop();
     access.stop();
-    await issuing.letGo();
+    await issuing.releaseWaiters();
     // A reader who never takes their answer must not keep the connections to the stores from ending well.
     await server.stop(config.SHUTDOWN_MS_MAX / 2);
     await issuing.close();

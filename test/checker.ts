@@ -21,7 +21,7 @@ export interface HistoryCoupon {
 }
 
 /** What a caller was told. Everything that is neither a 2xx nor a refusal is indeterminate. */
-export type Ending =
+export type RequestResult =
   | { readonly kind: 'ok'; readonly sequence: number }
   | { readonly kind: 'duplicate'; readonly sequence: number }
   | { readonly kind: 'refused'; readonly reason: Refusal['kind'] }
@@ -34,7 +34,7 @@ export interface Attempt {
   readonly invokedMs: number;
   /** When the caller had the answer, or gave up. */
   readonly endedMs: number;
-  readonly ending: Ending;
+  readonly ending: RequestResult;
 }
 
 /** A row in the end. */

@@ -6,7 +6,7 @@
 import { readConfig } from '../src/config/config.ts';
 import { issuerNames } from '../src/issuing/issuer.ts';
 import type { Outcome } from '../src/coupon/outcome.ts';
-import { createIssuing } from '../src/wiring/api.ts';
+import { wireApi } from '../src/wiring/api.ts';
 import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { createApiMetrics } from '../src/telemetry/metrics.ts';
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   const name = issuerNames.find((each) => each === issuer);
   if (!name) throw new Error(`there is no issuer ${issuer}`);
   const metrics = createApiMetrics();
-  const { redis, issuers, close } = createIssuing(readConfig(), metrics, createLog('api', 'silent'));
+  const { redis, issuers, close } = wireApi(readConfig(), metrics, createLog('api', 'silent'));
   const scripts: Record<string, number> = {};
   const send = redis.sendCommand.bind(redis);
   redis.sendCommand = (command, stream) => {

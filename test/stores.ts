@@ -13,7 +13,7 @@ import { readCoupon } from '../src/coupon/catalog.ts';
 import type { Coupon, NewCoupon } from '../src/coupon/coupon.ts';
 import { type CouponKeys, couponKeys } from '../src/stream/keys.ts';
 import { invariant } from '../src/invariant.ts';
-import { createIssuing, type Issuing } from '../src/wiring/api.ts';
+import { wireApi, type ApiParts } from '../src/wiring/api.ts';
 import { closeDatabase, type Database, openDatabase, withConnection } from '../src/mysql/database.ts';
 import { applyMigrations } from '../src/mysql/migrations.ts';
 import { connect } from '../src/redis/connection.ts';
@@ -33,12 +33,12 @@ export interface Row {
 }
 
 /** An API without HTTP, connected and listening. */
-export interface TestApi extends Issuing, AsyncDisposable {
+export interface TestApi extends ApiParts, AsyncDisposable {
   readonly metrics: ApiMetrics;
   /** How many openings it did. */
   openings(): Promise<{ readonly proven: number; readonly rebuilt: number }>;
   /** How many requests it refused by a closed sign, without asking a store. */
-  signRefusals(): Promise<number>;
+  refusalCacheHits(): Promise<number>;
 }
 
 export interface Stores {
@@ -171,7 +171,7 @@ async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[
 
 async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promise<TestApi> {
   const metrics = createApiMetrics();
-  const issuing = createIssuing(config, metrics, createLog('api', config.LOG_LEVEL));
+  const issuing = wireApi(config, metrics, createLog('api', config.LOG_LEVEL));
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= issuing.close());
   undo.push(close);
@@ -187,7 +187,7 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
       // A first opening is a rebuilding too, only of what was never there.
       return { proven: countOf('proven'), rebuilt: countOf('first') + countOf('rebuilt') };
     },
-    signRefusals: () => Promise.resolve(metrics.signRefusals.of().total()),
+    refusalCacheHits: () => Promise.resolve(metrics.refusalCacheHits.of().total()),
   };
 }
 

@@ -6,7 +6,7 @@ import { partitionKeys } from '../src/stream/keys.ts';
 import type { Written } from '../src/ledger/ledger.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { blockingConnection, connect, issuingConnection } from '../src/redis/connection.ts';
-import type { DrainReports } from '../workers/drain.ts';
+import type { DrainObserver } from '../workers/drain.ts';
 import { drainPartition } from '../workers/partition.ts';
 import { eventually } from './eventually.ts';
 
@@ -81,7 +81,7 @@ function keepReports() {
   const written: Written[] = [];
   const retried: unknown[] = [];
   const deadLetters: { reason: string; users: number }[] = [];
-  const reports: DrainReports = {
+  const reports: DrainObserver = {
     written: (what) => written.push(what),
     retrying: (failure) => retried.push(failure),
     deadLetter: (reason, users) => deadLetters.push({ reason, users }),

@@ -4,7 +4,7 @@
 // can never be written goes to the dead stream alone, found by halving its batch, so that one bad message blocks nobody.
 
 import type { Redis } from 'ioredis';
-import { type Entry, readEntry, readHolding, writeEntry } from '../src/stream/entry.ts';
+import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
 import { couponKeys, type PartitionKeys } from '../src/stream/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
 import { look } from '../src/stock/scripts/look.ts';
@@ -15,10 +15,10 @@ import type { Database } from '../src/mysql/database.ts';
 import { serverOf } from '../src/redis/connection.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
-import { Stopped, untilDone } from './retry.ts';
+import { Stopped, retryUntilSuccess } from './retry.ts';
 
 /** Everything that can be told of draining, for metrics and logs. */
-export interface DrainReports {
+export interface DrainObserver {
   written(written: Written, entries: readonly Entry[], seconds: number): void;
   /** A try failed for a reason that may pass. */
   retrying(failure: unknown, pauseMs: number): void;
@@ -35,7 +35,7 @@ export interface DrainDependencies {
     readonly ROWS_PER_TRANSACTION_MAX: number;
     readonly RETRY_MS_MAX: number;
   };
-  readonly reports: DrainReports;
+  readonly reports: DrainObserver;
   /** Once it says stop, no retry follows: what is unfinished stays in the stream. */
   readonly stop: AbortSignal;
 }
@@ -77,8 +77,8 @@ function sortOut(messages: readonly Message[]) {
 
 /** Users that an entry of any version holds: so many were counted as unpersisted when it was appended. */
 function usersIn(fields: readonly string[]): number {
-  const holding = readHolding(fields);
-  return holding && !('illegible' in holding) ? holding.users.length : 0;
+  const allocation = readAllocation(fields);
+  return allocation && !('undecodable' in allocation) ? allocation.users.length : 0;
 }
 
 /** Consecutive entries together, up to a bound of rows; an entry above the bound is alone. */
@@ -105,16 +105,16 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   const startedMs = performance.now();
   let written: Written;
   try {
-    written = await untilDone(
+    written = await retryUntilSuccess(
       () =>
         writeEntries(
           database,
           chunk.map(({ entry }) => entry),
         ),
-      { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass, onFailure: reports.retrying },
+      { pauseMsMax: settings.RETRY_MS_MAX, stop, isTransient, onFailure: reports.retrying },
     );
   } catch (failure) {
-    if (mayPass(failure)) throw failure;
+    if (isTransient(failure)) throw failure;
     // Halving takes many transactions; the entries stay in the stream and are found bad again after the start.
     if (stop.aborted) throw new Stopped('stopped before a bad entry was found', { cause: failure });
     return bisect(dependencies, chunk, failure);
@@ -134,7 +134,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
 }
 
 /** Only what MySQL or our own rules say of the data is final. */
-function mayPass(failure: unknown): boolean {
+function isTransient(failure: unknown): boolean {
   return !isDataFault(failure) && !(failure instanceof InvariantViolation);
 }
 
@@ -171,10 +171,10 @@ async function settleAll(
   letters: readonly DeadLetter[],
 ): Promise<SettleReply> {
   const deadLetters = [...ended.flatMap(({ letter }) => letter ?? []), ...letters];
-  const settled = await untilDone(() => settle(redis, { keys, entries: ended, deadLetters }), {
+  const settled = await retryUntilSuccess(() => settle(redis, { keys, entries: ended, deadLetters }), {
     pauseMsMax: settings.RETRY_MS_MAX,
     stop,
-    mayPass: (failure) => !(failure instanceof InvariantViolation),
+    isTransient: (failure) => !(failure instanceof InvariantViolation),
     onFailure: reports.retrying,
   });
   for (const { reason, fields } of deadLetters) reports.deadLetter(reason, usersIn(fields));
@@ -191,14 +191,19 @@ async function settleAll(
  */
 async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
   const { redis, settings, reports, stop } = dependencies;
-  const patience = { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass: () => true, onFailure: reports.retrying };
-  const stale = new Set([...written.displaced, ...written.superseded].map(({ couponId }) => couponId));
+  const retryOptions = {
+    pauseMsMax: settings.RETRY_MS_MAX,
+    stop,
+    isTransient: () => true,
+    onFailure: reports.retrying,
+  };
+  const stale = new Set([...written.renumbered, ...written.superseded].map(({ couponId }) => couponId));
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
-    const known = await untilDone(() => knows(dependencies, couponId, issues), patience);
+    const known = await retryUntilSuccess(() => knows(dependencies, couponId, issues), retryOptions);
     if (known === 'not all' || (known === 'not open' && wereGone)) stale.add(couponId);
   }
   for (const couponId of stale) {
-    await untilDone(() => dropState(redis, couponKeys(couponId, settings.PARTITIONS)), patience);
+    await retryUntilSuccess(() => dropState(redis, couponKeys(couponId, settings.PARTITIONS)), retryOptions);
   }
 }
 

@@ -2,18 +2,18 @@
 
 import type { Log } from '../src/telemetry/log.ts';
 import type { WorkerMetrics } from '../src/telemetry/metrics.ts';
-import type { DrainReports } from './drain.ts';
-import type { ReconcileReports } from './reconcile.ts';
+import type { DrainObserver } from './drain.ts';
+import type { ReconcileObserver } from './reconcile.ts';
 
 /** Reports of one partition. */
-export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): DrainReports {
+export function createDrainObserver(metrics: WorkerMetrics, log: Log, partition: number): DrainObserver {
   return {
-    written({ inserted, replayed, superseded, displaced, dead }, entries, seconds) {
+    written({ inserted, replayed, superseded, renumbered, dead }, entries, seconds) {
       const nowMs = Date.now();
       metrics.rows.of('inserted').add(inserted);
       metrics.rows.of('replayed').add(replayed);
       metrics.rows.of('superseded').add(superseded.length);
-      metrics.rows.of('displaced').add(displaced.length);
+      metrics.rows.of('renumbered').add(renumbered.length);
       metrics.rows.of('dead').add(dead.length);
       metrics.transactionRows.of().observe(inserted);
       metrics.writeSeconds.of().observe(seconds);
@@ -22,10 +22,10 @@ export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): 
       for (const { acceptedMs, users } of entries) {
         durableSeconds.observe(Math.max(0, nowMs - acceptedMs) / 1000, users.length);
       }
-      if (displaced.length + superseded.length === 0) return;
-      metrics.brokenPromises.of('P3').add(displaced.length + superseded.length);
+      if (renumbered.length + superseded.length === 0) return;
+      metrics.brokenPromises.of('P3').add(renumbered.length + superseded.length);
       log.error(
-        { partition, displaced: displaced.length, superseded: superseded.length },
+        { partition, renumbered: renumbered.length, superseded: superseded.length },
         'P3: Redis lost acknowledged issues and gave their sequences out again; the rows are right, some answers were not',
       );
     },
@@ -44,7 +44,7 @@ export function reportsTo(metrics: WorkerMetrics, log: Log, partition: number): 
 }
 
 /** Reports of the reconciler. */
-export function reconcileReportsTo(metrics: WorkerMetrics, log: Log): ReconcileReports {
+export function createReconcileObserver(metrics: WorkerMetrics, log: Log): ReconcileObserver {
   return {
     drift(audit) {
       for (const kind of ['missing', 'unknown', 'unexpected'] as const) metrics.drift.of(kind).add(audit[kind]);

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { partitionKeys } from '../src/stream/keys.ts';
 import { type DrainDependencies, drain } from './drain.ts';
 import { Inbox, type InboxSettings } from './inbox.ts';
-import { Stopped, untilDone } from './retry.ts';
+import { Stopped, retryUntilSuccess } from './retry.ts';
 
 export interface PartitionDependencies extends Omit<DrainDependencies, 'keys' | 'settings'> {
   readonly partition: number;
@@ -19,10 +19,15 @@ export async function drainPartition(dependencies: PartitionDependencies): Promi
   const { partition, blocking, settings, reports, stop } = dependencies;
   const keys = partitionKeys(partition);
   const inbox = new Inbox({ blocking, keys, settings });
-  const patience = { pauseMsMax: settings.RETRY_MS_MAX, stop, mayPass: () => true, onFailure: reports.retrying };
+  const retryOptions = {
+    pauseMsMax: settings.RETRY_MS_MAX,
+    stop,
+    isTransient: () => true,
+    onFailure: reports.retrying,
+  };
   try {
     while (!stop.aborted) {
-      const messages = await untilDone(() => inbox.next(), patience);
+      const messages = await retryUntilSuccess(() => inbox.next(), retryOptions);
       if (messages.length === 0) continue;
       await drain({ ...dependencies, keys }, messages);
       // An entry that comes alone is written at once; in a rush those of the next milliseconds share a transaction.

@@ -18,7 +18,7 @@ import { dropState } from '../src/stock/opening.ts';
 import { type Database, withConnection } from '../src/mysql/database.ts';
 import { askServer, serverOf } from '../src/redis/connection.ts';
 
-export interface ReconcileReports {
+export interface ReconcileObserver {
   /** A coupon whose numbers do not add up; told after they were counted to the last sequence. */
   drift(audit: Audit): void;
   repaired(couponId: number): void;
@@ -38,7 +38,7 @@ export interface ReconcileDependencies {
   };
   /** Brings the copy of a coupon's settings in Redis up to the version in MySQL. */
   readonly repair: (couponId: number) => Promise<'in step' | 'repaired' | 'not open'>;
-  readonly reports: ReconcileReports;
+  readonly reports: ReconcileObserver;
   /** A round failed; the next one starts over. */
   readonly onFault: (fault: unknown) => void;
   readonly stop: AbortSignal;

@@ -11,7 +11,7 @@ export interface RetryOptions {
   readonly pauseMsMax: number;
   readonly stop: AbortSignal;
   /** Whether trying again can help. */
-  readonly mayPass: (failure: unknown) => boolean;
+  readonly isTransient: (failure: unknown) => boolean;
   readonly onFailure: (failure: unknown, pauseMs: number) => void;
 }
 
@@ -23,13 +23,13 @@ const PAUSE_MS_MIN = 20;
  *
  * @throws its failure when that cannot pass; Stopped when `stop` is given between two tries
  */
-export async function untilDone<Result>(work: () => Promise<Result>, options: RetryOptions): Promise<Result> {
-  const { pauseMsMax, stop, mayPass, onFailure } = options;
+export async function retryUntilSuccess<Result>(work: () => Promise<Result>, options: RetryOptions): Promise<Result> {
+  const { pauseMsMax, stop, isTransient, onFailure } = options;
   for (let pauseMs = Math.min(PAUSE_MS_MIN, pauseMsMax); ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
     try {
       return await work();
     } catch (failure) {
-      if (!mayPass(failure)) throw failure;
+      if (!isTransient(failure)) throw failure;
       onFailure(failure, pauseMs);
     }
     if (stop.aborted) throw new Stopped('stopped while waiting to try again');

@@ -4,8 +4,8 @@ import type { Redis } from 'ioredis';
 import { type Config, readConfig } from '../src/config/config.ts';
 import { CHANGES_CHANNEL } from '../src/stream/keys.ts';
 import { createStockKeeper } from '../src/stock/opening.ts';
-import { createUpkeep } from '../src/stock/editing.ts';
-import { measureStores, openingReportsTo, transactionMeter } from '../src/wiring/metrics.ts';
+import { createCouponEditor } from '../src/stock/editing.ts';
+import { measureStores, createOpeningObserver, transactionMeter } from '../src/wiring/metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
@@ -15,7 +15,7 @@ import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/metrics.ts';
 import { drainPartition } from './partition.ts';
 import { keepReconciled } from './reconcile.ts';
-import { reconcileReportsTo, reportsTo } from './observers.ts';
+import { createReconcileObserver, createDrainObserver } from './observers.ts';
 
 await startOrExplain(work);
 
@@ -50,7 +50,7 @@ async function work(): Promise<void> {
   });
   log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
   const draining = partitions.map(({ partition, blocking }) => {
-    const reports = reportsTo(metrics, log, partition);
+    const reports = createDrainObserver(metrics, log, partition);
     return drainPartition({ partition, blocking, redis, database, settings: config, reports, stop: stop.signal });
   });
   await Promise.all([...draining, reconciling(config, database, redis, metrics, log, stop.signal)]);
@@ -70,12 +70,12 @@ function reconciling(
   stop: AbortSignal,
 ): Promise<void> {
   const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
-  const stock = createStockKeeper({ redis, database, settings: config, ...openingReportsTo(metrics, log) });
+  const stock = createStockKeeper({ redis, database, settings: config, ...createOpeningObserver(metrics, log) });
   const announce = async (couponId: number) => {
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
   };
-  const { repair } = createUpkeep({ redis, database, stock, announce, onFault, settings: config });
-  const reports = reconcileReportsTo(metrics, log);
+  const { repair } = createCouponEditor({ redis, database, stock, announce, onFault, settings: config });
+  const reports = createReconcileObserver(metrics, log);
   return keepReconciled({ redis, database, settings: config, repair, reports, onFault, stop });
 }
 

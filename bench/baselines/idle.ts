@@ -5,7 +5,7 @@
 import { openAccess } from '../../src/wiring/access.ts';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { createIssuing } from '../../src/wiring/api.ts';
+import { wireApi } from '../../src/wiring/api.ts';
 import { loadPages } from '../../src/runtime/page-files.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { serve } from '../../src/runtime/serve.ts';
@@ -15,7 +15,7 @@ import { createApiMetrics } from '../../src/telemetry/metrics.ts';
 const config = readConfig();
 const log = createLog('api', config.LOG_LEVEL);
 const metrics = createApiMetrics();
-const issuing = createIssuing(config, metrics, log);
+const issuing = wireApi(config, metrics, log);
 await issuing.listen();
 const { database, redis } = issuing;
 const app = createApp({

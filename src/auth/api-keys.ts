@@ -3,7 +3,7 @@
 // All keys are read anew every few seconds, since they are few. So a wrong key costs no query, however many are tried, and an
 // outage of MySQL locks nobody out; a key cannot be revoked during one anyway.
 
-import { isSameSecret } from './constant-time-equal.ts';
+import { constantTimeEqual } from './constant-time-equal.ts';
 
 /** `issue`: for any user. `read`: coupons, and the issues of any user. `admin`: everything. */
 export const scopes = ['issue', 'read', 'admin'] as const;
@@ -47,7 +47,7 @@ export class KeyRing {
    */
   find(digest: string): StoredKey | null {
     const key = this.#byPrefix.get(digest.slice(0, PREFIX));
-    return key && isSameSecret(Buffer.from(key.digest), Buffer.from(digest)) ? key : null;
+    return key && constantTimeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null;
   }
 
   isEmpty(): boolean {

@@ -74,7 +74,7 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
 }
 
 /** The refusal of a caller who names somebody else. The same whether that user exists or not. */
-export function notYourself(): Response {
+export function userMismatch(): Response {
   return problem('FORBIDDEN', 'The token is of another user than the one named.');
 }
 

@@ -5,6 +5,6 @@
 import { timingSafeEqual } from 'node:crypto';
 
 /** Whether both hold the same bytes. Their lengths are no secret: where these differ, it says no at once. */
-export function isSameSecret(one: Uint8Array, other: Uint8Array): boolean {
+export function constantTimeEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }

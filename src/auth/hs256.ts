@@ -4,7 +4,7 @@
 // stricter one is taken. A test holds every answer against the library that verifies the tokens of public keys.
 
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { isSameSecret } from './constant-time-equal.ts';
+import { constantTimeEqual } from './constant-time-equal.ts';
 
 export interface SecretTokenOptions {
   /** Any one of them may have signed. */
@@ -85,7 +85,7 @@ function isSignature(signature: string, signed: string, { hash, sent, right }: S
   if (signature.length !== sent.length || !BASE64URL.test(signature)) return false;
   sent.write(signature, 'latin1');
   right.write(createHmac(hash, key).update(signed, 'latin1').digest('base64url'), 'latin1');
-  return isSameSecret(sent, right);
+  return constantTimeEqual(sent, right);
 }
 
 const BASE64URL = /^[\w-]+$/;

@@ -82,8 +82,8 @@ export function lastSequence(next: number, issued: number, total: number | null)
   return total === null ? UNLIMITED : Math.min(ID_MAX, next - 1 + Math.max(0, total - issued));
 }
 
-/** Why nobody can get the coupon at `nowMs`, or null if its gate is open. */
-export function gate(stock: Pick<Stock, 'startMs' | 'endMs' | 'paused'>, nowMs: number): Refusal | null {
+/** Why nobody can get the coupon at `nowMs`, or null within the period while not paused. */
+export function checkPeriod(stock: Pick<Stock, 'startMs' | 'endMs' | 'paused'>, nowMs: number): Refusal | null {
   if (stock.paused) return refusal.paused;
   if (nowMs < stock.startMs) return refusal['not started'];
   if (nowMs >= stock.endMs) return refusal.ended;
@@ -111,7 +111,7 @@ export function decide(
   users: readonly string[],
   nowMs: number,
 ): Decision {
-  const closed = gate(stock, nowMs);
+  const closed = checkPeriod(stock, nowMs);
   if (closed) return { outcomes: users.map(() => closed), taken: [] };
   const taken = new Map<string, number>();
   let next = stock.next;

@@ -32,7 +32,7 @@ export interface CouponDependencies {
     list(page: Page): Promise<readonly Coupon[]>;
   };
   /** Changes that keep the promises while the coupon is being issued. `versions`: only these are changed; null for any. */
-  readonly upkeep: {
+  readonly editor: {
     edit(
       id: number,
       changes: CouponChanges,
@@ -64,7 +64,7 @@ export const couponSchemas = {
 };
 
 /** `/v1/coupons` and what is below it, for operators. */
-export function couponRoutes({ config, authority, catalog, upkeep }: CouponDependencies) {
+export function couponRoutes({ config, authority, catalog, editor }: CouponDependencies) {
   const refuse = authority.guard('admin');
   const refuseReader = authority.guard('read');
   const readNew = bodyReader(NewCouponRequest, config.BODY_BYTES_MAX);
@@ -80,14 +80,14 @@ export function couponRoutes({ config, authority, catalog, upkeep }: CouponDepen
     })
     .patch(
       '/v1/coupons/:id',
-      ({ request, params }) => refuse(request) ?? answerEdit(upkeep, params.id, request, readChanges),
+      ({ request, params }) => refuse(request) ?? answerEdit(editor, params.id, request, readChanges),
       { parse: 'none', detail: editTold },
     )
-    .delete('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerRemove(upkeep, params.id, request), {
+    .delete('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerRemove(editor, params.id, request), {
       parse: 'none',
       detail: removeTold,
     })
-    .post('/v1/coupons/:id/open', ({ request, params }) => refuse(request) ?? answerOpen(upkeep, catalog, params.id), {
+    .post('/v1/coupons/:id/open', ({ request, params }) => refuse(request) ?? answerOpen(editor, catalog, params.id), {
       parse: 'none',
       detail: openTold,
     });
@@ -125,7 +125,7 @@ async function answerPage(catalog: CouponDependencies['catalog'], request: Reque
 }
 
 async function answerEdit(
-  upkeep: CouponDependencies['upkeep'],
+  editor: CouponDependencies['editor'],
   idText: string,
   request: Request,
   readBody: Reader<Static<typeof CouponChangesRequest>>,
@@ -136,26 +136,26 @@ async function answerEdit(
   if (body instanceof Response) return body;
   const changes = toChanges(body);
   if (Array.isArray(changes)) return invalid(changes);
-  const edited = await upkeep.edit(target.id, changes, target.versions);
+  const edited = await editor.edit(target.id, changes, target.versions);
   return edited.kind === 'edited' ? show(edited.coupon) : refuseEdit(edited, 'COUPON_TOTAL_BELOW_ISSUED');
 }
 
-async function answerRemove(upkeep: CouponDependencies['upkeep'], idText: string, request: Request): Promise<Response> {
+async function answerRemove(editor: CouponDependencies['editor'], idText: string, request: Request): Promise<Response> {
   const target = readTarget(idText, request);
   if (target instanceof Response) return target;
-  const removed = await upkeep.remove(target.id, target.versions);
+  const removed = await editor.remove(target.id, target.versions);
   if (removed.kind !== 'removed') return refuseEdit(removed, 'COUPON_HAS_ISSUES');
   return new Response(null, { status: 204, headers: noStore });
 }
 
 async function answerOpen(
-  upkeep: CouponDependencies['upkeep'],
+  editor: CouponDependencies['editor'],
   catalog: CouponDependencies['catalog'],
   idText: string,
 ): Promise<Response> {
   const id = readCouponId(idText);
   if (typeof id === 'object') return invalid([id]);
-  const opened = await upkeep.open(id);
+  const opened = await editor.open(id);
   if (opened === 'open') return answerCoupon(catalog, idText);
   if (opened.kind === 'not exist') return problem('COUPON_NOT_EXIST');
   return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');

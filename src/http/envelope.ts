@@ -4,7 +4,7 @@
 // Around the routes and not among them, so that no route, no error and no library can leave it out.
 
 import type { addressReader, PeerOf } from './rate-limit/address.ts';
-import { type Allowance, type Limiter, tellAllowance, tooMany } from './rate-limit/limiter.ts';
+import { type Allowance, type Limiter, setRateLimitHeaders, tooMany } from './rate-limit/limiter.ts';
 import { problem } from './problem.ts';
 import { isSealed, NO_SNIFFING } from './sealed.ts';
 
@@ -69,7 +69,7 @@ function seal(answer: Response, allowance?: Allowance): Response {
     if (!headers.has('referrer-policy')) headers.set('referrer-policy', 'no-referrer');
   }
   // A limit of the user is nearer to the caller than one of an address.
-  if (allowance && !headers.has('ratelimit-limit')) tellAllowance(answer, allowance);
+  if (allowance && !headers.has('ratelimit-limit')) setRateLimitHeaders(answer, allowance);
   return answer;
 }
 

@@ -10,7 +10,7 @@ import { invalid, problem } from '../http/problem.ts';
 import type { Listener } from './progress.ts';
 import type { IssueStatus, OwnedIssue, Use } from './status.ts';
 
-export interface IssueLifeDependencies {
+export interface IssuesDependencies {
   readonly issues: {
     /** null: no such coupon. An accepted issue is waited for, until it is a row. */
     statusOf(couponId: number, userId: string, waitMs?: number, signal?: AbortSignal): Promise<IssueStatus | null>;
@@ -65,7 +65,7 @@ const UsedIssue = Type.Object({
 });
 
 /** The schemas by the names that the document gives them. */
-export const issueLifeSchemas = {
+export const issuesSchemas = {
   IssueStatus: IssueStatusAnswer,
   OwnedIssue: OwnedIssueAnswer,
   IssuePage,
@@ -74,7 +74,7 @@ export const issueLifeSchemas = {
 
 /** `GET /v1/coupons/:id/issues/:userId`, with or without waiting. */
 export async function answerStatus(
-  { issues }: IssueLifeDependencies,
+  { issues }: IssuesDependencies,
   request: Request,
   idText: string,
   userIdText: string,
@@ -92,11 +92,7 @@ export async function answerStatus(
 }
 
 /** `POST /v1/coupons/:id/issues/:userId/use`. */
-export async function answerUse(
-  { issues }: IssueLifeDependencies,
-  idText: string,
-  userIdText: string,
-): Promise<Response> {
+export async function answerUse({ issues }: IssuesDependencies, idText: string, userIdText: string): Promise<Response> {
   const named = readNames(idText, userIdText);
   if (named instanceof Response) return named;
   const use = await issues.use(named.couponId, named.userId);
@@ -120,7 +116,7 @@ export async function answerUse(
 
 /** `GET /v1/users/:userId/issues`. */
 export async function answerList(
-  { issues }: IssueLifeDependencies,
+  { issues }: IssuesDependencies,
   request: Request,
   userIdText: string,
 ): Promise<Response> {
@@ -143,7 +139,7 @@ export async function answerList(
 
 /** `GET /v1/coupons/:id/events`: server-sent events until either side ends them. */
 export async function answerEvents(
-  { progress }: IssueLifeDependencies,
+  { progress }: IssuesDependencies,
   request: Request,
   idText: string,
 ): Promise<Response> {

@@ -28,7 +28,7 @@ const USERS_PER_QUERY_MAX = 1000;
 
 type Waiter = (row: Row | null) => void;
 
-export class RowWatch {
+export class RowWatcher {
   readonly #dependencies: RowWatchDependencies;
   /** By coupon, by user. */
   readonly #waiters = new Map<number, Map<string, Set<Waiter>>>();

@@ -9,10 +9,10 @@ import { type Database, type Session, withConnection } from '../mysql/database.t
 import { serverOf } from '../redis/connection.ts';
 import { type CouponKeys, couponKeys } from '../stream/keys.ts';
 import { Unavailable } from '../coupon/outcome.ts';
-import type { Row, RowWatch } from './row-watcher.ts';
+import type { Row, RowWatcher } from './row-watcher.ts';
 import { look } from '../stock/scripts/look.ts';
 import type { StockKeeper } from '../stock/opening.ts';
-import { holdingPages } from '../stream/entries.ts';
+import { allocationPages } from '../stream/entries.ts';
 
 /** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. */
 export type IssueStatus =
@@ -50,7 +50,7 @@ export interface IssuesDependencies {
   readonly redis: Redis;
   readonly database: Database;
   readonly stock: StockKeeper;
-  readonly watch: RowWatch;
+  readonly watch: RowWatcher;
   readonly settings: { readonly PARTITIONS: number; readonly USE_WAIT_MS: number };
 }
 
@@ -113,7 +113,7 @@ async function waitingStatus(
   userId: string,
 ): Promise<IssueStatus> {
   for (const stream of [keys.stream, keys.dead]) {
-    for await (const page of holdingPages(redis, stream, couponId)) {
+    for await (const page of allocationPages(redis, stream, couponId)) {
       for (const { firstSequence, users } of page) {
         const at = users.indexOf(userId);
         if (at >= 0) return { kind: 'accepted', sequence: firstSequence + at };

@@ -8,7 +8,7 @@ const HASHES = 6;
 /** Smallest number of bits, so that a coupon of one piece has a filter that works. */
 const BITS_MIN = 1024;
 
-export class OwnersFilter {
+export class BloomFilter {
   readonly #words: Uint32Array;
   readonly #mask: number;
 

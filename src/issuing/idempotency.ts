@@ -11,7 +11,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Issuance } from './pipeline.ts';
+import type { IssuePipeline } from './pipeline.ts';
 import type { IssuerName } from './issuer.ts';
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
 import { loseKey } from './scripts/lose-key.ts';
@@ -23,12 +23,12 @@ export type KeyedOutcome =
   /** The key stands for another request. Nothing was decided. */
   | { readonly kind: 'other request' };
 
-/** Decides one request under a key. Throws as `Issuance.issue` does. */
+/** Decides one request under a key. Throws as `IssuePipeline.issue` does. */
 export type IssueOnce = (key: string, issuer: IssuerName, couponId: number, userId: string) => Promise<KeyedOutcome>;
 
 export interface IdempotencyDependencies {
   readonly redis: Redis;
-  readonly issuance: Pick<Issuance, 'issue'>;
+  readonly issuance: Pick<IssuePipeline, 'issue'>;
   readonly issues: Pick<Issues, 'statusOf'>;
   readonly settings: { readonly IDEMPOTENCY_KEY_S: number; readonly USE_WAIT_MS: number };
 }

@@ -30,12 +30,12 @@ export interface LockedDependencies {
     readonly LOCK_WAIT_MS_MAX: number;
     readonly LOCKED_TRIES_MAX: number;
   };
-  readonly reports?: LockReports;
+  readonly reports?: LockObserver;
 }
 
 /** Hears of the lock, for metrics. */
-export interface LockReports {
-  waited(result: 'acquired' | 'given up', seconds: number): void;
+export interface LockObserver {
+  waited(result: 'acquired' | 'timeout', seconds: number): void;
   held(seconds: number): void;
 }
 
@@ -61,7 +61,7 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
       const firstLook = lookNow(redis, keys, users);
       const { handle, tries } = await acquiring;
       const endMs = performance.now();
-      reports?.waited(handle ? 'acquired' : 'given up', (endMs - startMs) / 1000);
+      reports?.waited(handle ? 'acquired' : 'timeout', (endMs - startMs) / 1000);
       // Others were faster for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
       try {

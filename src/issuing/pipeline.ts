@@ -1,27 +1,27 @@
 // pipeline.ts -- One request's way: closed sign, combiner, issuer. The three endpoints differ by their issuer alone.
 
 import { InvariantViolation } from '../invariant.ts';
-import type { ClosedSigns } from './refusal-cache.ts';
+import type { RefusalCache } from './refusal-cache.ts';
 import { type BatchReport, Combiner, type CombinerBounds } from './combiner.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuer.ts';
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
 
 /** Everything that can be told of the way of requests, for metrics and logs. */
-export interface IssuanceReports {
+export interface PipelineObserver {
   batch(issuer: IssuerName, report: BatchReport): void;
-  refusedBySign(): void;
+  refusedByCache(): void;
   /** A batch failed with something that is neither overload nor stopping. Told once for the batch. */
   failed(issuer: IssuerName, failure: unknown): void;
 }
 
-export interface IssuanceDependencies {
+export interface IssuingDependencies {
   readonly issuers: Readonly<Record<IssuerName, Issuer>>;
-  readonly signs: ClosedSigns;
+  readonly signs: RefusalCache;
   readonly bounds: CombinerBounds;
-  readonly reports: IssuanceReports;
+  readonly reports: PipelineObserver;
 }
 
-export interface Issuance {
+export interface IssuePipeline {
   /**
    * Decides one request; refused by a closed sign, it is answered at once.
    *
@@ -37,7 +37,7 @@ export interface Issuance {
   close(): Promise<void>;
 }
 
-export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDependencies): Issuance {
+export function createPipeline({ issuers, signs, bounds, reports }: IssuingDependencies): IssuePipeline {
   const combinerOf = (name: IssuerName, batchesInFlightMax = bounds.batchesInFlightMax) =>
     new Combiner<number, string, Outcome>(
       (couponId, users) =>
@@ -56,7 +56,7 @@ export function createIssuance({ issuers, signs, bounds, reports }: IssuanceDepe
     issue(issuer, couponId, userId) {
       const refused = signs.refuse(couponId, userId);
       if (!refused) return combiners[issuer].submit(couponId, userId);
-      reports.refusedBySign();
+      reports.refusedByCache();
       return refused;
     },
     load: (issuer) => combiners[issuer].load(),
@@ -70,7 +70,7 @@ async function decideBatch(
   issuer: Issuer,
   couponId: number,
   users: readonly string[],
-  signs: ClosedSigns,
+  signs: RefusalCache,
   onFailure: (failure: unknown) => void,
 ): Promise<readonly Outcome[]> {
   const { drops } = signs;

@@ -9,11 +9,11 @@
 
 import type { Inspect, Inspection } from '../stock/snapshot.ts';
 import { type Outcome, type Refusal, refusal } from '../coupon/outcome.ts';
-import { OwnersFilter } from './bloom-filter.ts';
+import { BloomFilter } from './bloom-filter.ts';
 
 type SoldOut = Extract<Inspection, { readonly kind: 'sold out' }>;
 
-export interface ClosedSignsBounds {
+export interface RefusalCacheBounds {
   readonly signMsMax: number;
   readonly signsMax: number;
   /** Over all signs, with those whose owners are just being loaded. */
@@ -29,27 +29,27 @@ export interface Clock {
 
 const processClock: Clock = { elapsedMs: () => performance.now(), nowMs: () => Date.now() };
 
-interface Sign {
+interface CachedRefusal {
   readonly refusal: Refusal;
   /** By `Clock.elapsedMs`. */
   readonly untilMs: number;
   /** Of a sold-out coupon only. */
-  readonly owners: OwnersFilter | null;
+  readonly owners: BloomFilter | null;
 }
 
 /** The owners of one edition of a sold-out coupon; kept while its sign is renewed. */
 interface KnownOwners {
   readonly edition: string;
-  readonly filter: OwnersFilter;
+  readonly filter: BloomFilter;
   readonly count: number;
 }
 
-export class ClosedSigns {
+export class RefusalCache {
   readonly #inspect: Inspect;
-  readonly #bounds: ClosedSignsBounds;
+  readonly #bounds: RefusalCacheBounds;
   readonly #onFault: (fault: unknown) => void;
   readonly #clock: Clock;
-  readonly #signs = new Map<number, Sign>();
+  readonly #signs = new Map<number, CachedRefusal>();
   readonly #known = new Map<number, KnownOwners>();
   readonly #hanging = new Set<number>();
   #ownersKept = 0;
@@ -59,7 +59,7 @@ export class ClosedSigns {
 
   constructor(
     inspect: Inspect,
-    bounds: ClosedSignsBounds,
+    bounds: RefusalCacheBounds,
     onFault: (fault: unknown) => void,
     clock: Clock = processClock,
   ) {
@@ -135,10 +135,10 @@ export class ClosedSigns {
     if (owners && drops === this.#drops) this.#hang(couponId, { refusal: refusal['sold out'], untilMs, owners });
   }
 
-  async #load({ count, owners }: Pick<SoldOut, 'count' | 'owners'>): Promise<OwnersFilter> {
+  async #load({ count, owners }: Pick<SoldOut, 'count' | 'owners'>): Promise<BloomFilter> {
     this.#ownersLoading += count;
     try {
-      const filter = new OwnersFilter(count);
+      const filter = new BloomFilter(count);
       for await (const users of owners()) for (const user of users) filter.add(user);
       return filter;
     } finally {
@@ -146,7 +146,7 @@ export class ClosedSigns {
     }
   }
 
-  #hang(couponId: number, sign: Sign): void {
+  #hang(couponId: number, sign: CachedRefusal): void {
     const [oldest] = this.#signs.keys();
     if (this.#signs.size >= this.#bounds.signsMax && oldest !== undefined) this.#signs.delete(oldest);
     this.#signs.set(couponId, sign);

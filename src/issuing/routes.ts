@@ -6,12 +6,12 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { CouponId, SentUserId, UserId } from '../coupon/ids.ts';
-import { type Authority, notYourself } from '../auth/authority.ts';
+import { type Authority, userMismatch } from '../auth/authority.ts';
 import type { Scope } from '../auth/api-keys.ts';
 import type { Caller } from '../auth/tokens.ts';
 import { bodyReader } from '../http/body.ts';
 import { type Told, told } from '../http/openapi.ts';
-import { isWorthTelling, type Limiter, tellAllowance, tooMany } from '../http/rate-limit/limiter.ts';
+import { shouldSendHeaders, type Limiter, setRateLimitHeaders, tooMany } from '../http/rate-limit/limiter.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
@@ -21,8 +21,8 @@ import {
   answerStatus,
   answerUse,
   eventsTold,
-  type IssueLifeDependencies,
-  issueLifeSchemas,
+  type IssuesDependencies,
+  issuesSchemas,
   listTold,
   statusTold,
   useTold,
@@ -31,7 +31,7 @@ import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 
 /** How a request ended, for metrics: an outcome, or why there is none. */
-export type Ending =
+export type RequestResult =
   | Outcome['kind']
   | UnavailableReason
   | 'invalid'
@@ -40,7 +40,7 @@ export type Ending =
   | 'forbidden'
   | 'limited';
 
-export interface IssuanceDependencies extends IssueLifeDependencies {
+export interface IssuingDependencies extends IssuesDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number; readonly RETRY_AFTER_S: number };
   readonly authority: Pick<Authority, 'isOn' | 'admit'>;
   /** null: users are not limited. */
@@ -55,7 +55,7 @@ export interface IssuanceDependencies extends IssueLifeDependencies {
   readonly issueOnce: IssueOnce;
   readonly metrics: {
     /** Called once for each request of an issue endpoint, just before its answer is sent. */
-    readonly observeRequest: (endpoint: IssuerName, ending: Ending, seconds: number) => void;
+    readonly observeRequest: (endpoint: IssuerName, ending: RequestResult, seconds: number) => void;
   };
 }
 
@@ -75,10 +75,10 @@ export const Issue = Type.Object({
 });
 
 /** The schemas by the names that the document gives them. */
-export const issuanceSchemas = { IssueRequest, Issue, ...issueLifeSchemas };
+export const issueSchemas = { IssueRequest, Issue, ...issuesSchemas };
 
 /** The endpoints under `/v1/issue`, `/v1/issue-async`, `/v2/issue-async` and the status of an issue. */
-export function issuanceRoutes(dependencies: IssuanceDependencies) {
+export function issueRoutes(dependencies: IssuingDependencies) {
   const { isOn } = dependencies.authority;
   const ofUser = userGate(dependencies);
   const toldOf = (route: Told) => told({ ...route, ...(isOn && { callers: ['user', 'backend'] }) });
@@ -118,12 +118,12 @@ function issueEndpoint(
   endpoint: IssuerName,
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
-  dependencies: IssuanceDependencies,
+  dependencies: IssuingDependencies,
 ): (request: Request) => Promise<Response> {
   const { config, authority, userLimiter, isHuman, metrics } = dependencies;
   const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
   const decide = decider(endpoint, status, word, dependencies);
-  const refused = (ending: Ending, startMs: number, answer: Response) => {
+  const refused = (ending: RequestResult, startMs: number, answer: Response) => {
     metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
     return answer;
   };
@@ -132,21 +132,21 @@ function issueEndpoint(
     // Waited for only where it must be: whoever is known goes on at once.
     const admitted = authority.admit(request, 'issue');
     const caller = admitted instanceof Promise ? await admitted : admitted;
-    if (caller instanceof Response) return refused(endingOf(caller), startMs, caller);
+    if (caller instanceof Response) return refused(resultOf(caller), startMs, caller);
     const body = await readBody(request);
     if (body instanceof Response) return refused('invalid', startMs, body);
     const userId = String(body.userId);
-    if (!mayActFor(caller, userId)) return refused('forbidden', startMs, notYourself());
+    if (!mayActFor(caller, userId)) return refused('forbidden', startMs, userMismatch());
     const allowance = userLimiter === null ? null : userLimiter.take(userId);
     if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
     // A backend with a key answers for its users itself.
     if (isHuman !== null && (caller.userId !== null || !authority.isOn)) {
       const answer = await isHuman(request, userId);
-      if (answer !== null) return refused(endingOf(answer), startMs, answer);
+      if (answer !== null) return refused(resultOf(answer), startMs, answer);
     }
     const decided = decide(request, body.couponId, userId, startMs);
     const answer = decided instanceof Promise ? await decided : decided;
-    return allowance === null || !isWorthTelling(allowance) ? answer : tellAllowance(answer, allowance);
+    return allowance === null || !shouldSendHeaders(allowance) ? answer : setRateLimitHeaders(answer, allowance);
   };
 }
 
@@ -154,11 +154,11 @@ function issueEndpoint(
  * Makes what stands before every route about one user: whoever may not ask learns nothing, since nothing is looked up for them.
  * `userId` is the text of the path, null where it cannot be decoded.
  */
-function userGate({ authority }: Pick<IssuanceDependencies, 'authority'>) {
+function userGate({ authority }: Pick<IssuingDependencies, 'authority'>) {
   return async (request: Request, userId: string | null, scope: Scope, answer: () => Promise<Response>) => {
     const caller = await authority.admit(request, scope);
     if (caller instanceof Response) return caller;
-    return mayActFor(caller, userId) ? answer() : notYourself();
+    return mayActFor(caller, userId) ? answer() : userMismatch();
   };
 }
 
@@ -167,7 +167,7 @@ function mayActFor(caller: Caller, userId: string | null): boolean {
 }
 
 /** How a request ended that somebody refused before it was decided. */
-function endingOf({ status }: Response): Ending {
+function resultOf({ status }: Response): RequestResult {
   return status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'dependency';
 }
 
@@ -176,10 +176,10 @@ function decider(
   endpoint: IssuerName,
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
-  { config, issuance, issueOnce, metrics }: IssuanceDependencies,
+  { config, issuance, issueOnce, metrics }: IssuingDependencies,
 ): (request: Request, couponId: number, userId: string, startMs: number) => Response | Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
-  const observe = (ending: Ending, startMs: number) =>
+  const observe = (ending: RequestResult, startMs: number) =>
     metrics.observeRequest(endpoint, ending, (performance.now() - startMs) / 1000);
   const fail = (cause: unknown, startMs: number): Response => {
     // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. Who

@@ -11,7 +11,7 @@ type Asking<Part> = { readonly [Name in keyof Part]: (...input: never[]) => Prom
  *
  * @param onFault is told what really failed
  */
-export function answering<Part extends Asking<Part>>(part: Part, onFault: (fault: unknown) => void): Part {
+export function withStoreErrors<Part extends Asking<Part>>(part: Part, onFault: (fault: unknown) => void): Part {
   const wrap =
     (ask: (...input: never[]) => Promise<unknown>) =>
     async (...input: never[]): Promise<unknown> => {

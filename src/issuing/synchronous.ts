@@ -167,14 +167,14 @@ async function writeTaken(
   const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners };
   const written = await writeEntries(database, [entry]);
   // Redis lost the entry, and was opened without these issues: the worker will not come upon them, and their users would get more.
-  if (written.older.length + written.displaced.length + written.superseded.length > 0) await forget(couponId);
+  if (written.older.length + written.renumbered.length + written.superseded.length > 0) await forget(couponId);
   return correct(users, outcomes, written);
 }
 
 /** The outcomes with the sequences that the rows really got. They differ only after Redis lost acknowledged issues. */
 function correct(users: readonly string[], outcomes: readonly Outcome[], written: Written): readonly Outcome[] {
   if (written.dead.length > 0) throw new Unavailable('dependency', 'an accepted issue found no stock in MySQL');
-  const corrected = [...written.displaced, ...written.superseded];
+  const corrected = [...written.renumbered, ...written.superseded];
   if (corrected.length === 0) return outcomes;
   const sequences = new Map(corrected.map(({ userId, sequence }) => [userId, sequence]));
   return outcomes.map((outcome, i) => {

@@ -12,7 +12,7 @@
 import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, Undo, withTransaction } from '../mysql/database.ts';
+import { type Database, type Session, RollbackError, withTransaction } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import { instantLiteral, userLiteral } from './sql-literals.ts';
 
@@ -27,7 +27,7 @@ export interface Written {
   /** Issues of users who had the coupon already, with the sequence that their row has; the entry said another. */
   readonly superseded: readonly Issue[];
   /** Issues that were written under another sequence than they were accepted with, since theirs was taken. */
-  readonly displaced: readonly Issue[];
+  readonly renumbered: readonly Issue[];
   /** Issues that can never be rows. */
   readonly dead: readonly DeadIssue[];
   /**
@@ -51,10 +51,10 @@ export interface DeadIssue {
   readonly reason: 'no such coupon' | 'no stock left';
 }
 
-const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], displaced: [], dead: [], older: [] };
+const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], renumbered: [], dead: [], older: [] };
 
 /** The optimistic way found rows that it did not expect; the transaction is rolled back, and the careful way taken. */
-class UnexpectedRows extends Undo {
+class UnexpectedRows extends RollbackError {
   override readonly name = 'UnexpectedRows';
 }
 
@@ -168,7 +168,7 @@ async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Writ
     inserted: parts.reduce((sum, part) => sum + part.inserted, 0),
     replayed: parts.reduce((sum, part) => sum + part.replayed, 0),
     superseded: parts.flatMap((part) => part.superseded),
-    displaced: parts.flatMap((part) => part.displaced),
+    renumbered: parts.flatMap((part) => part.renumbered),
     dead: parts.flatMap((part) => part.dead),
     older: parts.flatMap((part) => part.older),
   };
@@ -186,7 +186,7 @@ async function writeMissingOf(
   const superseded: Issue[] = [];
   let left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
   const rows: Issue[] = [];
-  const homeless: Issue[] = [];
+  const sequenceConflicts: Issue[] = [];
   const dead: DeadIssue[] = [];
   for (const issue of issues) {
     const owned = present.sequenceOf.get(issue.userId);
@@ -198,26 +198,31 @@ async function writeMissingOf(
       present.sequenceOf.set(issue.userId, issue.sequence);
       const free = !present.userOf.has(issue.sequence);
       if (free) present.userOf.set(issue.sequence, issue.userId);
-      (free ? rows : homeless).push(issue);
+      (free ? rows : sequenceConflicts).push(issue);
     }
   }
-  const displaced = homeless.length === 0 ? [] : await findSequences(tx, couponId, rows, homeless);
-  const all = [...rows, ...displaced];
+  const renumbered = sequenceConflicts.length === 0 ? [] : await findSequences(tx, couponId, rows, sequenceConflicts);
+  const all = [...rows, ...renumbered];
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
   if (inserted > 0) await raiseIssued(tx, couponId, inserted);
   const older = rows.filter((issue) => issue.epoch < coupon.epoch);
-  return { inserted, replayed, superseded, displaced, dead, older };
+  return { inserted, replayed, superseded, renumbered, dead, older };
 }
 
 /** Gives issues whose sequence is taken the numbers after the highest, in order. */
-async function findSequences(tx: Session, couponId: number, rows: readonly Issue[], homeless: readonly Issue[]) {
+async function findSequences(
+  tx: Session,
+  couponId: number,
+  rows: readonly Issue[],
+  sequenceConflicts: readonly Issue[],
+) {
   const [highest] = await tx
     .select({ sequence: sql<number>`COALESCE(MAX(${couponIssues.sequence}), 0)`.mapWith(Number) })
     .from(couponIssues)
     .where(sql`${couponIssues.couponId} = ${couponId}`);
   const last = Math.max(highest?.sequence ?? 0, rows.at(-1)?.sequence ?? 0);
-  return homeless.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
+  return sequenceConflicts.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
 }
 
 /** The rows that stand in the way of `issues`, by sequence and by user. */

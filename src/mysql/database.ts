@@ -67,12 +67,12 @@ const TIMEZONE = 'Z';
 const IDLE_TRANSACTIONS = 2;
 
 /** Thrown by the work of a transaction that is to be rolled back, on a connection that is well and can be used again. */
-export class Undo extends Error {
-  override readonly name: string = 'Undo';
+export class RollbackError extends Error {
+  override readonly name: string = 'RollbackError';
 }
 
 /** A statement of `readDecideWrite` found a row where it was to insert one. Everything was rolled back. */
-export class DuplicateRow extends Undo {
+export class DuplicateRow extends RollbackError {
   override readonly name = 'DuplicateRow';
 }
 
@@ -99,7 +99,7 @@ function openPool(settings: DatabaseSettings, compound: boolean): Pool {
     charset: 'utf8mb4',
     // More than one statement in a query is how an injection becomes a deletion: only where no text of a caller can be in it.
     multipleStatements: compound,
-    queryFormat: textOf,
+    queryFormat: formatSql,
     connectionLimit: settings.MYSQL_CONNECTIONS_MAX,
     maxIdle: settings.MYSQL_CONNECTIONS_MAX,
     idleTimeout: 60_000,
@@ -144,18 +144,18 @@ export async function withTransaction<Result>(
 ): Promise<Result> {
   return timed(database, async () => {
     const done = await withConnection(database, async (session, connection) => {
-      await ask(connection, { sql: 'BEGIN' });
+      await query(connection, { sql: 'BEGIN' });
       try {
         const result = await work(session);
-        await ask(connection, { sql: 'COMMIT' });
+        await query(connection, { sql: 'COMMIT' });
         return { result };
       } catch (error) {
-        if (!(error instanceof Undo)) throw error;
-        await ask(connection, { sql: 'ROLLBACK' });
+        if (!(error instanceof RollbackError)) throw error;
+        await query(connection, { sql: 'ROLLBACK' });
         return error;
       }
     });
-    if (done instanceof Undo) throw done;
+    if (done instanceof RollbackError) throw done;
     return done.result;
   });
 }
@@ -191,18 +191,18 @@ export async function readDecideWrite<Result>(
 ): Promise<Result> {
   return timed(database, async () => {
     const done = await onConnection(database, 'issuing', async (connection) => {
-      const [replies] = (await ask(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
+      const [replies] = (await query(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
       const { write, result } = decide(replies.slice(1));
       try {
-        await ask(connection, { sql: write.length === 0 ? 'ROLLBACK' : [...write, 'COMMIT'].join(';') });
+        await query(connection, { sql: write.length === 0 ? 'ROLLBACK' : [...write, 'COMMIT'].join(';') });
         return { result };
       } catch (error) {
         if (!isDuplicate(error)) throw error;
-        await ask(connection, { sql: 'ROLLBACK' });
+        await query(connection, { sql: 'ROLLBACK' });
         return new DuplicateRow('a row was there already', { cause: error });
       }
     });
-    if (done instanceof Undo) throw done;
+    if (done instanceof RollbackError) throw done;
     return done.result;
   });
 }
@@ -228,7 +228,7 @@ export function withConnection<Result>(
   database: Database,
   work: (session: Session, connection: PoolConnection) => Promise<Result>,
 ): Promise<Result> {
-  return onConnection(database, 'general', (connection) => work(drizzle(lean(connection)), connection));
+  return onConnection(database, 'general', (connection) => work(drizzle(drizzleClient(connection)), connection));
 }
 
 async function onConnection<Result>(
@@ -275,16 +275,16 @@ async function onConnection<Result>(
 }
 
 /** The connection as Drizzle needs it: something that is asked and promises an answer. */
-function lean(connection: PoolConnection): Connection {
+function drizzleClient(connection: PoolConnection): Connection {
   return {
-    query: (options: QueryOptions, values: readonly unknown[]) => ask(connection, options, values),
+    query: (options: QueryOptions, values: readonly unknown[]) => query(connection, options, values),
   } as unknown as Connection;
 }
 
 /**
  * Asks MySQL. The driver's own promises take a stack trace for every query, for the sake of an error that hardly ever comes.
  */
-function ask(connection: PoolConnection, options: QueryOptions, values: readonly unknown[] = []): Promise<unknown> {
+function query(connection: PoolConnection, options: QueryOptions, values: readonly unknown[] = []): Promise<unknown> {
   // Typed as promising, though it is the one below the promises.
   const raw = connection.connection as unknown as CallbackConnection;
   return new Promise((resolve, reject) => {
@@ -302,7 +302,7 @@ function ask(connection: PoolConnection, options: QueryOptions, values: readonly
  * The text of a statement with its values written out. The driver by itself looks for places of values also where there are none,
  * in every letter of a statement that inserts a thousand rows.
  */
-function textOf(statement: string, values: readonly unknown[] | undefined): string {
+function formatSql(statement: string, values: readonly unknown[] | undefined): string {
   return values === undefined || values.length === 0
     ? statement
     : format(statement, values as Parameters<typeof format>[1], false, TIMEZONE);

@@ -11,11 +11,11 @@ import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
 import { serverOf } from '../redis/connection.ts';
-import type { Holding } from '../stream/entry.ts';
+import type { Allocation } from '../stream/entry.ts';
 import { couponKeys } from '../stream/keys.ts';
 import { instantLiteral } from '../ledger/sql-literals.ts';
 import { look } from '../stock/scripts/look.ts';
-import { holdingsOf } from '../stream/entries.ts';
+import { allocationsOf } from '../stream/entries.ts';
 
 /** One coupon, counted. The last four numbers are verdicts, the others plain counts of what is there. */
 export interface Audit {
@@ -58,9 +58,9 @@ export async function auditCoupon(
 ): Promise<Audit | null> {
   const keys = couponKeys(couponId, settings.PARTITIONS);
   const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
-  const waiting = await holdingsOf(redis, keys.stream, couponId);
-  const dead = await holdingsOf(redis, keys.dead, couponId);
-  const replayed = await holdingsOf(redis, keys.stream, couponId);
+  const waiting = await allocationsOf(redis, keys.stream, couponId);
+  const dead = await allocationsOf(redis, keys.dead, couponId);
+  const replayed = await allocationsOf(redis, keys.stream, couponId);
   const next = seen.kind === 'open' ? seen.stock.next : null;
   const owners = seen.kind === 'open' ? seen.issued : null;
   const spans = mergeSpans([...waiting, ...dead, ...replayed].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
@@ -94,11 +94,11 @@ export interface Span {
   readonly to: number;
 }
 
-function spanOf({ firstSequence, users }: Holding): Span {
+function spanOf({ firstSequence, users }: Allocation): Span {
   return { from: firstSequence, to: firstSequence + users.length };
 }
 
-function usersIn(entries: readonly Holding[]): number {
+function usersIn(entries: readonly Allocation[]): number {
   return entries.reduce((sum, { users }) => sum + users.length, 0);
 }
 

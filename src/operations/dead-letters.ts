@@ -2,7 +2,7 @@
 
 import type { Redis } from 'ioredis';
 import { streamPages } from '../stream/entries.ts';
-import { type Entry, readEntry, readHolding } from '../stream/entry.ts';
+import { type Entry, readEntry, readAllocation } from '../stream/entry.ts';
 import { couponKeys, partitionKeys } from '../stream/keys.ts';
 import { replay } from '../stream/scripts/replay.ts';
 import { dropState } from '../stock/opening.ts';
@@ -72,8 +72,8 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
       const found = await find(id);
       if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
       // Of whatever version: its users were owners as long as it was there.
-      const holding = readHolding(found.fields);
-      if (holding) await dropState(redis, couponKeys(holding.couponId, partitions));
+      const allocation = readAllocation(found.fields);
+      if (allocation) await dropState(redis, couponKeys(allocation.couponId, partitions));
       return true;
     },
   };

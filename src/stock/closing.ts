@@ -1,6 +1,6 @@
 // closing.ts -- Putting a coupon away that is long over: its owners are freed in Redis, its home is MySQL again, nothing is lost.
 //
-// Safe without a lease: requests do not open a coupon that is over (see stock.ts). Upkeep may, and an edit may prolong it: an
+// Safe without a lease: requests do not open a coupon that is over (see stock.ts). CouponEditor may, and an edit may prolong it: an
 // opening that began before the first half has lost its lease to it, and one that begins later has raised the epoch, which the
 // second half finds out, and does nothing.
 

@@ -36,7 +36,7 @@ export type EditRefusal =
 /** `repaired`: the copy in Redis had lagged or was too strict. `not open`: there is no copy; opening will make a right one. */
 export type Repair = 'in step' | 'repaired' | 'not open';
 
-export interface Upkeep {
+export interface CouponEditor {
   /**
    * Changes a coupon. When it returns, the change is in force in both stores.
    *
@@ -56,7 +56,7 @@ export interface Upkeep {
   repair(id: number): Promise<Repair>;
 }
 
-export interface UpkeepDependencies {
+export interface CouponEditorDependencies {
   readonly redis: Redis;
   readonly database: Database;
   readonly stock: StockKeeper;
@@ -72,14 +72,14 @@ const TRIES_MAX = 3;
 /** What a step under the row lock found: an ending, or that the copy in Redis must first be there and in step. */
 type Step<Done> = Done | EditRefusal | { readonly kind: 'copy not open' | 'copy out of step' };
 
-export function createUpkeep(dependencies: UpkeepDependencies): Upkeep {
+export function createCouponEditor(dependencies: CouponEditorDependencies): CouponEditor {
   const { stock, announce } = dependencies;
   return {
     async edit(id, changes, versions) {
       const edited = await withCopy(dependencies, id, (tx) => editUnderLock(dependencies, tx, id, changes, versions));
       if (edited.kind !== 'edited') return edited;
       try {
-        await spread(dependencies, edited.coupon);
+        await syncToRedis(dependencies, edited.coupon);
       } finally {
         // Also when Redis failed: signs that other processes hung are of the past in any case.
         await announce(id);
@@ -96,17 +96,17 @@ export function createUpkeep(dependencies: UpkeepDependencies): Upkeep {
   };
 }
 
-async function repair(dependencies: UpkeepDependencies, id: number): Promise<Repair> {
+async function repair(dependencies: CouponEditorDependencies, id: number): Promise<Repair> {
   const found = await withTransaction(dependencies.database, (tx) => compareUnderLock(dependencies, tx, id));
   if (typeof found === 'string') return found;
-  await spread(dependencies, found);
+  await syncToRedis(dependencies, found);
   await dependencies.announce(id);
   return 'repaired';
 }
 
 /** Runs a step under the row lock until the copy in Redis does not stand in its way. */
 async function withCopy<Done extends { readonly kind: 'edited' | 'removed' }>(
-  dependencies: UpkeepDependencies,
+  dependencies: CouponEditorDependencies,
   id: number,
   step: (tx: Session) => Promise<Step<Done>>,
 ): Promise<Done | EditRefusal> {
@@ -128,7 +128,7 @@ async function withCopy<Done extends { readonly kind: 'edited' | 'removed' }>(
 }
 
 async function editUnderLock(
-  dependencies: UpkeepDependencies,
+  dependencies: CouponEditorDependencies,
   tx: Session,
   id: number,
   changes: CouponChanges,
@@ -150,7 +150,7 @@ async function editUnderLock(
 
 /** Step 2. Null when the total is lowered. */
 async function lowerInRedis(
-  dependencies: UpkeepDependencies,
+  dependencies: CouponEditorDependencies,
   coupon: Coupon,
   total: number,
 ): Promise<Step<never> | null> {
@@ -173,7 +173,7 @@ async function lowerInRedis(
 }
 
 async function removeUnderLock(
-  { redis, settings }: UpkeepDependencies,
+  { redis, settings }: CouponEditorDependencies,
   tx: Session,
   id: number,
   versions: readonly number[] | null,
@@ -204,7 +204,7 @@ async function removeUnderLock(
  * otherwise gets a version of its own, which the caller spreads: under the old one a late command could still take it back.
  */
 async function compareUnderLock(
-  dependencies: UpkeepDependencies,
+  dependencies: CouponEditorDependencies,
   tx: Session,
   id: number,
 ): Promise<Exclude<Repair, 'repaired'> | Coupon> {
@@ -217,7 +217,7 @@ async function compareUnderLock(
 }
 
 /** Brings the copy in Redis, if there is one or one is being made, to what was committed. */
-async function spread(dependencies: UpkeepDependencies, coupon: Coupon): Promise<void> {
+async function syncToRedis(dependencies: CouponEditorDependencies, coupon: Coupon): Promise<void> {
   // A stock that is opened from now on is opened with what was committed.
   if (coupon.stockHome === 'mysql') return;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -229,7 +229,7 @@ async function spread(dependencies: UpkeepDependencies, coupon: Coupon): Promise
   throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
 }
 
-function apply({ redis, settings }: UpkeepDependencies, coupon: Coupon): Promise<ApplyEditReply> {
+function apply({ redis, settings }: CouponEditorDependencies, coupon: Coupon): Promise<ApplyEditReply> {
   const server = serverOf(redis);
   if (server === '') throw new Unavailable('dependency', 'Redis has not told which server it is');
   return applyEdit(redis, { keys: couponKeys(coupon.id, settings.PARTITIONS), server, coupon });

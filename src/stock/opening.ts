@@ -18,10 +18,10 @@ import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
-import { type Coupon, gate, lastSequence, type Stock } from '../coupon/coupon.ts';
+import { type Coupon, checkPeriod, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection, withTransaction } from '../mysql/database.ts';
 import { askServer, serverOf } from '../redis/connection.ts';
-import type { Holding } from '../stream/entry.ts';
+import type { Allocation } from '../stream/entry.ts';
 import { type CouponKeys, couponKeys } from '../stream/keys.ts';
 import { type Refusal, refusal, Unavailable } from '../coupon/outcome.ts';
 import { type BeginOpeningReply, beginOpening } from './scripts/begin-opening.ts';
@@ -29,7 +29,7 @@ import { endOpening } from './scripts/end-opening.ts';
 import { finishOpening } from './scripts/finish-opening.ts';
 import { loadOwners } from './scripts/load-owners.ts';
 import { proveState } from './scripts/prove-state.ts';
-import { holdingPages, IllegibleEntry } from '../stream/entries.ts';
+import { allocationPages, UndecodableEntryError } from '../stream/entries.ts';
 
 /** How an opening ended; with a refusal there is nothing to open, and the answer for every user is known. */
 export type Opened = 'open' | Refusal;
@@ -54,7 +54,7 @@ export interface StockDependencies {
   readonly settings: StockSettings;
   readonly onOpened: (couponId: number, kind: OpeningKind, owners: number) => void;
   /** A coupon is not opened, again and again, until somebody looks after an entry. */
-  readonly onBlocked: (blocking: IllegibleEntry) => void;
+  readonly onBlocked: (blocking: UndecodableEntryError) => void;
 }
 
 /** Opens coupons. */
@@ -62,7 +62,7 @@ export interface StockKeeper {
   /**
    * Makes sure that the coupon is open in Redis. Calls for the same coupon share one attempt.
    *
-   * @param evenWhenOver opens a coupon past its end too, for upkeep that must know all its owners
+   * @param evenWhenOver opens a coupon past its end too, for an edit that must know all its owners
    * @throws Unavailable when it did not come about in time; whatever Redis or MySQL throw
    */
   open(couponId: number, evenWhenOver?: boolean): Promise<Opened>;
@@ -137,7 +137,7 @@ async function openUnderLease(attempt: Attempt, begun: BeginOpeningReply): Promi
   } catch (error) {
     // Best effort: if this fails too, the lease runs out by itself.
     await endOpening(redis, { keys, token }).catch(() => undefined);
-    if (!(error instanceof IllegibleEntry)) throw error;
+    if (!(error instanceof UndecodableEntryError)) throw error;
     attempt.onBlocked(error);
     throw new Unavailable('dependency', error.message, { cause: error });
   }
@@ -151,7 +151,7 @@ async function claim(tx: Session, { couponId, evenWhenOver }: Attempt, begun: Be
   const coupon = await lockCoupon(tx, couponId);
   if (!coupon) return refusal['not exist'];
   const known = await readKnown(tx, couponId);
-  const closed = gate(coupon, known.nowMs);
+  const closed = checkPeriod(coupon, known.nowMs);
   if (closed && known.nowMs >= coupon.endMs && !evenWhenOver) return closed;
   const proven =
     begun.kind === 'unproven' &&
@@ -236,13 +236,13 @@ async function* pages(attempt: Attempt): AsyncGenerator<readonly Owner[]> {
 }
 
 async function* ownersInStream({ redis, couponId, settings }: Attempt, stream: string) {
-  for await (const page of holdingPages(redis, stream, couponId)) {
+  for await (const page of allocationPages(redis, stream, couponId)) {
     const mine = page.flatMap(ownersOf);
     for (let i = 0; i < mine.length; i += settings.OPENING_PAGE) yield mine.slice(i, i + settings.OPENING_PAGE);
   }
 }
 
-function ownersOf({ firstSequence, users }: Holding): Owner[] {
+function ownersOf({ firstSequence, users }: Allocation): Owner[] {
   return users.map((userId, i) => ({ userId, sequence: firstSequence + i }));
 }
 

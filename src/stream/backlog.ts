@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { type PartitionKeys, partitionKeys } from './keys.ts';
 
 /** What waits in one partition. */
-export interface Lag {
+export interface PartitionBacklog {
   readonly partition: number;
   /** Users accepted and not yet rows. */
   readonly unpersistedUsers: number;
@@ -18,11 +18,11 @@ export interface Lags {
   /** By the clock of Redis. */
   readonly nowMs: number;
   /** One for each partition, in order. */
-  readonly lags: readonly Lag[];
+  readonly lags: readonly PartitionBacklog[];
 }
 
 /** Reads every partition at about one instant: all commands go out together. Throws what ioredis throws. */
-export async function readLags(redis: Redis, partitions: number): Promise<Lags> {
+export async function readBacklog(redis: Redis, partitions: number): Promise<Lags> {
   // Waited for together: of two that fail in an outage, one that is waited for alone would end the process as unhandled.
   const [[seconds, microseconds], ...found] = await Promise.all([
     redis.time(),

@@ -3,7 +3,7 @@
 // Entries of every version count: who waits, or is dead, under one that this release cannot write is an owner all the same.
 
 import type { Redis } from 'ioredis';
-import { type Holding, type Illegible, readHolding } from './entry.ts';
+import { type Allocation, type Undecodable, readAllocation } from './entry.ts';
 import type { PartitionKeys } from './keys.ts';
 
 /** Entries read at once; each holds up to a whole batch of users. */
@@ -29,8 +29,8 @@ export async function* streamPages(redis: Redis, stream: string): AsyncGenerator
 }
 
 /** An entry of a coupon that does not say who holds what of it: nothing that builds on all owners may go on. */
-export class IllegibleEntry extends Error {
-  override readonly name = 'IllegibleEntry';
+export class UndecodableEntryError extends Error {
+  override readonly name = 'UndecodableEntryError';
   readonly couponId: number;
   /** As `bun run dead` lists the partition's: the stream and the id in it. */
   readonly place: string;
@@ -45,37 +45,37 @@ export class IllegibleEntry extends Error {
 /**
  * What the entries of one coupon hold that are in a stream of its partition, in pages.
  *
- * @throws IllegibleEntry when one of them does not tell; those of other coupons do not matter
+ * @throws UndecodableEntryError when one of them does not tell; those of other coupons do not matter
  */
-export async function* holdingPages(
+export async function* allocationPages(
   redis: Redis,
   stream: string,
   couponId: number,
-): AsyncGenerator<readonly Holding[]> {
+): AsyncGenerator<readonly Allocation[]> {
   for await (const page of streamPages(redis, stream)) {
-    const mine: Holding[] = [];
+    const mine: Allocation[] = [];
     for (const { id, fields } of page) {
-      const holding = readHolding(fields);
-      if (holding?.couponId !== couponId) continue;
-      if ('illegible' in holding) throw new IllegibleEntry(couponId, `${stream} ${id}`);
-      mine.push(holding);
+      const allocation = readAllocation(fields);
+      if (allocation?.couponId !== couponId) continue;
+      if ('undecodable' in allocation) throw new UndecodableEntryError(couponId, `${stream} ${id}`);
+      mine.push(allocation);
     }
     yield mine;
   }
 }
 
-/** What the entries of one coupon hold that are in the stream or among the dead letters; illegible ones are left out. */
-export async function holdingsOf(redis: Redis, stream: string, couponId: number): Promise<readonly Holding[]> {
-  const found: Holding[] = [];
-  for await (const holding of holdingsIn(redis, stream)) {
-    if (holding.couponId === couponId && !('illegible' in holding)) found.push(holding);
+/** What the entries of one coupon hold that are in the stream or among the dead letters; undecodable ones are left out. */
+export async function allocationsOf(redis: Redis, stream: string, couponId: number): Promise<readonly Allocation[]> {
+  const found: Allocation[] = [];
+  for await (const allocation of allocationsIn(redis, stream)) {
+    if (allocation.couponId === couponId && !('undecodable' in allocation)) found.push(allocation);
   }
   return found;
 }
 
 /** Whether a stream has any entry of a coupon, legible or not. */
 export async function hasEntryOf(redis: Redis, stream: string, couponId: number): Promise<boolean> {
-  for await (const holding of holdingsIn(redis, stream)) if (holding.couponId === couponId) return true;
+  for await (const allocation of allocationsIn(redis, stream)) if (allocation.couponId === couponId) return true;
   return false;
 }
 
@@ -92,19 +92,19 @@ export async function countWaiting(redis: Redis, keys: PartitionKeys): Promise<W
 
 async function countUsers(redis: Redis, stream: string): Promise<ReadonlyMap<number, number>> {
   const users = new Map<number, number>();
-  for await (const holding of holdingsIn(redis, stream)) {
-    const more = 'illegible' in holding ? 0 : holding.users.length;
-    // With 0 too: whoever asks whether anything waits must hear of an illegible entry.
-    users.set(holding.couponId, (users.get(holding.couponId) ?? 0) + more);
+  for await (const allocation of allocationsIn(redis, stream)) {
+    const more = 'undecodable' in allocation ? 0 : allocation.users.length;
+    // With 0 too: whoever asks whether anything waits must hear of an undecodable entry.
+    users.set(allocation.couponId, (users.get(allocation.couponId) ?? 0) + more);
   }
   return users;
 }
 
-async function* holdingsIn(redis: Redis, stream: string): AsyncGenerator<Holding | Illegible> {
+async function* allocationsIn(redis: Redis, stream: string): AsyncGenerator<Allocation | Undecodable> {
   for await (const page of streamPages(redis, stream)) {
     for (const { fields } of page) {
-      const holding = readHolding(fields);
-      if (holding) yield holding;
+      const allocation = readAllocation(fields);
+      if (allocation) yield allocation;
     }
   }
 }

@@ -6,7 +6,7 @@
 // Releases run side by side during a deploy, so one may meet entries of a version that only a later one can write. It cannot
 // make rows of them, and must not issue as if they were not there either: P2 and P3 would be broken for their users. So three
 // fields keep their name and their meaning in every version, for ever: `c`, `s` and `u`. They tell who holds which sequence of
-// which coupon, and `readHolding` reads them whatever the version is. A release that has to break one of them must write to
+// which coupon, and `readAllocation` reads them whatever the version is. A release that has to break one of them must write to
 // streams of another name. Everything else, `e` and `t` too, may change with `v`.
 
 import { ID_MAX, isUserId } from '../coupon/coupon.ts';
@@ -24,12 +24,12 @@ export interface Entry {
 }
 
 /** What an entry of any version says, also of one that is yet to come: who holds which sequences of which coupon. */
-export type Holding = Pick<Entry, 'couponId' | 'firstSequence' | 'users'>;
+export type Allocation = Pick<Entry, 'couponId' | 'firstSequence' | 'users'>;
 
 /** An entry that is about a coupon, and does not say who holds what of it. */
-export interface Illegible {
+export interface Undecodable {
   readonly couponId: number;
-  readonly illegible: true;
+  readonly undecodable: true;
 }
 
 /** The version that the scripts of this release write. */
@@ -67,7 +67,7 @@ export function readEntry(fields: readonly string[]): Entry | { readonly reason:
  * @returns null when it names no coupon: no release ever answers anybody with such an entry. Its users may be names that this
  *   release takes for none; nobody can ask under them here, and their sequences are given all the same
  */
-export function readHolding(fields: readonly string[]): Holding | Illegible | null {
+export function readAllocation(fields: readonly string[]): Allocation | Undecodable | null {
   const value = valuesOf(fields);
   const couponId = wholeIn(value.get('c'), 1, ID_MAX);
   if (couponId === null) return null;
@@ -76,7 +76,7 @@ export function readHolding(fields: readonly string[]): Holding | Illegible | nu
   // A later sequence must be left to go on with, and nobody can be an owner without a name.
   const isLegible =
     firstSequence !== null && firstSequence <= ID_MAX - users.length && users.every((user) => user !== '');
-  return isLegible ? { couponId, firstSequence, users } : { couponId, illegible: true };
+  return isLegible ? { couponId, firstSequence, users } : { couponId, undecodable: true };
 }
 
 /** The fields of an entry, as `readEntry` reads them. */

@@ -37,19 +37,19 @@ interface Definition<L extends Labels> {
 }
 
 /** One series of a counter. */
-export interface Count {
+export interface CounterSeries {
   add(n?: number): void;
   /** Since the process started. */
   total(): number;
 }
 
 /** One series of a gauge. */
-export interface Level {
+export interface GaugeSeries {
   set(value: number): void;
 }
 
 /** One series of a histogram. */
-export interface Distribution {
+export interface HistogramSeries {
   /** @param weight how many (users, say) the value was observed for */
   observe(value: number, weight?: number): void;
 }
@@ -60,7 +60,7 @@ export interface Instrument<L extends Labels, One> extends Told {
 }
 
 /** Something that only ever grows. */
-export function counter<const L extends Labels = readonly []>(definition: Definition<L>): Instrument<L, Count> {
+export function counter<const L extends Labels = readonly []>(definition: Definition<L>): Instrument<L, CounterSeries> {
   return instrument(definition, { kind: 'counter' }, () => {
     let total = 0;
     return {
@@ -74,7 +74,7 @@ export function counter<const L extends Labels = readonly []>(definition: Defini
 }
 
 /** Something that rises and falls. A level that is not a number is unknown just now, and not told. */
-export function gauge<const L extends Labels = readonly []>(definition: Definition<L>): Instrument<L, Level> {
+export function gauge<const L extends Labels = readonly []>(definition: Definition<L>): Instrument<L, GaugeSeries> {
   return instrument(definition, { kind: 'gauge' }, () => {
     let level = Number.NaN;
     return {
@@ -89,7 +89,7 @@ export function gauge<const L extends Labels = readonly []>(definition: Definiti
 /** How values are spread. */
 export function histogram<const L extends Labels = readonly []>(
   definition: Definition<L> & { readonly buckets: readonly number[] },
-): Instrument<L, Distribution> {
+): Instrument<L, HistogramSeries> {
   const { name, buckets } = definition;
   return instrument(definition, { kind: 'histogram', buckets }, () => {
     const bounds = Float64Array.from(buckets);
@@ -110,7 +110,7 @@ export function histogram<const L extends Labels = readonly []>(
 /**
  * A gauge over things that come and go, such as coupons: its series are replaced all at once, and never more than `seriesMax`.
  */
-export function passingGauge<const Names extends readonly string[]>(
+export function dynamicGauge<const Names extends readonly string[]>(
   definition: Definition<readonly []> & { readonly by: Names; readonly seriesMax: number },
 ): Told & { replace(series: readonly Passing<Names>[]): void } {
   const { name, by, seriesMax } = definition;

@@ -6,14 +6,14 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { InvariantViolation } from '../invariant.ts';
 import {
-  type Count,
+  type CounterSeries,
   counter,
-  type Distribution,
+  type HistogramSeries,
   exposition,
   gauge,
   histogram,
   type Instrument,
-  passingGauge,
+  dynamicGauge,
   type Told,
 } from './instruments.ts';
 
@@ -71,7 +71,7 @@ export const COUPONS_TOLD_MAX = 20;
 const PARTITIONS_MAX = 1024;
 
 /** How a request of an issue endpoint ended. */
-export type Ending = (typeof endings)[number];
+export type RequestResult = (typeof endings)[number];
 type Issuer = (typeof issuers)[number];
 
 /** The metrics of a process. */
@@ -94,13 +94,13 @@ const READING_MS_MAX = 2000;
 /** Metrics of the API. */
 export function createApiMetrics(readingMsMax = READING_MS_MAX) {
   const table = { ...apiTable(), ...processTable() };
-  return { ...table, ...expose(table, table.readingFailures, readingMsMax), observeRequest: requestMeter(table) };
+  return { ...table, ...expose(table, table.collectErrors, readingMsMax), observeRequest: requestMeter(table) };
 }
 
 /** Metrics of the worker. */
 export function createWorkerMetrics(readingMsMax = READING_MS_MAX) {
   const table = { ...workerTable(), ...processTable() };
-  return { ...table, ...expose(table, table.readingFailures, readingMsMax) };
+  return { ...table, ...expose(table, table.collectErrors, readingMsMax) };
 }
 
 function apiTable() {
@@ -121,8 +121,8 @@ function apiTable() {
       labels: [['issuer', issuers]],
       buckets: SECONDS,
     }),
-    signRefusals: counter({
-      name: 'coupon_closed_sign_refusals_total',
+    refusalCacheHits: counter({
+      name: 'coupon_refusal_cache_hits_total',
       unit: 'requests',
       help: 'Requests refused by a closed sign, without a decision',
     }),
@@ -180,7 +180,7 @@ function lockTable() {
       name: 'coupon_lock_wait_seconds',
       unit: 'seconds',
       help: 'Wait for the Redlock lock of a coupon, by whether it was got before the patience ended',
-      labels: [['result', ['acquired', 'given up']]],
+      labels: [['result', ['acquired', 'timeout']]],
       buckets: SECONDS,
     }),
     lockHeldSeconds: histogram({
@@ -197,28 +197,28 @@ function stockTable() {
   const by = ['coupon'] as const;
   const seriesMax = COUPONS_TOLD_MAX;
   return {
-    stockQuantity: passingGauge({
+    stockQuantity: dynamicGauge({
       name: 'coupon_stock_quantity',
       unit: 'issues',
       help: 'Issues that a coupon may have in all; none for an unlimited coupon',
       by,
       seriesMax,
     }),
-    stockIssued: passingGauge({
+    stockIssued: dynamicGauge({
       name: 'coupon_stock_issued',
       unit: 'issues',
       help: 'Issues that the home of the stock has given out',
       by,
       seriesMax,
     }),
-    stockRows: passingGauge({
+    stockRows: dynamicGauge({
       name: 'coupon_stock_rows',
       unit: 'rows',
       help: 'Issues that are rows in MySQL',
       by,
       seriesMax,
     }),
-    stockLeft: passingGauge({
+    stockLeft: dynamicGauge({
       name: 'coupon_stock_left',
       unit: 'issues',
       help: 'Issues left at the home of the stock; none for an unlimited coupon',
@@ -234,7 +234,7 @@ function workerTable() {
       name: 'coupon_ledger_rows_total',
       unit: 'rows',
       help: 'Accepted issues by what became of them in MySQL',
-      labels: [['result', ['inserted', 'replayed', 'superseded', 'displaced', 'dead']]],
+      labels: [['result', ['inserted', 'replayed', 'superseded', 'renumbered', 'dead']]],
     }),
     transactionRows: histogram({
       name: 'coupon_ledger_transaction_rows',
@@ -335,8 +335,8 @@ function processTable() {
       help: 'Events that break one of the promises P1 to P5, or that the program holds to be impossible',
       labels: [['promise', promises]],
     }),
-    readingFailures: counter({
-      name: 'coupon_metric_reading_failures_total',
+    collectErrors: counter({
+      name: 'coupon_metrics_collect_errors_total',
       unit: 'readings',
       help: 'Readings of a store for these metrics that failed; what they would have told is left out',
     }),
@@ -355,7 +355,7 @@ function backlogTable() {
   const by = ['partition'] as const;
   const seriesMax = PARTITIONS_MAX;
   return {
-    unpersisted: passingGauge({
+    unpersisted: dynamicGauge({
       name: 'coupon_unpersisted_users',
       unit: 'users',
       help: 'Users accepted in Redis and not yet in MySQL',
@@ -367,14 +367,14 @@ function backlogTable() {
       unit: 'users',
       help: 'Unpersisted users of a partition beyond which requests are answered 503',
     }),
-    oldestSeconds: passingGauge({
+    oldestSeconds: dynamicGauge({
       name: 'coupon_oldest_unpersisted_seconds',
       unit: 'seconds',
       help: 'Age of the oldest entry of the stream, 0 if there is none',
       by,
       seriesMax,
     }),
-    deadEntries: passingGauge({
+    deadEntries: dynamicGauge({
       name: 'coupon_dead_entries',
       unit: 'entries',
       help: 'Entries in the dead stream, which wait for an operator',
@@ -400,7 +400,7 @@ function requestMeter({ requests, seconds }: Pick<ReturnType<typeof apiTable>, '
     distribution: seconds.of(issuer),
     counts: byName(endings, (ending) => requests.of(issuer, ending)),
   }));
-  return (issuer: Issuer, ending: Ending, durationSeconds: number): void => {
+  return (issuer: Issuer, ending: RequestResult, durationSeconds: number): void => {
     const { distribution, counts } = meters[issuer];
     distribution.observe(durationSeconds);
     counts[ending].add();
@@ -418,7 +418,7 @@ export function answerTotals({ requests }: Pick<ReturnType<typeof apiTable>, 're
 }
 
 /** Nothing was decided, or nobody knows what. */
-const indeterminate: ReadonlySet<Ending> = new Set(['overloaded', 'stopping', 'dependency', 'failed']);
+const indeterminate: ReadonlySet<RequestResult> = new Set(['overloaded', 'stopping', 'dependency', 'failed']);
 
 /**
  * Takes the name of a script and the seconds it took.
@@ -426,7 +426,7 @@ const indeterminate: ReadonlySet<Ending> = new Set(['overloaded', 'stopping', 'd
  * A script that the table does not name is left out; a test holds the table against the files.
  */
 export function scriptMeter({ scriptSeconds }: ProcessMetrics): (script: string, seconds: number) => void {
-  const distributions = new Map<string, Distribution>(scripts.map((script) => [script, scriptSeconds.of(script)]));
+  const distributions = new Map<string, HistogramSeries>(scripts.map((script) => [script, scriptSeconds.of(script)]));
   return (script, seconds) => distributions.get(script)?.observe(seconds);
 }
 
@@ -450,7 +450,7 @@ export function instrumentsOf(table: object): readonly Told[] {
   );
 }
 
-function expose(table: object, failures: Instrument<readonly [], Count>, readingMsMax: number): Exposed {
+function expose(table: object, failures: Instrument<readonly [], CounterSeries>, readingMsMax: number): Exposed {
   const instruments = instrumentsOf(table);
   const registry = processRegistry();
   const refreshers: (() => Promise<void>)[] = [];

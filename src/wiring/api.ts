@@ -6,41 +6,41 @@ import type { Config } from '../config/config.ts';
 import { type Catalog, createCatalog } from '../coupon/catalog.ts';
 import { type Audit, auditCoupon } from '../operations/audit.ts';
 import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
-import { ClosedSigns } from '../issuing/refusal-cache.ts';
+import { RefusalCache } from '../issuing/refusal-cache.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
 import { createInspect } from '../stock/snapshot.ts';
 import { createIssueOnce, type IssueOnce } from '../issuing/idempotency.ts';
-import { createIssuance, type Issuance, type IssuanceReports } from '../issuing/pipeline.ts';
+import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
 import { CHANGES_CHANNEL, couponKeys } from '../stream/keys.ts';
-import { readLags } from '../stream/backlog.ts';
+import { readBacklog } from '../stream/backlog.ts';
 import type { Load } from '../operations/load-routes.ts';
-import { createLocked, type LockReports } from '../issuing/locked.ts';
+import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
-import { RowWatch } from '../issues/row-watcher.ts';
+import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues, type Issues } from '../issues/status.ts';
 import { createStockKeeper, dropState, type StockKeeper } from '../stock/opening.ts';
-import { answering } from '../issuing/store-errors.ts';
+import { withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
-import { createUpkeep, type Upkeep } from '../stock/editing.ts';
-import { measureStock, measureStores, openingReportsTo, transactionMeter } from './metrics.ts';
+import { createCouponEditor, type CouponEditor } from '../stock/editing.ts';
+import { measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { issuingConnection, subscribingConnection } from '../redis/connection.ts';
-import type { Distribution } from '../telemetry/instruments.ts';
+import type { HistogramSeries } from '../telemetry/instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 import { answerTotals, type ApiMetrics, promiseBrokenBy } from '../telemetry/metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
-export interface Issuing {
+export interface ApiParts {
   readonly redis: Redis;
   readonly subscriber: Redis;
   readonly database: Database;
   readonly stock: StockKeeper;
   readonly issuers: Readonly<Record<IssuerName, Issuer>>;
-  readonly issuance: Issuance;
+  readonly issuance: IssuePipeline;
   readonly catalog: Catalog;
-  readonly upkeep: Upkeep;
+  readonly editor: CouponEditor;
   readonly issueOnce: IssueOnce;
   readonly issues: Issues;
   /** Counts the promises of a coupon; null: no such coupon. */
@@ -52,12 +52,12 @@ export interface Issuing {
   /** Listens for edits of coupons; call it once the connections stand. */
   listen(): Promise<void>;
   /** Answers everybody who only waits or listens, so that a server can stop. */
-  letGo(): Promise<void>;
+  releaseWaiters(): Promise<void>;
   /** Answers what was accepted, then ends the connections. */
   close(): Promise<void>;
 }
 
-export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Issuing {
+export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts {
   const onRedisFault = (error: unknown) => {
     metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
@@ -67,10 +67,15 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
   const database = openDatabase(config, transactionMeter(metrics));
   measureStores(metrics, { redis, database, settings: config });
   measureStock(metrics, { redis, database, settings: config });
-  const stock = createStockKeeper({ redis, database, settings: config, ...openingReportsTo(metrics, log) });
-  const issuers = createIssuers(config, redis, database, stock, lockReportsTo(metrics));
+  const stock = createStockKeeper({ redis, database, settings: config, ...createOpeningObserver(metrics, log) });
+  const issuers = createIssuers(config, redis, database, stock, createLockObserver(metrics));
   const signs = createSigns(config, redis, database, log);
-  const issuance = createIssuance({ issuers, signs, bounds: boundsOf(config), reports: reportsTo(metrics, log) });
+  const issuance = createPipeline({
+    issuers,
+    signs,
+    bounds: boundsOf(config),
+    reports: createPipelineObserver(metrics, log),
+  });
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
     signs.drop(couponId);
@@ -82,7 +87,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
   };
   const after = createAfterIssuing(config, redis, database, stock, onStoreFault);
   const issueOnce = createIssueOnce({ redis, issuance, issues: after.issues, settings: config });
-  const upkeep = createUpkeep({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
+  const editor = createCouponEditor({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
   return {
     redis,
     subscriber,
@@ -90,11 +95,11 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
     stock,
     issuers,
     issuance,
-    catalog: answering(createCatalog(database, announce), onStoreFault),
-    upkeep: answering(upkeep, onStoreFault),
+    catalog: withStoreErrors(createCatalog(database, announce), onStoreFault),
+    editor: withStoreErrors(editor, onStoreFault),
     issues: after.issues,
     progress: after.progress,
-    ...answering(
+    ...withStoreErrors(
       {
         issueOnce,
         load: createLoad(config, redis, metrics),
@@ -109,9 +114,9 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
       subscriber.on('ready', () => signs.dropAll());
       await subscriber.subscribe(CHANGES_CHANNEL);
     },
-    letGo: after.letGo,
+    releaseWaiters: after.releaseWaiters,
     async close() {
-      await after.letGo();
+      await after.releaseWaiters();
       await issuance.close();
       redis.disconnect();
       subscriber.disconnect();
@@ -120,7 +125,7 @@ export function createIssuing(config: Config, metrics: ApiMetrics, log: Log): Is
   };
 }
 
-function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockReports) {
+function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockObserver) {
   const take = createTake({ redis, stock, settings: config });
   return {
     synchronous: createSynchronous({
@@ -141,20 +146,20 @@ function createAfterIssuing(
   stock: StockKeeper,
   onFault: (fault: unknown) => void,
 ) {
-  const watch = new RowWatch({ database, settings: config, onFault });
+  const watch = new RowWatcher({ database, settings: config, onFault });
   const issues = createIssues({ redis, database, stock, watch, settings: config });
   const sample = createSample({ redis, database, settings: config });
-  const progress = new ProgressHub({ ...answering({ sample }, () => undefined), settings: config, onFault });
+  const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings: config, onFault });
   return {
-    issues: answering(issues, onFault),
+    issues: withStoreErrors(issues, onFault),
     progress,
-    letGo: async () => {
+    releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
     },
   };
 }
 
-function createSigns(config: Config, redis: Redis, database: Database, log: Log): ClosedSigns {
+function createSigns(config: Config, redis: Redis, database: Database, log: Log): RefusalCache {
   const bounds = {
     signMsMax: config.SIGN_MS_MAX,
     signsMax: config.SIGNS_MAX,
@@ -162,7 +167,7 @@ function createSigns(config: Config, redis: Redis, database: Database, log: Log)
     skewMsMax: config.CLOCK_SKEW_MS_MAX,
   };
   const inspect = createInspect({ redis, database, settings: config });
-  return new ClosedSigns(inspect, bounds, (error) => log.warn({ error }, 'a closed sign could not be hung'));
+  return new RefusalCache(inspect, bounds, (error) => log.warn({ error }, 'a closed sign could not be hung'));
 }
 
 function boundsOf(config: Config): CombinerBounds {
@@ -173,7 +178,7 @@ function boundsOf(config: Config): CombinerBounds {
   };
 }
 
-function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
+function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver {
   const series = Object.fromEntries(
     issuerNames.map((issuer) => [
       issuer,
@@ -182,15 +187,15 @@ function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
         decisionSeconds: metrics.decisionSeconds.of(issuer),
       },
     ]),
-  ) as Record<IssuerName, Readonly<Record<'batchUsers' | 'decisionSeconds', Distribution>>>;
-  const signRefusals = metrics.signRefusals.of();
+  ) as Record<IssuerName, Readonly<Record<'batchUsers' | 'decisionSeconds', HistogramSeries>>>;
+  const refusalCacheHits = metrics.refusalCacheHits.of();
   return {
     batch(issuer, { users, startedMs, endedMs }) {
       const { batchUsers, decisionSeconds } = series[issuer];
       batchUsers.observe(users);
       decisionSeconds.observe((endedMs - startedMs) / 1000);
     },
-    refusedBySign: () => signRefusals.add(),
+    refusedByCache: () => refusalCacheHits.add(),
     failed(issuer, failure) {
       metrics.failedBatches.of(issuer).add();
       const promise = promiseBrokenBy(failure);
@@ -200,7 +205,7 @@ function reportsTo(metrics: ApiMetrics, log: Log): IssuanceReports {
   };
 }
 
-function lockReportsTo({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockReports {
+function createLockObserver({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockObserver {
   return {
     waited: (result, seconds) => lockWaitSeconds.of(result).observe(seconds),
     held: (seconds) => lockHeldSeconds.of().observe(seconds),
@@ -208,7 +213,7 @@ function lockReportsTo({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockRe
 }
 
 /** Gauges are read when they are asked for. */
-function measureLoad(metrics: ApiMetrics, issuance: Issuance): void {
+function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
   metrics.onRender(() => {
     for (const issuer of issuerNames) {
       const { waiting, batchesInFlight } = issuance.load(issuer);
@@ -222,7 +227,7 @@ function createLoad(config: Config, redis: Redis, metrics: ApiMetrics): () => Pr
   const startMs = performance.now();
   const name = randomUUID().slice(0, 8);
   return async () => {
-    const { lags } = await readLags(redis, config.PARTITIONS);
+    const { lags } = await readBacklog(redis, config.PARTITIONS);
     return {
       process: name,
       uptimeMs: Math.round(performance.now() - startMs),

@@ -2,7 +2,7 @@
 // at most once a second, and left out while the store does not answer: a level of yesterday would be worse than none.
 
 import type { Redis } from 'ioredis';
-import { type Lag, readLags } from '../stream/backlog.ts';
+import { type PartitionBacklog, readBacklog } from '../stream/backlog.ts';
 import type { StockDependencies } from '../stock/opening.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
@@ -57,9 +57,9 @@ async function measureLag(metrics: Metrics, redis: Redis, partitions: number): P
   const skew = metrics.clockSkew.of('redis');
   skew.set(Number.NaN);
   const askedMs = Date.now();
-  const { nowMs, lags } = await readLags(redis, partitions);
+  const { nowMs, lags } = await readBacklog(redis, partitions);
   skew.set(secondsAhead(nowMs, askedMs));
-  const series = (value: (lag: Lag) => number) =>
+  const series = (value: (lag: PartitionBacklog) => number) =>
     lags.map((lag) => ({ labels: [lag.partition] as const, value: value(lag) }));
   metrics.unpersisted.replace(series(({ unpersistedUsers }) => unpersistedUsers));
   metrics.oldestSeconds.replace(series(({ oldestMs }) => oldestMs / 1000));
@@ -96,7 +96,7 @@ function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) =>
 }
 
 /** Counts openings, and says so in the log. */
-export function openingReportsTo(
+export function createOpeningObserver(
   { openings }: Pick<ProcessMetrics, 'openings'>,
   log: Log,
 ): Pick<StockDependencies, 'onOpened' | 'onBlocked'> {

@@ -52,7 +52,7 @@ export async function startLiveSystem(): Promise<LiveSystem> {
     const install = (settings: Settings) => installation({ stores, api, pages, undo }, settings);
     const [url, guardedUrl] = await Promise.all([install({ AUTH: 'off' }), install({ AUTH: 'on', ...tokens })]);
     // Pages that follow a coupon would keep the servers from stopping.
-    undo.push(() => api.letGo());
+    undo.push(() => api.releaseWaiters());
     const browser = await chromium.launch({ executablePath: findBrowser() ?? 'chromium', args: [...flags] });
     undo.push(() => browser.close());
     return {

@@ -27,7 +27,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-interface Ending {
+interface RequestResult {
   readonly point: ApiCrashPoint;
   readonly home: 'mysql' | 'redis';
   /** What the dying API is asked. */
@@ -37,7 +37,7 @@ interface Ending {
   readonly rows: readonly string[];
 }
 
-const endings: readonly Ending[] = [
+const endings: readonly RequestResult[] = [
   { point: 'after reserving', home: 'redis', path: '/v1/issue', again: '409 #2', rows: ['first'] },
   { point: 'before commit', home: 'redis', path: '/v1/issue', again: '409 #2', rows: ['first'] },
   { point: 'before commit', home: 'mysql', path: '/v1/issue', again: '201 #2', rows: ['first', 'second'] },

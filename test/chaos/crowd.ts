@@ -4,7 +4,7 @@
 // go: limited, unlimited, soon over, not yet open.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Attempt, Ending, HistoryCoupon } from '../checker.ts';
+import type { Attempt, RequestResult, HistoryCoupon } from '../checker.ts';
 import { ADMIN_KEY } from './cluster.ts';
 import { Lane, type Question, type Reply } from './lane.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -164,7 +164,7 @@ export class Crowd {
   }
 
   /** Asks once, at any endpoint of any process, and writes down what came of it. */
-  async #ask(lanes: readonly Lane[], couponId: number, userId: string): Promise<Ending> {
+  async #ask(lanes: readonly Lane[], couponId: number, userId: string): Promise<RequestResult> {
     const { random } = this.#options;
     const path = random.pick(paths);
     const invokedMs = Date.now();
@@ -201,7 +201,7 @@ export class Crowd {
     if (reply.kind === 'answer' && reply.status === 503) this.counts.unavailable += 1;
   }
 
-  #endingOf(reply: Reply, couponId: number, userId: string): Ending {
+  #endingOf(reply: Reply, couponId: number, userId: string): RequestResult {
     if (reply.kind !== 'answer') return { kind: 'indeterminate' };
     if (reply.status === 503 && !reply.headers.has('retry-after')) this.wrongAnswers.push('503 without Retry-After');
     const ending = readEnding(reply.status, reply.body, { couponId, userId });
@@ -253,7 +253,7 @@ function readCoupon(body: string): HistoryCoupon {
 }
 
 /** What an answer means; null when it is one that nobody may ever get. */
-function readEnding(status: number, text: string, asked: { couponId: number; userId: string }): Ending | null {
+function readEnding(status: number, text: string, asked: { couponId: number; userId: string }): RequestResult | null {
   if (status === 503) return { kind: 'indeterminate' };
   const body = JSON.parse(text) as Partial<Record<'couponId' | 'userId' | 'sequence' | 'code' | 'detail', unknown>>;
   const { sequence, code, detail } = body;

@@ -1,7 +1,7 @@
 // issuing.test.ts -- The client before a network that loses answers: it says only what is known, and asks only what does no harm.
 
 import { describe, expect, test } from 'bun:test';
-import { type CouponClientOptions, createCouponClient, type IssueEnding } from '../../client/coupon-client.ts';
+import { type CouponClientOptions, createCouponClient, type IssueResult } from '../../client/coupon-client.ts';
 import { type Outcome, refusal } from '../../src/coupon/outcome.ts';
 import { fakeApp } from '../http/fakes.ts';
 import { type FlakyServer, type Mishap, startFlakyServer } from './flaky-server.ts';
@@ -22,7 +22,7 @@ function hastyClient(server: FlakyServer, change: Partial<CouponClientOptions> =
 }
 
 describe('an ending that is known at once', () => {
-  test.each<[number, IssueEnding]>([
+  test.each<[number, IssueResult]>([
     [1, { kind: 'issued', sequence: 37, status: 'ACCEPTED', isRecovered: false }],
     [2, { kind: 'already issued', sequence: 12 }],
     [3, { kind: 'sold out' }],
@@ -109,7 +109,7 @@ describe('a try whose ending nobody knows', () => {
     expect((await client.issue(wanted)).kind).toBe('unknown');
     isClosed = true;
     expect(await client.issue(wanted)).toMatchObject({ kind: 'not open' });
-    const ending = await client.issue(wanted, { isAfterUnknown: true });
+    const ending = await client.issue(wanted, { afterAmbiguous: true });
     expect(ending).toEqual({ kind: 'issued', sequence: 1, status: 'ISSUED', isRecovered: true });
   });
 

@@ -29,7 +29,10 @@ import { fakeApp, load, OPERATOR_KEY } from '../http/fakes.ts';
 import { type Mishap, startFlakyServer } from './flaky-server.ts';
 
 /** Calls a client before the app; gives the requests beside the ending. */
-async function call<Ending>(ask: (client: CouponClient) => Promise<Ending>, mishaps: readonly Mishap[] = []) {
+async function call<RequestResult>(
+  ask: (client: CouponClient) => Promise<RequestResult>,
+  mishaps: readonly Mishap[] = [],
+) {
   await using server = await startFlakyServer(fakeApp().app, mishaps);
   const client = createCouponClient({ url: `${server.url}/`, token: OPERATOR_KEY, pause: async () => {} });
   return { ending: await ask(client), asked: server.asked, headers: server.headers };
@@ -63,9 +66,9 @@ describe('issues', () => {
     const used = { couponId: 1, userId: 'used' };
     const problem = { code: 'ISSUE_ALREADY_USED', sequence: 37, dateUsed: '2026-12-01T00:00:00.000Z' } as const;
     const { ending: plain } = await call((client) => client.use(used));
-    expect(plain).toMatchObject({ kind: 'refused', isAfterUnknown: false, problem });
+    expect(plain).toMatchObject({ kind: 'refused', afterAmbiguous: false, problem });
     const { ending: echo } = await call((client) => client.use(used), ['lost reply']);
-    expect(echo).toMatchObject({ kind: 'refused', isAfterUnknown: true, problem });
+    expect(echo).toMatchObject({ kind: 'refused', afterAmbiguous: true, problem });
   });
 
   test('what a user has comes in pages', async () => {
@@ -171,7 +174,7 @@ describe('operations', () => {
   test('a letter that is gone after a lost reply may be gone by that very call', async () => {
     const gone = { status: 404, body: '{"code":"DEAD_LETTER_NOT_EXIST","detail":"gone"}' };
     const { ending } = await call((client) => client.deadLetters.replay('0-1-0'), ['lost reply', gone]);
-    expect(ending).toMatchObject({ kind: 'refused', isAfterUnknown: true, tries: 2 });
+    expect(ending).toMatchObject({ kind: 'refused', afterAmbiguous: true, tries: 2 });
   });
 
   test('what has another shape is no answer', async () => {

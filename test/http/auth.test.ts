@@ -35,7 +35,7 @@ async function ask(app: App, path: string, credential?: string, userId = 'u1') {
 
 const missing = { status: 401, code: 'UNAUTHENTICATED', challenge: 'Bearer' };
 const unknown = { status: 401, code: 'UNAUTHENTICATED', challenge: 'Bearer error="invalid_token"' };
-const notYourself = { status: 403, code: 'FORBIDDEN', challenge: null };
+const userMismatch = { status: 403, code: 'FORBIDDEN', challenge: null };
 const tooSmall = (scope: Scope) => ({
   status: 403,
   code: 'FORBIDDEN',
@@ -46,8 +46,8 @@ describe.each([...endpoints])('POST %s', (path) => {
   test('is for users with a token, for themselves alone', async () => {
     const { app, told } = guarded();
     expect((await ask(app, path, await sign())).status).toBeLessThan(300);
-    expect(await ask(app, path, await sign(), 'u2')).toEqual(notYourself);
-    expect(await ask(app, path, await sign({ claims: { sub: 'U1' } }))).toEqual(notYourself);
+    expect(await ask(app, path, await sign(), 'u2')).toEqual(userMismatch);
+    expect(await ask(app, path, await sign({ claims: { sub: 'U1' } }))).toEqual(userMismatch);
     expect(told.issued).toMatchObject([{ userId: 'u1' }]);
     expect(told.observed).toMatchObject([{ ending: 'issued' }, { ending: 'forbidden' }, { ending: 'forbidden' }]);
   });

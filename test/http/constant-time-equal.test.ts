@@ -10,10 +10,10 @@ const KEY = 'ck_the-key-of-an-operator';
 const digest = digestOf(KEY);
 
 describe('nothing but this comparison decides', () => {
-  let comparisons: Mock<typeof comparison.isSameSecret> | undefined;
+  let comparisons: Mock<typeof comparison.constantTimeEqual> | undefined;
   afterEach(() => comparisons?.mockRestore());
   const decides = (answer: boolean) => {
-    comparisons = spyOn(comparison, 'isSameSecret').mockImplementation(() => answer);
+    comparisons = spyOn(comparison, 'constantTimeEqual').mockImplementation(() => answer);
   };
 
   test('about a key: what it says is so, whatever was sent', () => {
@@ -63,11 +63,11 @@ describe('the comparison', () => {
   };
 
   test('says whether both are the same', () => {
-    expect(comparison.isSameSecret(secret, new Uint8Array(secret))).toBe(true);
+    expect(comparison.constantTimeEqual(secret, new Uint8Array(secret))).toBe(true);
     for (const place of [0, BYTES / 2, BYTES - 1]) {
-      expect(comparison.isSameSecret(secret, differingAt(place))).toBe(false);
+      expect(comparison.constantTimeEqual(secret, differingAt(place))).toBe(false);
     }
-    expect(comparison.isSameSecret(secret, secret.subarray(1))).toBe(false);
+    expect(comparison.constantTimeEqual(secret, secret.subarray(1))).toBe(false);
   });
 
   /** How many times as long a difference at the end takes as one at the beginning: the fastest of several tries, taken in turns. */
@@ -86,7 +86,7 @@ describe('the comparison', () => {
   };
 
   test('works as much for a guess that is wrong at once as for one that is nearly right', () => {
-    expect(slowdown(comparison.isSameSecret)).toBeLessThan(10);
+    expect(slowdown(comparison.constantTimeEqual)).toBeLessThan(10);
   });
 
   test('of another kind would be noticed: one that ends at the first difference', () => {

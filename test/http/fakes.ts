@@ -78,13 +78,13 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
     issuance: {
       issue: async (issuer, couponId, userId) => {
         told.issued.push({ issuer, couponId, userId });
-        return endingOf(couponId);
+        return resultOf(couponId);
       },
     },
     issueOnce: async (key, issuer, couponId, userId) => {
       if (key === 'of another request') return { kind: 'other request' };
       told.issued.push({ key, issuer, couponId, userId });
-      return { kind: 'decided', outcome: endingOf(couponId), replayed: key === 'seen before' };
+      return { kind: 'decided', outcome: resultOf(couponId), replayed: key === 'seen before' };
     },
     issues: {
       statusOf: async (couponId, userId, waitMs = 0) => {
@@ -103,7 +103,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
       read: async (id) => coupons.find((one) => one.id === id) ?? null,
       list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
     },
-    upkeep: fakeUpkeep,
+    editor: fakeUpkeep,
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,
     load: async () => load,
@@ -211,7 +211,7 @@ const fakeDeadLetters: AppDependencies['deadLetters'] = {
 };
 
 /** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */
-const fakeUpkeep: AppDependencies['upkeep'] = {
+const fakeUpkeep: AppDependencies['editor'] = {
   async edit(id, changes, versions) {
     const refused = refusalOf(id, versions);
     if (refused) return refused;
@@ -232,7 +232,7 @@ function refusalOf(id: number, versions: readonly number[] | null) {
 /** An issuer that answers like the fake one, but for coupon 12, which it issues only after `wait`. */
 export function issueWithin(wait: () => Promise<void>): AppDependencies['issuance']['issue'] {
   return async (_, couponId) => {
-    if (couponId !== 12) return endingOf(couponId);
+    if (couponId !== 12) return resultOf(couponId);
     await wait();
     return { kind: 'issued', sequence: 9 };
   };
@@ -273,7 +273,7 @@ const fakeProgress: AppDependencies['progress'] = {
   },
 };
 
-function endingOf(couponId: number): Outcome {
+function resultOf(couponId: number): Outcome {
   const ending = endings[couponId] ?? refusal['not exist'];
   if (ending instanceof Error) throw ending;
   return ending;

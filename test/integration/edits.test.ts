@@ -66,7 +66,7 @@ function rush(couponId: number, callers = 60): Rush {
 }
 
 async function edit(id: number, changes: CouponChanges) {
-  const edited = await api.upkeep.edit(id, changes, null);
+  const edited = await api.editor.edit(id, changes, null);
   if (edited.kind !== 'edited') throw new Error(`the edit was refused: ${edited.kind}`);
   return edited.coupon;
 }
@@ -103,14 +103,14 @@ test('a total is lowered in a rush to what was issued, and never below', async (
   // As near to what is issued by then as can be hit, however fast that grows: twice as far after a miss, half as far after a hit.
   for (let tries = 0, ahead = 40; lowered < 3 && tries < 100; tries++) {
     await running.more(100);
-    const edited = await api.upkeep.edit(id, { totalQuantity: count(running.heard, 'issued') + ahead }, null);
+    const edited = await api.editor.edit(id, { totalQuantity: count(running.heard, 'issued') + ahead }, null);
     const isLowered = edited.kind === 'edited';
     ahead = isLowered ? Math.ceil(ahead / 2) : ahead * 2;
     if (isLowered) lowered += 1;
     if (isLowered && lowered < 3) await edit(id, { totalQuantity: null });
   }
   const { totalQuantity } = await stores.couponNow(id);
-  const below = await api.upkeep.edit(id, { totalQuantity: 10 }, null);
+  const below = await api.editor.edit(id, { totalQuantity: 10 }, null);
   expect(below).toMatchObject({ kind: 'issued' });
   await eventually('the stock to be gone', () => count(running.heard, 'issued') >= (totalQuantity ?? 0));
   const soldOut = count(running.heard, 'sold out');
@@ -171,13 +171,13 @@ test('of edits that saw the same version one is made; of blind ones all are, one
   await api.issuance.issue('scripted', id, 'someone');
   const attempts = Array.from({ length: 20 }, (_, i) => i);
   const careful = await Promise.all(
-    attempts.map((i) => (i % 2 ? api : other).upkeep.edit(id, { discountAmount: i }, [1])),
+    attempts.map((i) => (i % 2 ? api : other).editor.edit(id, { discountAmount: i }, [1])),
   );
   expect(careful.filter(({ kind }) => kind === 'edited')).toHaveLength(1);
   expect(careful.filter(({ kind }) => kind === 'other version')).toHaveLength(19);
-  await Promise.all(attempts.map((i) => (i % 2 ? api : other).upkeep.edit(id, { totalQuantity: 100 - i }, null)));
+  await Promise.all(attempts.map((i) => (i % 2 ? api : other).editor.edit(id, { totalQuantity: 100 - i }, null)));
   expect((await stores.couponNow(id)).version).toBe(22);
-  expect(await api.upkeep.repair(id)).toBe('in step');
+  expect(await api.editor.repair(id)).toBe('in step');
 });
 
 test('an edit that meets an opening is in force when both are done', async () => {
@@ -186,7 +186,7 @@ test('an edit that meets an opening is in force when both are done', async () =>
     await stores.redis.del(stores.keys(id).state);
     const paused = i % 2 === 0;
     await Promise.all([ask(id), ask(id), edit(id, { paused })]);
-    expect(await api.upkeep.repair(id)).toBe('in step');
+    expect(await api.editor.repair(id)).toBe('in step');
     const { outcome } = await ask(id);
     await eventually(
       'the edit to be in force',
@@ -210,13 +210,13 @@ async function expectToSell(id: number, pieces: number): Promise<void> {
 test('a crash before the commit of a lower total leaves a copy that is too strict, and mended', async () => {
   const { id, version } = await stores.coupon({ totalQuantity: 20 });
   await ask(id);
-  await api.upkeep.open(id);
+  await api.editor.open(id);
   const keys = stores.keys(id);
   const input = { keys, server: serverOf(api.redis), version, total: 5 };
   expect(await lowerTotal(api.redis, input)).toEqual({ kind: 'lowered' });
   await expectToSell(id, 5);
-  expect(await api.upkeep.repair(id)).toBe('repaired');
-  expect(await api.upkeep.repair(id)).toBe('in step');
+  expect(await api.editor.repair(id)).toBe('repaired');
+  expect(await api.editor.repair(id)).toBe('in step');
   // The command of the one that crashed, sent again by the network: it has come too late.
   expect(await lowerTotal(api.redis, input)).toEqual({ kind: 'other version' });
   await expectToSell(id, 20);
@@ -224,7 +224,7 @@ test('a crash before the commit of a lower total leaves a copy that is too stric
 
 test('a crash after the commit of a higher total leaves a copy that lags, and mended', async () => {
   const { id } = await stores.coupon({ totalQuantity: 5 });
-  await api.upkeep.open(id);
+  await api.editor.open(id);
   await expectToSell(id, 5);
   await withConnection(stores.database, (session) =>
     session.update(coupons).set({ totalQuantity: 8, version: sql`version + 1` }).where(eq(coupons.id, id)),
@@ -232,7 +232,7 @@ test('a crash after the commit of a higher total leaves a copy that lags, and me
   const committed = await stores.couponNow(id);
   await expectToSell(id, 5);
   // Whoever lowers it next cannot be taken in by the copy that lags.
-  expect(await api.upkeep.edit(id, { totalQuantity: 7 }, null)).toMatchObject({ kind: 'edited' });
+  expect(await api.editor.edit(id, { totalQuantity: 7 }, null)).toMatchObject({ kind: 'edited' });
   await expectToSell(id, 7);
   // The other half of the first edit, arriving at last.
   const late = { keys: stores.keys(id), server: serverOf(api.redis), coupon: committed };
@@ -242,12 +242,12 @@ test('a crash after the commit of a higher total leaves a copy that lags, and me
 
 test('a database that was restored from a backup gives its text a version above that of the copy', async () => {
   const { id } = await stores.coupon({ totalQuantity: 5 });
-  await api.upkeep.open(id);
+  await api.editor.open(id);
   for (const totalQuantity of [6, 7]) await edit(id, { totalQuantity });
   await withConnection(stores.database, (session) =>
     session.update(coupons).set({ totalQuantity: 5, version: 1 }).where(eq(coupons.id, id)),
   );
-  expect(await api.upkeep.repair(id)).toBe('repaired');
+  expect(await api.editor.repair(id)).toBe('repaired');
   expect(await stores.couponNow(id)).toMatchObject({ version: 4, totalQuantity: 5 });
   await expectToSell(id, 5);
 });
@@ -256,15 +256,15 @@ test('what is accepted but not yet a row counts as issued, also when its state i
   const { id } = await stores.coupon({ totalQuantity: 10 });
   for (let i = 0; i < 4; i++) await api.issuance.issue('scripted', id, `accepted-${i}`);
   expect((await stores.couponNow(id)).issuedQuantity).toBe(0);
-  const lower = () => api.upkeep.edit(id, { totalQuantity: 3 }, null);
+  const lower = () => api.editor.edit(id, { totalQuantity: 3 }, null);
   expect(await lower()).toEqual({ kind: 'issued', issued: 4 });
-  expect(await api.upkeep.remove(id, null)).toEqual({ kind: 'issued', issued: 4 });
+  expect(await api.editor.remove(id, null)).toEqual({ kind: 'issued', issued: 4 });
   await edit(id, { endMs: Date.now() });
   await stores.redis.del(stores.keys(id).state);
   expect(await lower()).toEqual({ kind: 'issued', issued: 4 });
   await stores.redis.del(stores.keys(id).state);
-  expect(await api.upkeep.remove(id, null)).toEqual({ kind: 'issued', issued: 4 });
-  expect(await api.upkeep.edit(id, { totalQuantity: 4 }, null)).toMatchObject({ kind: 'edited' });
+  expect(await api.editor.remove(id, null)).toEqual({ kind: 'issued', issued: 4 });
+  expect(await api.editor.edit(id, { totalQuantity: 4 }, null)).toMatchObject({ kind: 'edited' });
   await using worker = await stores.startWorker();
   await worker.drained();
   expect(await stores.rows(id)).toHaveLength(4);
@@ -276,9 +276,9 @@ test('a coupon is deleted or issued, never both', async () => {
   let removals = 0;
   for (let i = 0; i < 40; i++) {
     const { id } = await stores.coupon();
-    if (i % 3 > 0) await api.upkeep.open(id);
+    if (i % 3 > 0) await api.editor.open(id);
     const asking = i % 2 ? [ask(id), ask(id), ask(id)] : [];
-    const removing = api.upkeep.remove(id, null);
+    const removing = api.editor.remove(id, null);
     const removed = await removing;
     const heard = await Promise.all(i % 2 ? asking : [ask(id), ask(id), ask(id)]);
     await worker.drained();

@@ -31,7 +31,7 @@ for (const issuer of issuerNames) {
     expect(await api.issueOnce(newKey(), issuer, id, 'a')).toEqual(decided('already issued', false, 1));
     expect(await other.issueOnce(newKey(), issuer, id, 'b')).toEqual(decided('sold out', false));
     // Also once the coupon is over: what was answered stays so.
-    await api.upkeep.edit(id, { endMs: Date.now() }, null);
+    await api.editor.edit(id, { endMs: Date.now() }, null);
     expect(await other.issueOnce(key, issuer, id, 'a')).toEqual(decided('issued', true, 1));
   });
 
@@ -64,9 +64,9 @@ test('another body or endpoint under the key decides nothing', async () => {
 test('a refusal is no answer to keep: the same key may try again', async () => {
   const { id } = await stores.coupon();
   const key = newKey();
-  await api.upkeep.edit(id, { paused: true }, null);
+  await api.editor.edit(id, { paused: true }, null);
   expect(await api.issueOnce(key, 'scripted', id, 'a')).toEqual(decided('paused', false));
-  await api.upkeep.edit(id, { paused: false }, null);
+  await api.editor.edit(id, { paused: false }, null);
   expect(await api.issueOnce(key, 'scripted', id, 'a')).toEqual(decided('issued', false, 1));
   expect(await api.issueOnce(key, 'scripted', id, 'a')).toEqual(decided('issued', true, 1));
 });

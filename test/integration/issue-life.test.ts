@@ -3,7 +3,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { createIssues } from '../../src/issues/status.ts';
 import { type Progress, createSample, ProgressHub } from '../../src/issues/progress.ts';
-import { RowWatch } from '../../src/issues/row-watcher.ts';
+import { RowWatcher } from '../../src/issues/row-watcher.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
 
@@ -36,7 +36,7 @@ test('waiting ends with its time, its caller or its server, and tells what is kn
   const { id } = await stores.coupon({ totalQuantity: null });
   await accept(id, ['a', 'b', 'c']);
   const accepted = { kind: 'accepted', sequence: expect.any(Number) as unknown } as never;
-  const watch = new RowWatch({
+  const watch = new RowWatcher({
     database: stores.database,
     settings: { ISSUE_WAITERS_MAX: 2, ISSUE_POLL_MS: 5 },
     onFault: ignore,
@@ -145,7 +145,7 @@ test('who leaves is not told any more, and an unwatched or deleted coupon is not
   const stay = await api.progress.listen(id, { next: ignore, end: () => (ended = true) });
   expect(await api.progress.listen(id + 1_000_000, { next: ignore, end: ignore })).toBe(null);
   leave?.();
-  expect(await api.upkeep.remove(id, null)).toEqual({ kind: 'removed' });
+  expect(await api.editor.remove(id, null)).toEqual({ kind: 'removed' });
   await eventually('the stream to end with its coupon', () => ended);
   stay?.();
   expect(await api.progress.listen(id, { next: ignore, end: ignore })).toBe(null);

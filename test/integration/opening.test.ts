@@ -160,8 +160,8 @@ test('the largest total there may be has its end where numbers end, also with a 
   for (const issuer of issuerNames) answers.push(...(await api.issuers[issuer].issue(id, [issuer])));
   expect(answers).toEqual([issued(3), issued(4), issued(5)]);
   for (const totalQuantity of [ID_MAX - 1, null, ID_MAX]) {
-    expect((await api.upkeep.edit(id, { totalQuantity }, null)).kind).toBe('edited');
-    expect(await api.upkeep.repair(id)).toBe('in step');
+    expect((await api.editor.edit(id, { totalQuantity }, null)).kind).toBe('edited');
+    expect(await api.editor.repair(id)).toBe('in step');
     expect(await api.issuers.locked.issue(id, ['a'])).toEqual([already(2)]);
   }
 });
@@ -331,7 +331,7 @@ test('two openers, the first of which was held up beyond its lease, leave one st
   const keys = stores.keys(id);
   const release = Promise.withResolvers<void>();
   const locked = Promise.withResolvers<void>();
-  const holding = withTransaction(stores.database, async (tx) => {
+  const allocation = withTransaction(stores.database, async (tx) => {
     await lockCoupon(tx, id);
     locked.resolve();
     await release.promise;
@@ -346,7 +346,7 @@ test('two openers, the first of which was held up beyond its lease, leave one st
     return token !== null && token !== firstToken && (await stores.redis.pttl(keys.opening)) > 1000;
   });
   release.resolve();
-  await holding;
+  await allocation;
   const kinds = (await Promise.all([first, second])).map(([outcome]) => outcome?.kind);
   expect(kinds).toEqual(['issued', 'issued']);
   const openings = [await slow.openings(), await quick.openings()];

@@ -6,7 +6,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { type Audit, auditCoupon } from '../../src/operations/audit.ts';
 import { createDeadLetters } from '../../src/operations/dead-letters.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
-import { readLags } from '../../src/stream/backlog.ts';
+import { readBacklog } from '../../src/stream/backlog.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { beginOpening } from '../../src/stock/scripts/begin-opening.ts';
 import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
@@ -43,7 +43,7 @@ async function round(api: TestApi, settings: Partial<ReconcileDependencies['sett
     redis,
     database: stores.database,
     settings: { ...stores.config, ...settings },
-    repair: (couponId) => api.upkeep.repair(couponId),
+    repair: (couponId) => api.editor.repair(couponId),
     reports: {
       drift: (audit) => drift.push(audit),
       repaired: (couponId) => told.repaired.push(couponId),
@@ -161,7 +161,7 @@ test('how far MySQL is behind is asked in vain while there is no connection, and
     const gone = issuingConnection(stores.config, () => {});
     await connect(gone);
     gone.disconnect();
-    await expect(readLags(gone, stores.config.PARTITIONS)).rejects.toThrow();
+    await expect(readBacklog(gone, stores.config.PARTITIONS)).rejects.toThrow();
     await quiet();
     expect(unhandled).toEqual([]);
   } finally {
@@ -287,7 +287,7 @@ test('one worker at a time reconciles', async () => {
   };
   const reports = { drift: never, repaired: never, closed: never, round: never };
   const { database, config: settings } = stores;
-  const repair = (couponId: number) => api.upkeep.repair(couponId);
+  const repair = (couponId: number) => api.editor.repair(couponId);
   expect(await reconcile({ redis, database, settings, repair, reports, onFault: never, stop: stop.signal })).toBe(
     false,
   );

@@ -41,9 +41,9 @@ async function untilAsked(what: string, isSo: () => Promise<boolean>): Promise<v
 /** Asks until a sign gives the answer. */
 function untilSignHangs(couponId: number, issuer: IssuerName = 'scripted'): Promise<void> {
   return untilAsked('a sign hangs', async () => {
-    const before = await api.signRefusals();
+    const before = await api.refusalCacheHits();
     await api.issuance.issue(issuer, couponId, 'late');
-    return (await api.signRefusals()) > before;
+    return (await api.refusalCacheHits()) > before;
   });
 }
 
@@ -67,10 +67,10 @@ for (const issuer of issuerNames) {
     expect(again).toEqual(winners.map((_, i) => ({ kind: 'already issued', sequence: i + 1 })));
     // And hardly anybody else asks a store: a filter lets one in a thousand through.
     const losers = Array.from({ length: 300 }, (_, i) => `loser-${i}`);
-    const before = await api.signRefusals();
+    const before = await api.refusalCacheHits();
     const refusals = await Promise.all(losers.map((user) => api.issuance.issue(issuer, id, user)));
     expect(kindsOf(refusals)).toEqual(['sold out']);
-    expect((await api.signRefusals()) - before).toBeGreaterThan(280);
+    expect((await api.refusalCacheHits()) - before).toBeGreaterThan(280);
     expect((await stores.couponNow(id)).stockHome).toBe(issuer === 'synchronous' ? 'mysql' : 'redis');
   });
 }
@@ -136,19 +136,19 @@ test('a sign that says not started gives way before the start, by as much as clo
   await untilSignHangs(id);
   await untilSignHangs(soon.id);
   nowMs += 501;
-  const before = await api.signRefusals();
+  const before = await api.refusalCacheHits();
   expect(await api.issuance.issue('scripted', soon.id, 'a')).toEqual({ kind: 'not started' });
-  expect(await api.signRefusals()).toBe(before);
+  expect(await api.refusalCacheHits()).toBe(before);
   // The far one still hangs.
   expect(await api.issuance.issue('scripted', id, 'a')).toEqual({ kind: 'not started' });
-  expect(await api.signRefusals()).toBe(before + 1);
+  expect(await api.refusalCacheHits()).toBe(before + 1);
 });
 
 test('no sign hangs over a coupon that starts sooner than clocks may differ', async () => {
   const { id } = await stores.coupon({ startMs: Date.now() + 29_000 });
-  const before = await api.signRefusals();
+  const before = await api.refusalCacheHits();
   for (let i = 0; i < 30; i++) expect(await api.issuance.issue('scripted', id, 'a')).toEqual({ kind: 'not started' });
-  expect(await api.signRefusals()).toBe(before);
+  expect(await api.refusalCacheHits()).toBe(before);
 });
 
 test('a sign of a coupon that was paused or is over tells which', async () => {

@@ -117,7 +117,7 @@ describe('delivery', () => {
     await accept(id, 'c');
     await writeEntries(stores.database, await takeAndDie(id, 'phoenix'));
     const worker = await drain({ WORKER_NAME: 'phoenix' });
-    expect(worker.written).toEqual([{ inserted: 0, replayed: 3, superseded: [], displaced: [], dead: [], older: [] }]);
+    expect(worker.written).toEqual([{ inserted: 0, replayed: 3, superseded: [], renumbered: [], dead: [], older: [] }]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
     expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
     expect(await deadOf(id)).toEqual([]);
@@ -231,8 +231,8 @@ describe('the ledger', () => {
     await plant(id, writeEntry(entryOf(id, 2, 'd', 'e', 'f')));
     const worker = await drain();
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c', '4 f', '5 d', '6 e']);
-    const displaced = worker.written.flatMap((written) => written.displaced);
-    expect(displaced.map(({ userId, sequence }) => `${sequence} ${userId}`)).toEqual(['5 d', '6 e']);
+    const renumbered = worker.written.flatMap((written) => written.renumbered);
+    expect(renumbered.map(({ userId, sequence }) => `${sequence} ${userId}`)).toEqual(['5 d', '6 e']);
     expect(worker.deadLetters).toEqual([]);
     expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
     const answers: Outcome[] = [
@@ -422,7 +422,7 @@ describe('an outage', () => {
     await accept(id, 'a', 'b');
     const worker = await drain({ DATABASE_URL: proxy.url });
     expect(proxy.repliesLost()).toBe(1);
-    expect(worker.written).toEqual([{ inserted: 0, replayed: 2, superseded: [], displaced: [], dead: [], older: [] }]);
+    expect(worker.written).toEqual([{ inserted: 0, replayed: 2, superseded: [], renumbered: [], dead: [], older: [] }]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
     expect(await deadOf(id)).toEqual([]);
   });

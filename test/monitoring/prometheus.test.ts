@@ -10,11 +10,11 @@ import { findMonitoringPrograms } from '../../tools/monitoring-programs.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { type Asked, alertExpressions, metricsIn, panelExpressions, recordingRules } from './dashboards.ts';
-import { adminApiKey, startWatchedSystem, type Undo, type WatchedSystem } from './watched-system.ts';
+import { adminApiKey, startWatchedSystem, type RollbackError, type WatchedSystem } from './watched-system.ts';
 
 const programs = findMonitoringPrograms();
 const waitMsMax = 20_000;
-const undo: Undo = [];
+const undo: RollbackError = [];
 let system: WatchedSystem;
 let load: Load;
 

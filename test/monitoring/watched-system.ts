@@ -20,7 +20,7 @@ export interface WatchedSystem {
 }
 
 /** What undoes a step; run in reverse order. */
-export type Undo = (() => unknown)[];
+export type RollbackError = (() => unknown)[];
 
 export const adminApiKey = 'a-key-for-this-test-alone';
 const root = resolve(import.meta.dirname, '../..');
@@ -35,7 +35,7 @@ const waitMsMax = 20_000;
 export async function startWatchedSystem(
   programs: MonitoringPrograms,
   folder: string,
-  undo: Undo,
+  undo: RollbackError,
 ): Promise<WatchedSystem> {
   const redis = await startRedisServer({ folder });
   undo.push(() => redis.stop());
@@ -109,7 +109,10 @@ function writePrometheusConfig(folder: string, targets: Readonly<Record<string, 
 }
 
 /** A database and a user for the exporter, which wants one with a password. */
-async function createDatabase(folder: string, undo: Undo): Promise<{ databaseUrl: string; optionFile: string }> {
+async function createDatabase(
+  folder: string,
+  undo: RollbackError,
+): Promise<{ databaseUrl: string; optionFile: string }> {
   const serverUrl = process.env['TEST_DATABASE_URL'];
   if (!serverUrl) throw new Error('TEST_DATABASE_URL is not set: start the tests with `bun run test`');
   const bounds = readConfig(
@@ -139,7 +142,11 @@ async function createDatabase(folder: string, undo: Undo): Promise<{ databaseUrl
 }
 
 /** Starts an entry of ours and returns where it listens, as its log tells. */
-async function startOurs(entry: string, environment: Record<string, string | undefined>, undo: Undo): Promise<string> {
+async function startOurs(
+  entry: string,
+  environment: Record<string, string | undefined>,
+  undo: RollbackError,
+): Promise<string> {
   const child = await startChild({
     program: process.execPath,
     args: [entry],
@@ -165,7 +172,7 @@ async function startOurs(entry: string, environment: Record<string, string | und
 async function startTheirs(
   program: string,
   args: (port: number) => string[],
-  undo: Undo,
+  undo: RollbackError,
   readyPath = '/metrics',
 ): Promise<string> {
   const port = await freePort();

@@ -165,8 +165,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/entries.ts',
-        from: "if ('illegible' in holding) throw new IllegibleEntry(couponId, `${stream} ${id}`);",
-        to: "if ('illegible' in holding) continue;",
+        from: "if ('undecodable' in allocation) throw new UndecodableEntryError(couponId, `${stream} ${id}`);",
+        to: "if ('undecodable' in allocation) continue;",
       },
     ],
     guard: [
@@ -357,7 +357,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/auth/api-keys.ts',
-        from: 'isSameSecret(Buffer.from(key.digest), Buffer.from(digest))',
+        from: 'constantTimeEqual(Buffer.from(key.digest), Buffer.from(digest))',
         to: 'key.digest === digest',
       },
     ],

@@ -8,7 +8,7 @@ import type { Death } from './crash.ts';
 export const PROCESSES = 2;
 
 /** A batch, asked of one of the APIs. */
-export interface Issuing {
+export interface ApiParts {
   readonly kind: 'issue';
   readonly api: number;
   readonly issuer: IssuerName;
@@ -33,10 +33,10 @@ export type Edit = { readonly totalQuantity: number } | { readonly paused: boole
 export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'first entry' | 'everything';
 
 export type Step =
-  | Issuing
+  | ApiParts
   | Working
   /** All at once; the stores decide on the order. */
-  | { readonly kind: 'together'; readonly parts: readonly (Issuing | Working)[] }
+  | { readonly kind: 'together'; readonly parts: readonly (ApiParts | Working)[] }
   | { readonly kind: 'edit'; readonly api: number; readonly edit: Edit; readonly death: Death | null }
   | { readonly kind: 'lose'; readonly what: Loss }
   /** Keeps what Redis has now, for `restore`. */
@@ -58,7 +58,7 @@ const process = fc.nat({ max: PROCESSES - 1 });
 const names = ['a', 'A', 'b', 'c', 'd', 'e', 'f', 'g', 'h', '1', '01', '-'];
 const users = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 6 });
 
-const issuing: fc.Arbitrary<Issuing> = fc.record({
+const issuing: fc.Arbitrary<ApiParts> = fc.record({
   kind: fc.constant('issue'),
   api: process,
   issuer: fc.constantFrom(...issuerNames),
@@ -94,7 +94,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('back up') }) },
 );
 
-const alive = <Part extends Issuing | Working>(part: Part): Part => ({ ...part, death: null });
+const alive = <Part extends ApiParts | Working>(part: Part): Part => ({ ...part, death: null });
 
 /**
  * A backup that is soon restored: what was issued in between became rows, which the old state does not know of, and the same users

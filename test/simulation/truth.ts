@@ -1,6 +1,6 @@
 // truth.ts -- What both stores together say of a coupon at a quiet moment, and what must never be so.
 
-import { holdingsOf } from '../../src/stream/entries.ts';
+import { allocationsOf } from '../../src/stream/entries.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Stores } from '../stores.ts';
 
@@ -19,7 +19,7 @@ export async function readTruth(stores: Stores, couponId: number): Promise<Truth
   const coupon = await stores.couponNow(couponId);
   const found = await stores.rows(couponId);
   const { stream, dead, owners } = stores.keys(couponId);
-  const waiting = (await holdingsOf(stores.redis, stream, couponId)).flatMap(({ firstSequence, users }) =>
+  const waiting = (await allocationsOf(stores.redis, stream, couponId)).flatMap(({ firstSequence, users }) =>
     users.map((userId, i) => ({ userId, sequence: firstSequence + i })),
   );
   const owned = Object.entries(await stores.redis.hgetall(owners));

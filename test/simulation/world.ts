@@ -6,12 +6,12 @@ import type { Outcome } from '../../src/coupon/outcome.ts';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import { closeDatabase, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
-import { type DrainReports, drain } from '../../workers/drain.ts';
+import { type DrainObserver, drain } from '../../workers/drain.ts';
 import { Inbox } from '../../workers/inbox.ts';
 import { reconcile } from '../../workers/reconcile.ts';
 import type { Settings, Stores, TestApi } from '../stores.ts';
 import { type Death, type Executioner, watchOver } from './crash.ts';
-import type { Edit, History, Issuing, Loss, Step, Working } from './history.ts';
+import type { Edit, History, ApiParts, Loss, Step, Working } from './history.ts';
 import { readTruth, type Truth } from './truth.ts';
 
 /** One partition, and short leases: what a dead process holds is soon free. */
@@ -42,7 +42,7 @@ interface WorkerProcess extends AsyncDisposable {
 
 /** What somebody was told, or that he heard nothing. */
 interface Told {
-  readonly step: Issuing;
+  readonly step: ApiParts;
   readonly outcomes: readonly Outcome[] | null;
 }
 
@@ -122,7 +122,7 @@ export class World {
     }
   }
 
-  async #issue(step: Issuing): Promise<Told> {
+  async #issue(step: ApiParts): Promise<Told> {
     for (const user of step.users) this.#asked.add(user);
     const outcomes = await this.#outlive(this.#apis, step.api, step.death, startApi, (api) =>
       api.issuers[step.issuer].issue(this.#couponId, step.users),
@@ -138,8 +138,8 @@ export class World {
   /** An edit that is cut off is made or not; the reconciler's repair brings both stores together again. */
   async #edit(api: number, edit: Edit, death: Death | null): Promise<void> {
     const changes = 'over' in edit ? { endMs: Date.now() + (edit.over ? -2 * DAY_MS : DAY_MS) } : edit;
-    await this.#outlive(this.#apis, api, death, startApi, ({ upkeep }) => upkeep.edit(this.#couponId, changes, null));
-    await this.#outlive(this.#apis, api, null, startApi, ({ upkeep }) => upkeep.repair(this.#couponId));
+    await this.#outlive(this.#apis, api, death, startApi, ({ editor }) => editor.edit(this.#couponId, changes, null));
+    await this.#outlive(this.#apis, api, null, startApi, ({ editor }) => editor.repair(this.#couponId));
   }
 
   async #lose(what: Loss): Promise<void> {
@@ -177,7 +177,7 @@ export class World {
   }
 
   async #reconcile(): Promise<void> {
-    await this.#outlive(this.#apis, 0, null, startApi, async ({ redis, database, upkeep }) => {
+    await this.#outlive(this.#apis, 0, null, startApi, async ({ redis, database, editor }) => {
       await redis.del('reconciler');
       const ignore = () => {};
       const reports = {
@@ -190,7 +190,7 @@ export class World {
       };
       const settings = { ...this.#stores.config, CLOSE_AFTER_MS: 0, RECONCILE_MS: 1000 };
       const stop = new AbortController().signal;
-      await reconcile({ redis, database, settings, repair: upkeep.repair, reports, onFault: ignore, stop });
+      await reconcile({ redis, database, settings, repair: editor.repair, reports, onFault: ignore, stop });
     });
   }
 
@@ -299,7 +299,7 @@ async function startWorker(stores: Stores, index: number): Promise<Alive<WorkerP
   // Told to stop from the beginning: it tries once, and dies rather than try again.
   const stop = AbortSignal.abort();
   const ignore = () => {};
-  const reports: DrainReports = { written: ignore, retrying: ignore, deadLetter: ignore, settled: ignore };
+  const reports: DrainObserver = { written: ignore, retrying: ignore, deadLetter: ignore, settled: ignore };
   return {
     process: {
       async work() {

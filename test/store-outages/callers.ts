@@ -6,7 +6,7 @@ import type { Refusal } from '../../src/coupon/outcome.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createApiMetrics } from '../../src/telemetry/metrics.ts';
-import { type Accusation, type Attempt, checkHistory, type Ending } from '../checker.ts';
+import { type Accusation, type Attempt, checkHistory, type RequestResult } from '../checker.ts';
 import { fakeAuthority, pages } from '../http/fakes.ts';
 import type { Stores, TestApi } from '../stores.ts';
 
@@ -56,7 +56,7 @@ export async function openCallers(stores: Stores, api: TestApi): Promise<Callers
         body: JSON.stringify({ couponId, userId }),
       });
       const answer = (await response.json()) as Answer;
-      attempts.push({ couponId, userId, invokedMs, endedMs: Date.now(), ending: endingOf(response, answer) });
+      attempts.push({ couponId, userId, invokedMs, endedMs: Date.now(), ending: resultOf(response, answer) });
       const { code, sequence } = answer;
       return [response.status, ...(code ? [code] : []), ...(sequence ? [`#${sequence}`] : [])].join(' ');
     },
@@ -91,7 +91,7 @@ interface Answer {
 }
 
 /** What the caller now knows. Anything that no store should ever cause is a fault of ours, and ends the test. */
-function endingOf(response: Response, { code = '', detail = '', sequence }: Answer): Ending {
+function resultOf(response: Response, { code = '', detail = '', sequence }: Answer): RequestResult {
   if (response.ok && sequence !== undefined) return { kind: 'ok', sequence };
   if (code === 'DUPLICATED_COUPON_ISSUE' && sequence !== undefined) return { kind: 'duplicate', sequence };
   if (code === 'FAIL_COUPON_ISSUE_REQUEST' && response.headers.has('retry-after')) return { kind: 'indeterminate' };

@@ -1,7 +1,7 @@
 // Shows that the filter never denies an owner, and seldom takes another for one.
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { OwnersFilter } from '../../src/issuing/bloom-filter.ts';
+import { BloomFilter } from '../../src/issuing/bloom-filter.ts';
 
 const userId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 
@@ -26,7 +26,7 @@ function randomId(seed: number): string {
 test('an owner is never denied, however many there are', () => {
   fc.assert(
     fc.property(fc.array(userId, { maxLength: 200 }), fc.nat(300), (owners, capacity) => {
-      const filter = new OwnersFilter(capacity);
+      const filter = new BloomFilter(capacity);
       for (const owner of owners) filter.add(owner);
       expect(owners.filter((owner) => !filter.mayHave(owner))).toEqual([]);
     }),
@@ -35,14 +35,14 @@ test('an owner is never denied, however many there are', () => {
 
 test('an empty filter takes nobody for an owner', () => {
   fc.assert(
-    fc.property(userId, fc.nat(1000), (user, capacity) => expect(new OwnersFilter(capacity).mayHave(user)).toBe(false)),
+    fc.property(userId, fc.nat(1000), (user, capacity) => expect(new BloomFilter(capacity).mayHave(user)).toBe(false)),
   );
 });
 
 // 65,536 owners fill a filter exactly; one more would double it.
 test.each(kinds)('at capacity fewer than 1 in 100 others are taken for owners: %s', (_, idAt) => {
   const count = 65_536;
-  const filter = new OwnersFilter(count);
+  const filter = new BloomFilter(count);
   for (let i = 0; i < count; i++) filter.add(idAt(i));
   let taken = 0;
   for (let i = count; i < 2 * count; i++) if (filter.mayHave(idAt(i))) taken += 1;
@@ -50,7 +50,7 @@ test.each(kinds)('at capacity fewer than 1 in 100 others are taken for owners: %
 });
 
 test.each([0, 1, 10])('a filter for %i owners is still selective', (count) => {
-  const filter = new OwnersFilter(count);
+  const filter = new BloomFilter(count);
   for (let i = 0; i < count; i++) filter.add(`owner-${i}`);
   const taken = Array.from({ length: 1000 }, (_, i) => `other-${i}`).filter((other) => filter.mayHave(other));
   expect(taken.length).toBeLessThan(10);

@@ -1,7 +1,14 @@
 // checker.test.ts -- The history checker is believed only because each of its verdicts is passed on a history that deserves it.
 
 import { describe, expect, test } from 'bun:test';
-import { type Attempt, checkHistory, type Ending, type History, type HistoryRow, type Verdict } from '../checker.ts';
+import {
+  type Attempt,
+  checkHistory,
+  type RequestResult,
+  type History,
+  type HistoryRow,
+  type Verdict,
+} from '../checker.ts';
 
 const coupon = { id: 1, total: 2, startMs: 1000, endMs: 9000 };
 const options = { clockMsMax: 5 };
@@ -9,15 +16,15 @@ const options = { clockMsMax: 5 };
 const row = (userId: string, sequence: number, issuedMs = 2000): HistoryRow => {
   return { couponId: 1, userId, sequence, issuedMs };
 };
-const asked = (userId: string, ending: Ending, invokedMs = 1990, endedMs = 2010): Attempt => {
+const asked = (userId: string, ending: RequestResult, invokedMs = 1990, endedMs = 2010): Attempt => {
   return { couponId: 1, userId, invokedMs, endedMs, ending };
 };
-const ok = (sequence: number): Ending => ({ kind: 'ok', sequence });
-const duplicate = (sequence: number): Ending => ({ kind: 'duplicate', sequence });
-const indeterminate: Ending = { kind: 'indeterminate' };
-const soldOut: Ending = { kind: 'refused', reason: 'sold out' };
-const notStarted: Ending = { kind: 'refused', reason: 'not started' };
-const ended: Ending = { kind: 'refused', reason: 'ended' };
+const ok = (sequence: number): RequestResult => ({ kind: 'ok', sequence });
+const duplicate = (sequence: number): RequestResult => ({ kind: 'duplicate', sequence });
+const indeterminate: RequestResult = { kind: 'indeterminate' };
+const soldOut: RequestResult = { kind: 'refused', reason: 'sold out' };
+const notStarted: RequestResult = { kind: 'refused', reason: 'not started' };
+const ended: RequestResult = { kind: 'refused', reason: 'ended' };
 
 const verdictsOn = (attempts: readonly Attempt[], rows: readonly HistoryRow[], total: number | null = 2) => {
   const history: History = { coupons: [{ ...coupon, total }], attempts, rows };

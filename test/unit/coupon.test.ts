@@ -1,7 +1,7 @@
 // Shows that the pure rules keep the promises for every stock and every batch: never too many, never twice, never outside the time.
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { decide, gate, isUserId, lastSequence, type Stock, UNLIMITED } from '../../src/coupon/coupon.ts';
+import { decide, checkPeriod, isUserId, lastSequence, type Stock, UNLIMITED } from '../../src/coupon/coupon.ts';
 import { type Outcome, refusal } from '../../src/coupon/outcome.ts';
 
 const open: Stock = { startMs: 100, endMs: 200, paused: false, next: 1, until: 3 };
@@ -92,7 +92,7 @@ describe('decide', () => {
         const { outcomes, taken } = decide(stock, owners, users, nowMs);
         expect(new Set<string>(taken).size).toBe(taken.length);
         expect(taken.filter((name) => owners.has(name))).toEqual([]);
-        if (gate(stock, nowMs)) return;
+        if (checkPeriod(stock, nowMs)) return;
         const told = outcomes.flatMap((outcome, i) => {
           const sequence = owners.get(users[i] ?? '');
           return sequence === undefined ? [] : [{ outcome, sequence }];
@@ -159,9 +159,9 @@ describe('decide', () => {
   });
 });
 
-describe('gate', () => {
+describe('checkPeriod', () => {
   test('the period has its start and not its end', () => {
-    expect([99, 100, 199, 200].map((nowMs) => gate(open, nowMs))).toEqual([
+    expect([99, 100, 199, 200].map((nowMs) => checkPeriod(open, nowMs))).toEqual([
       refusal['not started'],
       null,
       null,
@@ -170,15 +170,15 @@ describe('gate', () => {
   });
 
   test('paused goes before the period', () => {
-    const kinds = [99, 100, 200].map((nowMs) => gate({ ...open, paused: true }, nowMs)?.kind);
+    const kinds = [99, 100, 200].map((nowMs) => checkPeriod({ ...open, paused: true }, nowMs)?.kind);
     expect(kinds).toEqual(['paused', 'paused', 'paused']);
   });
 
-  test('the gate goes before what a user has and what is left', () => {
+  test('the period goes before what a user has and what is left', () => {
     const gone = { ...open, next: 4 };
     for (const nowMs of [99, 200]) {
       const { outcomes } = decide(gone, new Map([['a', 1]]), ['a', 'b'], nowMs);
-      expect(outcomes).toEqual([gate(gone, nowMs), gate(gone, nowMs)] as Outcome[]);
+      expect(outcomes).toEqual([checkPeriod(gone, nowMs), checkPeriod(gone, nowMs)] as Outcome[]);
     }
   });
 });

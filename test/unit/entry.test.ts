@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { ID_MAX } from '../../src/coupon/coupon.ts';
-import { type Entry, readEntry, readHolding, writeEntry } from '../../src/stream/entry.ts';
+import { type Entry, readEntry, readAllocation, writeEntry } from '../../src/stream/entry.ts';
 
 const instantMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const userId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
@@ -98,22 +98,26 @@ test('an entry of any version, whole or not, tells who holds what by three field
   fc.assert(
     fc.property(version, fc.boolean(), (v, isWhole) => {
       const fields = fieldsOf({ ...(isWhole && good), v, c: '7', s: '41', u: 'alice-4711,a name of later' });
-      expect(readHolding(fields)).toEqual({ couponId: 7, firstSequence: 41, users: ['alice-4711', 'a name of later'] });
+      expect(readAllocation(fields)).toEqual({
+        couponId: 7,
+        firstSequence: 41,
+        users: ['alice-4711', 'a name of later'],
+      });
     }),
   );
 });
 
-const illegible: [field: 's' | 'u', values: string[]][] = [
+const undecodable: [field: 's' | 'u', values: string[]][] = [
   ['s', [...notWhole, '0', String(ID_MAX), String(ID_MAX - 1)]],
   ['u', ['', ',', 'alice-4711,', ',bob']],
 ];
 
-describe.each(illegible)('without a usable field `%s`', (field, values) => {
-  test.each(values)('%p: the entry is about its coupon, and illegible', (value) => {
-    expect(readHolding(fieldsOf({ ...good, [field]: value }))).toEqual({ couponId: 7, illegible: true });
+describe.each(undecodable)('without a usable field `%s`', (field, values) => {
+  test.each(values)('%p: the entry is about its coupon, and undecodable', (value) => {
+    expect(readAllocation(fieldsOf({ ...good, [field]: value }))).toEqual({ couponId: 7, undecodable: true });
   });
 });
 
 test.each([...notWhole, '0'])('an entry without a coupon (%p) is about none', (c) => {
-  expect(readHolding(fieldsOf({ ...good, c }))).toBeNull();
+  expect(readAllocation(fieldsOf({ ...good, c }))).toBeNull();
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { globSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { counter, exposition, gauge, histogram, passingGauge } from '../../src/telemetry/instruments.ts';
+import { counter, exposition, gauge, histogram, dynamicGauge } from '../../src/telemetry/instruments.ts';
 import {
   createApiMetrics,
   createWorkerMetrics,
@@ -62,7 +62,7 @@ test('a histogram counts a value in the first bucket that it is not above, once 
 });
 
 test('the series of a passing gauge are replaced all at once, and never too many', () => {
-  const left = passingGauge({ ...told, by: ['coupon'], seriesMax: 2 });
+  const left = dynamicGauge({ ...told, by: ['coupon'], seriesMax: 2 });
   left.replace([
     { labels: [1], value: 10 },
     { labels: [2], value: 20 },
@@ -145,7 +145,7 @@ test('a reading that fails, and one that hangs, are counted and cost nothing els
   await metrics.render();
   const text = await metrics.render();
   expect(text).toContain('coupon_mysql_pool_used_connections{pool="general"} 7\n');
-  expect(metrics.readingFailures.of().total()).toBe(4);
+  expect(metrics.collectErrors.of().total()).toBe(4);
 });
 
 test('those who ask within the age share one reading', async () => {

@@ -1,8 +1,8 @@
 // Shows one request's way with fake issuers: closed sign, combiner, issuer, and what each failure becomes.
 import { expect, test } from 'bun:test';
 import { InvariantViolation } from '../../src/invariant.ts';
-import { ClosedSigns } from '../../src/issuing/refusal-cache.ts';
-import { createIssuance, type IssuanceReports } from '../../src/issuing/pipeline.ts';
+import { RefusalCache } from '../../src/issuing/refusal-cache.ts';
+import { createPipeline, type PipelineObserver } from '../../src/issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../../src/issuing/issuer.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/coupon/outcome.ts';
 import { quiet } from './event-loop.ts';
@@ -10,10 +10,10 @@ import { quiet } from './event-loop.ts';
 const signBounds = { signMsMax: 1000, signsMax: 10, ownersMax: 10, skewMsMax: 0 };
 const bounds = { usersPerBatchMax: 2, batchesInFlightMax: 1, waitingMax: 2 };
 
-/** Issuance over one way of deciding, with what was decided and told. */
+/** The pipeline over one way of deciding, with what was decided and told. */
 function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
   const decided: [issuer: IssuerName, couponId: number, users: readonly string[]][] = [];
-  const told = { batches: [] as unknown[], refusedBySign: 0, failed: [] as unknown[] };
+  const told = { batches: [] as unknown[], refusedByCache: 0, failed: [] as unknown[] };
   const issuerCalled = (name: IssuerName): Issuer => ({
     issue: (couponId, users) => {
       decided.push([name, couponId, users]);
@@ -25,19 +25,19 @@ function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
     locked: issuerCalled('locked'),
     scripted: issuerCalled('scripted'),
   };
-  const signs = new ClosedSigns(
+  const signs = new RefusalCache(
     () => Promise.resolve({ kind: 'other' }),
     signBounds,
     (fault) => told.failed.push(fault),
   );
-  const reports: IssuanceReports = {
+  const reports: PipelineObserver = {
     batch: (issuer, { users, failed }) => told.batches.push([issuer, users, failed]),
-    refusedBySign: () => {
-      told.refusedBySign += 1;
+    refusedByCache: () => {
+      told.refusedByCache += 1;
     },
     failed: (issuer, failure) => told.failed.push([issuer, failure]),
   };
-  const issuance = createIssuance({ issuers, signs, bounds: combinerBounds, reports });
+  const issuance = createPipeline({ issuers, signs, bounds: combinerBounds, reports });
   // At once or later is the same to most tests.
   const issue = async (...request: Parameters<typeof issuance.issue>) => issuance.issue(...request);
   return { issuance: { ...issuance, issue }, issueAtOnce: issuance.issue, signs, decided, told };
@@ -53,7 +53,7 @@ test.each([...issuerNames])('a request for `%s` is decided by that issuer, and t
   expect(await issuance.issue(name, 7, 'alice')).toEqual(outcome);
   await quiet();
   expect(decided).toEqual([[name, 7, ['alice']]]);
-  expect(told).toEqual({ batches: [[name, 1, false]], refusedBySign: 0, failed: [] });
+  expect(told).toEqual({ batches: [[name, 1, false]], refusedByCache: 0, failed: [] });
 });
 
 test('what an issuer throws becomes indeterminate for every user of the batch, with its cause, and is told once', async () => {
@@ -112,7 +112,7 @@ test('a refusal hangs a sign, which answers the next request of every endpoint w
   await issuance.issue('scripted', 7, 'alice');
   for (const name of issuerNames) expect(await issuance.issue(name, 7, 'bob')).toEqual(refusal.ended);
   expect(decided).toEqual([['scripted', 7, ['alice']]]);
-  expect(told.refusedBySign).toBe(issuerNames.length);
+  expect(told.refusedByCache).toBe(issuerNames.length);
   expect(await issuance.issue('scripted', 8, 'bob')).toEqual(refusal.ended);
   expect(decided).toHaveLength(2);
   // Nothing to wait for: a rush hears hardly anything else.

@@ -1,12 +1,12 @@
 // Shows that a closed sign refuses only what is surely to be refused, and comes down in time.
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { ClosedSigns, type ClosedSignsBounds, type Clock } from '../../src/issuing/refusal-cache.ts';
+import { RefusalCache, type RefusalCacheBounds, type Clock } from '../../src/issuing/refusal-cache.ts';
 import type { Inspection } from '../../src/stock/snapshot.ts';
 import { type Outcome, type Refusal, refusal } from '../../src/coupon/outcome.ts';
 import { quiet } from './event-loop.ts';
 
-const wide: ClosedSignsBounds = { signMsMax: 1000, signsMax: 100, ownersMax: 1000, skewMsMax: 200 };
+const wide: RefusalCacheBounds = { signMsMax: 1000, signsMax: 100, ownersMax: 1000, skewMsMax: 200 };
 const soldOut = refusal['sold out'];
 
 /** A clock that stands still until it is moved. */
@@ -22,7 +22,7 @@ class FakeClock implements Clock {
 }
 
 /** Signs over coupons that a test describes, with a count of what was asked. */
-function hangSigns(changes: Partial<ClosedSignsBounds> = {}) {
+function hangSigns(changes: Partial<RefusalCacheBounds> = {}) {
   const clock = new FakeClock();
   const found = new Map<number, Inspection | Promise<Inspection>>();
   const faults: unknown[] = [];
@@ -31,7 +31,7 @@ function hangSigns(changes: Partial<ClosedSignsBounds> = {}) {
     asked.inspections += 1;
     return (await found.get(couponId)) ?? { kind: 'other' };
   };
-  const signs = new ClosedSigns(inspect, { ...wide, ...changes }, (fault) => faults.push(fault), clock);
+  const signs = new RefusalCache(inspect, { ...wide, ...changes }, (fault) => faults.push(fault), clock);
   const sellOut = (couponId: number, edition: string, owners: readonly string[], between?: () => void) => {
     found.set(couponId, {
       kind: 'sold out',
@@ -212,8 +212,8 @@ describe('edits', () => {
   });
 
   test.each([
-    ['of the coupon', (signs: ClosedSigns) => signs.drop(1)],
-    ['of everything', (signs: ClosedSigns) => signs.dropAll()],
+    ['of the coupon', (signs: RefusalCache) => signs.drop(1)],
+    ['of everything', (signs: RefusalCache) => signs.dropAll()],
   ])('what was decided before a drop %s is not hung after it', async (_, drop) => {
     const { signs, sellOut, refused } = hangSigns();
     sellOut(2, 'first', []);

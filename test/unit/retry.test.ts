@@ -1,6 +1,6 @@
 // Shows that the worker tries until it works, waits longer each time up to its bound, and stops when told to.
 import { expect, test } from 'bun:test';
-import { type RetryOptions, Stopped, untilDone } from '../../workers/retry.ts';
+import { type RetryOptions, Stopped, retryUntilSuccess } from '../../workers/retry.ts';
 
 class Passing extends Error {}
 class Final extends Error {}
@@ -11,7 +11,7 @@ function options(changes: Partial<RetryOptions> = {}) {
   const retry: RetryOptions = {
     pauseMsMax: 1,
     stop: new AbortController().signal,
-    mayPass: (failure) => failure instanceof Passing,
+    isTransient: (failure) => failure instanceof Passing,
     onFailure: (failure, pauseMs) => told.push({ failure, pauseMs }),
     ...changes,
   };
@@ -31,7 +31,7 @@ function failing(failures: readonly Error[]) {
 test('work that succeeds is done once', async () => {
   const { retry, told } = options();
   const { work, tries } = failing([]);
-  expect(await untilDone(work, retry)).toBe('done');
+  expect(await retryUntilSuccess(work, retry)).toBe('done');
   expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
 });
 
@@ -39,7 +39,7 @@ test('a failure that may pass is told, and the work tried again until it succeed
   const { retry, told } = options();
   const failures = Array.from({ length: 30 }, (_, i) => new Passing(`failure ${i}`));
   const { work, tries } = failing(failures);
-  expect(await untilDone(work, retry)).toBe('done');
+  expect(await retryUntilSuccess(work, retry)).toBe('done');
   expect({ tries: tries(), told: told.map(({ failure }) => failure) }).toEqual({ tries: 31, told: failures });
 });
 
@@ -47,19 +47,19 @@ test('a failure that cannot pass is thrown at once, and not told', async () => {
   const { retry, told } = options();
   const final = new Final('bad data');
   const { work, tries } = failing([final]);
-  expect(await untilDone(work, retry).catch((failure: unknown) => failure)).toBe(final);
+  expect(await retryUntilSuccess(work, retry).catch((failure: unknown) => failure)).toBe(final);
   expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
 });
 
 test('the pause doubles with each failure, up to its bound', async () => {
   const { retry, told } = options({ pauseMsMax: 45 });
-  await untilDone(failing([new Passing(), new Passing(), new Passing(), new Passing()]).work, retry);
+  await retryUntilSuccess(failing([new Passing(), new Passing(), new Passing(), new Passing()]).work, retry);
   expect(told.map(({ pauseMs }) => pauseMs)).toEqual([20, 40, 45, 45]);
 });
 
 test('no pause is longer than its bound, not even the first', async () => {
   const { retry, told } = options({ pauseMsMax: 3 });
-  await untilDone(failing([new Passing(), new Passing()]).work, retry);
+  await retryUntilSuccess(failing([new Passing(), new Passing()]).work, retry);
   expect(told.map(({ pauseMs }) => pauseMs)).toEqual([3, 3]);
 });
 
@@ -72,7 +72,7 @@ test('a stop ends a pause at once, without another try', async () => {
     // Comes when the pause has begun, and before any timer.
     setImmediate(() => stopping.abort());
   };
-  const ending = untilDone(work, { ...retry, onFailure }).catch((failure: unknown) => failure);
+  const ending = retryUntilSuccess(work, { ...retry, onFailure }).catch((failure: unknown) => failure);
   expect(await ending).toBeInstanceOf(Stopped);
   expect({ tries: tries(), told: told.length }).toEqual({ tries: 1, told: 1 });
 });
@@ -86,7 +86,7 @@ test('after a stop nothing is tried again', async () => {
     stopping.abort();
     return Promise.reject(new Passing());
   };
-  expect(await untilDone(work, retry).catch((failure: unknown) => failure)).toBeInstanceOf(Stopped);
+  expect(await retryUntilSuccess(work, retry).catch((failure: unknown) => failure)).toBeInstanceOf(Stopped);
   expect({ tries, told: told.length }).toEqual({ tries: 1, told: 1 });
 });
 
@@ -97,5 +97,5 @@ test('work that succeeds while a stop comes has succeeded', async () => {
     stopping.abort();
     return Promise.resolve('done');
   };
-  expect(await untilDone(work, retry)).toBe('done');
+  expect(await retryUntilSuccess(work, retry)).toBe('done');
 });

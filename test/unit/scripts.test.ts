@@ -15,7 +15,7 @@ import { take } from '../../src/stock/scripts/take.ts';
 import type { Script } from '../../src/redis/script.ts';
 
 /** A Redis that gives one reply to every script, and keeps the words it was called with. */
-function answering(reply: unknown) {
+function withStoreErrors(reply: unknown) {
   const calls: unknown[][] = [];
   const redis = {
     evalsha: (digest: string, ...rest: unknown[]) => {
@@ -45,7 +45,7 @@ function scriptCase<Input, Reply>(
   expected: Pick<Case, 'words' | 'understood' | 'malformed'>,
 ): Case {
   const run = async (reply: unknown) => {
-    const { redis, calls } = answering(reply);
+    const { redis, calls } = withStoreErrors(reply);
     const result: unknown = await script(redis, input);
     return { result, words: calls };
   };

@@ -2,7 +2,7 @@
 
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
-import { createCouponClient, type Drop, type IssueEnding, type Progress } from '../../client/coupon-client.ts';
+import { createCouponClient, type Drop, type IssueResult, type Progress } from '../../client/coupon-client.ts';
 import { type ServerClock, clockSetBy, splitDuration } from '../shared/clock.ts';
 import { follow } from '../shared/follow.ts';
 import { LanguageChoice } from '../shared/language-choice.tsx';
@@ -23,7 +23,7 @@ const clock = signal<ServerClock | null>(null);
 const nowMs = signal(0);
 const progress = signal<Progress | null>(null);
 const asking = signal<'no' | 'asking' | 'again'>('no');
-const ending = signal<IssueEnding | null>(null);
+const ending = signal<IssueResult | null>(null);
 
 effect(() => {
   document.documentElement.lang = language.value;
@@ -92,11 +92,11 @@ function tick(): void {
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 async function get(): Promise<void> {
-  const isAfterUnknown = ending.value?.kind === 'unknown';
+  const afterAmbiguous = ending.value?.kind === 'unknown';
   asking.value = 'asking';
   noteAsked(wanted);
   ending.value = await client.issue(wanted, {
-    isAfterUnknown,
+    afterAmbiguous,
     onAgain: () => {
       asking.value = 'again';
     },

@@ -43,8 +43,8 @@ export class Limiter {
   /** Requests by name, of all processes as far as they are known here. */
   #counts = new Map<string, number>();
   /** What Redis has not been told. */
-  #untold = new Map<string, number>();
-  #telling: Promise<void> | null = null;
+  #pending = new Map<string, number>();
+  #flushing: Promise<void> | null = null;
 
   constructor(options: LimiterOptions) {
     this.#options = options;
@@ -66,25 +66,25 @@ export class Limiter {
 
   /** Resolves when Redis has been told everything, or could not be. */
   async settled(): Promise<void> {
-    while (this.#telling) await this.#telling;
+    while (this.#flushing) await this.#flushing;
   }
 
   #begin(window: number): void {
     this.#window = window;
     this.#counts = new Map();
-    this.#untold = new Map();
+    this.#pending = new Map();
   }
 
   #report(name: string, seen: number): void {
     // The second request brings the first one along.
-    this.#untold.set(name, (this.#untold.get(name) ?? 0) + (seen === 1 ? 2 : 1));
-    this.#telling ??= this.#tellAll();
+    this.#pending.set(name, (this.#pending.get(name) ?? 0) + (seen === 1 ? 2 : 1));
+    this.#flushing ??= this.#tellAll();
   }
 
   /** Tells until nothing is left; what is counted meanwhile goes with the next round. */
   async #tellAll(): Promise<void> {
     const { kind, windowS, tell, onFault } = this.#options;
-    while (this.#untold.size > 0) {
+    while (this.#pending.size > 0) {
       // What else arrived at this moment comes along.
       await Promise.resolve();
       const window = this.#window;
@@ -98,18 +98,18 @@ export class Limiter {
         onFault(error);
       }
     }
-    this.#telling = null;
+    this.#flushing = null;
   }
 
   #takeUntold(): ReadonlyMap<string, number> {
-    const taken = new Map([...this.#untold].slice(0, TOLD_MAX));
-    for (const name of taken.keys()) this.#untold.delete(name);
+    const taken = new Map([...this.#pending].slice(0, TOLD_MAX));
+    for (const name of taken.keys()) this.#pending.delete(name);
     return taken;
   }
 
   #learn(totals: ReadonlyMap<string, number>): void {
     for (const [name, total] of totals) {
-      const known = total + (this.#untold.get(name) ?? 0);
+      const known = total + (this.#pending.get(name) ?? 0);
       if (known > (this.#counts.get(name) ?? 0)) this.#counts.set(name, known);
     }
   }
@@ -119,8 +119,8 @@ export class Limiter {
  * Says on an answer what is left, from half of the limit on: who asks once or twice has no use for it, and in a rush that is nearly
  * everybody.
  */
-export function tellAllowance(answer: Response, allowance: Allowance): Response {
-  if (!isWorthTelling(allowance)) return answer;
+export function setRateLimitHeaders(answer: Response, allowance: Allowance): Response {
+  if (!shouldSendHeaders(allowance)) return answer;
   const { requestsMax, remaining, resetS } = allowance;
   answer.headers.set('ratelimit-limit', String(requestsMax));
   answer.headers.set('ratelimit-remaining', String(remaining));
@@ -128,8 +128,8 @@ export function tellAllowance(answer: Response, allowance: Allowance): Response 
   return answer;
 }
 
-/** Whether `tellAllowance` would say anything, so that nobody waits for an answer to leave it as it is. */
-export function isWorthTelling({ requestsMax, remaining }: Allowance): boolean {
+/** Whether `setRateLimitHeaders` would say anything, so that nobody waits for an answer to leave it as it is. */
+export function shouldSendHeaders({ requestsMax, remaining }: Allowance): boolean {
   return remaining * 2 <= requestsMax;
 }
 
@@ -137,5 +137,5 @@ export function isWorthTelling({ requestsMax, remaining }: Allowance): boolean {
 export function tooMany(kind: Counted['kind'], allowance: Allowance): Response {
   const detail = `This ${kind} asks too often. Nothing was decided.`;
   const headers = { 'retry-after': String(allowance.resetS) };
-  return tellAllowance(problem('TOO_MANY_REQUESTS', detail, {}, headers), allowance);
+  return setRateLimitHeaders(problem('TOO_MANY_REQUESTS', detail, {}, headers), allowance);
 }

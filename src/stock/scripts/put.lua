@@ -15,7 +15,7 @@ if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] or state[4]
 -- Promoted behind a standing connection, perhaps with data of before, a server has another replication id than the caller knows.
 local replication = 'master_replid:' .. string.match(ARGV[4], '%w+$')
 if not string.find(redis.call('INFO', 'replication'), replication, 1, true) then return { 'changed' } end
--- The gate may have closed between the reading and now.
+-- The checkPeriod may have closed between the reading and now.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if now < tonumber(state[5]) or now >= tonumber(state[6]) then return { 'changed' } end
