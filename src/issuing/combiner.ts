@@ -7,23 +7,20 @@
 // - A batch has at most `usersPerBatchMax` requests, a key at most `batchesInFlightMax` batches under way.
 // - Beyond `waitingMax` waiting requests of a key the next is refused before anything is decided.
 // - A batch that fails answers every one of its waiters with the failure, and the next batch goes on.
-// - The next batch is on its way to the stores before the last one is answered: they work while its answers are built.
+// - The next batch is on its way to the stores before the last one is settled: they work while its answers are built.
 // - Keys do not wait for one another, and an idle key costs no memory.
-// - `close` refuses new requests and returns when every accepted one is answered.
+// - `drain` refuses new requests and returns when every accepted one is answered.
 //
 // Known as flat combining (Hendler, Incze, Shavit, Tzafrir, SPAA 2010); databases call it group commit.
 
 import { setImmediate } from 'node:timers/promises';
-import { InvariantViolation } from '../invariant.ts';
 import { Unavailable } from '../coupon/outcome.ts';
+import { InvariantViolation } from '../invariant.ts';
 
-/** Decides one batch: one outcome per request, in the same order. */
-export type DecideBatch<Key, Request, Outcome> = (
-  key: Key,
-  requests: readonly Request[],
-) => Promise<readonly Outcome[]>;
+/** Decides one batch: one result per item, in the same order. */
+export type DecideBatch<Key, Item, Result> = (key: Key, items: readonly Item[]) => Promise<readonly Result[]>;
 
-/** What a batch was like, told once it is answered. Times of its decision, by `performance.now()`. */
+/** What a batch was like, reported once it is settled. Times of its decision, by `performance.now()`. */
 export interface BatchReport {
   /** How many requests it had. */
   readonly users: number;
@@ -39,57 +36,61 @@ export interface CombinerBounds {
   readonly waitingMax: number;
 }
 
-interface Waiter<Request, Outcome> {
-  readonly request: Request;
-  readonly resolve: (outcome: Outcome) => void;
+interface Waiter<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
   readonly reject: (failure: unknown) => void;
 }
 
+/** How a batch ended: a result for each of its waiters, or one failure for all of them. */
+type BatchResult<Result> = { readonly results: readonly Result[] } | { readonly failure: unknown };
+
 /** What a key has waiting and under way. */
-interface Lane<Key, Request, Outcome> {
+interface Lane<Key, Item, Result> {
   readonly key: Key;
-  waiting: Waiter<Request, Outcome>[];
+  waiting: Waiter<Item, Result>[];
   /** Being decided. */
   batchesInFlight: number;
-  /** Being decided, or decided and about to be answered. */
-  batchesUnanswered: number;
+  /** Being decided, or decided and about to be settled. */
+  batchesUnsettled: number;
 }
 
 /** Combines requests per key. */
-export class Combiner<Key, Request, Outcome> {
-  readonly #decide: DecideBatch<Key, Request, Outcome>;
+export class Combiner<Key, Item, Result> {
+  readonly #decideBatch: DecideBatch<Key, Item, Result>;
   readonly #bounds: CombinerBounds;
-  readonly #report: (report: BatchReport) => void;
-  readonly #lanes = new Map<Key, Lane<Key, Request, Outcome>>();
-  #closed: (() => void) | null = null;
+  readonly #onBatch: (report: BatchReport) => void;
+  readonly #lanes = new Map<Key, Lane<Key, Item, Result>>();
+  /** Resolved when the last lane is gone; null until `drain` is called. */
+  #drained: PromiseWithResolvers<void> | null = null;
 
   constructor(
-    decide: DecideBatch<Key, Request, Outcome>,
+    decideBatch: DecideBatch<Key, Item, Result>,
     bounds: CombinerBounds,
-    report: (report: BatchReport) => void = () => {},
+    onBatch: (report: BatchReport) => void = () => {},
   ) {
-    this.#decide = decide;
+    this.#decideBatch = decideBatch;
     this.#bounds = bounds;
-    this.#report = report;
+    this.#onBatch = onBatch;
   }
 
   /**
-   * Waits for the outcome of one request.
+   * Waits for the result of one request.
    *
    * @throws Unavailable `overloaded` or `stopping`: nothing was decided for it
    * @throws whatever the batch failed with
    */
-  submit(key: Key, request: Request): Promise<Outcome> {
-    if (this.#closed) return Promise.reject(new Unavailable('stopping', 'the server is stopping'));
+  submit(key: Key, item: Item): Promise<Result> {
+    if (this.#drained) return Promise.reject(new Unavailable('stopping', 'the server is stopping'));
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = { key, waiting: [], batchesInFlight: 0, batchesUnanswered: 0 };
+      lane = { key, waiting: [], batchesInFlight: 0, batchesUnsettled: 0 };
       this.#lanes.set(key, lane);
     } else if (lane.waiting.length >= this.#bounds.waitingMax) {
       return Promise.reject(new Unavailable('overloaded', 'too many users are waiting for this coupon'));
     }
     const { waiting } = lane;
-    const answer = new Promise<Outcome>((resolve, reject) => waiting.push({ request, resolve, reject }));
+    const answer = new Promise<Result>((resolve, reject) => waiting.push({ item, resolve, reject }));
     this.#startBatches(lane);
     return answer;
   }
@@ -106,59 +107,53 @@ export class Combiner<Key, Request, Outcome> {
   }
 
   /** Refuses new requests from now on; resolves when every accepted one is answered. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      const before = this.#closed;
-      this.#closed = () => {
-        before?.();
-        resolve();
-      };
-      if (this.#lanes.size === 0) this.#closed();
-    });
+  drain(): Promise<void> {
+    this.#drained ??= Promise.withResolvers<void>();
+    if (this.#lanes.size === 0) this.#drained.resolve();
+    return this.#drained.promise;
   }
 
-  #startBatches(lane: Lane<Key, Request, Outcome>): void {
+  #startBatches(lane: Lane<Key, Item, Result>): void {
     const { usersPerBatchMax, batchesInFlightMax } = this.#bounds;
     while (lane.waiting.length > 0 && lane.batchesInFlight < batchesInFlightMax) {
       const batch = lane.waiting.length <= usersPerBatchMax ? lane.waiting : lane.waiting.slice(0, usersPerBatchMax);
       lane.waiting = batch === lane.waiting ? [] : lane.waiting.slice(usersPerBatchMax);
       lane.batchesInFlight += 1;
-      lane.batchesUnanswered += 1;
+      lane.batchesUnsettled += 1;
       void this.#run(lane, batch);
     }
   }
 
-  async #run(lane: Lane<Key, Request, Outcome>, batch: readonly Waiter<Request, Outcome>[]): Promise<void> {
+  async #run(lane: Lane<Key, Item, Result>, batch: readonly Waiter<Item, Result>[]): Promise<void> {
     const startedMs = performance.now();
-    const answer = await this.#decideBatch(lane.key, batch);
+    const result = await this.#resultOf(lane.key, batch);
     const endedMs = performance.now();
     lane.batchesInFlight -= 1;
     this.#startBatches(lane);
-    // A driver hands its bytes to the kernel some promises after it was asked. Answers given now would go before, each with all
-    // that its caller does, and the stores would wait for it: a turn of the event loop later, `/v1/issue` carries a quarter more.
-    if (lane.batchesUnanswered > 1) await setImmediate();
-    const failed = !answer();
-    lane.batchesUnanswered -= 1;
-    if (lane.batchesUnanswered === 0) this.#lanes.delete(lane.key);
-    this.#report({ users: batch.length, failed, startedMs, endedMs });
-    if (this.#closed && this.#lanes.size === 0) this.#closed();
+    // A driver hands its bytes to the kernel some promises after the call. Answers given now would go first, each with all that its
+    // caller does, and the stores would wait: a turn of the event loop later, `/v1/issue` carries a quarter more.
+    if (lane.batchesUnsettled > 1) await setImmediate();
+    settle(batch, result);
+    lane.batchesUnsettled -= 1;
+    if (lane.batchesUnsettled === 0) this.#lanes.delete(lane.key);
+    this.#onBatch({ users: batch.length, failed: 'failure' in result, startedMs, endedMs });
+    if (this.#lanes.size === 0) this.#drained?.resolve();
   }
 
-  /** Returns what answers every waiter of the batch, and tells then whether it was decided. */
-  async #decideBatch(key: Key, batch: readonly Waiter<Request, Outcome>[]): Promise<() => boolean> {
+  async #resultOf(key: Key, batch: readonly Waiter<Item, Result>[]): Promise<BatchResult<Result>> {
     try {
-      const requests = batch.map((waiter) => waiter.request);
-      const outcomes = await this.#decide(key, requests);
-      if (outcomes.length !== batch.length) throw new InvariantViolation('P3: a batch needs one outcome per request');
-      return () => {
-        for (let i = 0; i < batch.length; i++) batch[i]?.resolve(outcomes[i] as Outcome);
-        return true;
-      };
+      const items = batch.map((waiter) => waiter.item);
+      const results = await this.#decideBatch(key, items);
+      if (results.length !== batch.length) throw new InvariantViolation('P3: a batch needs one outcome per request');
+      return { results };
     } catch (failure) {
-      return () => {
-        for (const waiter of batch) waiter.reject(failure);
-        return false;
-      };
+      return { failure };
     }
   }
+}
+
+/** Answers every waiter of a batch. */
+function settle<Item, Result>(batch: readonly Waiter<Item, Result>[], result: BatchResult<Result>): void {
+  if ('failure' in result) for (const waiter of batch) waiter.reject(result.failure);
+  else for (let i = 0; i < batch.length; i++) batch[i]?.resolve(result.results[i] as Result);
 }

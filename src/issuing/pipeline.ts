@@ -61,7 +61,7 @@ export function createPipeline({ issuers, signs, bounds, reports }: IssuingDepen
     },
     load: (issuer) => combiners[issuer].load(),
     close: async () => {
-      await Promise.all(issuerNames.map((name) => combiners[name].close()));
+      await Promise.all(issuerNames.map((name) => combiners[name].drain()));
     },
   };
 }

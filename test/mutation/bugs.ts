@@ -111,8 +111,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/issuing/combiner.ts',
-        from: 'batch[i]?.resolve(outcomes[i] as Outcome)',
-        to: 'batch[i]?.resolve(outcomes[batch.length - 1 - i] as Outcome)',
+        from: 'batch[i]?.resolve(result.results[i] as Result)',
+        to: 'batch[i]?.resolve(result.results[batch.length - 1 - i] as Result)',
       },
     ],
     guard: [`${integration}/mixed.test.ts`, 'a coupon without limit is issued once to each of its users'],

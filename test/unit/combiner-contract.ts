@@ -15,7 +15,7 @@ export interface Key {
 export interface CombinerLike {
   submit(key: Key, request: number): Promise<string>;
   load(): { readonly waiting: number; readonly batchesInFlight: number };
-  close(): Promise<void>;
+  drain(): Promise<void>;
 }
 
 export type MakeCombiner = (
@@ -58,8 +58,8 @@ class Desk {
     }
   }
 
-  close(): Promise<void> {
-    return this.#combiner.close();
+  drain(): Promise<void> {
+    return this.#combiner.drain();
   }
 
   load() {
@@ -314,35 +314,35 @@ export const contract: readonly Sentence[] = [
     check: async (make) => expect(await heldKeys(make)).toBeLessThanOrEqual(10),
   },
   {
-    sentence: 'a decision that is made and not yet answered still keeps `close` waiting',
+    sentence: 'a decision that is made and not yet answered still keeps `drain` waiting',
     check: async (make) => {
       const events: string[] = [];
       // Decided at once, so that two batches are about to be answered at the same time.
       const combiner = make((_, requests) => Promise.resolve(requests.map(outcomeOf)), one);
       const answers = [1, 2, 3].map((request) => combiner.submit(hot, request).then((outcome) => events.push(outcome)));
-      await Promise.all([...answers, combiner.close().then(() => events.push('closed'))]);
-      expect(events).toEqual([...[1, 2, 3].map(outcomeOf), 'closed']);
+      await Promise.all([...answers, combiner.drain().then(() => events.push('drained'))]);
+      expect(events).toEqual([...[1, 2, 3].map(outcomeOf), 'drained']);
     },
   },
   {
-    sentence: '`close` refuses new requests, and returns when every accepted one is answered',
+    sentence: '`drain` refuses new requests, and returns when every accepted one is answered',
     check: async (make) => {
       const desk = new Desk(make, one);
       desk.submit(hot, 1, 2);
       desk.submit(cold, 3);
-      let closed = false;
-      const closing = desk.close().then(() => {
-        closed = true;
+      let drained = false;
+      const draining = desk.drain().then(() => {
+        drained = true;
       });
       desk.submit(hot, 4);
       await desk.end(0);
       await desk.end(1);
       expect(desk.endingsOf(1, 2, 3, 4)).toMatchObject([outcomeOf(1), null, outcomeOf(3), { reason: 'stopping' }]);
-      expect(closed).toBe(false);
+      expect(drained).toBe(false);
       await desk.end(2);
       expect(desk.endingsOf(2)).toEqual([outcomeOf(2)]);
-      expect(closed).toBe(true);
-      await closing;
+      expect(drained).toBe(true);
+      await draining;
       expect(desk.requests()).toEqual([[1], [3], [2]]);
     },
   },

@@ -60,29 +60,29 @@ test('a request that is submitted out of an answer is served', async () => {
   expect(combiner.load()).toEqual({ waiting: 0, batchesInFlight: 0 });
 });
 
-describe('closing', () => {
-  test('an idle combiner closes at once', async () => {
-    await make(() => Promise.resolve([]), one).close();
+describe('draining', () => {
+  test('an idle combiner is drained immediately', async () => {
+    await make(() => Promise.resolve([]), one).drain();
   });
 
   test('every call returns, also the second and one that comes later', async () => {
     const { promise, resolve } = Promise.withResolvers<readonly string[]>();
     const combiner = make(() => promise, one);
     const answer = combiner.submit(hot, 1);
-    const closings = [combiner.close(), combiner.close()];
+    const drains = [combiner.drain(), combiner.drain()];
     resolve(['done']);
     expect(await answer).toBe('done');
-    await Promise.all([...closings, combiner.close()]);
+    await Promise.all([...drains, combiner.drain()]);
   });
 
-  test('a batch that fails while closing is answered, and the closing returns', async () => {
+  test('a batch that fails while draining is answered, and the drain ends', async () => {
     const failure = new Error('no MySQL');
     const { promise, reject } = Promise.withResolvers<readonly string[]>();
     const combiner = make(() => promise, one);
     const answer = combiner.submit(hot, 1).catch((ending: unknown) => ending);
-    const closing = combiner.close();
+    const draining = combiner.drain();
     reject(failure);
-    await closing;
+    await draining;
     expect(await answer).toBe(failure);
   });
 });

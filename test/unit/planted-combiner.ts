@@ -22,9 +22,9 @@ export const bugs = {
   'all keys share a lane': 'keys do not wait',
   'idle keys are kept': 'an idle key',
   'what is decided counts as answered': 'a decision that is made',
-  'a closed combiner accepts': '`close` refuses',
-  'closing does not wait': '`close` refuses',
-  'closing forgets who waits': '`close` refuses',
+  'a draining combiner accepts': '`drain` refuses',
+  'draining does not wait': '`drain` refuses',
+  'draining forgets who waits': '`drain` refuses',
 } as const;
 
 export type Bug = keyof typeof bugs;
@@ -50,7 +50,7 @@ export class PlantedCombiner implements CombinerLike {
   readonly #bounds: CombinerBounds;
   readonly #lanes = new Map<Key, Lane>();
   readonly #onIdle: (() => void)[] = [];
-  #closed = false;
+  #isDraining = false;
 
   /** @param bug null for a combiner that is right */
   constructor(bug: Bug | null, decide: DecideBatch<Key, number, string>, bounds: CombinerBounds) {
@@ -60,7 +60,7 @@ export class PlantedCombiner implements CombinerLike {
   }
 
   submit(key: Key, request: number): Promise<string> {
-    if (this.#closed && this.#bug !== 'a closed combiner accepts')
+    if (this.#isDraining && this.#bug !== 'a draining combiner accepts')
       return Promise.reject(new Unavailable('stopping', 'stopping'));
     const laneKey = this.#bug === 'all keys share a lane' ? shared : key;
     const lane = this.#lanes.get(laneKey) ?? { waiting: [], inFlight: 0, unanswered: 0 };
@@ -84,10 +84,10 @@ export class PlantedCombiner implements CombinerLike {
     };
   }
 
-  close(): Promise<void> {
-    this.#closed = true;
-    if (this.#bug === 'closing forgets who waits') for (const lane of this.#lanes.values()) lane.waiting = [];
-    if (this.#bug === 'closing does not wait' || this.#isIdle()) return Promise.resolve();
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    if (this.#bug === 'draining forgets who waits') for (const lane of this.#lanes.values()) lane.waiting = [];
+    if (this.#bug === 'draining does not wait' || this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
