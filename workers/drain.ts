@@ -1,46 +1,41 @@
 // drain.ts -- From the stream to MySQL: deliver at least once, write idempotently, settle only after the commit.
 //
-// What may pass (an outage of any length, a deadlock, a full disk) is tried again for ever and never taken for bad data. What
-// can never be written goes to the dead stream alone, found by halving its batch, so that one bad message blocks nobody.
+// A transient failure (an outage of any length, a deadlock, a full disk) is retried forever and never taken for bad data. What
+// can never be written goes to the dead stream, found by bisecting its batch, so that one bad entry holds up no other.
 
-import type { Redis } from 'ioredis';
 import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
-import { couponKeys, type PartitionKeys } from '../src/stream/keys.ts';
+import type { PartitionKeys } from '../src/stream/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
-import { look } from '../src/stock/scripts/look.ts';
 import { type DeadLetter, type SettleReply, settle } from '../src/stream/scripts/settle.ts';
-import { dropState } from '../src/stock/opening.ts';
+import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
-import { serverOf } from '../src/redis/connection.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
 import { Stopped, retryUntilSuccess } from './retry.ts';
 
-/** Everything that can be told of draining, for metrics and logs. */
+/** Observes draining, for metrics and logs. */
 export interface DrainObserver {
   written(written: Written, entries: readonly Entry[], seconds: number): void;
-  /** A try failed for a reason that may pass. */
+  /** A try failed with a transient error. */
   retrying(failure: unknown, pauseMs: number): void;
   deadLetter(reason: string, users: number): void;
-  settled(unpersisted: number): void;
 }
 
 export interface DrainDependencies {
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly database: Database;
   readonly keys: PartitionKeys;
   readonly settings: {
-    readonly PARTITIONS: number;
     readonly ROWS_PER_TRANSACTION_MAX: number;
     readonly RETRY_MS_MAX: number;
   };
-  readonly reports: DrainObserver;
-  /** Once it says stop, no retry follows: what is unfinished stays in the stream. */
+  readonly observer: DrainObserver;
+  /** Once aborted, no retry follows: what is unfinished stays in the stream. */
   readonly stop: AbortSignal;
 }
 
-/** Owners that `look` asks for at once. */
+/** Owners in one `look`. */
 const OWNERS_PER_LOOK_MAX = 1000;
 
 interface Readable {
@@ -51,7 +46,7 @@ interface Readable {
 /**
  * Writes and settles messages, in transactions of at most `ROWS_PER_TRANSACTION_MAX` rows (or one entry).
  *
- * @throws Stopped when told to stop between two tries; nothing is lost
+ * @throws Stopped when stopped between two tries; nothing is lost
  */
 export async function drain(dependencies: DrainDependencies, messages: readonly Message[]): Promise<void> {
   const { unreadable, readable } = sortOut(messages);
@@ -61,7 +56,7 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
   }
 }
 
-/** Splits off what cannot be understood, with its dead letter, and what is gone already. */
+/** Splits off what cannot be decoded, with its dead letter, and what is gone already. */
 function sortOut(messages: readonly Message[]) {
   const unreadable: { id: string; users: number; letter: DeadLetter | null }[] = [];
   const readable: Readable[] = [];
@@ -101,7 +96,7 @@ export function* chunksOf<Item extends { readonly entry: Pick<Entry, 'users'> }>
 }
 
 async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly Readable[]): Promise<void> {
-  const { database, reports, settings, stop } = dependencies;
+  const { database, observer, settings, stop } = dependencies;
   const startedMs = performance.now();
   let written: Written;
   try {
@@ -111,7 +106,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
           database,
           chunk.map(({ entry }) => entry),
         ),
-      { pauseMsMax: settings.RETRY_MS_MAX, stop, isTransient, onFailure: reports.retrying },
+      { pauseMsMax: settings.RETRY_MS_MAX, stop, isTransient, onFailure: observer.retrying },
     );
   } catch (failure) {
     if (isTransient(failure)) throw failure;
@@ -119,7 +114,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
     if (stop.aborted) throw new Stopped('stopped before a bad entry was found', { cause: failure });
     return bisect(dependencies, chunk, failure);
   }
-  reports.written(
+  observer.written(
     written,
     chunk.map(({ entry }) => entry),
     (performance.now() - startedMs) / 1000,
@@ -133,7 +128,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   await forgetStale(dependencies, written, deleted < chunk.length);
 }
 
-/** Only what MySQL or our own rules say of the data is final. */
+/** Only what MySQL or our own invariants say of the data is final. */
 function isTransient(failure: unknown): boolean {
   return !isDataFault(failure) && !(failure instanceof InvariantViolation);
 }
@@ -166,57 +161,56 @@ function letterOf({ issue, reason }: DeadIssue, chunk: readonly Readable[]): Dea
 }
 
 async function settleAll(
-  { redis, keys, reports, settings, stop }: DrainDependencies,
+  { redisStock, keys, observer, settings, stop }: DrainDependencies,
   ended: readonly { readonly id: string; readonly users: number; readonly letter: DeadLetter | null }[],
   letters: readonly DeadLetter[],
 ): Promise<SettleReply> {
   const deadLetters = [...ended.flatMap(({ letter }) => letter ?? []), ...letters];
-  const settled = await retryUntilSuccess(() => settle(redis, { keys, entries: ended, deadLetters }), {
+  const settled = await retryUntilSuccess(() => settle(redisStock.redis, { keys, entries: ended, deadLetters }), {
     pauseMsMax: settings.RETRY_MS_MAX,
     stop,
     isTransient: (failure) => !(failure instanceof InvariantViolation),
-    onFailure: reports.retrying,
+    onFailure: observer.retrying,
   });
-  for (const { reason, fields } of deadLetters) reports.deadLetter(reason, usersIn(fields));
-  reports.settled(settled.unpersisted);
+  for (const { reason, fields } of deadLetters) observer.deadLetter(reason, usersIn(fields));
   return settled;
 }
 
 /**
- * Drops the state of coupons of whose rows Redis knows something else: it lost data, and was opened anew without them. The next
- * request opens the coupon from what is true.
+ * Drops the state of coupons that contradicts their rows: Redis lost data, and was opened again without them. The next request
+ * opens the coupon from the rows.
  *
  * @param wereGone some entries were no longer in the stream when they were settled, so that an opening that is just under way
  *   may have read it without them, and the rows before they were there
  */
 async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
-  const { redis, settings, reports, stop } = dependencies;
+  const { redisStock, settings, observer, stop } = dependencies;
   const retryOptions = {
     pauseMsMax: settings.RETRY_MS_MAX,
     stop,
     isTransient: () => true,
-    onFailure: reports.retrying,
+    onFailure: observer.retrying,
   };
   const stale = new Set([...written.renumbered, ...written.superseded].map(({ couponId }) => couponId));
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
-    const known = await retryUntilSuccess(() => knows(dependencies, couponId, issues), retryOptions);
+    const known = await retryUntilSuccess(() => knows(redisStock, couponId, issues), retryOptions);
     if (known === 'not all' || (known === 'not open' && wereGone)) stale.add(couponId);
   }
   for (const couponId of stale) {
-    await retryUntilSuccess(() => dropState(redis, couponKeys(couponId, settings.PARTITIONS)), retryOptions);
+    await retryUntilSuccess(() => redisStock.drop(couponId), retryOptions);
   }
 }
 
 /** Whether Redis has every issue under its sequence. */
 async function knows(
-  { redis, settings }: DrainDependencies,
+  redisStock: RedisStock,
   couponId: number,
   issues: readonly Issue[],
 ): Promise<'all' | 'not all' | 'not open'> {
-  const keys = couponKeys(couponId, settings.PARTITIONS);
   for (let i = 0; i < issues.length; i += OWNERS_PER_LOOK_MAX) {
     const page = issues.slice(i, i + OWNERS_PER_LOOK_MAX);
-    const seen = await look(redis, { keys, server: serverOf(redis), users: page.map(({ userId }) => userId) });
+    const users = page.map(({ userId }) => userId);
+    const seen = await redisStock.look(couponId, users);
     if (seen.kind === 'not open') return 'not open';
     if (page.some(({ userId, sequence }) => seen.owners.get(userId) !== sequence)) return 'not all';
   }

@@ -1,5 +1,5 @@
-// inbox.ts -- The entries of one partition that this worker is to write: its own unfinished ones, then those of workers that
-// died, then new ones. An entry stays in the stream until it is settled, so nothing that is taken out of here can be lost.
+// inbox.ts -- The consumer of one partition's stream: this worker's own pending entries, then those of workers that died, then
+// new ones. An entry stays in the stream until it is settled, so nothing that is read here can be lost.
 
 import type { Redis } from 'ioredis';
 import { GROUP, type PartitionKeys } from '../src/stream/keys.ts';

@@ -1,4 +1,4 @@
-// api.ts -- Puts the parts of the API together: connections below, the three issuers above them, one life for all.
+// api.ts -- Wires the parts of the API: connections below, the three issuers above them, one lifetime for all.
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
@@ -8,11 +8,12 @@ import { type Audit, auditCoupon } from '../operations/audit.ts';
 import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
 import { RefusalCache } from '../issuing/refusal-cache.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
-import { createInspect } from '../stock/snapshot.ts';
+import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
+import { createSnapshots, type Snapshots } from '../stock/snapshot.ts';
 import { createIssueOnce, type IssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
-import { CHANGES_CHANNEL, couponKeys } from '../stream/keys.ts';
+import { CHANGES_CHANNEL } from '../stream/keys.ts';
 import { readBacklog } from '../stream/backlog.ts';
 import type { Load } from '../operations/load-routes.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
@@ -20,7 +21,7 @@ import { createSample, ProgressHub } from '../issues/progress.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues, type Issues } from '../issues/status.ts';
-import { createStockKeeper, dropState, type StockKeeper } from '../stock/opening.ts';
+import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
 import { createCouponEditor, type CouponEditor } from '../stock/editing.ts';
@@ -34,6 +35,7 @@ import { answerTotals, type ApiMetrics, promiseBrokenBy } from '../telemetry/met
 /** Everything that answers requests, before HTTP. */
 export interface ApiParts {
   readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly subscriber: Redis;
   readonly database: Database;
   readonly stock: StockKeeper;
@@ -49,11 +51,11 @@ export interface ApiParts {
   readonly progress: ProgressHub;
   /** How busy this process is, and how far MySQL is behind. */
   readonly load: () => Promise<Load>;
-  /** Listens for edits of coupons; call it once the connections stand. */
+  /** Subscribes to edits of coupons; call it once the connections are open. */
   listen(): Promise<void>;
-  /** Answers everybody who only waits or listens, so that a server can stop. */
+  /** Ends long polls and event streams, so that a server can stop. */
   releaseWaiters(): Promise<void>;
-  /** Answers what was accepted, then ends the connections. */
+  /** Answers the requests under way, then ends the connections. */
   close(): Promise<void>;
 }
 
@@ -65,31 +67,34 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
   const redis = issuingConnection(config, onRedisFault);
   const subscriber = subscribingConnection(config, onRedisFault);
   const database = openDatabase(config, transactionMeter(metrics));
+  const redisStock = createRedisStock(redis, config);
+  const snapshots = createSnapshots({ redisStock, database, settings: config });
   measureStores(metrics, { redis, database, settings: config });
-  measureStock(metrics, { redis, database, settings: config });
-  const stock = createStockKeeper({ redis, database, settings: config, ...createOpeningObserver(metrics, log) });
-  const issuers = createIssuers(config, redis, database, stock, createLockObserver(metrics));
-  const signs = createSigns(config, redis, database, log);
+  measureStock(metrics, { database, snapshots });
+  const stock = createStockKeeper({ redisStock, database, settings: config, ...createOpeningObserver(metrics, log) });
+  const issuers = createIssuers(config, redisStock, database, stock, createLockObserver(metrics));
+  const refusals = createRefusalCache(config, snapshots, log);
   const issuance = createPipeline({
     issuers,
-    signs,
+    refusals,
     bounds: boundsOf(config),
-    reports: createPipelineObserver(metrics, log),
+    observer: createPipelineObserver(metrics, log),
   });
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
-    signs.drop(couponId);
+    refusals.invalidate(couponId);
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
     metrics.storeFailures.of().add();
-    log.error({ error }, 'a store failed; the ending is unknown to the caller');
+    log.error({ error }, 'store request failed; result unknown to the caller');
   };
-  const after = createAfterIssuing(config, redis, database, stock, onStoreFault);
+  const after = createAfterIssuing(config, redisStock, database, snapshots, stock, onStoreFault);
   const issueOnce = createIssueOnce({ redis, issuance, issues: after.issues, settings: config });
-  const editor = createCouponEditor({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
+  const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
+    redisStock,
     subscriber,
     database,
     stock,
@@ -103,21 +108,21 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
       {
         issueOnce,
         load: createLoad(config, redis, metrics),
-        audit: (couponId: number) => auditCoupon({ redis, database, settings: config }, couponId),
+        audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
       onStoreFault,
     ),
-    deadLetters: createDeadLetters(redis, config.PARTITIONS),
+    deadLetters: createDeadLetters(redisStock),
     async listen() {
-      subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
+      subscriber.on('message', (_, couponId) => refusals.invalidate(Number(couponId)));
       // Messages sent while the connection was down are gone.
-      subscriber.on('ready', () => signs.dropAll());
+      subscriber.on('ready', () => refusals.invalidateAll());
       await subscriber.subscribe(CHANGES_CHANNEL);
     },
     releaseWaiters: after.releaseWaiters,
     async close() {
       await after.releaseWaiters();
-      await issuance.close();
+      await issuance.drain();
       redis.disconnect();
       subscriber.disconnect();
       await closeDatabase(database);
@@ -125,30 +130,33 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
   };
 }
 
-function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockObserver) {
-  const take = createTake({ redis, stock, settings: config });
+function createIssuers(
+  config: Config,
+  redisStock: RedisStock,
+  database: Database,
+  stock: StockKeeper,
+  observer: LockObserver,
+) {
+  const take = createTake(redisStock, stock);
   return {
-    synchronous: createSynchronous({
-      database,
-      take,
-      forget: (couponId) => dropState(redis, couponKeys(couponId, config.PARTITIONS)),
-    }),
-    locked: createLocked({ redis, stock, take, settings: config, reports }),
+    synchronous: createSynchronous({ database, take, drop: redisStock.drop }),
+    locked: createLocked({ redisStock, stock, take, settings: config, observer }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
 }
 
-/** What is asked of issues once they were promised. */
+/** What users ask about issues after they were accepted. */
 function createAfterIssuing(
   config: Config,
-  redis: Redis,
+  redisStock: RedisStock,
   database: Database,
+  snapshots: Snapshots,
   stock: StockKeeper,
   onFault: (fault: unknown) => void,
 ) {
   const watch = new RowWatcher({ database, settings: config, onFault });
-  const issues = createIssues({ redis, database, stock, watch, settings: config });
-  const sample = createSample({ redis, database, settings: config });
+  const issues = createIssues({ redisStock, database, stock, watch, settings: config });
+  const sample = createSample({ database, snapshots });
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings: config, onFault });
   return {
     issues: withStoreErrors(issues, onFault),
@@ -159,15 +167,14 @@ function createAfterIssuing(
   };
 }
 
-function createSigns(config: Config, redis: Redis, database: Database, log: Log): RefusalCache {
+function createRefusalCache(config: Config, { read }: Snapshots, log: Log): RefusalCache {
   const bounds = {
-    signMsMax: config.SIGN_MS_MAX,
-    signsMax: config.SIGNS_MAX,
+    ageMsMax: config.SIGN_MS_MAX,
+    entriesMax: config.SIGNS_MAX,
     ownersMax: config.SIGN_OWNERS_MAX,
     skewMsMax: config.CLOCK_SKEW_MS_MAX,
   };
-  const inspect = createInspect({ redis, database, settings: config });
-  return new RefusalCache(inspect, bounds, (error) => log.warn({ error }, 'a closed sign could not be hung'));
+  return new RefusalCache(read, bounds, (error) => log.warn({ error }, 'could not cache a refusal'));
 }
 
 function boundsOf(config: Config): CombinerBounds {
@@ -200,7 +207,7 @@ function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver
       metrics.failedBatches.of(issuer).add();
       const promise = promiseBrokenBy(failure);
       if (promise) metrics.brokenPromises.of(promise).add();
-      log.error({ issuer, promise, error: failure }, 'a batch failed; its endings are indeterminate');
+      log.error({ issuer, promise, error: failure }, 'a batch failed; its results are unknown to the callers');
     },
   };
 }
@@ -227,14 +234,14 @@ function createLoad(config: Config, redis: Redis, metrics: ApiMetrics): () => Pr
   const startMs = performance.now();
   const name = randomUUID().slice(0, 8);
   return async () => {
-    const { lags } = await readBacklog(redis, config.PARTITIONS);
+    const { partitions } = await readBacklog(redis, config.PARTITIONS);
     return {
       process: name,
       uptimeMs: Math.round(performance.now() - startMs),
       ...answerTotals(metrics),
-      unpersisted: lags.reduce((sum, { unpersistedUsers }) => sum + unpersistedUsers, 0),
-      oldestMs: Math.max(0, ...lags.map(({ oldestMs }) => oldestMs)),
-      deadLetters: lags.reduce((sum, { deadEntries }) => sum + deadEntries, 0),
+      unpersisted: partitions.reduce((sum, { unpersistedUsers }) => sum + unpersistedUsers, 0),
+      oldestMs: Math.max(0, ...partitions.map(({ oldestMs }) => oldestMs)),
+      deadLetters: partitions.reduce((sum, { deadEntries }) => sum + deadEntries, 0),
     };
   };
 }

@@ -8,8 +8,8 @@ import { createDeadLetters } from '../../src/operations/dead-letters.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { readBacklog } from '../../src/stream/backlog.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { beginOpening } from '../../src/stock/scripts/begin-opening.ts';
-import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
+import { beginOpening, finishOpening } from '../../src/stock/opening-scripts.ts';
+import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
@@ -25,10 +25,11 @@ afterAll(() => stores.close());
 beforeEach(() => stores.redis.flushdb());
 
 const people = (count: number, prefix = 'u') => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
-const letters = createDeadLetters(redis, stores.config.PARTITIONS);
+const redisStock = createRedisStock(redis, stores.config);
+const letters = createDeadLetters(redisStock);
 
 async function audited(couponId: number): Promise<Audit> {
-  const audit = await auditCoupon({ redis, database: stores.database, settings: stores.config }, couponId);
+  const audit = await auditCoupon({ redisStock, database: stores.database }, couponId);
   if (!audit) throw new Error('no such coupon');
   return audit;
 }
@@ -40,11 +41,11 @@ async function round(api: TestApi, settings: Partial<ReconcileDependencies['sett
   const stop = new AbortController();
   await redis.del('reconciler');
   await reconcile({
-    redis,
+    redisStock,
     database: stores.database,
     settings: { ...stores.config, ...settings },
     repair: (couponId) => api.editor.repair(couponId),
-    reports: {
+    observer: {
       drift: (audit) => drift.push(audit),
       repaired: (couponId) => told.repaired.push(couponId),
       closed: (couponId) => told.closed.push(couponId),
@@ -285,10 +286,10 @@ test('one worker at a time reconciles', async () => {
   const never = () => {
     throw new Error('a round without the lease');
   };
-  const reports = { drift: never, repaired: never, closed: never, round: never };
+  const observer = { drift: never, repaired: never, closed: never, round: never };
   const { database, config: settings } = stores;
   const repair = (couponId: number) => api.editor.repair(couponId);
-  expect(await reconcile({ redis, database, settings, repair, reports, onFault: never, stop: stop.signal })).toBe(
+  expect(await reconcile({ redisStock, database, settings, repair, observer, onFault: never, stop: stop.signal })).toBe(
     false,
   );
 });
@@ -337,7 +338,7 @@ test('a dead letter that is replayed while the audit reads is not missing', asyn
   const xrange = redis.xrange.bind(redis);
   using _ = spyOn(redis, 'xrange').mockImplementation(async (...words: unknown[]) => {
     // Between the reading of the stream and that of the dead letters.
-    if (words[0] === keys.dead) await createDeadLetters(api.redis, stores.config.PARTITIONS).replay(letter?.id ?? '');
+    if (words[0] === keys.dead) await createDeadLetters(api.redisStock).replay(letter?.id ?? '');
     return Reflect.apply(xrange, redis, words) as Promise<[string, string[]][]>;
   });
   const { missing, unknown } = await audited(id);

@@ -1,6 +1,6 @@
-// lose-key.ts -- The caller of lose-key.lua: from now on this key answers `already issued`, as it did the first time.
+// lose-key.ts -- The caller of lose-key.lua: the key then answers `already issued`, as it did the first time.
 
-import { defineScript, listOf, malformed } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 
 export interface LoseKeyInput {
   readonly key: string;
@@ -13,8 +13,5 @@ export const loseKey = defineScript<LoseKeyInput, 'noted' | 'kept'>({
   source: new URL('./lose-key.lua', import.meta.url),
   keys: ({ key }) => [key],
   args: ({ pending, lost }) => [pending, lost],
-  read: (raw) => {
-    const verdict = listOf(raw, 'lose-key')[0];
-    return verdict === 'noted' || verdict === 'kept' ? verdict : malformed('lose-key');
-  },
+  read: (reply) => reply.verdict('noted', 'kept'),
 });

@@ -1,6 +1,6 @@
-// replay.ts -- The caller of replay.lua: a dead letter gets another chance.
+// replay.ts -- The caller of replay.lua: puts a dead letter back into the stream.
 
-import { defineScript, listOf, malformed, textOf } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 import type { PartitionKeys } from '../keys.ts';
 
 export interface ReplayInput {
@@ -19,9 +19,5 @@ export const replay = defineScript<ReplayInput, ReplayReply>({
   source: new URL('./replay.lua', import.meta.url),
   keys: ({ keys }) => [keys.stream, keys.unpersisted, keys.dead],
   args: ({ id, users, fields }) => [id, users, ...fields],
-  read: (raw) => {
-    const reply = listOf(raw, 'replay');
-    if (reply[0] === 'gone') return null;
-    return reply[0] === 'replayed' ? textOf(reply[1], 'replay') : malformed('replay');
-  },
+  read: (reply) => (reply.verdict('replayed', 'gone') === 'gone' ? null : reply.text(1)),
 });

@@ -1,6 +1,6 @@
 // settle.ts -- The caller of settle.lua: the worker's last step for entries, after the commit.
 
-import { defineScript, listOf, malformed, wholeOf } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 import { GROUP, type PartitionKeys } from '../keys.ts';
 
 /** What can never be a row, and why. */
@@ -34,9 +34,8 @@ export const settle = defineScript<SettleInput, SettleReply>({
     ...entries.flatMap(({ id, users }) => [id, users]),
     ...deadLetters.flatMap(({ entryId, reason, fields }) => [entryId, reason, fields.length, ...fields]),
   ],
-  read: (raw) => {
-    const reply = listOf(raw, 'settle');
-    if (reply[0] !== 'settled') malformed('settle');
-    return { deleted: wholeOf(reply[1], 'settle'), unpersisted: wholeOf(reply[2], 'settle') };
+  read: (reply) => {
+    reply.verdict('settled');
+    return { deleted: reply.whole(1), unpersisted: reply.whole(2) };
   },
 });
