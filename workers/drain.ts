@@ -6,7 +6,7 @@
 import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
 import type { PartitionKeys } from '../src/stream/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
-import { type DeadLetter, type SettleReply, settle } from '../src/stream/scripts/settle.ts';
+import { type DeadLetter, settle, type SettledEntry, type SettleReply } from '../src/stream/scripts/settle.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
@@ -49,25 +49,22 @@ interface Readable {
  * @throws Stopped when stopped between two tries; nothing is lost
  */
 export async function drain(dependencies: DrainDependencies, messages: readonly Message[]): Promise<void> {
-  const { unreadable, readable } = sortOut(messages);
-  if (unreadable.length > 0) await settleAll(dependencies, unreadable, []);
+  const unreadable: SettledEntry[] = [];
+  const letters: DeadLetter[] = [];
+  const readable: Readable[] = [];
+  for (const { id, fields } of messages) {
+    // Null: deleted already.
+    const entry = fields && readEntry(fields);
+    if (!entry) unreadable.push({ id, users: 0 });
+    else if ('reason' in entry) {
+      unreadable.push({ id, users: usersIn(fields) });
+      letters.push({ entryId: id, reason: entry.reason, fields });
+    } else readable.push({ id, entry });
+  }
+  if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
   for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {
     await writeAndSettle(dependencies, chunk);
   }
-}
-
-/** Splits off what cannot be decoded, with its dead letter, and what is gone already. */
-function sortOut(messages: readonly Message[]) {
-  const unreadable: { id: string; users: number; letter: DeadLetter | null }[] = [];
-  const readable: Readable[] = [];
-  for (const { id, fields } of messages) {
-    const entry = fields === null ? null : readEntry(fields);
-    if (entry === null || fields === null) unreadable.push({ id, users: 0, letter: null });
-    else if ('reason' in entry)
-      unreadable.push({ id, users: usersIn(fields), letter: { entryId: id, reason: entry.reason, fields } });
-    else readable.push({ id, entry });
-  }
-  return { unreadable, readable };
 }
 
 /** Users that an entry of any version holds: so many were counted as unpersisted when it was appended. */
@@ -96,36 +93,40 @@ export function* chunksOf<Item extends { readonly entry: Pick<Entry, 'users'> }>
 }
 
 async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly Readable[]): Promise<void> {
-  const { database, observer, settings, stop } = dependencies;
+  const { database, observer, stop } = dependencies;
+  const entries = chunk.map(({ entry }) => entry);
   const startedMs = performance.now();
   let written: Written;
   try {
-    written = await retryUntilSuccess(
-      () =>
-        writeEntries(
-          database,
-          chunk.map(({ entry }) => entry),
-        ),
-      { pauseMsMax: settings.RETRY_MS_MAX, stop, isTransient, onFailure: observer.retrying },
-    );
+    written = await withRetries(dependencies, () => writeEntries(database, entries), isTransient);
   } catch (failure) {
     if (isTransient(failure)) throw failure;
-    // Halving takes many transactions; the entries stay in the stream and are found bad again after the start.
+    // Bisecting takes many transactions; the entries stay in the stream and are found bad again after the start.
     if (stop.aborted) throw new Stopped('stopped before a bad entry was found', { cause: failure });
     return bisect(dependencies, chunk, failure);
   }
-  observer.written(
-    written,
-    chunk.map(({ entry }) => entry),
-    (performance.now() - startedMs) / 1000,
-  );
+  observer.written(written, entries, (performance.now() - startedMs) / 1000);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
-  const { deleted } = await settleAll(
-    dependencies,
-    chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null })),
-    letters,
-  );
+  const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
   await forgetStale(dependencies, written, deleted < chunk.length);
+}
+
+function settledEntry({ id, entry }: Readable): SettledEntry {
+  return { id, users: entry.users.length };
+}
+
+/** Retries transient failures, by default all, until success or stop. */
+export function withRetries<Result>(
+  { settings, observer, stop }: Pick<DrainDependencies, 'settings' | 'observer' | 'stop'>,
+  work: () => Promise<Result>,
+  canRetry: (failure: unknown) => boolean = () => true,
+): Promise<Result> {
+  return retryUntilSuccess(work, {
+    pauseMsMax: settings.RETRY_MS_MAX,
+    stop,
+    isTransient: canRetry,
+    onFailure: observer.retrying,
+  });
 }
 
 /** Only what MySQL or our own invariants say of the data is final. */
@@ -143,7 +144,7 @@ async function bisect(dependencies: DrainDependencies, chunk: readonly Readable[
   } else if (only) {
     const reason = failure instanceof InvariantViolation ? failure.message : `MySQL error ${errorNumber(failure)}`;
     const letter = { entryId: only.id, reason, fields: writeEntry(only.entry) };
-    await settleAll(dependencies, [{ id: only.id, users: only.entry.users.length, letter }], []);
+    await settleAll(dependencies, [settledEntry(only)], [letter]);
   }
 }
 
@@ -161,17 +162,16 @@ function letterOf({ issue, reason }: DeadIssue, chunk: readonly Readable[]): Dea
 }
 
 async function settleAll(
-  { redisStock, keys, observer, settings, stop }: DrainDependencies,
-  ended: readonly { readonly id: string; readonly users: number; readonly letter: DeadLetter | null }[],
-  letters: readonly DeadLetter[],
+  dependencies: DrainDependencies,
+  entries: readonly SettledEntry[],
+  deadLetters: readonly DeadLetter[],
 ): Promise<SettleReply> {
-  const deadLetters = [...ended.flatMap(({ letter }) => letter ?? []), ...letters];
-  const settled = await retryUntilSuccess(() => settle(redisStock.redis, { keys, entries: ended, deadLetters }), {
-    pauseMsMax: settings.RETRY_MS_MAX,
-    stop,
-    isTransient: (failure) => !(failure instanceof InvariantViolation),
-    onFailure: observer.retrying,
-  });
+  const { redisStock, keys, observer } = dependencies;
+  const settled = await withRetries(
+    dependencies,
+    () => settle(redisStock.redis, { keys, entries, deadLetters }),
+    (failure) => !(failure instanceof InvariantViolation),
+  );
   for (const { reason, fields } of deadLetters) observer.deadLetter(reason, usersIn(fields));
   return settled;
 }
@@ -184,21 +184,13 @@ async function settleAll(
  *   may have read it without them, and the rows before they were there
  */
 async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
-  const { redisStock, settings, observer, stop } = dependencies;
-  const retryOptions = {
-    pauseMsMax: settings.RETRY_MS_MAX,
-    stop,
-    isTransient: () => true,
-    onFailure: observer.retrying,
-  };
+  const { redisStock } = dependencies;
   const stale = new Set([...written.renumbered, ...written.superseded].map(({ couponId }) => couponId));
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
-    const known = await retryUntilSuccess(() => knows(redisStock, couponId, issues), retryOptions);
+    const known = await withRetries(dependencies, () => knows(redisStock, couponId, issues));
     if (known === 'not all' || (known === 'not open' && wereGone)) stale.add(couponId);
   }
-  for (const couponId of stale) {
-    await retryUntilSuccess(() => redisStock.drop(couponId), retryOptions);
-  }
+  for (const couponId of stale) await withRetries(dependencies, () => redisStock.drop(couponId));
 }
 
 /** Whether Redis has every issue under its sequence. */
@@ -209,8 +201,10 @@ async function knows(
 ): Promise<'all' | 'not all' | 'not open'> {
   for (let i = 0; i < issues.length; i += OWNERS_PER_LOOK_MAX) {
     const page = issues.slice(i, i + OWNERS_PER_LOOK_MAX);
-    const users = page.map(({ userId }) => userId);
-    const seen = await redisStock.look(couponId, users);
+    const seen = await redisStock.look(
+      couponId,
+      page.map(({ userId }) => userId),
+    );
     if (seen.kind === 'not open') return 'not open';
     if (page.some(({ userId, sequence }) => seen.owners.get(userId) !== sequence)) return 'not all';
   }

@@ -2,9 +2,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type DrainDependencies, drain } from './drain.ts';
+import { type DrainDependencies, drain, withRetries } from './drain.ts';
 import { Inbox, type InboxSettings } from './inbox.ts';
-import { Stopped, retryUntilSuccess } from './retry.ts';
+import { Stopped } from './retry.ts';
 
 export interface PartitionDependencies extends Omit<DrainDependencies, 'settings'> {
   /** Has the connection to itself, since it blocks. */
@@ -14,17 +14,11 @@ export interface PartitionDependencies extends Omit<DrainDependencies, 'settings
 
 /** Drains until stopped, and returns after the current batch. Throws InvariantViolation for a bug of ours. */
 export async function drainPartition(dependencies: PartitionDependencies): Promise<void> {
-  const { keys, blocking, settings, observer, stop } = dependencies;
-  const inbox = new Inbox({ blocking, keys, settings });
-  const retryOptions = {
-    pauseMsMax: settings.RETRY_MS_MAX,
-    stop,
-    isTransient: () => true,
-    onFailure: observer.retrying,
-  };
+  const { keys, blocking, settings, stop } = dependencies;
+  const inbox = new Inbox(blocking, keys, settings);
   try {
     while (!stop.aborted) {
-      const messages = await retryUntilSuccess(() => inbox.next(), retryOptions);
+      const messages = await withRetries(dependencies, () => inbox.next());
       if (messages.length === 0) continue;
       await drain(dependencies, messages);
       // An entry that comes alone is written at once; in a rush those of the next milliseconds share a transaction.

@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { eq, gt, sql } from 'drizzle-orm';
 import { coupons } from '../drizzle/schema.ts';
-import { lastSequence } from '../src/coupon/coupon.ts';
+import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Audit, auditCoupon } from '../src/operations/audit.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
 import { closeCoupon } from '../src/stock/closing.ts';
@@ -49,12 +49,8 @@ const LEASE_KEY = 'reconciler';
 /** Coupons read at once. */
 const PAGE = 500;
 
-interface OpenCoupon {
-  readonly id: number;
-  readonly epoch: number;
-  readonly version: number;
-  readonly totalQuantity: number | null;
-  readonly issuedQuantity: number;
+interface OpenCoupon extends Pick<Coupon, 'id' | 'epoch' | 'version' | 'totalQuantity' | 'issuedQuantity'> {
+  /** Since its end, by MySQL's clock. */
   readonly overMs: number;
 }
 

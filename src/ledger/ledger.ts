@@ -119,21 +119,17 @@ function insertStatements(issues: readonly Issue[]): string[] {
   return statements;
 }
 
-/** Raises `issued_quantity` by the rows that went in; the CHECK on it is the last guard of P1. */
-export async function raiseIssued(tx: Session, couponId: number, rows: number): Promise<void> {
-  await raiseEach(tx, [couponId], rows);
-}
-
 /**
- * Raises coupons by as many rows as each has, those of one number together: with thousands of coupons open, a statement for each
- * was two thirds of the work of MySQL and worker. There are never many different numbers, since all of them add up to the rows.
+ * Raises each coupon by its rows, those with equally many in one statement: with thousands of coupons open, a statement for each
+ * was two thirds of the work of MySQL and worker. There are never many different counts, since they add up to the rows.
  */
 async function raiseAll(tx: Session, counts: ReadonlyMap<number, readonly Issue[]>): Promise<void> {
   const byRows = Map.groupBy(counts.keys(), (couponId) => counts.get(couponId)?.length ?? 0);
-  for (const [rows, couponIds] of byRows) await raiseEach(tx, couponIds, rows);
+  for (const [rows, couponIds] of byRows) await raiseIssued(tx, couponIds, rows);
 }
 
-async function raiseEach(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
+/** Raises `issued_quantity` of each by the rows that went in; the CHECK on it is the last guard of P1. */
+export async function raiseIssued(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
   for (let i = 0; i < couponIds.length; i += ROWS_PER_STATEMENT_MAX) {
     const page = couponIds.slice(i, i + ROWS_PER_STATEMENT_MAX);
     await tx.execute(
@@ -183,11 +179,9 @@ async function writeMissingOf(
 ): Promise<Written> {
   if (!coupon) return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'no such coupon' })) };
   const present = await readPresent(tx, couponId, issues);
-  let unchanged = 0;
-  const superseded: Issue[] = [];
   let left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
-  const rows: Issue[] = [];
-  const sequenceConflicts: Issue[] = [];
+  let unchanged = 0;
+  const [superseded, rows, sequenceConflicts]: [Issue[], Issue[], Issue[]] = [[], [], []];
   const dead: DeadIssue[] = [];
   for (const issue of issues) {
     const owned = present.sequenceOf.get(issue.userId);
@@ -206,21 +200,16 @@ async function writeMissingOf(
   const all = [...rows, ...renumbered];
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
-  if (inserted > 0) await raiseIssued(tx, couponId, inserted);
+  if (inserted > 0) await raiseIssued(tx, [couponId], inserted);
   const older = rows.filter((issue) => issue.epoch < coupon.epoch);
   return { inserted, unchanged, superseded, renumbered, dead, older };
 }
 
 /** Gives issues whose sequence is taken the numbers after the highest, in order. */
-async function findSequences(
-  tx: Session,
-  couponId: number,
-  rows: readonly Issue[],
-  sequenceConflicts: readonly Issue[],
-) {
+async function findSequences(tx: Session, couponId: number, rows: readonly Issue[], conflicts: readonly Issue[]) {
   const { highest } = await readHighestSequence(tx, couponId);
   const last = Math.max(highest, rows.at(-1)?.sequence ?? 0);
-  return sequenceConflicts.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
+  return conflicts.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
 }
 
 /** The rows that stand in the way of `issues`, by sequence and by user. */

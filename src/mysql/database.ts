@@ -80,12 +80,9 @@ export async function closeDatabase(database: Database): Promise<void> {
  * @throws what `work` or MySQL throw; after a failed COMMIT the result is ambiguous
  * @throws DatabaseTimeout when connection, work and commit together take longer than `transactionMsMax`
  */
-export async function withTransaction<Result>(
-  database: Database,
-  work: (tx: Session) => Promise<Result>,
-): Promise<Result> {
-  return timed(database, async () => {
-    const done = await withConnection(database, async (session, connection) => {
+export function withTransaction<Result>(database: Database, work: (tx: Session) => Promise<Result>): Promise<Result> {
+  return timed(database, () =>
+    withConnection(database, async (session, connection) => {
       await query(connection, { sql: 'BEGIN' });
       try {
         const result = await work(session);
@@ -96,10 +93,8 @@ export async function withTransaction<Result>(
         await query(connection, { sql: 'ROLLBACK' });
         return error;
       }
-    });
-    if (done instanceof RollbackError) throw done;
-    return done.result;
-  });
+    }),
+  );
 }
 
 /** What is to be written, after what was read. */
@@ -126,40 +121,39 @@ export type Rows = readonly Readonly<Record<string, unknown>>[];
  * @throws what `plan` or MySQL throws, after which nothing was written, unless the COMMIT itself failed: then the result is ambiguous
  * @throws DatabaseTimeout as `withTransaction` does
  */
-export async function readThenWrite<Result>(
+export function readThenWrite<Result>(
   database: Database,
   read: readonly string[],
   plan: (rows: readonly Rows[]) => WritePlan<Result>,
 ): Promise<Result> {
-  return timed(database, async () => {
-    const done = await onConnection(database, 'issuing', async (connection) => {
+  return timed(database, () =>
+    onConnection(database, 'issuing', async (connection) => {
       const [replies] = (await query(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
       const { write, result } = plan(replies.slice(1));
       try {
         await query(connection, { sql: write.length === 0 ? 'ROLLBACK' : [...write, 'COMMIT'].join(';') });
         return { result };
       } catch (error) {
-        if (!isDuplicate(error)) throw error;
+        if (!(error instanceof Error && 'code' in error && error.code === 'ER_DUP_ENTRY')) throw error;
         await query(connection, { sql: 'ROLLBACK' });
         return new DuplicateRow('a row was there already', { cause: error });
       }
-    });
-    if (done instanceof RollbackError) throw done;
-    return done.result;
-  });
+    }),
+  );
 }
 
-function isDuplicate(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ER_DUP_ENTRY';
-}
-
-async function timed<Result>(database: Database, transaction: () => Promise<Result>): Promise<Result> {
+/** Runs a transaction, which returns instead of throwing when its connection can be used again. */
+async function timed<Result>(
+  database: Database,
+  transaction: () => Promise<{ readonly result: Result } | RollbackError>,
+): Promise<Result> {
   const startMs = performance.now();
   let ended: 'committed' | 'failed' = 'failed';
   try {
-    const result = await transaction();
+    const done = await transaction();
+    if (done instanceof RollbackError) throw done;
     ended = 'committed';
-    return result;
+    return done.result;
   } finally {
     database.onTransaction(ended, (performance.now() - startMs) / 1000);
   }

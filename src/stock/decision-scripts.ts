@@ -12,7 +12,7 @@ export interface StateInput {
   readonly server: string;
 }
 
-export interface TakeInput extends StateInput {
+interface TakeInput extends StateInput {
   readonly couponId: number;
   readonly unpersistedUsersMax: number;
   /** In order of arrival, 1 to 1,000. */
@@ -20,7 +20,7 @@ export interface TakeInput extends StateInput {
 }
 
 /** The verdict of `take`. With any other kind than `decided` nothing was written. */
-export type TakeReply =
+type TakeReply =
   | { readonly kind: 'not open' | 'overloaded' }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | {
@@ -62,7 +62,7 @@ function outcomeOf(number: number): Outcome {
   return refusal['sold out'];
 }
 
-export interface LookInput extends StateInput {
+interface LookInput extends StateInput {
   /** At most 1,000; may be empty. */
   readonly users: readonly string[];
 }
@@ -101,26 +101,14 @@ export const look = defineScript<LookInput, LookReply>({
     const owners = new Map<string, number>();
     for (let at = LOOK_HEAD; at < reply.length; at += 2)
       owners.set(users[reply.whole(at) - 1] ?? reply.malformed(), reply.whole(at + 1));
-    return {
-      kind: 'open',
-      server,
-      nowMs: reply.whole(1),
-      epoch: reply.whole(2),
-      version: reply.whole(3),
-      stock: {
-        next: reply.whole(4),
-        until: reply.whole(5),
-        startMs: reply.whole(6),
-        endMs: reply.whole(7),
-        paused: paused === 1,
-      },
-      issued: reply.whole(9),
-      owners,
-    };
+    const [nowMs, epoch, version] = [reply.whole(1), reply.whole(2), reply.whole(3)];
+    const [next, until, startMs, endMs] = [reply.whole(4), reply.whole(5), reply.whole(6), reply.whole(7)];
+    const stock = { next, until, startMs, endMs, paused: paused === 1 };
+    return { kind: 'open', server, nowMs, epoch, version, stock, issued: reply.whole(9), owners };
   },
 });
 
-export interface PutInput extends StateInput {
+interface PutInput extends StateInput {
   readonly couponId: number;
   /** The value under which the lock was acquired: the fence. */
   readonly token: string;
@@ -133,22 +121,15 @@ export interface PutInput extends StateInput {
   readonly taken: readonly string[];
 }
 
-/** `changed`: read and decide again. `lost`: the lock is not ours any more. Only with `written` was anything written. */
-export type PutReply = 'written' | 'changed' | 'lost' | 'overloaded';
-
-/** The fenced write of the `locked` issuer. */
-export const put = defineScript<PutInput, PutReply>({
+/**
+ * The fenced write of the `locked` issuer. `changed`: read and decide again. `lost`: the lock is not ours any more. Only with
+ * `written` was anything written.
+ */
+export const put = defineScript({
   source: new URL('./scripts/put.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners, keys.stream, keys.unpersisted, keys.lock],
-  args: (input) => [
-    input.couponId,
-    input.token,
-    input.unpersistedUsersMax,
-    input.server,
-    input.epoch,
-    input.version,
-    input.next,
-    input.taken.join(','),
-  ],
+  keys: ({ keys }: PutInput) => [keys.state, keys.owners, keys.stream, keys.unpersisted, keys.lock],
+  args: ({ couponId, token, unpersistedUsersMax, server, epoch, version, next, taken }) => {
+    return [couponId, token, unpersistedUsersMax, server, epoch, version, next, taken.join(',')];
+  },
   read: (reply) => reply.verdict('written', 'changed', 'lost', 'overloaded'),
 });

@@ -4,49 +4,34 @@ import { type Coupon, UNLIMITED } from '../coupon/coupon.ts';
 import { defineScript } from '../redis/script.ts';
 import type { StateInput } from './decision-scripts.ts';
 
-export interface ApplyEditInput extends StateInput {
-  /** As MySQL has committed it. */
-  readonly coupon: Pick<Coupon, 'version' | 'totalQuantity' | 'startMs' | 'endMs' | 'paused'>;
-}
-
-/** `same`: nothing to do. `different`: Redis has other settings under this version, or a newer version. */
-export type ApplyEditReply =
-  | { readonly kind: 'applied' | 'same' | 'not open' }
-  | { readonly kind: 'different'; readonly version: number };
-
-/** The half of an edit that comes after MySQL's commit. */
-export const applyEdit = defineScript<ApplyEditInput, ApplyEditReply>({
+/**
+ * The half of an edit that comes after MySQL's commit. `same`: nothing to do. `different`: Redis has other settings under this
+ * version, or a newer version.
+ */
+export const applyEdit = defineScript({
   source: new URL('./scripts/apply-edit.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners],
-  args: ({ server, coupon: { version, totalQuantity, startMs, endMs, paused } }) => [
-    server,
-    version,
-    totalQuantity ?? UNLIMITED,
-    startMs,
-    endMs,
-    paused ? 1 : 0,
-  ],
+  keys: ({ keys }: ApplyEditInput) => [keys.state, keys.owners],
+  args: ({ server, coupon: { version, totalQuantity, startMs, endMs, paused } }) => {
+    return [server, version, totalQuantity ?? UNLIMITED, startMs, endMs, paused ? 1 : 0];
+  },
   read: (reply) => {
     const kind = reply.verdict('applied', 'same', 'not open', 'different');
     return kind === 'different' ? { kind, version: reply.whole(1) } : { kind };
   },
 });
 
-export interface LowerTotalInput extends StateInput {
-  /** As MySQL has it, under the row lock. */
-  readonly version: number;
-  readonly total: number;
+interface ApplyEditInput extends StateInput {
+  /** As MySQL has committed it. */
+  readonly coupon: Pick<Coupon, 'version' | 'totalQuantity' | 'startMs' | 'endMs' | 'paused'>;
 }
 
-/** Only with `lowered` was anything written. `other version`: the settings in Redis must be repaired first. */
-export type LowerTotalReply =
-  | { readonly kind: 'lowered' | 'other version' | 'not open' }
-  | { readonly kind: 'issued'; readonly issued: number };
-
-/** The half of an edit to a lower total that must come before MySQL's. */
-export const lowerTotal = defineScript<LowerTotalInput, LowerTotalReply>({
+/**
+ * The half of an edit to a lower total that must come before MySQL's; only with `lowered` was anything written. `other version`:
+ * the settings in Redis must be repaired first.
+ */
+export const lowerTotal = defineScript({
   source: new URL('./scripts/lower-total.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners],
+  keys: ({ keys }: LowerTotalInput) => [keys.state, keys.owners],
   args: ({ server, version, total }) => [server, version, total],
   read: (reply) => {
     const kind = reply.verdict('lowered', 'other version', 'not open', 'issued');
@@ -54,15 +39,16 @@ export const lowerTotal = defineScript<LowerTotalInput, LowerTotalReply>({
   },
 });
 
-/** Only with `removed` was anything removed. */
-export type RemoveUnissuedReply =
-  | { readonly kind: 'removed' | 'not open' }
-  | { readonly kind: 'issued'; readonly issued: number };
+interface LowerTotalInput extends StateInput {
+  /** As MySQL has it, under the row lock. */
+  readonly version: number;
+  readonly total: number;
+}
 
-/** The half of a deletion that must come before MySQL's. */
-export const removeUnissued = defineScript<StateInput, RemoveUnissuedReply>({
+/** The half of a deletion that must come before MySQL's; only with `removed` was anything removed. */
+export const removeUnissued = defineScript({
   source: new URL('./scripts/remove-unissued.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners, keys.opening],
+  keys: ({ keys }: StateInput) => [keys.state, keys.owners, keys.opening],
   args: ({ server }) => [server],
   read: (reply) => {
     const kind = reply.verdict('removed', 'not open', 'issued');
@@ -71,9 +57,9 @@ export const removeUnissued = defineScript<StateInput, RemoveUnissuedReply>({
 });
 
 /** The first half of closing a coupon, found to be over under this epoch. */
-export const close = defineScript<Pick<StateInput, 'keys'> & { readonly epoch: number }, 'closed' | 'changed'>({
+export const close = defineScript({
   source: new URL('./scripts/close.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners, keys.opening],
+  keys: ({ keys }: Pick<StateInput, 'keys'> & { readonly epoch: number }) => [keys.state, keys.owners, keys.opening],
   args: ({ epoch }) => [epoch],
   read: (reply) => reply.verdict('closed', 'changed'),
 });

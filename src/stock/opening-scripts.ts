@@ -11,21 +11,10 @@ export interface OpeningInput extends StateInput {
   readonly leaseMs: number;
 }
 
-/** With `begun` and `unproven` the lease is ours. */
-export type BeginOpeningReply =
-  | { readonly kind: 'open' | 'busy' | 'begun' }
-  | {
-      readonly kind: 'unproven';
-      readonly epoch: number;
-      readonly version: number;
-      readonly next: number;
-      readonly owners: number;
-    };
-
-/** Takes the lease for opening, unless the coupon is open. */
-export const beginOpening = defineScript<OpeningInput, BeginOpeningReply>({
+/** Takes the lease for opening: with `begun` and `unproven` it is ours. */
+export const beginOpening = defineScript({
   source: new URL('./scripts/begin-opening.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.owners, keys.opening],
+  keys: ({ keys }: OpeningInput) => [keys.state, keys.owners, keys.opening],
   args: ({ server, token, leaseMs }) => [server, token, leaseMs],
   read: (reply) => {
     const kind = reply.verdict('open', 'busy', 'begun', 'unproven');
@@ -35,18 +24,20 @@ export const beginOpening = defineScript<OpeningInput, BeginOpeningReply>({
   },
 });
 
+export type BeginOpeningReply = Awaited<ReturnType<typeof beginOpening>>;
+
 /** User and sequence in turn; may be empty. */
-export type LoadOwnersInput = Omit<OpeningInput, 'server'> & { readonly owners: readonly (string | number)[] };
+type LoadOwnersInput = Omit<OpeningInput, 'server'> & { readonly owners: readonly (string | number)[] };
 
 /** Loads one page of owners. Returns how many are loaded by now, or null when another process took the lease. */
-export const loadOwners = defineScript<LoadOwnersInput, number | null>({
+export const loadOwners = defineScript({
   source: new URL('./scripts/load-owners.lua', import.meta.url),
-  keys: ({ keys, token }) => [keys.opening, loadingKey(keys, token)],
+  keys: ({ keys, token }: LoadOwnersInput) => [keys.opening, loadingKey(keys, token)],
   args: ({ token, leaseMs, owners }) => [token, leaseMs, ...owners],
   read: (reply) => (reply.verdict('loaded', 'superseded') === 'superseded' ? null : reply.whole(1)),
 });
 
-export interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
+interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
   /** How many owners were loaded. */
   readonly owners: number;
   readonly stock: Stock;
@@ -55,39 +46,31 @@ export interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
 }
 
 /** Swaps in what was loaded: the one place that writes a coupon's state as a whole. */
-export const finishOpening = defineScript<FinishOpeningInput, 'opened' | 'superseded' | 'incomplete'>({
+export const finishOpening = defineScript({
   source: new URL('./scripts/finish-opening.lua', import.meta.url),
-  keys: ({ keys, token }) => [keys.state, keys.owners, keys.opening, loadingKey(keys, token)],
+  keys: ({ keys, token }: FinishOpeningInput) => [keys.state, keys.owners, keys.opening, loadingKey(keys, token)],
   args: ({ token, owners, server, stock, epoch, version }) => {
-    const state = {
-      run: server,
-      next: stock.next,
-      until: stock.until,
-      // Sequences below `next` that nobody owns. Owners must always be `next - 1 - gap`, else some were lost.
-      gap: stock.next - 1 - owners,
-      start: stock.startMs,
-      end: stock.endMs,
-      paused: stock.paused ? 1 : 0,
-      epoch,
-      version,
-    };
+    const { next, until, startMs: start, endMs: end } = stock;
+    // Sequences below `next` that nobody owns. Owners must always be `next - 1 - gap`, else some were lost.
+    const gap = next - 1 - owners;
+    const state = { run: server, next, until, gap, start, end, paused: stock.paused ? 1 : 0, epoch, version };
     return [token, owners, ...Object.entries(state).flat()];
   },
   read: (reply) => reply.verdict('opened', 'superseded', 'incomplete'),
 });
 
 /** Keeps a state that survived a restart of Redis, after it was compared with MySQL. */
-export const proveState = defineScript<Omit<OpeningInput, 'leaseMs'>, 'opened' | 'superseded'>({
+export const proveState = defineScript({
   source: new URL('./scripts/prove-state.lua', import.meta.url),
-  keys: ({ keys }) => [keys.state, keys.opening],
+  keys: ({ keys }: Omit<OpeningInput, 'leaseMs'>) => [keys.state, keys.opening],
   args: ({ token, server }) => [token, server],
   read: (reply) => reply.verdict('opened', 'superseded'),
 });
 
 /** Abandons an opening that found nothing to open, or failed. */
-export const endOpening = defineScript<Pick<OpeningInput, 'keys' | 'token'>, void>({
+export const endOpening = defineScript({
   source: new URL('./scripts/end-opening.lua', import.meta.url),
-  keys: ({ keys, token }) => [keys.opening, loadingKey(keys, token)],
+  keys: ({ keys, token }: Pick<OpeningInput, 'keys' | 'token'>) => [keys.opening, loadingKey(keys, token)],
   args: ({ token }) => [token],
-  read: (reply) => void reply.verdict('ended'),
+  read: (reply): void => void reply.verdict('ended'),
 });

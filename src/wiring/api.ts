@@ -3,14 +3,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
-import { type Catalog, createCatalog } from '../coupon/catalog.ts';
-import { type Audit, auditCoupon } from '../operations/audit.ts';
-import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
+import { createCatalog } from '../coupon/catalog.ts';
+import { auditCoupon } from '../operations/audit.ts';
+import { createDeadLetters } from '../operations/dead-letters.ts';
 import { RefusalCache } from '../issuing/refusal-cache.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
 import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 import { createSnapshots, type Snapshots } from '../stock/snapshot.ts';
-import { createIssueOnce, type IssueOnce } from '../issuing/idempotency.ts';
+import { createIssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
 import { CHANGES_CHANNEL } from '../stream/keys.ts';
@@ -20,46 +20,28 @@ import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
-import { createIssues, type Issues } from '../issues/status.ts';
+import { createIssues } from '../issues/status.ts';
 import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
-import { createCouponEditor, type CouponEditor } from '../stock/editing.ts';
+import { createCouponEditor } from '../stock/editing.ts';
 import { measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { issuingConnection, subscribingConnection } from '../redis/connection.ts';
-import type { HistogramSeries } from '../telemetry/instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 import { answerTotals, type ApiMetrics, promiseBrokenBy } from '../telemetry/metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
-export interface ApiParts {
-  readonly redis: Redis;
+export type ApiParts = ReturnType<typeof wireApi>;
+
+/** What most parts are built on. */
+interface Foundation {
   readonly redisStock: RedisStock;
-  readonly subscriber: Redis;
   readonly database: Database;
-  readonly stock: StockKeeper;
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>;
-  readonly issuance: IssuePipeline;
-  readonly catalog: Catalog;
-  readonly editor: CouponEditor;
-  readonly issueOnce: IssueOnce;
-  readonly issues: Issues;
-  /** Counts the promises of a coupon; null: no such coupon. */
-  readonly audit: (couponId: number) => Promise<Audit | null>;
-  readonly deadLetters: DeadLetters;
-  readonly progress: ProgressHub;
-  /** How busy this process is, and how far MySQL is behind. */
-  readonly load: () => Promise<Load>;
-  /** Subscribes to edits of coupons; call it once the connections are open. */
-  listen(): Promise<void>;
-  /** Ends long polls and event streams, so that a server can stop. */
-  releaseWaiters(): Promise<void>;
-  /** Answers the requests under way, then ends the connections. */
-  close(): Promise<void>;
+  readonly settings: Config;
 }
 
-export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts {
+export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const onRedisFault = (error: unknown) => {
     metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
@@ -68,11 +50,12 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
   const subscriber = subscribingConnection(config, onRedisFault);
   const database = openDatabase(config, transactionMeter(metrics));
   const redisStock = createRedisStock(redis, config);
-  const snapshots = createSnapshots({ redisStock, database, settings: config });
+  const foundation: Foundation = { redisStock, database, settings: config };
+  const snapshots = createSnapshots(foundation);
   measureStores(metrics, { redis, database, settings: config });
   measureStock(metrics, { database, snapshots });
-  const stock = createStockKeeper({ redisStock, database, settings: config, ...createOpeningObserver(metrics, log) });
-  const issuers = createIssuers(config, redisStock, database, stock, createLockObserver(metrics));
+  const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
+  const issuers = createIssuers(foundation, stock, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
   const issuance = createPipeline({
     issuers,
@@ -89,8 +72,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
     metrics.storeFailures.of().add();
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
-  const after = createAfterIssuing(config, redisStock, database, snapshots, stock, onStoreFault);
-  const issueOnce = createIssueOnce({ redis, issuance, issues: after.issues, settings: config });
+  const { issues, progress, releaseWaiters } = createAfterIssuing(foundation, snapshots, stock, onStoreFault);
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
@@ -102,26 +84,30 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
     issuance,
     catalog: withStoreErrors(createCatalog(database, announce), onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
-    issues: after.issues,
-    progress: after.progress,
+    issues,
+    progress,
     ...withStoreErrors(
       {
-        issueOnce,
+        issueOnce: createIssueOnce({ redis, issuance, issues, settings: config }),
         load: createLoad(config, redis, metrics),
+        /** Counts the promises of a coupon; null: no such coupon. */
         audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
       onStoreFault,
     ),
     deadLetters: createDeadLetters(redisStock),
+    /** Subscribes to edits of coupons; call it once the connections are open. */
     async listen() {
       subscriber.on('message', (_, couponId) => refusals.invalidate(Number(couponId)));
       // Messages sent while the connection was down are gone.
       subscriber.on('ready', () => refusals.invalidateAll());
       await subscriber.subscribe(CHANGES_CHANNEL);
     },
-    releaseWaiters: after.releaseWaiters,
+    /** Ends long polls and event streams, so that a server can stop. */
+    releaseWaiters,
+    /** Answers the requests under way, then ends the connections. */
     async close() {
-      await after.releaseWaiters();
+      await releaseWaiters();
       await issuance.drain();
       redis.disconnect();
       subscriber.disconnect();
@@ -130,36 +116,29 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
   };
 }
 
-function createIssuers(
-  config: Config,
-  redisStock: RedisStock,
-  database: Database,
-  stock: StockKeeper,
-  observer: LockObserver,
-) {
+function createIssuers(foundation: Foundation, stock: StockKeeper, observer: LockObserver) {
+  const { redisStock, database } = foundation;
   const take = createTake(redisStock, stock);
   return {
     synchronous: createSynchronous({ database, take, drop: redisStock.drop }),
-    locked: createLocked({ redisStock, stock, take, settings: config, observer }),
+    locked: createLocked({ ...foundation, stock, take, observer }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
 }
 
 /** What users ask about issues after they were accepted. */
 function createAfterIssuing(
-  config: Config,
-  redisStock: RedisStock,
-  database: Database,
+  foundation: Foundation,
   snapshots: Snapshots,
   stock: StockKeeper,
   onFault: (fault: unknown) => void,
 ) {
-  const watch = new RowWatcher({ database, settings: config, onFault });
-  const issues = createIssues({ redisStock, database, stock, watch, settings: config });
+  const { database, settings } = foundation;
+  const watch = new RowWatcher({ database, settings, onFault });
   const sample = createSample({ database, snapshots });
-  const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings: config, onFault });
+  const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(issues, onFault),
+    issues: withStoreErrors(createIssues({ ...foundation, stock, watch }), onFault),
     progress,
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
@@ -186,15 +165,10 @@ function boundsOf(config: Config): CombinerBounds {
 }
 
 function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver {
-  const series = Object.fromEntries(
-    issuerNames.map((issuer) => [
-      issuer,
-      {
-        batchUsers: metrics.batchUsers.of(issuer),
-        decisionSeconds: metrics.decisionSeconds.of(issuer),
-      },
-    ]),
-  ) as Record<IssuerName, Readonly<Record<'batchUsers' | 'decisionSeconds', HistogramSeries>>>;
+  const seriesOf = (issuer: IssuerName) => {
+    return { batchUsers: metrics.batchUsers.of(issuer), decisionSeconds: metrics.decisionSeconds.of(issuer) };
+  };
+  const series = { synchronous: seriesOf('synchronous'), locked: seriesOf('locked'), scripted: seriesOf('scripted') };
   const refusalCacheHits = metrics.refusalCacheHits.of();
   return {
     batch(issuer, { users, startedMs, endedMs }) {

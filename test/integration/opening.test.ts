@@ -152,7 +152,7 @@ test('the largest total there may be has its end where numbers end, also with a 
   await stores.redis.del(stores.keys(id).stream);
   await withConnection(stores.database, async (session) => {
     await insertIssues(session, [{ couponId: id, epoch: 1, sequence: 2, userId: 'a', acceptedMs: Date.now() }]);
-    await raiseIssued(session, id, 1);
+    await raiseIssued(session, [id], 1);
   });
   await stores.redis.del(stores.keys(id).state);
   const answers = [];

@@ -55,8 +55,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: 'workers/drain.ts',
         from: '  let written: Written;\n',
         to: `  let written: Written;
-  const settledEarly = chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null }));
-  await settleAll(dependencies, settledEarly, []);\n`,
+  await settleAll(dependencies, chunk.map(settledEntry), []);\n`,
       },
     ],
     guard: [
@@ -180,7 +179,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'users of an entry of a later version are not counted off',
-    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields), letter', to: 'users: 0, letter' }],
+    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields) });', to: 'users: 0 });' }],
     guard: [
       `${integration}/worker.test.ts`,
       'users of an entry of a later version are counted off when it is put among the dead letters',
@@ -250,8 +249,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/ledger/ledger.ts',
-        from: 'if (inserted > 0) await raiseIssued(tx, couponId, inserted);',
-        to: 'await raiseIssued(tx, couponId, issues.length);',
+        from: 'if (inserted > 0) await raiseIssued(tx, [couponId], inserted);',
+        to: 'await raiseIssued(tx, [couponId], issues.length);',
       },
     ],
     guard: [

@@ -296,7 +296,7 @@ async function startWorker(stores: Stores, index: number): Promise<Alive<WorkerP
   const database = openDatabase(config);
   const keys = partitionKeys(0);
   // Whatever another left unfinished is taken over at once.
-  const inbox = new Inbox({ blocking: redis, keys, settings: { ...config, CLAIM_IDLE_MS: 0, BLOCK_MS: 1 } });
+  const inbox = new Inbox(redis, keys, { ...config, CLAIM_IDLE_MS: 0, BLOCK_MS: 1 });
   // Told to stop from the beginning: it tries once, and dies rather than try again.
   const stop = AbortSignal.abort();
   const ignore = () => {};

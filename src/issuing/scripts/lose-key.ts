@@ -2,16 +2,16 @@
 
 import { defineScript } from '../../redis/script.ts';
 
-export interface LoseKeyInput {
+interface LoseKeyInput {
   readonly key: string;
   /** The request as it was noted, and as it is to be noted. */
   readonly pending: string;
   readonly lost: string;
 }
 
-export const loseKey = defineScript<LoseKeyInput, 'noted' | 'kept'>({
+export const loseKey = defineScript({
   source: new URL('./lose-key.lua', import.meta.url),
-  keys: ({ key }) => [key],
+  keys: ({ key }: LoseKeyInput) => [key],
   args: ({ pending, lost }) => [pending, lost],
   read: (reply) => reply.verdict('noted', 'kept'),
 });

@@ -3,7 +3,7 @@
 import { defineScript } from '../../redis/script.ts';
 import type { PartitionKeys } from '../keys.ts';
 
-export interface ReplayInput {
+interface ReplayInput {
   readonly keys: PartitionKeys;
   /** Id in the dead stream. */
   readonly id: string;
@@ -12,12 +12,10 @@ export interface ReplayInput {
   readonly fields: readonly string[];
 }
 
-/** The id it has in the stream now, or null when it was no longer among the dead. */
-export type ReplayReply = string | null;
-
-export const replay = defineScript<ReplayInput, ReplayReply>({
+/** Returns the id in the stream, or null when it was no longer among the dead letters. */
+export const replay = defineScript({
   source: new URL('./replay.lua', import.meta.url),
-  keys: ({ keys }) => [keys.stream, keys.unpersisted, keys.dead],
+  keys: ({ keys }: ReplayInput) => [keys.stream, keys.unpersisted, keys.dead],
   args: ({ id, users, fields }) => [id, users, ...fields],
   read: (reply) => (reply.verdict('replayed', 'gone') === 'gone' ? null : reply.text(1)),
 });

@@ -12,9 +12,15 @@ export interface DeadLetter {
   readonly fields: readonly string[];
 }
 
+/** An entry that is done with, and how many users it holds. */
+export interface SettledEntry {
+  readonly id: string;
+  readonly users: number;
+}
+
 export interface SettleInput {
   readonly keys: PartitionKeys;
-  readonly entries: readonly { readonly id: string; readonly users: number }[];
+  readonly entries: readonly SettledEntry[];
   readonly deadLetters: readonly DeadLetter[];
 }
 
