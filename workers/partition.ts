@@ -21,7 +21,7 @@ export async function drainPartition(dependencies: PartitionDependencies): Promi
       const messages = await withRetries(dependencies, () => inbox.next());
       if (messages.length === 0) continue;
       await drain(dependencies, messages);
-      // An entry that comes alone is written at once; in a rush those of the next milliseconds share a transaction.
+      // A single entry is written immediately; in a rush those of the next milliseconds share a transaction.
       if (!stop.aborted) await pause(settings.GATHER_MS);
     }
   } catch (failure) {

@@ -46,7 +46,7 @@ export interface ReconcileDependencies {
 /** The lease under which one worker reconciles. */
 const LEASE_KEY = 'reconciler';
 
-/** Coupons read at once. */
+/** Coupons in one read. */
 const PAGE = 500;
 
 interface OpenCoupon extends Pick<Coupon, 'id' | 'epoch' | 'version' | 'totalQuantity' | 'issuedQuantity'> {

@@ -7,7 +7,7 @@
 //   3. commits the edit, with the next version, to MySQL;
 //   4. brings the cached settings to that version, so that a higher total is never in Redis before it is in MySQL.
 // A version names exactly one committed edit, and Redis only ever moves to a higher one. So whatever crashes in between, and
-// however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` mends that.
+// however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` corrects that.
 
 import { eq } from 'drizzle-orm';
 import { couponIssues } from '../../drizzle/schema.ts';

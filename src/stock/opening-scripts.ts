@@ -51,7 +51,7 @@ export const finishOpening = defineScript({
   keys: ({ keys, token }: FinishOpeningInput) => [keys.state, keys.owners, keys.opening, loadingKey(keys, token)],
   args: ({ token, owners, server, stock, epoch, version }) => {
     const { next, until, startMs: start, endMs: end } = stock;
-    // Sequences below `next` that nobody owns. Owners must always be `next - 1 - gap`, else some were lost.
+    // Sequences below `next` without an owner. Owners must always be `next - 1 - gap`, else some were lost.
     const gap = next - 1 - owners;
     const state = { run: server, next, until, gap, start, end, paused: stock.paused ? 1 : 0, epoch, version };
     return [token, owners, ...Object.entries(state).flat()];

@@ -112,6 +112,6 @@ function editsOf(redis: Redis, keysOf: KeysOf) {
 
 function knownServer(redis: Redis): string {
   const server = serverOf(redis);
-  if (server === '') throw new Unavailable('dependency', 'Redis has not told which server it is');
+  if (server === '') throw new Unavailable('dependency', 'it is not known which server Redis is');
   return server;
 }

@@ -55,7 +55,7 @@ export function createSnapshots({ redisStock, database, settings }: SnapshotDepe
   function inMysql(coupon: Coupon): Snapshot {
     const { id, stockHome: home, startMs, totalQuantity, issuedQuantity: issued, epoch, version } = coupon;
     if (home === 'redis')
-      return { home, state: 'not open', startMs, issued: null, left: null, edition: '', owners: nobody };
+      return { home, state: 'not open', startMs, issued: null, left: null, edition: '', owners: noOwners };
     const left = totalQuantity === null ? null : Math.max(0, totalQuantity - issued);
     const edition = `mysql ${epoch} ${version} ${issued}`;
     const owners = () => usersIn(database, id, settings.OPENING_PAGE);
@@ -81,4 +81,4 @@ async function* usersIn(database: Database, couponId: number, limit: number): As
   for await (const page of ownerPages(database, couponId, limit)) yield page.map(({ userId }) => userId);
 }
 
-async function* nobody(): AsyncGenerator<readonly string[]> {}
+async function* noOwners(): AsyncGenerator<readonly string[]> {}

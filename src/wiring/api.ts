@@ -57,12 +57,8 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
   const issuers = createIssuers(foundation, stock, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
-  const issuance = createPipeline({
-    issuers,
-    refusals,
-    bounds: boundsOf(config),
-    observer: createPipelineObserver(metrics, log),
-  });
+  const observer = createPipelineObserver(metrics, log);
+  const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
     refusals.invalidate(couponId);
@@ -90,7 +86,6 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       {
         issueOnce: createIssueOnce({ redis, issuance, issues, settings: config }),
         load: createLoad(config, redis, metrics),
-        /** Counts the promises of a coupon; null: no such coupon. */
         audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
       onStoreFault,

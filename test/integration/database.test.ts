@@ -308,7 +308,7 @@ test('what this server says of bad data is final', async () => {
   expect(await stores.rows(id)).toEqual([]);
 });
 
-test('what this server says of itself may pass', async () => {
+test('a lock wait that timed out, as this server reports it, is transient', async () => {
   const { id } = await stores.coupon();
   const release = Promise.withResolvers<void>();
   const locked = Promise.withResolvers<void>();
@@ -335,7 +335,7 @@ test('what this server says of itself may pass', async () => {
   expect(passing.filter(isDataFault)).toEqual([]);
 });
 
-test('two transactions that lock one another out: one fails with what may pass, the other is done', async () => {
+test('two transactions that lock one another out: one fails with a transient error, the other is done', async () => {
   const [a, b] = await Promise.all([stores.coupon(), stores.coupon()]);
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
   const cross = (mine: number, theirs: number, ready: () => void) =>

@@ -1,4 +1,4 @@
-// recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and mends, dead letters come back.
+// recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and repairs, dead letters are replayed.
 
 import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
@@ -204,7 +204,7 @@ test('a total that was lowered in Redis by an edit that died is put back, since 
   expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 4 }]);
 });
 
-test('a coupon that is long over is put away: owners freed, home in MySQL, nothing lost', async () => {
+test('a coupon that is long over is closed: owners freed, home in MySQL, nothing lost', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });
   await api.issuers.scripted.issue(id, people(5));
@@ -229,7 +229,7 @@ test('a coupon that is long over is put away: owners freed, home in MySQL, nothi
   expect(await stores.redis.exists(state)).toBe(0);
 });
 
-test('a coupon that was put away and is prolonged goes on where it was', async () => {
+test('a coupon that was closed and is prolonged goes on where it was', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });
   await api.issuers.scripted.issue(id, people(5));
@@ -239,7 +239,7 @@ test('a coupon that was put away and is prolonged goes on where it was', async (
   await withConnection(stores.database, (session) =>
     session.update(coupons).set({ dateIssueEnd: over }).where(eq(coupons.id, id)),
   );
-  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   await stores.edit(id, { dateIssueEnd: new Date(Date.now() + 3_600_000) });
   for (const name of ['synchronous', 'scripted'] as const) {
     expect(await api.issuers[name].issue(id, ['u-0'])).toEqual([{ kind: 'already issued', sequence: 1 }]);
@@ -252,7 +252,7 @@ async function endNow(id: number): Promise<void> {
   await withConnection(stores.database, (session) => session.update(coupons).set(changed).where(eq(coupons.id, id)));
 }
 
-test('an opening that is under way while a coupon is put away swaps no second stock in', async () => {
+test('an opening that is under way while a coupon is closed swaps no second stock in', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.stock.open(id);
@@ -263,18 +263,18 @@ test('an opening that is under way while a coupon is put away swaps no second st
   const server = serverOf(api.redis);
   expect(await beginOpening(redis, { ...opener, server })).toEqual({ kind: 'begun' });
   await endNow(id);
-  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   const stock = { startMs: 0, endMs: Date.now() + 3_600_000, paused: false, next: 1, until: 10 };
   expect(await finishOpening(redis, { ...opener, owners: 0, server, stock, epoch: 2, version: 1 })).toBe('superseded');
   expect(await stores.redis.exists(keys.state)).toBe(0);
 });
 
-test('a coupon whose epoch was raised for nothing, by an opener that came too late, is put away all the same', async () => {
+test('a coupon whose epoch was raised for nothing, by an opening that came too late, is closed all the same', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.stock.open(id);
   await endNow(id);
-  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
   expect((await stores.couponNow(id)).stockHome).toBe('mysql');
 });

@@ -154,8 +154,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/entry.ts',
-        from: '  const isLegible =',
-        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isLegible =",
+        from: '  const isDecodable =',
+        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isDecodable =",
       },
     ],
     guard: [

@@ -15,7 +15,7 @@ end
 
 --- How many were issued, or nil for a state that must be compared with MySQL or rebuilt before it is used: one that is missing,
 --- or of a server before a restart, failover or restored backup, or with fewer owners than issues, whose users would get a
---- second coupon. The sequences in `gap` belong to nobody.
+--- second coupon. The sequences in `gap` have no owner.
 local function issuedIn(run, next, gap, server)
   if run ~= server then return nil end
   local owners = redis.call('HLEN', KEYS[2])
