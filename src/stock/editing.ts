@@ -9,10 +9,9 @@
 // A version names exactly one committed edit, and Redis only ever moves to a higher one. So whatever crashes in between, and
 // however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` corrects that.
 
-import { eq } from 'drizzle-orm';
-import { couponIssues } from '../../drizzle/schema.ts';
 import { deleteCoupon, lockCoupon, updateCoupon } from '../coupon/catalog.ts';
 import type { Coupon, CouponChanges } from '../coupon/coupon.ts';
+import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { type Database, type Session, withTransaction } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Opened, StockKeeper } from './opening.ts';
@@ -130,10 +129,8 @@ async function editUnderLock(
   changes: CouponChanges,
   versions: readonly number[] | null,
 ): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon }>> {
-  const coupon = await lockCoupon(tx, id);
-  if (!coupon) return { kind: 'not exist' };
-  const { version } = coupon;
-  if (versions && !versions.includes(version)) return { kind: 'other version', version };
+  const coupon = await lockVersion(tx, id, versions);
+  if ('kind' in coupon) return coupon;
   if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
   const total = changes.totalQuantity;
   if (typeof total === 'number' && total < (coupon.totalQuantity ?? Number.POSITIVE_INFINITY)) {
@@ -141,7 +138,15 @@ async function editUnderLock(
     const hindrance = coupon.stockHome === 'redis' ? await lowerInRedis(dependencies, coupon, total) : null;
     if (hindrance) return hindrance;
   }
-  return { kind: 'edited', coupon: await updateCoupon(tx, id, changes, version + 1) };
+  return { kind: 'edited', coupon: await updateCoupon(tx, id, changes, coupon.version + 1) };
+}
+
+/** Step 1. */
+async function lockVersion(tx: Session, id: number, versions: readonly number[] | null): Promise<Coupon | EditRefusal> {
+  const coupon = await lockCoupon(tx, id);
+  if (!coupon) return { kind: 'not exist' };
+  const { version } = coupon;
+  return versions && !versions.includes(version) ? { kind: 'other version', version } : coupon;
 }
 
 /** Step 2. Null when the total is lowered. */
@@ -168,16 +173,11 @@ async function removeUnderLock(
   id: number,
   versions: readonly number[] | null,
 ): Promise<Step<{ readonly kind: 'removed' }>> {
-  const coupon = await lockCoupon(tx, id);
-  if (!coupon) return { kind: 'not exist' };
-  if (versions && !versions.includes(coupon.version)) return { kind: 'other version', version: coupon.version };
-  if (coupon.issuedQuantity > 0) return { kind: 'issued', issued: coupon.issuedQuantity };
-  const rows = await tx
-    .select({ sequence: couponIssues.sequence })
-    .from(couponIssues)
-    .where(eq(couponIssues.couponId, id))
-    .limit(1);
-  if (rows.length > 0) return { kind: 'issued', issued: rows.length };
+  const coupon = await lockVersion(tx, id, versions);
+  if ('kind' in coupon) return coupon;
+  // The counter beside the rows could be wrong; the rows are the truth.
+  const { highest } = await readHighestSequence(tx, id);
+  if (coupon.issuedQuantity > 0 || highest > 0) return { kind: 'issued', issued: Math.max(1, coupon.issuedQuantity) };
   if (coupon.stockHome === 'redis') {
     const removed = await redisStock.removeUnissued(id);
     if (removed.kind !== 'removed') return removed.kind === 'issued' ? removed : { kind: 'not open' };
