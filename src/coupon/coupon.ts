@@ -114,8 +114,8 @@ export function decide(
   users: readonly string[],
   nowMs: number,
 ): Decision {
-  const closed = checkPeriod(stock, nowMs);
-  if (closed) return { outcomes: users.map(() => closed), taken: [] };
+  const refused = checkPeriod(stock, nowMs);
+  if (refused) return { outcomes: users.map(() => refused), taken: [] };
   const taken = new Map<string, number>();
   let next = stock.next;
   const outcomes = users.map((user): Outcome => {

@@ -10,7 +10,7 @@ import { settle } from '../../src/stream/scripts/settle.ts';
 import type { Script } from '../../src/redis/script.ts';
 
 /** A Redis that gives one reply to every script, and keeps the words it was called with. */
-function withStoreErrors(reply: unknown) {
+function redisAnswering(reply: unknown) {
   const calls: unknown[][] = [];
   const redis = {
     evalsha: (digest: string, ...rest: unknown[]) => {
@@ -40,7 +40,7 @@ function scriptCase<Input, Reply>(
   expected: Pick<Case, 'words' | 'understood' | 'malformed'>,
 ): Case {
   const run = async (reply: unknown) => {
-    const { redis, calls } = withStoreErrors(reply);
+    const { redis, calls } = redisAnswering(reply);
     const result: unknown = await script(redis, input);
     return { result, words: calls };
   };
