@@ -6,7 +6,7 @@
 import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
 import type { PartitionKeys } from '../src/stream/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
-import { type DeadLetter, settle, type SettledEntry, type SettleReply } from '../src/stream/scripts/settle.ts';
+import { type DeadLetter, settle, type SettledEntry } from '../src/stream/scripts/settle.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
@@ -165,7 +165,7 @@ async function settleAll(
   dependencies: DrainDependencies,
   entries: readonly SettledEntry[],
   deadLetters: readonly DeadLetter[],
-): Promise<SettleReply> {
+) {
   const { redisStock, keys, observer } = dependencies;
   const settled = await withRetries(
     dependencies,

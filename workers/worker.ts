@@ -30,7 +30,7 @@ async function work(): Promise<void> {
   const database = openDatabase(config, transactionMeter(metrics));
   const redis = issuingConnection(config, onFault);
   const redisStock = createRedisStock(redis, config);
-  measureStores(metrics, { redis, database, settings: config });
+  measureStores(metrics, { redisStock, database, settings: config });
   const partitions = redisStock.partitions.map((keys, partition) => {
     const observer = createDrainObserver(metrics, log, partition);
     return { keys, observer, blocking: blockingConnection(config, config.BLOCK_MS, onFault) };

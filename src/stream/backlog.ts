@@ -1,7 +1,7 @@
 // backlog.ts -- How far MySQL is behind Redis, read from Redis without changing anything.
 
 import type { Redis } from 'ioredis';
-import { type PartitionKeys, partitionKeys } from './keys.ts';
+import type { PartitionKeys } from './keys.ts';
 
 /** What waits in one partition. */
 export interface PartitionBacklog {
@@ -22,11 +22,11 @@ export interface Backlog {
 }
 
 /** Reads every partition at about the same instant: all commands go out together. Throws what ioredis throws. */
-export async function readBacklog(redis: Redis, partitions: number): Promise<Backlog> {
+export async function readBacklog(redis: Redis, partitions: readonly PartitionKeys[]): Promise<Backlog> {
   // Awaited together: of two that fail in an outage, the second would otherwise be an unhandled rejection.
   const [[seconds, microseconds], ...found] = await Promise.all([
     redis.time(),
-    ...Array.from({ length: partitions }, (_, partition) => readPartition(redis, partitionKeys(partition))),
+    ...partitions.map((keys) => readPartition(redis, keys)),
   ]);
   const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   return {

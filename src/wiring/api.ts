@@ -1,7 +1,6 @@
 // api.ts -- Wires the parts of the API: connections below, the three issuers above them, one lifetime for all.
 
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
 import { createCatalog } from '../coupon/catalog.ts';
 import { auditCoupon } from '../operations/audit.ts';
@@ -52,7 +51,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const redisStock = createRedisStock(redis, config);
   const foundation: Foundation = { redisStock, database, settings: config };
   const snapshots = createSnapshots(foundation);
-  measureStores(metrics, { redis, database, settings: config });
+  measureStores(metrics, foundation);
   measureStock(metrics, { database, snapshots });
   const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
   const issuers = createIssuers(foundation, stock, createLockObserver(metrics));
@@ -85,7 +84,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     ...withStoreErrors(
       {
         issueOnce: createIssueOnce({ redis, issuance, issues, settings: config }),
-        load: createLoad(config, redis, metrics),
+        load: createLoad(redisStock, metrics),
         audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
       onStoreFault,
@@ -199,11 +198,11 @@ function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
   });
 }
 
-function createLoad(config: Config, redis: Redis, metrics: ApiMetrics): () => Promise<Load> {
+function createLoad(redisStock: RedisStock, metrics: ApiMetrics): () => Promise<Load> {
   const startMs = performance.now();
   const name = randomUUID().slice(0, 8);
   return async () => {
-    const { partitions } = await readBacklog(redis, config.PARTITIONS);
+    const { partitions } = await readBacklog(redisStock.redis, redisStock.partitions);
     return {
       process: name,
       uptimeMs: Math.round(performance.now() - startMs),

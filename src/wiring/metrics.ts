@@ -1,9 +1,9 @@
 // metrics.ts -- Connects the metrics of a process with their sources. Stores are read when Prometheus scrapes, at most once a
 // second, and their gauges are left out while the store does not answer: an outdated value would be worse than none.
 
-import type { Redis } from 'ioredis';
 import { type PartitionBacklog, readBacklog } from '../stream/backlog.ts';
 import type { StockDependencies } from '../stock/opening.ts';
+import type { RedisStock } from '../stock/redis-stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
 import { timeScripts } from '../redis/script.ts';
@@ -22,10 +22,10 @@ const AGE_MS_MAX = 1000;
 /** Both processes' metrics. */
 type Metrics = ProcessMetrics & Exposed;
 
-export interface MeasuredSettings {
-  readonly PARTITIONS: number;
-  readonly UNPERSISTED_USERS_MAX: number;
-  readonly MYSQL_CONNECTIONS_MAX: number;
+interface MeasuredStores {
+  readonly redisStock: RedisStock;
+  readonly database: Database;
+  readonly settings: { readonly UNPERSISTED_USERS_MAX: number; readonly MYSQL_CONNECTIONS_MAX: number };
 }
 
 /** Transactions of a database that is about to be opened. */
@@ -36,11 +36,8 @@ export function transactionMeter({ transactionSeconds }: Metrics): OnTransaction
 }
 
 /** Pool, scripts and backlog: what API and worker have in common. */
-export function measureStores(
-  metrics: Metrics,
-  { redis, database, settings }: { redis: Redis; database: Database; settings: MeasuredSettings },
-): void {
-  timeScripts(redis, scriptMeter(metrics));
+export function measureStores(metrics: Metrics, { redisStock, database, settings }: MeasuredStores): void {
+  timeScripts(redisStock.redis, scriptMeter(metrics));
   metrics.unpersistedMax.of().set(settings.UNPERSISTED_USERS_MAX);
   metrics.onRender(() => {
     for (const name of poolNames) {
@@ -49,10 +46,10 @@ export function measureStores(
       metrics.poolMax.of(name).set(settings.MYSQL_CONNECTIONS_MAX);
     }
   });
-  metrics.onRender(() => measureBacklog(metrics, redis, settings.PARTITIONS), AGE_MS_MAX);
+  metrics.onRender(() => measureBacklog(metrics, redisStock), AGE_MS_MAX);
 }
 
-async function measureBacklog(metrics: Metrics, redis: Redis, partitions: number): Promise<void> {
+async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStock): Promise<void> {
   for (const each of [metrics.unpersisted, metrics.oldestSeconds, metrics.deadEntries]) each.replace([]);
   const skew = metrics.clockSkew.of('redis');
   skew.set(Number.NaN);

@@ -162,7 +162,7 @@ test('how far MySQL is behind is asked in vain while there is no connection, and
     const gone = issuingConnection(stores.config, () => {});
     await connect(gone);
     gone.disconnect();
-    await expect(readBacklog(gone, stores.config.PARTITIONS)).rejects.toThrow();
+    await expect(readBacklog(gone, redisStock.partitions)).rejects.toThrow();
     await quiet();
     expect(unhandled).toEqual([]);
   } finally {

@@ -18,22 +18,16 @@ export interface SettledEntry {
   readonly users: number;
 }
 
-export interface SettleInput {
+interface SettleInput {
   readonly keys: PartitionKeys;
   readonly entries: readonly SettledEntry[];
   readonly deadLetters: readonly DeadLetter[];
 }
 
-export interface SettleReply {
-  /** Entries that were still there. */
-  readonly deleted: number;
-  /** Users of the partition still in the stream. */
-  readonly unpersisted: number;
-}
-
-export const settle = defineScript<SettleInput, SettleReply>({
+/** Returns how many entries were still there, and how many users of the partition are still in the stream. */
+export const settle = defineScript({
   source: new URL('./settle.lua', import.meta.url),
-  keys: ({ keys }) => [keys.stream, keys.unpersisted, keys.dead],
+  keys: ({ keys }: SettleInput) => [keys.stream, keys.unpersisted, keys.dead],
   args: ({ entries, deadLetters }) => [
     GROUP,
     entries.length,
