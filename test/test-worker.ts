@@ -1,8 +1,9 @@
-// test-worker.ts -- The worker of production, in this process, with everything it reports kept for the test.
+// test-worker.ts -- The worker of production, in this process, with everything that its observer is told kept for the test.
 
 import type { Redis } from 'ioredis';
 import type { Config } from '../src/config/config.ts';
-import { partitionKeys } from '../src/stream/keys.ts';
+import { createRedisStock } from '../src/stock/redis-stock.ts';
+import type { PartitionKeys } from '../src/stream/keys.ts';
 import type { Written } from '../src/ledger/ledger.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { blockingConnection, connect, issuingConnection } from '../src/redis/connection.ts';
@@ -13,12 +14,12 @@ import { eventually } from './eventually.ts';
 export interface TestWorker extends AsyncDisposable {
   /** What became of each transaction. */
   readonly written: readonly Written[];
-  /** Every failure that was taken for one that may pass. */
+  /** Every failure that was taken for a transient error. */
   readonly retried: readonly unknown[];
   readonly deadLetters: readonly { readonly reason: string; readonly users: number }[];
   /** Waits until no stream holds an entry. Throws when the worker died. */
   drained(): Promise<void>;
-  /** Ends it after the batch in hand. Throws when it had died. */
+  /** Ends it after the current batch. Throws when it had died. */
   stop(): Promise<void>;
 }
 
@@ -34,20 +35,20 @@ export async function startTestWorker(
 ): Promise<TestWorker> {
   const ignore = () => {};
   const redis = issuingConnection(config, ignore);
-  const partitions = Array.from({ length: config.PARTITIONS }, (_, partition) => partition);
-  const blocking = partitions.map(() => blockingConnection(config, config.BLOCK_MS, ignore));
+  const blocking = Array.from({ length: config.PARTITIONS }, () => blockingConnection(config, config.BLOCK_MS, ignore));
   await Promise.all([redis, ...blocking].map(connect));
   const database = openDatabase(config);
-  const kept = keepReports();
+  const kept = keepObserved();
+  const redisStock = createRedisStock(redis, config);
   const stop = new AbortController();
-  const loops = blocking.map((connection, partition) =>
+  const loops = redisStock.partitions.map((keys, partition) =>
     drainPartition({
-      partition,
-      blocking: connection,
-      redis,
+      keys,
+      blocking: blocking[partition] ?? redis,
+      redisStock,
       database,
       settings: config,
-      reports: kept.reports,
+      observer: kept.observer,
       stop: stop.signal,
     }),
   );
@@ -69,7 +70,7 @@ export async function startTestWorker(
     async drained() {
       await eventually('the streams to be empty', async () => {
         if (death) throw death;
-        return (await countEntries(observer, partitions)) === 0;
+        return (await countEntries(observer, redisStock.partitions)) === 0;
       });
     },
     stop: end,
@@ -77,21 +78,20 @@ export async function startTestWorker(
   };
 }
 
-function keepReports() {
+function keepObserved() {
   const written: Written[] = [];
   const retried: unknown[] = [];
   const deadLetters: { reason: string; users: number }[] = [];
-  const reports: DrainObserver = {
+  const observer: DrainObserver = {
     written: (what) => written.push(what),
     retrying: (failure) => retried.push(failure),
     deadLetter: (reason, users) => deadLetters.push({ reason, users }),
-    settled: () => {},
   };
-  return { written, retried, deadLetters, reports };
+  return { written, retried, deadLetters, observer };
 }
 
-async function countEntries(redis: Redis, partitions: readonly number[]): Promise<number> {
-  const lengths = await Promise.all(partitions.map((partition) => redis.xlen(partitionKeys(partition).stream)));
+async function countEntries(redis: Redis, partitions: readonly PartitionKeys[]): Promise<number> {
+  const lengths = await Promise.all(partitions.map(({ stream }) => redis.xlen(stream)));
   return lengths.reduce((sum, length) => sum + length, 0);
 }
 

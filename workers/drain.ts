@@ -1,46 +1,41 @@
 // drain.ts -- From the stream to MySQL: deliver at least once, write idempotently, settle only after the commit.
 //
-// What may pass (an outage of any length, a deadlock, a full disk) is tried again for ever and never taken for bad data. What
-// can never be written goes to the dead stream alone, found by halving its batch, so that one bad message blocks nobody.
+// A transient failure (an outage of any length, a deadlock, a full disk) is retried forever and never taken for bad data. What
+// can never be written goes to the dead stream, found by bisecting its batch, so that one bad entry holds up no other.
 
-import type { Redis } from 'ioredis';
 import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
-import { couponKeys, type PartitionKeys } from '../src/stream/keys.ts';
+import type { PartitionKeys } from '../src/stream/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
-import { look } from '../src/stock/scripts/look.ts';
-import { type DeadLetter, type SettleReply, settle } from '../src/stream/scripts/settle.ts';
-import { dropState } from '../src/stock/opening.ts';
+import { type DeadLetter, settle, type SettledEntry } from '../src/stream/scripts/settle.ts';
+import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
-import { serverOf } from '../src/redis/connection.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
 import { Stopped, retryUntilSuccess } from './retry.ts';
 
-/** Everything that can be told of draining, for metrics and logs. */
+/** Observes draining, for metrics and logs. */
 export interface DrainObserver {
   written(written: Written, entries: readonly Entry[], seconds: number): void;
-  /** A try failed for a reason that may pass. */
+  /** A try failed with a transient error. */
   retrying(failure: unknown, pauseMs: number): void;
   deadLetter(reason: string, users: number): void;
-  settled(unpersisted: number): void;
 }
 
 export interface DrainDependencies {
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly database: Database;
   readonly keys: PartitionKeys;
   readonly settings: {
-    readonly PARTITIONS: number;
     readonly ROWS_PER_TRANSACTION_MAX: number;
     readonly RETRY_MS_MAX: number;
   };
-  readonly reports: DrainObserver;
-  /** Once it says stop, no retry follows: what is unfinished stays in the stream. */
+  readonly observer: DrainObserver;
+  /** Once aborted, no retry follows: what is unfinished stays in the stream. */
   readonly stop: AbortSignal;
 }
 
-/** Owners that `look` asks for at once. */
+/** Owners in one `look`. */
 const OWNERS_PER_LOOK_MAX = 1000;
 
 interface Readable {
@@ -51,28 +46,25 @@ interface Readable {
 /**
  * Writes and settles messages, in transactions of at most `ROWS_PER_TRANSACTION_MAX` rows (or one entry).
  *
- * @throws Stopped when told to stop between two tries; nothing is lost
+ * @throws Stopped when stopped between two tries; nothing is lost
  */
 export async function drain(dependencies: DrainDependencies, messages: readonly Message[]): Promise<void> {
-  const { unreadable, readable } = sortOut(messages);
-  if (unreadable.length > 0) await settleAll(dependencies, unreadable, []);
+  const unreadable: SettledEntry[] = [];
+  const letters: DeadLetter[] = [];
+  const readable: Readable[] = [];
+  for (const { id, fields } of messages) {
+    // Null: deleted already.
+    const entry = fields && readEntry(fields);
+    if (!entry) unreadable.push({ id, users: 0 });
+    else if ('reason' in entry) {
+      unreadable.push({ id, users: usersIn(fields) });
+      letters.push({ entryId: id, reason: entry.reason, fields });
+    } else readable.push({ id, entry });
+  }
+  if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
   for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {
     await writeAndSettle(dependencies, chunk);
   }
-}
-
-/** Splits off what cannot be understood, with its dead letter, and what is gone already. */
-function sortOut(messages: readonly Message[]) {
-  const unreadable: { id: string; users: number; letter: DeadLetter | null }[] = [];
-  const readable: Readable[] = [];
-  for (const { id, fields } of messages) {
-    const entry = fields === null ? null : readEntry(fields);
-    if (entry === null || fields === null) unreadable.push({ id, users: 0, letter: null });
-    else if ('reason' in entry)
-      unreadable.push({ id, users: usersIn(fields), letter: { entryId: id, reason: entry.reason, fields } });
-    else readable.push({ id, entry });
-  }
-  return { unreadable, readable };
 }
 
 /** Users that an entry of any version holds: so many were counted as unpersisted when it was appended. */
@@ -101,39 +93,43 @@ export function* chunksOf<Item extends { readonly entry: Pick<Entry, 'users'> }>
 }
 
 async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly Readable[]): Promise<void> {
-  const { database, reports, settings, stop } = dependencies;
+  const { database, observer, stop } = dependencies;
+  const entries = chunk.map(({ entry }) => entry);
   const startedMs = performance.now();
   let written: Written;
   try {
-    written = await retryUntilSuccess(
-      () =>
-        writeEntries(
-          database,
-          chunk.map(({ entry }) => entry),
-        ),
-      { pauseMsMax: settings.RETRY_MS_MAX, stop, isTransient, onFailure: reports.retrying },
-    );
+    written = await withRetries(dependencies, () => writeEntries(database, entries), isTransient);
   } catch (failure) {
     if (isTransient(failure)) throw failure;
-    // Halving takes many transactions; the entries stay in the stream and are found bad again after the start.
+    // Bisecting takes many transactions; the entries stay in the stream and are found bad again after the start.
     if (stop.aborted) throw new Stopped('stopped before a bad entry was found', { cause: failure });
     return bisect(dependencies, chunk, failure);
   }
-  reports.written(
-    written,
-    chunk.map(({ entry }) => entry),
-    (performance.now() - startedMs) / 1000,
-  );
+  observer.written(written, entries, (performance.now() - startedMs) / 1000);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
-  const { deleted } = await settleAll(
-    dependencies,
-    chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null })),
-    letters,
-  );
+  const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
   await forgetStale(dependencies, written, deleted < chunk.length);
 }
 
-/** Only what MySQL or our own rules say of the data is final. */
+function settledEntry({ id, entry }: Readable): SettledEntry {
+  return { id, users: entry.users.length };
+}
+
+/** Retries transient failures, by default all, until success or stop. */
+export function withRetries<Result>(
+  { settings, observer, stop }: Pick<DrainDependencies, 'settings' | 'observer' | 'stop'>,
+  work: () => Promise<Result>,
+  canRetry: (failure: unknown) => boolean = () => true,
+): Promise<Result> {
+  return retryUntilSuccess(work, {
+    pauseMsMax: settings.RETRY_MS_MAX,
+    stop,
+    isTransient: canRetry,
+    onFailure: observer.retrying,
+  });
+}
+
+/** Only what MySQL or our own invariants say of the data is final. */
 function isTransient(failure: unknown): boolean {
   return !isDataFault(failure) && !(failure instanceof InvariantViolation);
 }
@@ -148,7 +144,7 @@ async function bisect(dependencies: DrainDependencies, chunk: readonly Readable[
   } else if (only) {
     const reason = failure instanceof InvariantViolation ? failure.message : `MySQL error ${errorNumber(failure)}`;
     const letter = { entryId: only.id, reason, fields: writeEntry(only.entry) };
-    await settleAll(dependencies, [{ id: only.id, users: only.entry.users.length, letter }], []);
+    await settleAll(dependencies, [settledEntry(only)], [letter]);
   }
 }
 
@@ -166,57 +162,49 @@ function letterOf({ issue, reason }: DeadIssue, chunk: readonly Readable[]): Dea
 }
 
 async function settleAll(
-  { redis, keys, reports, settings, stop }: DrainDependencies,
-  ended: readonly { readonly id: string; readonly users: number; readonly letter: DeadLetter | null }[],
-  letters: readonly DeadLetter[],
-): Promise<SettleReply> {
-  const deadLetters = [...ended.flatMap(({ letter }) => letter ?? []), ...letters];
-  const settled = await retryUntilSuccess(() => settle(redis, { keys, entries: ended, deadLetters }), {
-    pauseMsMax: settings.RETRY_MS_MAX,
-    stop,
-    isTransient: (failure) => !(failure instanceof InvariantViolation),
-    onFailure: reports.retrying,
-  });
-  for (const { reason, fields } of deadLetters) reports.deadLetter(reason, usersIn(fields));
-  reports.settled(settled.unpersisted);
+  dependencies: DrainDependencies,
+  entries: readonly SettledEntry[],
+  deadLetters: readonly DeadLetter[],
+) {
+  const { redisStock, keys, observer } = dependencies;
+  const settled = await withRetries(
+    dependencies,
+    () => settle(redisStock.redis, { keys, entries, deadLetters }),
+    (failure) => !(failure instanceof InvariantViolation),
+  );
+  for (const { reason, fields } of deadLetters) observer.deadLetter(reason, usersIn(fields));
   return settled;
 }
 
 /**
- * Drops the state of coupons of whose rows Redis knows something else: it lost data, and was opened anew without them. The next
- * request opens the coupon from what is true.
+ * Drops the state of coupons that contradicts their rows: Redis lost data, and was opened again without them. The next request
+ * opens the coupon from the rows.
  *
  * @param wereGone some entries were no longer in the stream when they were settled, so that an opening that is just under way
  *   may have read it without them, and the rows before they were there
  */
 async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
-  const { redis, settings, reports, stop } = dependencies;
-  const retryOptions = {
-    pauseMsMax: settings.RETRY_MS_MAX,
-    stop,
-    isTransient: () => true,
-    onFailure: reports.retrying,
-  };
+  const { redisStock } = dependencies;
   const stale = new Set([...written.renumbered, ...written.superseded].map(({ couponId }) => couponId));
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
-    const known = await retryUntilSuccess(() => knows(dependencies, couponId, issues), retryOptions);
+    const known = await withRetries(dependencies, () => knows(redisStock, couponId, issues));
     if (known === 'not all' || (known === 'not open' && wereGone)) stale.add(couponId);
   }
-  for (const couponId of stale) {
-    await retryUntilSuccess(() => dropState(redis, couponKeys(couponId, settings.PARTITIONS)), retryOptions);
-  }
+  for (const couponId of stale) await withRetries(dependencies, () => redisStock.drop(couponId));
 }
 
 /** Whether Redis has every issue under its sequence. */
 async function knows(
-  { redis, settings }: DrainDependencies,
+  redisStock: RedisStock,
   couponId: number,
   issues: readonly Issue[],
 ): Promise<'all' | 'not all' | 'not open'> {
-  const keys = couponKeys(couponId, settings.PARTITIONS);
   for (let i = 0; i < issues.length; i += OWNERS_PER_LOOK_MAX) {
     const page = issues.slice(i, i + OWNERS_PER_LOOK_MAX);
-    const seen = await look(redis, { keys, server: serverOf(redis), users: page.map(({ userId }) => userId) });
+    const seen = await redisStock.look(
+      couponId,
+      page.map(({ userId }) => userId),
+    );
     if (seen.kind === 'not open') return 'not open';
     if (page.some(({ userId, sequence }) => seen.owners.get(userId) !== sequence)) return 'not all';
   }

@@ -1,5 +1,5 @@
-// inbox.ts -- The entries of one partition that this worker is to write: its own unfinished ones, then those of workers that
-// died, then new ones. An entry stays in the stream until it is settled, so nothing that is taken out of here can be lost.
+// inbox.ts -- The consumer of one partition's stream: this worker's own pending entries, then those of workers that died, then
+// new ones. An entry stays in the stream until it is settled, so nothing that is read here can be lost.
 
 import type { Redis } from 'ioredis';
 import { GROUP, type PartitionKeys } from '../src/stream/keys.ts';
@@ -17,13 +17,6 @@ export interface InboxSettings {
   readonly CLAIM_IDLE_MS: number;
 }
 
-export interface InboxDependencies {
-  /** Has the connection to itself, since it blocks. */
-  readonly blocking: Redis;
-  readonly keys: PartitionKeys;
-  readonly settings: InboxSettings;
-}
-
 export class Inbox {
   readonly #redis: Redis;
   readonly #stream: string;
@@ -33,9 +26,10 @@ export class Inbox {
   #claimAfter = '0-0';
   #nextClaimMs = 0;
 
-  constructor({ blocking, keys, settings }: InboxDependencies) {
+  /** @param blocking has the connection to itself, since it blocks */
+  constructor(blocking: Redis, { stream }: PartitionKeys, settings: InboxSettings) {
     this.#redis = blocking;
-    this.#stream = keys.stream;
+    this.#stream = stream;
     this.#settings = settings;
   }
 
@@ -46,7 +40,7 @@ export class Inbox {
    */
   async next(): Promise<readonly Message[]> {
     try {
-      return (await this.#own()) ?? (await this.#claimed()) ?? (await this.#fresh());
+      return (await this.#own()) ?? (await this.#claimed()) ?? (await this.#read('>'));
     } catch (error) {
       // A reply may have been lost that assigned entries to us.
       this.#ownAfter = '0';
@@ -74,48 +68,23 @@ export class Inbox {
   async #claimed(): Promise<readonly Message[] | null> {
     const { WORKER_NAME, CLAIM_IDLE_MS, ENTRIES_PER_READ_MAX } = this.#settings;
     if (performance.now() < this.#nextClaimMs) return null;
-    const [cursor, messages] = readClaim(
-      await this.#redis.xautoclaim(
-        this.#stream,
-        GROUP,
-        WORKER_NAME,
-        CLAIM_IDLE_MS,
-        this.#claimAfter,
-        'COUNT',
-        ENTRIES_PER_READ_MAX,
-      ),
-    );
+    const claim = [GROUP, WORKER_NAME, CLAIM_IDLE_MS, this.#claimAfter, 'COUNT', ENTRIES_PER_READ_MAX] as const;
+    const reply: unknown = await this.#redis.xautoclaim(this.#stream, ...claim);
+    // Redis 7 leaves deleted entries out and names them in a third part, which it has already forgotten.
+    const [cursor, entries] = reply as [string, ([string, string[]] | null)[]];
     this.#claimAfter = cursor;
     if (cursor === '0-0') this.#nextClaimMs = performance.now() + CLAIM_IDLE_MS / 4;
+    const messages = entries.flatMap((entry) => (entry ? [{ id: entry[0], fields: entry[1] }] : []));
     return messages.length > 0 ? messages : null;
-  }
-
-  #fresh(): Promise<readonly Message[]> {
-    return this.#read('>');
   }
 
   async #read(from: string): Promise<readonly Message[]> {
     const { WORKER_NAME, ENTRIES_PER_READ_MAX, BLOCK_MS } = this.#settings;
-    const reply: unknown = await this.#redis.xreadgroup(
-      'GROUP',
-      GROUP,
-      WORKER_NAME,
-      'COUNT',
-      ENTRIES_PER_READ_MAX,
-      'BLOCK',
-      BLOCK_MS,
-      'STREAMS',
-      this.#stream,
-      from,
-    );
+    const bounds = ['COUNT', ENTRIES_PER_READ_MAX, 'BLOCK', BLOCK_MS] as const;
+    const streams = ['STREAMS', this.#stream, from] as const;
+    const reply: unknown = await this.#redis.xreadgroup('GROUP', GROUP, WORKER_NAME, ...bounds, ...streams);
     if (!Array.isArray(reply)) return [];
     const [[, entries]] = reply as [[string, [string, string[] | null][]]];
     return entries.map(([id, fields]) => ({ id, fields }));
   }
-}
-
-/** Redis 7 leaves deleted entries out and names them in a third part, which it has already forgotten. */
-function readClaim(reply: unknown): [cursor: string, messages: readonly Message[]] {
-  const [cursor, entries] = reply as [string, ([string, string[]] | null)[]];
-  return [cursor, entries.flatMap((entry) => (entry ? [{ id: entry[0], fields: entry[1] }] : []))];
 }

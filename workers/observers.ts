@@ -1,17 +1,17 @@
-// observers.ts -- What the worker tells of its work: metrics for each step, log lines for what an operator should know.
+// observers.ts -- The observers of the worker: metrics for each step, log lines for what an operator should know.
 
 import type { Log } from '../src/telemetry/log.ts';
 import type { WorkerMetrics } from '../src/telemetry/metrics.ts';
 import type { DrainObserver } from './drain.ts';
 import type { ReconcileObserver } from './reconcile.ts';
 
-/** Reports of one partition. */
+/** Observes one partition. */
 export function createDrainObserver(metrics: WorkerMetrics, log: Log, partition: number): DrainObserver {
   return {
-    written({ inserted, replayed, superseded, renumbered, dead }, entries, seconds) {
+    written({ inserted, unchanged, superseded, renumbered, dead }, entries, seconds) {
       const nowMs = Date.now();
       metrics.rows.of('inserted').add(inserted);
-      metrics.rows.of('replayed').add(replayed);
+      metrics.rows.of('unchanged').add(unchanged);
       metrics.rows.of('superseded').add(superseded.length);
       metrics.rows.of('renumbered').add(renumbered.length);
       metrics.rows.of('dead').add(dead.length);
@@ -31,19 +31,17 @@ export function createDrainObserver(metrics: WorkerMetrics, log: Log, partition:
     },
     retrying(error, pauseMs) {
       metrics.retries.of().add();
-      log.warn({ partition, error, pauseMs }, 'failed for a reason that may pass; trying again');
+      log.warn({ partition, error, pauseMs }, 'transient failure, retrying');
     },
     deadLetter(reason, users) {
       metrics.deadLetters.of().add();
       metrics.brokenPromises.of(promiseOf(reason)).add();
       log.error({ partition, reason, users }, 'P3: a dead letter: accepted issues that cannot be rows');
     },
-    // How much is left is read from Redis when Prometheus asks: from here it would stand still while the worker does.
-    settled: () => {},
   };
 }
 
-/** Reports of the reconciler. */
+/** Observes the reconciler. */
 export function createReconcileObserver(metrics: WorkerMetrics, log: Log): ReconcileObserver {
   return {
     drift(audit) {
@@ -52,11 +50,11 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
     },
     repaired(couponId) {
       metrics.reconciled.of('repaired').add();
-      log.warn({ couponId }, 'repaired the copy of a coupon in Redis that lagged behind');
+      log.warn({ couponId }, 'repaired the settings of a coupon in Redis');
     },
     closed(couponId) {
       metrics.reconciled.of('closed').add();
-      log.info({ couponId }, 'put a coupon away that is long over');
+      log.info({ couponId }, 'closed a coupon that is long over');
     },
     round(sums) {
       metrics.reconciled.of('compared').add(sums.coupons);
@@ -66,7 +64,7 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
   };
 }
 
-/** MySQL's CHECK on the number of issues is the last guard of P1; every other dead letter is an answer that was not kept. */
+/** MySQL's CHECK on the number of issues is the last guard of P1; every other dead letter breaks an answer. */
 function promiseOf(reason: string): 'P1' | 'P2' | 'P3' {
   if (/^P1:|^MySQL error (3819|4025)$/.test(reason)) return 'P1';
   return reason.startsWith('P2:') ? 'P2' : 'P3';

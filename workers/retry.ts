@@ -1,8 +1,8 @@
-// retry.ts -- Tries again until it works, with a growing pause, until told to stop.
+// retry.ts -- Retries with exponential backoff until success, or until stopped.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** The worker was told to stop while it waited for the next try. */
+/** The worker was stopped between two tries. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';
 }
@@ -21,7 +21,7 @@ const PAUSE_MS_MIN = 20;
 /**
  * Runs `work` until it succeeds.
  *
- * @throws its failure when that cannot pass; Stopped when `stop` is given between two tries
+ * @throws its failure when that is not transient; Stopped when `stop` is aborted between two tries
  */
 export async function retryUntilSuccess<Result>(work: () => Promise<Result>, options: RetryOptions): Promise<Result> {
   const { pauseMsMax, stop, isTransient, onFailure } = options;
@@ -32,9 +32,9 @@ export async function retryUntilSuccess<Result>(work: () => Promise<Result>, opt
       if (!isTransient(failure)) throw failure;
       onFailure(failure, pauseMs);
     }
-    if (stop.aborted) throw new Stopped('stopped while waiting to try again');
+    if (stop.aborted) throw new Stopped('stopped between two tries');
     await pause(pauseMs, undefined, { signal: stop }).catch(() => {
-      throw new Stopped('stopped while waiting to try again');
+      throw new Stopped('stopped between two tries');
     });
   }
 }

@@ -1,9 +1,9 @@
-// worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the batch in hand.
+// worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the current batch.
 
-import type { Redis } from 'ioredis';
 import { type Config, readConfig } from '../src/config/config.ts';
 import { CHANGES_CHANNEL } from '../src/stream/keys.ts';
 import { createStockKeeper } from '../src/stock/opening.ts';
+import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
 import { createCouponEditor } from '../src/stock/editing.ts';
 import { measureStores, createOpeningObserver, transactionMeter } from '../src/wiring/metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
@@ -29,11 +29,12 @@ async function work(): Promise<void> {
   };
   const database = openDatabase(config, transactionMeter(metrics));
   const redis = issuingConnection(config, onFault);
-  measureStores(metrics, { redis, database, settings: config });
-  const partitions = Array.from({ length: config.PARTITIONS }, (_, partition) => ({
-    partition,
-    blocking: blockingConnection(config, config.BLOCK_MS, onFault),
-  }));
+  const redisStock = createRedisStock(redis, config);
+  measureStores(metrics, { redisStock, database, settings: config });
+  const partitions = redisStock.partitions.map((keys, partition) => {
+    const observer = createDrainObserver(metrics, log, partition);
+    return { keys, observer, blocking: blockingConnection(config, config.BLOCK_MS, onFault) };
+  });
   await preflight(
     database,
     [redis, ...partitions.map(({ blocking }) => blocking)],
@@ -49,34 +50,33 @@ async function work(): Promise<void> {
     onError: (error) => log.error({ error }, 'the metrics server failed'),
   });
   log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
-  const draining = partitions.map(({ partition, blocking }) => {
-    const reports = createDrainObserver(metrics, log, partition);
-    return drainPartition({ partition, blocking, redis, database, settings: config, reports, stop: stop.signal });
-  });
-  await Promise.all([...draining, reconciling(config, database, redis, metrics, log, stop.signal)]);
+  const draining = partitions.map((partition) =>
+    drainPartition({ ...partition, redisStock, database, settings: config, stop: stop.signal }),
+  );
+  await Promise.all([...draining, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
   await server.stop();
   for (const connection of [redis, ...partitions.map(({ blocking }) => blocking)]) connection.disconnect();
   await closeDatabase(database);
-  log.info('stopped after the batch in hand');
+  log.info('stopped after the current batch');
 }
 
 /** The reconciler with the parts it needs to open and to repair. */
 function reconciling(
   config: Config,
   database: Database,
-  redis: Redis,
+  redisStock: RedisStock,
   metrics: WorkerMetrics,
   log: Log,
   stop: AbortSignal,
 ): Promise<void> {
   const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
-  const stock = createStockKeeper({ redis, database, settings: config, ...createOpeningObserver(metrics, log) });
+  const stock = createStockKeeper({ redisStock, database, settings: config, ...createOpeningObserver(metrics, log) });
   const announce = async (couponId: number) => {
-    await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
+    await redisStock.redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
   };
-  const { repair } = createCouponEditor({ redis, database, stock, announce, onFault, settings: config });
-  const reports = createReconcileObserver(metrics, log);
-  return keepReconciled({ redis, database, settings: config, repair, reports, onFault, stop });
+  const { repair } = createCouponEditor({ redisStock, database, stock, announce, onFault });
+  const observer = createReconcileObserver(metrics, log);
+  return keepReconciled({ redisStock, database, settings: config, repair, observer, onFault, stop });
 }
 
 /** The worker's whole HTTP surface. */

@@ -29,7 +29,7 @@ export async function addOwners({ database }: Stand, couponId: number, count: nu
     }));
     await withTransaction(database, async (tx) => {
       await insertIssues(tx, issues);
-      await raiseIssued(tx, couponId, issues.length);
+      await raiseIssued(tx, [couponId], issues.length);
     });
   }
 }

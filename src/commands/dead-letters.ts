@@ -5,6 +5,7 @@ import { ConfigFault, readConfig } from '../config/config.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
 import { reasonOf } from '../runtime/preflight.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
+import { createRedisStock } from '../stock/redis-stock.ts';
 
 const USAGE = `usage: bun run dead list
        bun run dead show ID
@@ -20,7 +21,13 @@ class Refused extends Error {
 let fault: unknown;
 
 try {
-  const config = readConfig(['REDIS_URL', 'PARTITIONS', 'REDIS_COMMAND_MS_MAX', 'REDIS_CONNECT_MS_MAX']);
+  const config = readConfig([
+    'REDIS_URL',
+    'PARTITIONS',
+    'UNPERSISTED_USERS_MAX',
+    'REDIS_COMMAND_MS_MAX',
+    'REDIS_CONNECT_MS_MAX',
+  ]);
   // A connection that fails is said once, by the command that needed it.
   const redis = issuingConnection(config, (error) => {
     fault ??= error;
@@ -28,7 +35,7 @@ try {
   const run = commandOf(process.argv.slice(2));
   try {
     await connect(redis);
-    for await (const line of run(createDeadLetters(redis, config.PARTITIONS))) console.log(line);
+    for await (const line of run(createDeadLetters(createRedisStock(redis, config)))) console.log(line);
   } finally {
     redis.disconnect();
   }

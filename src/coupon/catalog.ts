@@ -3,7 +3,7 @@
 import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Rows, type Session, withConnection } from '../mysql/database.ts';
+import { clockMs, type Database, type Rows, type Session, withConnection } from '../mysql/database.ts';
 import type { Coupon, CouponChanges, NewCoupon, StockHome } from './coupon.ts';
 
 /** What routes need of the catalog. */
@@ -19,8 +19,8 @@ export interface Catalog {
 /**
  * The catalog over a database. All throw what MySQL throws.
  *
- * @param announce tells every process that a coupon is new or changed, so that signs which say otherwise come down at once;
- *   it must not throw, since the change is made and signs come down by themselves within a second
+ * @param announce makes every process drop cached refusals of a coupon that is new or changed; it must not throw, since the
+ *   change is made, and cached refusals expire within a second
  */
 export function createCatalog(database: Database, announce: (couponId: number) => Promise<void>): Catalog {
   return {
@@ -49,7 +49,7 @@ export type DecidingCoupon = Pick<
   'totalQuantity' | 'issuedQuantity' | 'startMs' | 'endMs' | 'paused' | 'stockHome' | 'epoch'
 >;
 
-/** The statement for `readDecideWrite` that locks the row of a coupon until the transaction ends; `lockedCoupon` reads its rows. */
+/** The statement for `readThenWrite` that locks the row of a coupon until the transaction ends; `lockedCoupon` reads its rows. */
 export function lockStatement(id: number): string {
   invariant(Number.isSafeInteger(id), 'a coupon id that was never checked reached SQL');
   return `SELECT total_quantity, issued_quantity, date_issue_start, date_issue_end, paused, stock_home, epoch
@@ -120,7 +120,7 @@ export async function readNewestCoupons(session: Session, newest: number, limit:
   const [row] = await session
     .select({
       last: sql`COALESCE(MAX(${coupons.id}), 0)`.mapWith(Number),
-      nowMs: sql`CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)`.mapWith(Number),
+      nowMs: clockMs,
     })
     .from(coupons);
   const { last, nowMs } = row ?? { last: 0, nowMs: 0 };

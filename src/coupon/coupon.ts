@@ -82,8 +82,11 @@ export function lastSequence(next: number, issued: number, total: number | null)
   return total === null ? UNLIMITED : Math.min(ID_MAX, next - 1 + Math.max(0, total - issued));
 }
 
-/** Why nobody can get the coupon at `nowMs`, or null within the period while not paused. */
-export function checkPeriod(stock: Pick<Stock, 'startMs' | 'endMs' | 'paused'>, nowMs: number): Refusal | null {
+/** The refusals by the period and the pause of a coupon: the same for every user. */
+export type PeriodRefusal = Exclude<Refusal, { readonly kind: 'not exist' | 'sold out' }>;
+
+/** Why the coupon is not issued to anybody at `nowMs`, or null within the period while not paused. */
+export function checkPeriod(stock: Pick<Stock, 'startMs' | 'endMs' | 'paused'>, nowMs: number): PeriodRefusal | null {
   if (stock.paused) return refusal.paused;
   if (nowMs < stock.startMs) return refusal['not started'];
   if (nowMs >= stock.endMs) return refusal.ended;
@@ -111,8 +114,8 @@ export function decide(
   users: readonly string[],
   nowMs: number,
 ): Decision {
-  const closed = checkPeriod(stock, nowMs);
-  if (closed) return { outcomes: users.map(() => closed), taken: [] };
+  const refused = checkPeriod(stock, nowMs);
+  if (refused) return { outcomes: users.map(() => refused), taken: [] };
   const taken = new Map<string, number>();
   let next = stock.next;
   const outcomes = users.map((user): Outcome => {

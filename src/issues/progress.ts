@@ -1,19 +1,15 @@
-// progress.ts -- How the issuing of a coupon goes on, sampled for whoever listens: one sampler a coupon, however many listeners.
+// progress.ts -- The progress of a coupon, sampled for its listeners: one sampler per coupon, however many listeners.
 //
-// - A coupon is sampled only while somebody listens to it, once in `PROGRESS_MS`; sampling changes nothing and opens nothing.
-// - Everybody hears the newest sample at once, and every one after it that differs.
+// - A coupon is sampled only while it has listeners, once in `PROGRESS_MS`; sampling changes nothing and opens nothing.
+// - A listener gets the newest sample immediately, and every later one that differs.
 // - Beyond `LISTENERS_MAX` listeners of this process the next is refused.
 // - `close` ends every listener, as does the deletion of the coupon.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { readCoupon } from '../coupon/catalog.ts';
-import { UNLIMITED } from '../coupon/coupon.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
-import { serverOf } from '../redis/connection.ts';
-import { couponKeys } from '../stream/keys.ts';
 import { Unavailable } from '../coupon/outcome.ts';
-import { look } from '../stock/scripts/look.ts';
+import type { Snapshots } from '../stock/snapshot.ts';
 
 /** One sample. */
 export interface Progress {
@@ -23,7 +19,7 @@ export interface Progress {
   readonly issued: number;
   /** Null without limit. */
   readonly left: number | null;
-  /** Accepted and not yet rows; null while Redis has no state of the coupon to tell. */
+  /** Accepted and not yet rows; null while Redis has no state of the coupon. */
   readonly unpersisted: number | null;
   /** Since the sample before. */
   readonly issuedPerSecond: number;
@@ -35,7 +31,7 @@ export interface Listener {
   end(): void;
 }
 
-/** A sample without what only two of them tell; null when there is no such coupon. Throws what Redis or MySQL throw. */
+/** A sample without the rate, which takes two; null when there is no such coupon. Throws what Redis or MySQL throw. */
 export type Sample = (couponId: number) => Promise<Omit<Progress, 'issuedPerSecond'> | null>;
 
 export interface ProgressDependencies {
@@ -114,7 +110,7 @@ export class ProgressHub {
       try {
         await this.#sampleFor(couponId, lane);
       } catch (fault) {
-        // The next sample tells what happened meanwhile.
+        // The next sample includes what happened meanwhile.
         onFault(fault);
       }
     }
@@ -148,34 +144,21 @@ export class ProgressHub {
 }
 
 export interface SampleDependencies {
-  readonly redis: Redis;
   readonly database: Database;
-  readonly settings: { readonly PARTITIONS: number };
+  readonly snapshots: Snapshots;
 }
 
 /** Samples from the home of the stock. */
-export function createSample({ redis, database, settings }: SampleDependencies): Sample {
+export function createSample({ database, snapshots }: SampleDependencies): Sample {
   return async (couponId) => {
     const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
     if (!coupon) return null;
-    const { version, totalQuantity, issuedQuantity, paused } = coupon;
-    const inMysql = {
-      couponId,
-      version,
-      totalQuantity,
-      issued: issuedQuantity,
-      left: totalQuantity === null ? null : Math.max(0, totalQuantity - issuedQuantity),
-      unpersisted: coupon.stockHome === 'mysql' ? 0 : null,
-      paused,
-    };
-    if (coupon.stockHome === 'mysql') return inMysql;
-    const keys = couponKeys(couponId, settings.PARTITIONS);
-    const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
-    if (seen.kind === 'not open') return inMysql;
-    const { next, until } = seen.stock;
-    const left = until === UNLIMITED ? null : Math.max(0, until - next + 1);
-    const limited = left !== null && totalQuantity !== null;
-    const issued = limited ? Math.max(issuedQuantity, totalQuantity - left) : await redis.hlen(keys.owners);
-    return { ...inMysql, issued, left, unpersisted: Math.max(0, issued - issuedQuantity) };
+    const { version, totalQuantity, issuedQuantity: rows, paused } = coupon;
+    const found = await snapshots.of(coupon);
+    // While Redis cannot tell, the rows are the best there is.
+    const known = found.issued !== null;
+    const issued = Math.max(rows, found.issued ?? 0);
+    const left = known || totalQuantity === null ? found.left : Math.max(0, totalQuantity - rows);
+    return { couponId, version, totalQuantity, issued, left, unpersisted: known ? issued - rows : null, paused };
   };
 }

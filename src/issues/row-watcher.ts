@@ -1,8 +1,8 @@
-// row-watcher.ts -- Waits for rows: however many callers wait for their issue to reach MySQL, one query at a time looks for all.
+// row-watcher.ts -- Waits for rows: however many callers wait for their issue to reach MySQL, one query at a time polls for all.
 //
-// - One loop a process, and only while somebody waits; a query asks for up to a thousand users of a coupon.
-// - Beyond `ISSUE_WAITERS_MAX` nobody waits: the caller hears what is known now.
-// - A failing MySQL is told once a round; who waits goes on waiting, within the time that was asked for.
+// - One loop per process, and only while there are waiters; a query asks for up to a thousand users of a coupon.
+// - Beyond `ISSUE_WAITERS_MAX` a caller does not wait, and gets the current status.
+// - A failure of MySQL is reported once per round; waiters go on waiting, within their time.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
@@ -40,7 +40,7 @@ export class RowWatcher {
     this.#dependencies = dependencies;
   }
 
-  /** How many wait. */
+  /** How many callers wait. */
   get waiting(): number {
     return this.#count;
   }
@@ -48,7 +48,7 @@ export class RowWatcher {
   /**
    * Waits for the row of one issue.
    *
-   * @returns the row as soon as it is there; null when the time is up, the signal says so, the watch is closed or full
+   * @returns the row as soon as it is there; null when the time is up, the signal aborts, the watcher is closed or full
    */
   wait(couponId: number, userId: string, waitMs: number, signal?: AbortSignal): Promise<Row | null> {
     const { ISSUE_WAITERS_MAX } = this.#dependencies.settings;
@@ -71,7 +71,7 @@ export class RowWatcher {
     });
   }
 
-  /** Answers everybody who waits, with what is known now; nobody waits from now on. */
+  /** Resolves every waiter with null; from now on no caller waits. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const users of this.#waiters.values()) {
@@ -83,7 +83,7 @@ export class RowWatcher {
   async #look(): Promise<void> {
     const { onFault, settings } = this.#dependencies;
     while (this.#count > 0) {
-      // As they are now: one who joins during the round waits for the next, so that there is a pause between two.
+      // A copy: a waiter that joins during the round waits for the next, so that there is a pause between two.
       const asked = Array.from(this.#waiters, ([couponId, users]) => ({ couponId, users: [...users.keys()] }));
       try {
         for (const { couponId, users } of asked) await this.#lookFor(couponId, users);

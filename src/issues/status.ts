@@ -1,16 +1,13 @@
-// status.ts -- Issues after they were promised: whether a user has a coupon and how far it has come, what a user has, and its use.
+// status.ts -- Issues after they were accepted: the status of one, the list of a user's, and using one.
 
 import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
-import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
-import { serverOf } from '../redis/connection.ts';
-import { type CouponKeys, couponKeys } from '../stream/keys.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Row, RowWatcher } from './row-watcher.ts';
-import { look } from '../stock/scripts/look.ts';
+import type { RedisStock } from '../stock/redis-stock.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 import { allocationPages } from '../stream/entries.ts';
 
@@ -19,7 +16,7 @@ export type IssueStatus =
   | { readonly kind: 'none' }
   | { readonly kind: 'accepted' | 'issued' | 'used'; readonly sequence: number };
 
-/** How a request to use an issue ended. `already used` also tells when. */
+/** The result of using an issue. `already used` also says when. */
 export type Use =
   | { readonly kind: 'not exist' | 'not issued' }
   | { readonly kind: 'used' | 'already used'; readonly sequence: number; readonly usedMs: number };
@@ -47,11 +44,11 @@ export interface Issues {
 }
 
 export interface IssuesDependencies {
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly database: Database;
   readonly stock: StockKeeper;
   readonly watch: RowWatcher;
-  readonly settings: { readonly PARTITIONS: number; readonly USE_WAIT_MS: number };
+  readonly settings: { readonly USE_WAIT_MS: number };
 }
 
 export function createIssues(dependencies: IssuesDependencies): Issues {
@@ -71,7 +68,7 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
       const status = await statusOf(couponId, userId, settings.USE_WAIT_MS);
       if (!status) return { kind: 'not exist' };
       if (status.kind === 'none') return { kind: 'not issued' };
-      // It is promised, so that a refusal would be wrong; and not there, so that it cannot be used.
+      // It is promised, so a refusal would be wrong; and not yet a row, so it cannot be used.
       if (status.kind === 'accepted') throw new Unavailable('overloaded', 'an accepted issue is not yet a row');
       const usedNow = await withConnection(database, (session) => useRow(session, couponId, userId));
       if (usedNow) return usedNow;
@@ -81,7 +78,7 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
 }
 
 async function currentStatus(
-  { redis, database, stock, settings }: IssuesDependencies,
+  { redisStock, database, stock }: IssuesDependencies,
   couponId: number,
   userId: string,
 ): Promise<IssueStatus | null> {
@@ -91,28 +88,27 @@ async function currentStatus(
   });
   if (!found || !('stockHome' in found)) return found;
   if (found.stockHome === 'mysql') return { kind: 'none' };
-  const keys = couponKeys(couponId, settings.PARTITIONS);
-  let seen = await look(redis, { keys, server: serverOf(redis), users: [userId] });
+  let seen = await redisStock.look(couponId, [userId]);
   if (seen.kind === 'not open') {
     const opened = await stock.open(couponId);
-    seen = await look(redis, { keys, server: serverOf(redis), users: [userId] });
+    seen = await redisStock.look(couponId, [userId]);
     // Over, and its state lost: it is not opened any more, so what was accepted is looked for where it waits.
-    if (seen.kind === 'not open' && opened !== 'open') return waitingStatus(redis, database, keys, couponId, userId);
+    if (seen.kind === 'not open' && opened !== 'open') return waitingStatus(redisStock, database, couponId, userId);
   }
   if (seen.kind === 'not open') throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
   const sequence = seen.owners.get(userId);
   return sequence === undefined ? { kind: 'none' } : { kind: 'accepted', sequence };
 }
 
-/** What becomes of an issue that no state tells of. In this order nothing slips between: an entry goes when its row is there. */
+/** The status of an issue without a state. In this order nothing slips between: an entry goes when its row is there. */
 async function waitingStatus(
-  redis: Redis,
+  { redis, keysOf }: RedisStock,
   database: Database,
-  keys: CouponKeys,
   couponId: number,
   userId: string,
 ): Promise<IssueStatus> {
-  for (const stream of [keys.stream, keys.dead]) {
+  const { stream: accepted, dead } = keysOf(couponId);
+  for (const stream of [accepted, dead]) {
     for await (const page of allocationPages(redis, stream, couponId)) {
       for (const { firstSequence, users } of page) {
         const at = users.indexOf(userId);
@@ -136,7 +132,7 @@ async function readRow(session: Session, couponId: number, userId: string): Prom
   return row ? { sequence: row.sequence, usedMs: row.dateUsed?.getTime() ?? null } : null;
 }
 
-/** One statement decides who uses it: of two at the same time, one changes the row. Null when there is no row. */
+/** Of two requests at the same time, one changes the row. Null when there is no row. */
 async function useRow(session: Session, couponId: number, userId: string): Promise<Use | null> {
   const [{ affectedRows }] = await session
     .update(couponIssues)

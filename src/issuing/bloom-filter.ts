@@ -1,7 +1,7 @@
-// bloom-filter.ts -- Remembers, in two to four bytes each, who has a sold-out coupon: "surely not" or "perhaps".
+// bloom-filter.ts -- Remembers the owners of a sold-out coupon, in two to four bytes each: "surely not" or "perhaps".
 //
 // A Bloom filter (Bloom, CACM 13:7, 1970) with 16 to 32 bits and 6 hashes an owner says "perhaps" of 1 in 1,000 others or
-// fewer, who then cost a question to Redis. It never says "surely not" of an owner.
+// fewer, who then cost a round trip to Redis. It never says "surely not" of an owner.
 
 const BITS_PER_OWNER = 16;
 const HASHES = 6;

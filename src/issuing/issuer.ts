@@ -1,4 +1,4 @@
-// issuer.ts -- The port that all three ways of issuing stand behind; one contract suite holds for each of them.
+// issuer.ts -- The port behind which all three ways of issuing stand; one contract suite holds for each of them.
 
 import type { Outcome } from '../coupon/outcome.ts';
 
@@ -14,7 +14,7 @@ export interface Issuer {
    * @param couponId a positive safe integer
    * @param users valid user ids in order of arrival, at least one, at most the configured batch; may repeat
    * @returns one outcome per user, in the same order. `issued` means: durable in the store that answers
-   * @throws Unavailable when the decision was not made or its reply was lost: indeterminate for every user of the batch
+   * @throws Unavailable when the decision was not made or its reply was lost: ambiguous for every user of the batch
    */
   issue(couponId: number, users: readonly string[]): Promise<readonly Outcome[]>;
 }

@@ -1,39 +1,34 @@
 // locked.ts -- The issuer behind `POST /v1/issue-async`: Redlock around read, decide in TypeScript, fenced write.
 //
-// The lock keeps others from deciding in vain; it is not what makes this safe. A process may pause for longer than its lease
-// between any two lines, so the write is a script that checks in one step that the lock is still ours and that nothing was
+// The lock keeps other processes from deciding in vain; it is not what makes this safe. A process may pause for longer than its
+// lease between any two lines, so the write is a script that checks atomically that the lock is still ours and that nothing was
 // issued or edited since the read (`put.lua`). See Kleppmann, "How to do distributed locking" (2016), on fencing.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { createRedlock, IoredisAdapter, LockAcquisitionError } from 'redlock-universal';
 import { decide } from '../coupon/coupon.ts';
-import { serverOf } from '../redis/connection.ts';
 import type { Issuer } from './issuer.ts';
-import { type CouponKeys, couponKeys } from '../stream/keys.ts';
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
-import { type LookReply, look } from '../stock/scripts/look.ts';
-import { put } from '../stock/scripts/put.ts';
+import type { LookReply } from '../stock/decision-scripts.ts';
+import type { RedisStock } from '../stock/redis-stock.ts';
 import type { Take } from './scripted.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 
 export interface LockedDependencies {
-  /** An issuing connection: it must not resend. */
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly stock: StockKeeper;
-  /** Decides when others, who do not take the lock, issue faster than this one can read and write. */
+  /** Decides when issuers that take no lock are faster than this one can read and write. */
   readonly take: Take;
   readonly settings: {
-    readonly PARTITIONS: number;
-    readonly UNPERSISTED_USERS_MAX: number;
     readonly LOCK_LEASE_MS: number;
     readonly LOCK_WAIT_MS_MAX: number;
     readonly LOCKED_TRIES_MAX: number;
   };
-  readonly reports?: LockObserver;
+  readonly observer?: LockObserver;
 }
 
-/** Hears of the lock, for metrics. */
+/** Observes the lock, for metrics. */
 export interface LockObserver {
   waited(result: 'acquired' | 'timeout', seconds: number): void;
   held(seconds: number): void;
@@ -43,33 +38,35 @@ export interface LockObserver {
 const LOCK_RETRY_MS = 5;
 
 export function createLocked(dependencies: LockedDependencies): Issuer {
-  const { redis, settings, reports } = dependencies;
-  const adapters = [new IoredisAdapter(redis)];
+  const { redisStock, settings, observer } = dependencies;
+  const adapters = [new IoredisAdapter(redisStock.redis)];
   return {
     async issue(couponId, users) {
-      const keys = couponKeys(couponId, settings.PARTITIONS);
       const lock = createRedlock({
         adapters,
-        key: keys.lock,
+        key: redisStock.keysOf(couponId).lock,
         ttl: settings.LOCK_LEASE_MS,
         // The library counts tries, and one try on a Redis that hangs lasts as long as a command may: we count time.
         retryAttempts: 0,
         retryDelay: 0,
       });
       const startMs = performance.now();
-      const acquiring = acquire(lock, redis, settings.LOCK_WAIT_MS_MAX);
-      const firstLook = lookNow(redis, keys, users);
+      const acquiring = acquire(lock, redisStock.redis, settings.LOCK_WAIT_MS_MAX);
+      // Sent right behind the request for the lock, on the same connection, so that the lock costs no round trip of its own.
+      const firstLook = redisStock.look(couponId, users);
+      // Awaited only with the lock; a failure without it must not count as unhandled.
+      firstLook.catch(() => {});
       const { handle, tries } = await acquiring;
       const endMs = performance.now();
-      reports?.waited(handle ? 'acquired' : 'timeout', (endMs - startMs) / 1000);
-      // Others were faster for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
+      observer?.waited(handle ? 'acquired' : 'timeout', (endMs - startMs) / 1000);
+      // Others held it for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
       try {
-        // Whoever held the lock before has most likely issued since that look.
-        const seen = tries === 1 ? firstLook : lookNow(redis, keys, users);
-        return await decideUnderLock(dependencies, keys, couponId, users, handle.value, seen);
+        // The previous holder of the lock has most likely issued since that look.
+        const seen = tries === 1 ? firstLook : redisStock.look(couponId, users);
+        return await issueUnderLock(dependencies, couponId, users, handle.value, seen);
       } finally {
-        reports?.held((performance.now() - endMs) / 1000);
+        observer?.held((performance.now() - endMs) / 1000);
         // Not waited for: the answer is durable already. If the release fails, the lease runs out.
         lock.release(handle).catch(() => false);
       }
@@ -77,7 +74,7 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
   };
 }
 
-/** The lock; or null when others held it for as long as we may wait, or when there is no connection to ask by. */
+/** The lock; or null when others held it for as long as we may wait, or when there is no connection. */
 async function acquire(lock: ReturnType<typeof createRedlock>, redis: Redis, waitMsMax: number) {
   const deadlineMs = performance.now() + waitMsMax;
   for (let tries = 1; ; tries++) {
@@ -91,34 +88,16 @@ async function acquire(lock: ReturnType<typeof createRedlock>, redis: Redis, wai
   }
 }
 
-/** What was seen, with the name of the server that was asked. */
-interface Seen {
-  readonly server: string;
-  readonly reply: LookReply;
-}
-
-/**
- * Reads the stock. Sent in the same instant as the asking for the lock, it is carried out right behind it, since both take the
- * same connection: so that the lock costs no round trip of its own.
- */
-function lookNow(redis: Redis, keys: CouponKeys, users: readonly string[]): Promise<Seen> {
-  const server = serverOf(redis);
-  const seen = look(redis, { keys, server, users }).then((reply) => ({ server, reply }));
-  // Who awaits it hears of its failure; without the lock nobody does.
-  seen.catch(() => {});
-  return seen;
-}
-
-async function decideUnderLock(
-  { redis, stock, take, settings }: LockedDependencies,
-  keys: CouponKeys,
+/** Reads, decides and writes until nothing came between the read and the write. */
+async function issueUnderLock(
+  { redisStock, stock, take, settings }: LockedDependencies,
   couponId: number,
   users: readonly string[],
   token: string,
-  firstSeen: Promise<Seen>,
+  firstLook: Promise<LookReply>,
 ): Promise<readonly Outcome[]> {
   for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
-    const { server, reply: seen } = await (tries === 0 ? firstSeen : lookNow(redis, keys, users));
+    const seen = await (tries === 0 ? firstLook : redisStock.look(couponId, users));
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
       if (opened !== 'open') return users.map(() => opened);
@@ -126,27 +105,11 @@ async function decideUnderLock(
     }
     const { outcomes, taken } = decide(seen.stock, seen.owners, users, seen.nowMs);
     if (taken.length === 0) return outcomes;
-    const {
-      epoch,
-      version,
-      stock: { next },
-    } = seen;
-    const unpersistedUsersMax = settings.UNPERSISTED_USERS_MAX;
-    const written = await put(redis, {
-      keys,
-      couponId,
-      token,
-      unpersistedUsersMax,
-      server,
-      epoch,
-      version,
-      next,
-      taken,
-    });
+    const written = await redisStock.put(couponId, token, seen, taken);
     if (written === 'written') return outcomes;
     if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
     if (written === 'lost') break;
   }
-  // The lock ran out, or `scripted` was faster every time: the script needs neither lock nor luck.
+  // The lease ran out, or `scripted` was faster every time: the script needs no lock.
   return (await take(couponId, users)).outcomes;
 }

@@ -1,89 +1,88 @@
-// pipeline.ts -- One request's way: closed sign, combiner, issuer. The three endpoints differ by their issuer alone.
+// pipeline.ts -- One request's path: refusal cache, combiner, issuer. The three endpoints differ by their issuer alone.
 
 import { InvariantViolation } from '../invariant.ts';
 import type { RefusalCache } from './refusal-cache.ts';
 import { type BatchReport, Combiner, type CombinerBounds } from './combiner.ts';
 import { type Issuer, type IssuerName, issuerNames } from './issuer.ts';
-import { type Outcome, Unavailable } from '../coupon/outcome.ts';
+import type { Outcome } from '../coupon/outcome.ts';
+import { asUnavailable } from './store-errors.ts';
 
-/** Everything that can be told of the way of requests, for metrics and logs. */
+/** Observes requests, for metrics and logs. */
 export interface PipelineObserver {
   batch(issuer: IssuerName, report: BatchReport): void;
   refusedByCache(): void;
-  /** A batch failed with something that is neither overload nor stopping. Told once for the batch. */
+  /** A batch failed with something that is neither overload nor stopping. Called once for the batch. */
   failed(issuer: IssuerName, failure: unknown): void;
 }
 
-export interface IssuingDependencies {
+export interface PipelineDependencies {
   readonly issuers: Readonly<Record<IssuerName, Issuer>>;
-  readonly signs: RefusalCache;
+  readonly refusals: RefusalCache;
   readonly bounds: CombinerBounds;
-  readonly reports: PipelineObserver;
+  readonly observer: PipelineObserver;
 }
 
 export interface IssuePipeline {
   /**
-   * Decides one request; refused by a closed sign, it is answered at once.
+   * Decides one request; a cached refusal is returned synchronously.
    *
-   * @param issuer the way that the endpoint stands for
+   * @param issuer the one of the endpoint
    * @param couponId a positive safe integer
    * @param userId a valid user id
-   * @throws Unavailable when there is no answer now; InvariantViolation when we are at fault
+   * @throws Unavailable when there is no answer now; InvariantViolation for a bug of ours
    */
   issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
-  /** What waits and what is under way. */
+  /** Users who wait, and batches under way. */
   load(issuer: IssuerName): { readonly waiting: number; readonly batchesInFlight: number };
   /** Refuses new requests, and answers every accepted one. */
-  close(): Promise<void>;
+  drain(): Promise<void>;
 }
 
-export function createPipeline({ issuers, signs, bounds, reports }: IssuingDependencies): IssuePipeline {
+export function createPipeline({ issuers, refusals, bounds, observer }: PipelineDependencies): IssuePipeline {
   const combinerOf = (name: IssuerName, batchesInFlightMax = bounds.batchesInFlightMax) =>
     new Combiner<number, string, Outcome>(
       (couponId, users) =>
-        decideBatch(issuers[name], couponId, users, signs, (failure) => reports.failed(name, failure)),
+        issueBatch(issuers[name], couponId, users, refusals, (failure) => observer.failed(name, failure)),
       { ...bounds, batchesInFlightMax },
-      (report) => reports.batch(name, report),
+      (report) => observer.batch(name, report),
     );
   const combiners = {
-    // Two batches of one process would only keep a lock from one another, that of the row or that of Redlock: one that waits
-    // grows instead, and costs less for each of its users.
+    // Two batches of one process would only wait for each other's lock, on the row or by Redlock: one that waits grows
+    // instead, and costs less per user.
     synchronous: combinerOf('synchronous', 1),
     locked: combinerOf('locked', 1),
     scripted: combinerOf('scripted'),
   } satisfies Record<IssuerName, unknown>;
   return {
     issue(issuer, couponId, userId) {
-      const refused = signs.refuse(couponId, userId);
+      const refused = refusals.refuse(couponId, userId);
       if (!refused) return combiners[issuer].submit(couponId, userId);
-      reports.refusedByCache();
+      observer.refusedByCache();
       return refused;
     },
     load: (issuer) => combiners[issuer].load(),
-    close: async () => {
+    drain: async () => {
       await Promise.all(issuerNames.map((name) => combiners[name].drain()));
     },
   };
 }
 
-async function decideBatch(
+async function issueBatch(
   issuer: Issuer,
   couponId: number,
   users: readonly string[],
-  signs: RefusalCache,
+  refusals: RefusalCache,
   onFailure: (failure: unknown) => void,
 ): Promise<readonly Outcome[]> {
-  const { drops } = signs;
+  const { invalidations } = refusals;
   try {
     const outcomes = await issuer.issue(couponId, users);
-    // The last one decided is the newest news of the stock.
+    // The last one decided is the latest state of the stock.
     const last = outcomes.at(-1);
-    if (last) signs.note(couponId, last, drops);
+    if (last) refusals.note(couponId, last, invalidations);
     return outcomes;
   } catch (failure) {
-    if (failure instanceof Unavailable && failure.reason !== 'dependency') throw failure;
-    onFailure(failure);
-    if (failure instanceof Unavailable || failure instanceof InvariantViolation) throw failure;
-    throw new Unavailable('dependency', 'Redis or MySQL failed', { cause: failure });
+    if (failure instanceof InvariantViolation) onFailure(failure);
+    throw asUnavailable(failure, onFailure);
   }
 }

@@ -1,27 +1,30 @@
-// refusal-cache.ts -- Refuses without asking anybody, for a second at most, what was just refused.
+// refusal-cache.ts -- Negative cache: repeats a coupon's last refusal for at most about a second, without a round trip.
 //
 // Sold out is the common answer in a rush, and the only one that need not cost a decision. But it must stay right:
-// - A sign is at most `signMsMax` old, and dropped at once when an operator changes the coupon.
-// - Who already has the coupon must still hear `already issued` with its sequence, since a winner whose answer was lost asks
-//   again. So a sold-out sign knows the owners by a filter, and whoever may be among them is let through to the issuer.
-//   The owners of a sold-out coupon do not change, so they are loaded once for each edition.
-// - A not-yet-started sign comes down `skewMsMax` before the start, since the clock that decides is another.
+// - An entry is at most `ageMsMax` old, and is invalidated immediately when an operator changes the coupon.
+// - An owner must still get `already issued` with the sequence, since a winner whose answer was lost asks again. So a sold-out
+//   entry holds the owners in a Bloom filter, and a user who may be among them is passed on to the issuer. The owners of a
+//   sold-out coupon do not change, so they are loaded once for each edition.
+// - A not-yet-started entry expires `skewMsMax` before the start, since the clock that decides is another.
 
-import type { Inspect, Inspection } from '../stock/snapshot.ts';
 import { type Outcome, type Refusal, refusal } from '../coupon/outcome.ts';
+import type { Snapshot } from '../stock/snapshot.ts';
 import { BloomFilter } from './bloom-filter.ts';
 
-type SoldOut = Extract<Inspection, { readonly kind: 'sold out' }>;
+/** The part of a snapshot that the cache relies on; null when there is no such coupon. */
+export type ReadStock = (
+  couponId: number,
+) => Promise<Pick<Snapshot, 'state' | 'startMs' | 'issued' | 'edition' | 'owners'> | null>;
 
 export interface RefusalCacheBounds {
-  readonly signMsMax: number;
-  readonly signsMax: number;
-  /** Over all signs, with those whose owners are just being loaded. */
+  readonly ageMsMax: number;
+  readonly entriesMax: number;
+  /** Over all entries, with those whose owners are being loaded. */
   readonly ownersMax: number;
   readonly skewMsMax: number;
 }
 
-/** The clocks of this process, in milliseconds: one that never jumps, for ages; the time of day, for starts of coupons. */
+/** The clocks of this process, in milliseconds: a monotonic one for ages; the time of day for starts of coupons. */
 export interface Clock {
   elapsedMs(): number;
   nowMs(): number;
@@ -37,7 +40,7 @@ interface CachedRefusal {
   readonly owners: BloomFilter | null;
 }
 
-/** The owners of one edition of a sold-out coupon; kept while its sign is renewed. */
+/** The owners of one edition of a sold-out coupon; kept while its entry is renewed. */
 interface KnownOwners {
   readonly edition: string;
   readonly filter: BloomFilter;
@@ -45,120 +48,122 @@ interface KnownOwners {
 }
 
 export class RefusalCache {
-  readonly #inspect: Inspect;
+  readonly #readStock: ReadStock;
   readonly #bounds: RefusalCacheBounds;
   readonly #onFault: (fault: unknown) => void;
   readonly #clock: Clock;
-  readonly #signs = new Map<number, CachedRefusal>();
+  readonly #entries = new Map<number, CachedRefusal>();
   readonly #known = new Map<number, KnownOwners>();
-  readonly #hanging = new Set<number>();
+  readonly #loading = new Set<number>();
   #ownersKept = 0;
   #ownersLoading = 0;
-  /** Rises with every drop: what was decided or looked up before a drop must not be hung after it. */
-  #drops = 0;
+  /** What was decided or read before an invalidation must not be stored after it. */
+  #invalidations = 0;
 
   constructor(
-    inspect: Inspect,
+    readStock: ReadStock,
     bounds: RefusalCacheBounds,
     onFault: (fault: unknown) => void,
     clock: Clock = processClock,
   ) {
-    this.#inspect = inspect;
+    this.#readStock = readStock;
     this.#bounds = bounds;
     this.#onFault = onFault;
     this.#clock = clock;
   }
 
-  /** The refusal for this user, if a sign that is still fresh gives it for sure. */
+  /** The refusal for this user, if a fresh entry gives it for sure. */
   refuse(couponId: number, userId: string): Refusal | null {
-    const sign = this.#signs.get(couponId);
-    if (sign === undefined) return null;
-    if (this.#clock.elapsedMs() >= sign.untilMs) {
-      this.#signs.delete(couponId);
+    const entry = this.#entries.get(couponId);
+    if (entry === undefined) return null;
+    if (this.#clock.elapsedMs() >= entry.untilMs) {
+      this.#entries.delete(couponId);
       return null;
     }
-    return sign.owners?.mayHave(userId) ? null : sign.refusal;
+    return entry.owners?.mayHave(userId) ? null : entry.refusal;
   }
 
-  /** How many drops there were. Ask before a decision begins, and hand it to `note` with the outcome. */
-  get drops(): number {
-    return this.#drops;
+  /** How many invalidations there were. Read it before a decision begins, and pass it to `note` with the outcome. */
+  get invalidations(): number {
+    return this.#invalidations;
   }
 
-  /** Takes note of how an issuer decided; may hang a sign, unless there was a drop since the decision began. */
-  note(couponId: number, outcome: Outcome, drops: number): void {
-    if (drops !== this.#drops) return;
-    if (outcome.kind === 'issued' || outcome.kind === 'already issued' || this.#signs.has(couponId)) return;
-    const untilMs = this.#clock.elapsedMs() + this.#bounds.signMsMax;
+  /** Takes note of an issuer's outcome; may store an entry, unless there was an invalidation since the decision began. */
+  note(couponId: number, outcome: Outcome, invalidations: number): void {
+    if (invalidations !== this.#invalidations) return;
+    if (outcome.kind === 'issued' || outcome.kind === 'already issued' || this.#entries.has(couponId)) return;
+    const untilMs = this.#clock.elapsedMs() + this.#bounds.ageMsMax;
     if (outcome.kind === 'not started' || outcome.kind === 'sold out') {
-      if (this.#hanging.has(couponId) || this.#hanging.size >= this.#bounds.signsMax) return;
-      this.#hanging.add(couponId);
-      this.#lookAndHang(couponId, untilMs, drops)
+      if (this.#loading.has(couponId) || this.#loading.size >= this.#bounds.entriesMax) return;
+      this.#loading.add(couponId);
+      this.#loadAndStore(couponId, untilMs, invalidations)
         .catch(this.#onFault)
-        .finally(() => this.#hanging.delete(couponId));
-    } else this.#hang(couponId, { refusal: outcome, untilMs, owners: null });
+        .finally(() => this.#loading.delete(couponId));
+    } else this.#store(couponId, { refusal: outcome, untilMs, owners: null });
   }
 
-  /** Takes the sign of a coupon down: it was edited. */
-  drop(couponId: number): void {
-    this.#drops += 1;
-    this.#signs.delete(couponId);
+  /** Removes the entry of a coupon that was edited. */
+  invalidate(couponId: number): void {
+    this.#invalidations += 1;
+    this.#entries.delete(couponId);
     this.#forget(couponId);
   }
 
-  /** Takes every sign down: edits may have been missed. */
-  dropAll(): void {
-    for (const couponId of [...this.#signs.keys(), ...this.#known.keys()]) this.drop(couponId);
-    this.#drops += 1;
+  /** Removes every entry: edits may have been missed. */
+  invalidateAll(): void {
+    for (const couponId of [...this.#entries.keys(), ...this.#known.keys()]) this.invalidate(couponId);
+    this.#invalidations += 1;
   }
 
-  async #lookAndHang(couponId: number, untilMs: number, drops: number): Promise<void> {
-    const found = await this.#inspect(couponId);
-    if (found.kind === 'not started') {
+  async #loadAndStore(couponId: number, untilMs: number, invalidations: number): Promise<void> {
+    const found = await this.#readStock(couponId);
+    if (found?.state === 'not started') {
       const untilStartMs = this.#clock.elapsedMs() + found.startMs - this.#clock.nowMs() - this.#bounds.skewMsMax;
-      const sign = { refusal: refusal['not started'], untilMs: Math.min(untilMs, untilStartMs), owners: null };
-      if (drops === this.#drops) this.#hang(couponId, sign);
+      const entry = { refusal: refusal['not started'], untilMs: Math.min(untilMs, untilStartMs), owners: null };
+      if (invalidations === this.#invalidations) this.#store(couponId, entry);
     }
-    if (found.kind !== 'sold out') return;
-    const known = this.#known.get(couponId);
-    if (known?.edition !== found.edition) {
-      // Those of another edition are of no use any more.
+    if (found?.state !== 'sold out') return;
+    const count = found.issued ?? 0;
+    if (this.#known.get(couponId)?.edition !== found.edition) {
+      // Those of another edition are outdated.
       this.#forget(couponId);
-      if (!this.#makeRoom(found.count)) return;
-      const filter = await this.#load(found);
-      // What was loaded is whole only if nothing changed on the way.
-      const after = await this.#inspect(couponId);
-      if (after.kind !== 'sold out' || after.edition !== found.edition || drops !== this.#drops) return;
-      this.#keep(couponId, { edition: found.edition, filter, count: found.count });
+      if (!this.#makeRoom(count)) return;
+      const filter = await this.#load(count, found.owners());
+      // What was loaded is complete only if nothing changed meanwhile.
+      const after = await this.#readStock(couponId);
+      if (after?.state !== 'sold out' || after.edition !== found.edition || invalidations !== this.#invalidations)
+        return;
+      this.#keep(couponId, { edition: found.edition, filter, count });
     }
     const owners = this.#known.get(couponId)?.filter;
-    if (owners && drops === this.#drops) this.#hang(couponId, { refusal: refusal['sold out'], untilMs, owners });
+    if (owners && invalidations === this.#invalidations)
+      this.#store(couponId, { refusal: refusal['sold out'], untilMs, owners });
   }
 
-  async #load({ count, owners }: Pick<SoldOut, 'count' | 'owners'>): Promise<BloomFilter> {
+  async #load(count: number, owners: AsyncIterable<readonly string[]>): Promise<BloomFilter> {
     this.#ownersLoading += count;
     try {
       const filter = new BloomFilter(count);
-      for await (const users of owners()) for (const user of users) filter.add(user);
+      for await (const users of owners) for (const user of users) filter.add(user);
       return filter;
     } finally {
       this.#ownersLoading -= count;
     }
   }
 
-  #hang(couponId: number, sign: CachedRefusal): void {
-    const [oldest] = this.#signs.keys();
-    if (this.#signs.size >= this.#bounds.signsMax && oldest !== undefined) this.#signs.delete(oldest);
-    this.#signs.set(couponId, sign);
+  #store(couponId: number, entry: CachedRefusal): void {
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size >= this.#bounds.entriesMax && oldest !== undefined) this.#entries.delete(oldest);
+    this.#entries.set(couponId, entry);
   }
 
-  /** Lets the oldest go until so many more can be known; false when those that are being loaded leave no room. */
+  /** Evicts the oldest until there is room for so many owners; false when those being loaded leave none. */
   #makeRoom(count: number): boolean {
-    const { ownersMax, signsMax } = this.#bounds;
+    const { ownersMax, entriesMax } = this.#bounds;
     if (this.#ownersLoading + count > ownersMax) return false;
     for (const oldest of this.#known.keys()) {
-      if (this.#ownersKept + this.#ownersLoading + count <= ownersMax && this.#known.size < signsMax) break;
-      this.#signs.delete(oldest);
+      if (this.#ownersKept + this.#ownersLoading + count <= ownersMax && this.#known.size < entriesMax) break;
+      this.#entries.delete(oldest);
       this.#forget(oldest);
     }
     return true;

@@ -1,31 +1,43 @@
-// store-errors.ts -- A store that fails is an answer: 503, indeterminate. Told once to whoever keeps the log, never to the caller.
+// store-errors.ts -- A store that fails is an answer: 503, ambiguous. The cause is reported once, and never sent to the caller.
 
-import { InvariantViolation } from '../invariant.ts';
 import { Unavailable } from '../coupon/outcome.ts';
+import { InvariantViolation } from '../invariant.ts';
 
 /** Asynchronous functions by name. */
-type Asking<Part> = { readonly [Name in keyof Part]: (...input: never[]) => Promise<unknown> };
+type AsyncFunctions<Part> = { readonly [Name in keyof Part]: (...input: never[]) => Promise<unknown> };
+
+/** Errors whose cause was reported, by the batch or by a function that another one is built on. */
+const reported = new WeakSet<Error>();
 
 /**
- * The same functions, throwing only `Unavailable` and `InvariantViolation`.
+ * What to throw for a failure: Unavailable, or InvariantViolation for a bug of ours.
  *
- * @param onFault is told what really failed
+ * @param onFault is called with the failure, once, if a store is its cause
  */
-export function withStoreErrors<Part extends Asking<Part>>(part: Part, onFault: (fault: unknown) => void): Part {
+export function asUnavailable(failure: unknown, onFault: (failure: unknown) => void): Error {
+  if (failure instanceof InvariantViolation) return failure;
+  const isUnavailable = failure instanceof Unavailable;
+  if (isUnavailable && (failure.reason !== 'dependency' || reported.has(failure))) return failure;
+  onFault(failure);
+  const error = isUnavailable ? failure : new Unavailable('dependency', 'Redis or MySQL failed', { cause: failure });
+  reported.add(error);
+  return error;
+}
+
+/** The same functions, throwing only what `asUnavailable` makes of their failures. */
+export function withStoreErrors<Part extends AsyncFunctions<Part>>(
+  part: Part,
+  onFault: (fault: unknown) => void,
+): Part {
   const wrap =
-    (ask: (...input: never[]) => Promise<unknown>) =>
+    (run: (...input: never[]) => Promise<unknown>) =>
     async (...input: never[]): Promise<unknown> => {
       try {
-        return await ask(...input);
-      } catch (fault) {
-        if (fault instanceof InvariantViolation) throw fault;
-        if (fault instanceof Unavailable && fault.reason !== 'dependency') throw fault;
-        onFault(fault);
-        throw fault instanceof Unavailable
-          ? fault
-          : new Unavailable('dependency', 'Redis or MySQL failed', { cause: fault });
+        return await run(...input);
+      } catch (failure) {
+        throw asUnavailable(failure, onFault);
       }
     };
   const entries = Object.entries<(...input: never[]) => Promise<unknown>>(part);
-  return Object.fromEntries(entries.map(([name, ask]) => [name, wrap(ask)])) as unknown as Part;
+  return Object.fromEntries(entries.map(([name, run]) => [name, wrap(run)])) as unknown as Part;
 }

@@ -1,14 +1,13 @@
 // synchronous.ts -- The issuer behind `POST /v1/issue`: the row is in MySQL before the answer.
 //
 // While MySQL is the home of the stock, one transaction decides for the batch under the lock of the coupon's row. Once Redis is
-// the home, it goes another way to the same promise: reserve in Redis with the script, write the rows itself at once, answer
-// after the commit. The entry in the stream is there all the same, so that a crash between the two loses nothing; the worker
-// later finds the rows written.
+// the home, the script takes the stock there, this issuer writes the rows itself, and answers after the commit. The script has
+// appended to the stream all the same, so that a crash between the two loses nothing; the worker later finds the rows written.
 
 import { lockedCoupon, lockStatement } from '../coupon/catalog.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
 import { InvariantViolation, invariant } from '../invariant.ts';
-import { type Database, type Decided, DuplicateRow, readDecideWrite, type Rows } from '../mysql/database.ts';
+import { type Database, DuplicateRow, readThenWrite, type Rows, type WritePlan } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import type { Issuer } from './issuer.ts';
 import { type Issue, issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
@@ -19,36 +18,37 @@ import type { Take, Taken } from './scripted.ts';
 export interface SynchronousDependencies {
   readonly database: Database;
   readonly take: Take;
-  /** Drops what Redis knows of a coupon, so that the next request opens it from what is true. */
-  readonly forget: (couponId: number) => Promise<void>;
+  /** Drops the state of a coupon in Redis, so that the next request opens it from the rows. */
+  readonly drop: (couponId: number) => Promise<void>;
 }
 
-/** Coupons of which something is remembered. Only hints: the row lock and the unique keys decide. */
+/** Coupons with a hint. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
 
-export function createSynchronous({ database, take, forget }: SynchronousDependencies): Issuer {
+export function createSynchronous({ database, take, drop }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
-  const askedAgain = new Set<number>();
-  const decideInMysql = async (couponId: number, users: readonly string[]) => {
-    if (!askedAgain.has(couponId)) {
+  /** Coupons for which looking the users up first has proved necessary. */
+  const lookedUp = new Set<number>();
+  const issueInMysql = async (couponId: number, users: readonly string[]) => {
+    if (!lookedUp.has(couponId)) {
       const outcomes = await issueToNew(database, couponId, users);
       if (outcomes !== 'owners among') return outcomes;
-      hint(askedAgain, couponId);
+      hint(lookedUp, couponId);
     }
-    const outcomes = await issueInMysql(database, couponId, users);
-    if (!outcomes?.some(({ kind }) => kind === 'already issued')) askedAgain.delete(couponId);
+    const outcomes = await issueWithLookup(database, couponId, users);
+    if (!outcomes?.some(({ kind }) => kind === 'already issued' || kind === 'sold out')) lookedUp.delete(couponId);
     return outcomes;
   };
   return {
     async issue(couponId, users) {
       if (!inRedis.has(couponId)) {
-        const outcomes = await decideInMysql(couponId, users);
+        const outcomes = await issueInMysql(couponId, users);
         if (outcomes) return outcomes;
         hint(inRedis, couponId);
       }
       const taken = await take(couponId, users);
       if (!taken.accepted) inRedis.delete(couponId);
-      return writeTaken({ database, forget }, couponId, users, taken);
+      return writeTaken({ database, drop }, couponId, users, taken);
     },
   };
 }
@@ -59,9 +59,9 @@ function hint(coupons: Set<number>, couponId: number): void {
 }
 
 /**
- * Decides under the row lock, taking all users for new, which saves looking each of them up: the unique key tells if one is not.
+ * Issues under the row lock as if all users were new, which saves looking them up: the unique key finds the one who is not.
  *
- * @returns null when the stock is in Redis; `owners among` when somebody may have the coupon already: then nothing was written
+ * @returns null when the stock is in Redis; `owners among` when a user may have the coupon already: then nothing was written
  */
 async function issueToNew(
   database: Database,
@@ -69,14 +69,14 @@ async function issueToNew(
   users: readonly string[],
 ): Promise<readonly Outcome[] | null | 'owners among'> {
   try {
-    return await readDecideWrite<readonly Outcome[] | null | 'owners among'>(
+    return await readThenWrite<readonly Outcome[] | null | 'owners among'>(
       database,
       readingOf(couponId, []),
       (rows) => {
-        const decided = decideUnderLock(couponId, users, rows);
-        // Who is refused for want of stock may have the coupon already.
-        const isShort = decided.result?.some(({ kind }) => kind === 'sold out');
-        return isShort ? { write: [], result: 'owners among' } : decided;
+        const plan = planIssue(couponId, users, rows);
+        // A user for whom there is no stock left may have the coupon already.
+        const isShort = plan.result?.some(({ kind }) => kind === 'sold out');
+        return isShort ? { write: [], result: 'owners among' } : plan;
       },
     );
   } catch (error) {
@@ -85,27 +85,26 @@ async function issueToNew(
   }
 }
 
-/** Decides under the row lock, looking each user up; null when the stock is in Redis. */
-async function issueInMysql(database: Database, couponId: number, users: readonly string[]) {
+/** Issues under the row lock, looking each user up; null when the stock is in Redis. */
+async function issueWithLookup(database: Database, couponId: number, users: readonly string[]) {
   try {
-    return await readDecideWrite(database, readingOf(couponId, users), (rows) =>
-      decideUnderLock(couponId, users, rows),
-    );
+    return await readThenWrite(database, readingOf(couponId, users), (rows) => planIssue(couponId, users, rows));
   } catch (error) {
     if (error instanceof DuplicateRow) throw new InvariantViolation('P2: rows changed under the lock of their coupon');
     throw error;
   }
 }
 
-function decideUnderLock(
+/** The outcomes, and the statements that make them true. */
+function planIssue(
   couponId: number,
   users: readonly string[],
   [locked = [], known = []]: readonly Rows[],
-): Decided<readonly Outcome[] | null> {
+): WritePlan<readonly Outcome[] | null> {
   const coupon = lockedCoupon(locked);
   if (!coupon) return { write: [], result: users.map(() => refusal['not exist']) };
   if (coupon.stockHome === 'redis') return { write: [], result: null };
-  const { highest, nowMs, owners } = readKnown(known);
+  const { highest, nowMs, owners } = parseKnown(known);
   const next = highest + 1;
   const stock = { ...coupon, next, until: lastSequence(next, coupon.issuedQuantity, coupon.totalQuantity) };
   const { outcomes, taken } = decide(stock, owners, users, nowMs);
@@ -116,10 +115,10 @@ function decideUnderLock(
 }
 
 /**
- * The statements that lock the coupon, and then read what only the holder of the lock can rely on: rows, and a clock that nobody
- * who comes later can be ahead of.
+ * The statements that lock the coupon, and then read what only the holder of the lock can rely on: its rows, and a clock that
+ * is not behind that of any earlier holder.
  *
- * @param users whom to look up
+ * @param users to be looked up
  */
 function readingOf(couponId: number, users: readonly string[]): readonly string[] {
   const among =
@@ -144,7 +143,7 @@ interface Known {
 }
 
 /** The first row has no owner: it is the highest sequence and the clock. */
-function readKnown(rows: Rows): Known {
+function parseKnown(rows: Rows): Known {
   const [first, ...owned] = rows as readonly { readonly sequence: number; readonly name: string }[];
   invariant(first, 'an aggregate always has one row');
   return {
@@ -156,7 +155,7 @@ function readKnown(rows: Rows): Known {
 
 /** Writes what Redis accepted, and answers with what the rows then say. */
 async function writeTaken(
-  { database, forget }: Pick<SynchronousDependencies, 'database' | 'forget'>,
+  { database, drop }: Pick<SynchronousDependencies, 'database' | 'drop'>,
   couponId: number,
   users: readonly string[],
   { outcomes, accepted }: Taken,
@@ -166,8 +165,8 @@ async function writeTaken(
   if (!accepted || first?.kind !== 'issued') return outcomes;
   const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners };
   const written = await writeEntries(database, [entry]);
-  // Redis lost the entry, and was opened without these issues: the worker will not come upon them, and their users would get more.
-  if (written.older.length + written.renumbered.length + written.superseded.length > 0) await forget(couponId);
+  // Redis lost the entry, and was opened without these issues: the worker will not find them, and their users would get more.
+  if (written.older.length + written.renumbered.length + written.superseded.length > 0) await drop(couponId);
   return correct(users, outcomes, written);
 }
 

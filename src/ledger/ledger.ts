@@ -2,7 +2,7 @@
 //
 // Every writer of a coupon's rows holds the lock on its row in `coupons` (locked in id order, so that two writers never wait
 // for one another). Under it the rows that are there cannot change, so what is missing can be worked out exactly:
-// - the same user and sequence are there: a replay, nothing to do;
+// - the same user and sequence are there: written before, nothing to do;
 // - the user has another sequence: nothing to do, P2, noted;
 // - the sequence belongs to another user, which only happens after Redis lost acknowledged issues: the next free sequence if
 //   stock is left, else a dead letter;
@@ -11,6 +11,7 @@
 
 import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { invariant } from '../invariant.ts';
 import { type Database, type Session, RollbackError, withTransaction } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
@@ -23,7 +24,7 @@ const ROWS_PER_STATEMENT_MAX = 1000;
 export interface Written {
   readonly inserted: number;
   /** Rows that were there already, the same. */
-  readonly replayed: number;
+  readonly unchanged: number;
   /** Issues of users who had the coupon already, with the sequence that their row has; the entry said another. */
   readonly superseded: readonly Issue[];
   /** Issues that were written under another sequence than they were accepted with, since theirs was taken. */
@@ -31,8 +32,8 @@ export interface Written {
   /** Issues that can never be rows. */
   readonly dead: readonly DeadIssue[];
   /**
-   * Issues inserted from entries of an earlier opening than the present one. If Redis had lost them when it was opened anew, it
-   * does not know their users as owners.
+   * Issues inserted from entries of an earlier opening than the present one. If Redis had lost them when it was opened again,
+   * it does not know their users as owners.
    */
   readonly older: readonly Issue[];
 }
@@ -51,9 +52,9 @@ export interface DeadIssue {
   readonly reason: 'no such coupon' | 'no stock left';
 }
 
-const NOTHING: Written = { inserted: 0, replayed: 0, superseded: [], renumbered: [], dead: [], older: [] };
+const NOTHING: Written = { inserted: 0, unchanged: 0, superseded: [], renumbered: [], dead: [], older: [] };
 
-/** The optimistic way found rows that it did not expect; the transaction is rolled back, and the careful way taken. */
+/** The optimistic write found rows that it did not expect: rolled back, and repeated with reading first. */
 class UnexpectedRows extends RollbackError {
   override readonly name = 'UnexpectedRows';
 }
@@ -68,7 +69,7 @@ interface LockedCoupon {
  * Writes entries, in one transaction; writing the same again changes nothing.
  *
  * @param entries of any coupons, in any order, at least one
- * @throws what MySQL throws; then nothing was written, unless the COMMIT itself failed, where nobody knows
+ * @throws what MySQL throws; then nothing was written, unless the COMMIT itself failed: then the result is ambiguous
  */
 export async function writeEntries(database: Database, entries: readonly Entry[]): Promise<Written> {
   const issues = entries.flatMap(issuesOf).sort((a, b) => a.couponId - b.couponId || a.sequence - b.sequence);
@@ -101,7 +102,7 @@ export async function insertIssues(tx: Session, issues: readonly Issue[]): Promi
   return inserted;
 }
 
-/** The statements for `readDecideWrite` that insert rows, none of which may be there, and raise the counter of their coupon. */
+/** The statements for `readThenWrite` that insert rows, none of which may be there, and raise the counter of their coupon. */
 export function issueStatements(couponId: number, issues: readonly Issue[]): string[] {
   return [
     ...insertStatements(issues),
@@ -118,21 +119,17 @@ function insertStatements(issues: readonly Issue[]): string[] {
   return statements;
 }
 
-/** Raises `issued_quantity` by the rows that went in; the CHECK on it is the last guard of P1. */
-export async function raiseIssued(tx: Session, couponId: number, rows: number): Promise<void> {
-  await raiseEach(tx, [couponId], rows);
-}
-
 /**
- * Raises coupons by as many rows as each has, those of one number together: with thousands of coupons open, a statement for each
- * was two thirds of the work of MySQL and worker. There are never many different numbers, since all of them add up to the rows.
+ * Raises each coupon by its rows, those with equally many in one statement: with thousands of coupons open, a statement for each
+ * was two thirds of the work of MySQL and worker. There are never many different counts, since they add up to the rows.
  */
 async function raiseAll(tx: Session, counts: ReadonlyMap<number, readonly Issue[]>): Promise<void> {
   const byRows = Map.groupBy(counts.keys(), (couponId) => counts.get(couponId)?.length ?? 0);
-  for (const [rows, couponIds] of byRows) await raiseEach(tx, couponIds, rows);
+  for (const [rows, couponIds] of byRows) await raiseIssued(tx, couponIds, rows);
 }
 
-async function raiseEach(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
+/** Raises `issued_quantity` of each by the rows that went in; the CHECK on it is the last guard of P1. */
+export async function raiseIssued(tx: Session, couponIds: readonly number[], rows: number): Promise<void> {
   for (let i = 0; i < couponIds.length; i += ROWS_PER_STATEMENT_MAX) {
     const page = couponIds.slice(i, i + ROWS_PER_STATEMENT_MAX);
     await tx.execute(
@@ -166,7 +163,7 @@ async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Writ
   for (const [couponId, mine] of byCoupon) parts.push(await writeMissingOf(tx, locked.get(couponId), couponId, mine));
   return {
     inserted: parts.reduce((sum, part) => sum + part.inserted, 0),
-    replayed: parts.reduce((sum, part) => sum + part.replayed, 0),
+    unchanged: parts.reduce((sum, part) => sum + part.unchanged, 0),
     superseded: parts.flatMap((part) => part.superseded),
     renumbered: parts.flatMap((part) => part.renumbered),
     dead: parts.flatMap((part) => part.dead),
@@ -182,15 +179,13 @@ async function writeMissingOf(
 ): Promise<Written> {
   if (!coupon) return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'no such coupon' })) };
   const present = await readPresent(tx, couponId, issues);
-  let replayed = 0;
-  const superseded: Issue[] = [];
   let left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
-  const rows: Issue[] = [];
-  const sequenceConflicts: Issue[] = [];
+  let unchanged = 0;
+  const [superseded, rows, sequenceConflicts]: [Issue[], Issue[], Issue[]] = [[], [], []];
   const dead: DeadIssue[] = [];
   for (const issue of issues) {
     const owned = present.sequenceOf.get(issue.userId);
-    if (owned === issue.sequence) replayed += 1;
+    if (owned === issue.sequence) unchanged += 1;
     else if (owned !== undefined) superseded.push({ ...issue, sequence: owned });
     else if (left === 0) dead.push({ issue, reason: 'no stock left' });
     else {
@@ -205,24 +200,16 @@ async function writeMissingOf(
   const all = [...rows, ...renumbered];
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
-  if (inserted > 0) await raiseIssued(tx, couponId, inserted);
+  if (inserted > 0) await raiseIssued(tx, [couponId], inserted);
   const older = rows.filter((issue) => issue.epoch < coupon.epoch);
-  return { inserted, replayed, superseded, renumbered, dead, older };
+  return { inserted, unchanged, superseded, renumbered, dead, older };
 }
 
 /** Gives issues whose sequence is taken the numbers after the highest, in order. */
-async function findSequences(
-  tx: Session,
-  couponId: number,
-  rows: readonly Issue[],
-  sequenceConflicts: readonly Issue[],
-) {
-  const [highest] = await tx
-    .select({ sequence: sql<number>`COALESCE(MAX(${couponIssues.sequence}), 0)`.mapWith(Number) })
-    .from(couponIssues)
-    .where(sql`${couponIssues.couponId} = ${couponId}`);
-  const last = Math.max(highest?.sequence ?? 0, rows.at(-1)?.sequence ?? 0);
-  return sequenceConflicts.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
+async function findSequences(tx: Session, couponId: number, rows: readonly Issue[], conflicts: readonly Issue[]) {
+  const { highest } = await readHighestSequence(tx, couponId);
+  const last = Math.max(highest, rows.at(-1)?.sequence ?? 0);
+  return conflicts.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
 }
 
 /** The rows that stand in the way of `issues`, by sequence and by user. */

@@ -1,5 +1,5 @@
-// sql-literals.ts -- Users and instants as SQL text. Written out instead of bound, since a thousand bound values cost more to format than to
-// look up or store. Safe, because nothing but the letters of a user id gets through; checked here, whoever the caller is.
+// sql-literals.ts -- Users and instants as SQL text. Written out instead of bound, since a thousand bound values cost more to format
+// than to look up or store. Safe, because nothing but the characters of a user id gets through; checked here for every caller.
 
 import { isUserId } from '../coupon/coupon.ts';
 import { invariant } from '../invariant.ts';

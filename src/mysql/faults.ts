@@ -1,9 +1,9 @@
-// faults.ts -- What a failure of MySQL means: is the data wrong for ever, or is the database not able to just now?
+// faults.ts -- What a failure of MySQL means: bad data, or a transient error?
 //
 // Only what MySQL says of the data itself is final. Everything else (connections, deadlocks, lock waits, read-only, full disks,
-// missing privileges, errors nobody foresaw) may be over tomorrow, and taking it for bad data would throw away issues. So may a
-// column that is NULL (1048) or has no value (1364): every row of ours fills every column of ours, so it is the table that changed,
-// and no entry could be written before that is mended.
+// missing privileges, unforeseen errors) is transient, since taking it for bad data would throw away issues. So is a column that
+// is NULL (1048) or has no value (1364): our rows fill all of our columns, so the table has changed, and no entry could be written
+// before that is repaired.
 
 /** The codes by which MySQL and MariaDB refuse a value. */
 const dataErrorNumbers = new Set([
@@ -25,7 +25,7 @@ export function rootCause(error: unknown): unknown {
   return cause;
 }
 
-/** Whether MySQL refuses the data, so that trying again cannot help. An error without a number of MySQL's is not of its making. */
+/** Whether MySQL refuses the data, so that trying again cannot help. An error without a number does not come from MySQL. */
 export function isDataFault(error: unknown): boolean {
   const number = errorNumber(error);
   return number !== null && dataErrorNumbers.has(number);
@@ -34,7 +34,7 @@ export function isDataFault(error: unknown): boolean {
 /** MySQL's number for the error, or null when it does not come from the server. */
 export function errorNumber(error: unknown): number | null {
   const cause = rootCause(error);
-  // Sockets and the resolver of names number their errors too, the one below zero and the other above: only a server tells a state.
+  // Sockets and the name resolver number their errors too, one below zero and the other above: only a server sends a state.
   if (!(cause instanceof Error) || !('errno' in cause) || !('sqlState' in cause)) return null;
   return typeof cause.errno === 'number' && cause.errno > 0 ? cause.errno : null;
 }

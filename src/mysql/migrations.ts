@@ -1,4 +1,4 @@
-// migrations.ts -- Applies `drizzle/migrations`, once each and in order, also when two processes start it at once.
+// migrations.ts -- Applies `drizzle/migrations`, once each and in order, also when two processes start it at the same time.
 
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
@@ -13,7 +13,7 @@ import { StartFault } from '../operator-error.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 
-/** Where Drizzle notes what was applied. */
+/** Where Drizzle records what was applied. */
 const JOURNAL = '__drizzle_migrations';
 
 /** Another process was migrating for as long as we may wait; the message says so. */

@@ -25,7 +25,7 @@ const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'veri
  * Reads a database URL.
  *
  * @param url `mysql://user:password@host:port/database`, with TLS by `?ssl=…`, `?sslaccept=strict` or `?sslmode=…`
- * @throws DatabaseUrlFault for anything else, also for `sslaccept=accept_invalid_certs`: unchecked TLS protects nobody
+ * @throws DatabaseUrlFault for anything else, also for `sslaccept=accept_invalid_certs`: unchecked TLS protects nothing
  */
 export function readDatabaseUrl(url: string): DatabaseAddress {
   if (!URL.canParse(url)) throw new DatabaseUrlFault('DATABASE_URL is not a URL');

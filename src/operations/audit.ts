@@ -6,15 +6,12 @@
 // the dead letters, since one that is replayed meanwhile is in neither before.
 
 import { sql } from 'drizzle-orm';
-import type { Redis } from 'ioredis';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
-import { serverOf } from '../redis/connection.ts';
 import type { Allocation } from '../stream/entry.ts';
-import { couponKeys } from '../stream/keys.ts';
 import { instantLiteral } from '../ledger/sql-literals.ts';
-import { look } from '../stock/scripts/look.ts';
+import type { RedisStock } from '../stock/redis-stock.ts';
 import { allocationsOf } from '../stream/entries.ts';
 
 /** One coupon, counted. The last four numbers are verdicts, the others plain counts of what is there. */
@@ -37,7 +34,7 @@ export interface Audit {
   readonly dead: number;
   /** Issues that Redis says it gave and that are nowhere. P3: must be 0. */
   readonly missing: number;
-  /** Issues that are there and that Redis does not know of, so that it may issue to their users again. P2: must be 0. */
+  /** Issues that are there and that Redis does not know, so that it may issue to their users again. P2: must be 0. */
   readonly unknown: number;
   /** Rows above what may be issued, or not in the counter. P1: must be 0. */
   readonly unexpected: number;
@@ -46,18 +43,18 @@ export interface Audit {
 }
 
 export interface AuditDependencies {
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly database: Database;
-  readonly settings: { readonly PARTITIONS: number };
 }
 
 /** Counts a coupon; null when there is none. Takes as long as reading its rows along the primary key. Throws what the stores throw. */
 export async function auditCoupon(
-  { redis, database, settings }: AuditDependencies,
+  { redisStock, database }: AuditDependencies,
   couponId: number,
 ): Promise<Audit | null> {
-  const keys = couponKeys(couponId, settings.PARTITIONS);
-  const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
+  const { redis } = redisStock;
+  const keys = redisStock.keysOf(couponId);
+  const seen = await redisStock.look(couponId);
   const waiting = await allocationsOf(redis, keys.stream, couponId);
   const dead = await allocationsOf(redis, keys.dead, couponId);
   const replayed = await allocationsOf(redis, keys.stream, couponId);

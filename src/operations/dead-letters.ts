@@ -1,11 +1,9 @@
-// dead-letters.ts -- What could not be written, for an operator to look at, to replay or to discard. Nothing happens by itself.
+// dead-letters.ts -- The dead letters: entries that could not be written, for an operator to inspect, replay or discard.
 
-import type { Redis } from 'ioredis';
 import { streamPages } from '../stream/entries.ts';
 import { type Entry, readEntry, readAllocation } from '../stream/entry.ts';
-import { couponKeys, partitionKeys } from '../stream/keys.ts';
 import { replay } from '../stream/scripts/replay.ts';
-import { dropState } from '../stock/opening.ts';
+import type { RedisStock } from '../stock/redis-stock.ts';
 
 /** One dead letter. */
 export interface DeadLetterView {
@@ -14,7 +12,7 @@ export interface DeadLetterView {
   /** The entry it comes from. */
   readonly entryId: string;
   readonly reason: string;
-  /** Null when it cannot be understood, so that it cannot be replayed either. */
+  /** Null when it cannot be decoded, so that it cannot be replayed either. */
   readonly entry: Entry | null;
 }
 
@@ -30,27 +28,31 @@ export interface DeadLetters {
    */
   replay(id: string): Promise<'replayed' | 'gone' | 'unreadable'>;
   /**
-   * Deletes one for good: its users do not have the coupon, and its pieces are stock again (P4), since the coupon is opened anew
-   * from what is then there. False when there is none with this id.
+   * Deletes one permanently: its users do not have the coupon, and its pieces are stock again (P4), since the coupon is opened
+   * again from what is then there. False when there is none with this id.
    */
   discard(id: string): Promise<boolean>;
 }
+
+/** Redis refuses numbers of more than 64 bits with an error, as for a wrong command; all of 19 digits fit. */
+const ID_PATTERN = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/;
 
 /** Fields that the dead stream adds to those of the entry. */
 const ADDED = new Set(['entry', 'reason']);
 
 /** The dead letters of all partitions. Every function throws what Redis throws. */
-export function createDeadLetters(redis: Redis, partitions: number): DeadLetters {
+export function createDeadLetters({ redis, partitions, drop }: RedisStock): DeadLetters {
   const find = async (id: string) => {
-    const place = placeOf(id, partitions);
-    if (!place) return null;
-    const [found] = await redis.xrange(place.keys.dead, place.id, place.id);
-    return found ? { ...place, fields: found[1] } : null;
+    const [, partition, streamId] = ID_PATTERN.exec(id) ?? [];
+    const keys = partitions[Number(partition)];
+    if (!keys || streamId === undefined) return null;
+    const [found] = await redis.xrange(keys.dead, streamId, streamId);
+    return found ? { keys, id: streamId, fields: found[1] } : null;
   };
   return {
     async *list() {
-      for (let partition = 0; partition < partitions; partition++) {
-        for await (const page of streamPages(redis, partitionKeys(partition).dead)) {
+      for (const [partition, { dead }] of partitions.entries()) {
+        for await (const page of streamPages(redis, dead)) {
           for (const { id, fields } of page) yield viewOf(`${partition}-${id}`, fields);
         }
       }
@@ -71,19 +73,12 @@ export function createDeadLetters(redis: Redis, partitions: number): DeadLetters
     async discard(id) {
       const found = await find(id);
       if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
-      // Of whatever version: its users were owners as long as it was there.
+      // Of any version: its users were owners as long as it was there.
       const allocation = readAllocation(found.fields);
-      if (allocation) await dropState(redis, couponKeys(allocation.couponId, partitions));
+      if (allocation) await drop(allocation.couponId);
       return true;
     },
   };
-}
-
-function placeOf(id: string, partitions: number) {
-  // Redis refuses numbers of more than 64 bits with an error, as if it had been asked wrongly; all of 19 digits fit.
-  const [, partition, streamId] = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/.exec(id) ?? [];
-  if (partition === undefined || streamId === undefined || Number(partition) >= partitions) return null;
-  return { keys: partitionKeys(Number(partition)), id: streamId };
 }
 
 function viewOf(id: string, fields: readonly string[]): DeadLetterView {

@@ -1,7 +1,7 @@
 // connection.ts -- The three kinds of connection to Redis, each option spelled out with its reason.
 //
-// A command whose reply was lost must never be sent a second time behind our back: the rightful winner would then read
-// that somebody (it itself) already has the coupon. So no kind resends, and an unanswered command is indeterminate.
+// A command whose reply was lost must never be resent by the driver: the winner would then be told that the coupon is already
+// taken, by itself. So no kind resends, and the result of an unanswered command is ambiguous.
 
 import { Redis, type RedisOptions } from 'ioredis';
 
@@ -26,12 +26,12 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   connectTimeout: settings.REDIS_CONNECT_MS_MAX,
-  // A connection whose other side vanished without a word stays open for many minutes; a command timeout alone would fail every
-  // command until then. Silence while a reply is due ends it, and the next connection finds whoever is there now.
+  // A connection whose peer vanished stays open for many minutes; a command timeout alone would fail every command until then.
+  // Silence while a reply is due ends it, and the next connection finds the present server.
   socketTimeout: settings.REDIS_COMMAND_MS_MAX,
-  // Before the ready check a restarted Redis may still be loading; the check also tells which server this is (`run_id`).
+  // Before the ready check a restarted Redis may still be loading; the check also says which server this is (`run_id`).
   enableReadyCheck: true,
-  // While it loads, it guesses how long that will take, at first wildly; believed, a guess keeps us away from a server that is well.
+  // While it loads, it guesses how long that will take, at first wildly; believed, a guess keeps us away from a healthy server.
   maxLoadingRetryTime: RECONNECT_MS_MAX,
   // Slower than plain writes on Bun; the combiner has batched already.
   enableAutoPipelining: false,
@@ -39,13 +39,13 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   keepAlive: 10_000,
   noDelay: true,
   retryStrategy: (attempt) => Math.min(attempt * 50, RECONNECT_MS_MAX),
-  // After a failover the old primary answers READONLY: connect anew, which finds the new one.
+  // After a failover the old primary answers READONLY: reconnect, which finds the new one.
   reconnectOnError: (error) => error.message.startsWith('READONLY'),
 });
 
 /**
- * For decisions: a command fails at once while there is no connection, and after `REDIS_COMMAND_MS_MAX` without a reply.
- * Also for everything else that is asked and answered (loading owners, acknowledging, reading).
+ * For decisions: a command fails immediately while there is no connection, and after `REDIS_COMMAND_MS_MAX` without a reply.
+ * Also for all other commands with a reply (loading owners, acknowledging, reading).
  */
 export function issuingConnection(settings: RedisSettings, onFault: OnFault): Redis {
   return watched(
@@ -87,13 +87,13 @@ const servers = new WeakMap<Redis, string>();
 /**
  * The server behind a connection: a restart, a failover or a restored backup gives another one.
  *
- * @returns its `run_id` and `master_replid`, or '' while there is no connection or the server has not told yet
+ * @returns its `run_id` and `master_replid`, or '' while there is no connection or it is not known yet
  */
 export function serverOf(redis: Redis): string {
   return servers.get(redis) ?? '';
 }
 
-/** Connects, and waits until the server has told which it is. Throws when the first try fails. */
+/** Connects, and waits until the server is known. Throws when the first try fails. */
 export async function connect(redis: Redis): Promise<void> {
   await redis.connect();
   await askServer(redis);
@@ -102,7 +102,7 @@ export async function connect(redis: Redis): Promise<void> {
 /** Adds the listeners: without one for errors, ioredis prints them itself, with the address of the server. */
 function watched(redis: Redis, onFault: OnFault): Redis {
   redis.on('error', onFault);
-  // Forgotten at once and asked anew, so that no command to a new server ever carries the name of the old one.
+  // Forgotten immediately and asked again, so that no command to a new server ever carries the name of the old one.
   redis.on('close', () => servers.delete(redis));
   redis.on('ready', () => {
     servers.delete(redis);
@@ -112,15 +112,15 @@ function watched(redis: Redis, onFault: OnFault): Redis {
 }
 
 /**
- * Asks anew which server it is: it may have been a replica of another for a while, and have that one's data now.
+ * Asks again which server it is: it may have been a replica of another for a while, and have that one's data now.
  *
  * @throws what ioredis throws; the name is then as it was
  */
 export async function askServer(redis: Redis): Promise<void> {
-  const told = await redis.info();
-  const run = /^run_id:(\w+)/m.exec(told)?.[1];
+  const information = await redis.info();
+  const run = /^run_id:(\w+)/m.exec(information)?.[1];
   // A replica takes over the id of its primary, and every promotion makes a new one.
-  const replication = /^master_replid:(\w+)/m.exec(told)?.[1];
-  if (run === undefined || replication === undefined) throw new Error('Redis does not tell its run_id');
+  const replication = /^master_replid:(\w+)/m.exec(information)?.[1];
+  if (run === undefined || replication === undefined) throw new Error('Redis does not report its run_id');
   servers.set(redis, `${run}.${replication}`);
 }

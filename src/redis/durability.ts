@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 /** The rung of the durability ladder that Redis stands on. */
 export interface RedisDurability {
   readonly version: string;
-  /** `always`: nothing acknowledged is lost. `everysec`: up to two seconds. `no`, `off`: more. `unknown`: the server does not tell. */
+  /** `always`: nothing acknowledged is lost. `everysec`: up to two seconds. `no`, `off`: more. `unknown`: the server does not say. */
   readonly appendFsync: 'always' | 'everysec' | 'no' | 'off' | 'unknown';
   /** Anything but `noeviction` lets Redis drop owners when memory is short. */
   readonly maxmemoryPolicy: string;
@@ -20,7 +20,7 @@ const MAJOR_MIN = 7;
 export async function readDurability(redis: Redis): Promise<RedisDurability> {
   const information = await redis.info();
   const fact = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(information)?.[1] ?? '';
-  // Managed servers may forbid CONFIG; what they tell by INFO is all there is then.
+  // Managed servers may forbid CONFIG; INFO is all there is then.
   const fsync = await redis.config('GET', 'appendfsync').then(secondOf, () => 'unknown');
   return {
     version: fact('redis_version'),

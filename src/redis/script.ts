@@ -6,28 +6,33 @@ import { basename } from 'node:path';
 import type { Redis } from 'ioredis';
 import { InvariantViolation } from '../invariant.ts';
 
-/** What a wrapper beside a `.lua` file says about it. */
-export interface ScriptDefinition<Input, Reply> {
+/** What the caller of a `.lua` file says about it. */
+export interface ScriptDefinition<Input, Result> {
   /** Where the source is: `new URL('./name.lua', import.meta.url)`. */
   readonly source: URL;
   readonly keys: (input: Input) => readonly string[];
   readonly args: (input: Input) => readonly (string | number)[];
-  /** Checks shape and length of the raw reply. Throws `MalformedReply` through `malformed`. */
-  readonly read: (raw: unknown, input: Input) => Reply;
+  /** Checks shape and length of the reply while reading it. */
+  readonly read: (reply: ScriptReply, input: Input) => Result;
 }
 
-/** Runs the script: one round trip, atomically. Throws what ioredis throws when the reply is an error or does not come. */
-export type Script<Input, Reply> = (redis: Redis, input: Input) => Promise<Reply>;
+/** A script that can be called. */
+export interface Script<Input, Result> {
+  /** Runs the script: one round trip, atomically. Throws what ioredis throws when the reply is an error or does not come. */
+  (redis: Redis, input: Input): Promise<Result>;
+  /** The SHA-1 by which Redis knows it. */
+  readonly digest: string;
+}
 
-/** Hears how long a script took from its sending to its reply or failure. */
+/** Called with the time that a script took from sending it to its reply or failure. */
 export type OnScript = (script: string, seconds: number) => void;
 
-/** Who listens to the scripts of a connection. */
-const listeners = new WeakMap<Redis, OnScript>();
+/** The observer of each connection. */
+const observers = new WeakMap<Redis, OnScript>();
 
-/** Tells `onScript` of every script that is run on this connection from now on, by the name of its file without `.lua`. */
+/** Calls `onScript` for every script that is run on this connection from now on, with the name of its file without `.lua`. */
 export function timeScripts(redis: Redis, onScript: OnScript): void {
-  listeners.set(redis, onScript);
+  observers.set(redis, onScript);
 }
 
 /**
@@ -36,11 +41,11 @@ export function timeScripts(redis: Redis, onScript: OnScript): void {
  * Sent by its digest; a Redis that does not know it (first use, restart, `SCRIPT FLUSH`) gets the source. That second
  * sending is safe: `NOSCRIPT` says that the first one did nothing.
  */
-export function defineScript<Input, Reply>(definition: ScriptDefinition<Input, Reply>): Script<Input, Reply> {
-  const source = readFileSync(definition.source, 'utf8');
+export function defineScript<Input, Result>(definition: ScriptDefinition<Input, Result>): Script<Input, Result> {
+  const source = sourceOf(definition.source);
   const digest = createHash('sha1').update(source).digest('hex');
   const name = basename(definition.source.pathname, '.lua');
-  return async (redis, input) => {
+  const run = async (redis: Redis, input: Input) => {
     const keys = definition.keys(input);
     const rest = [...keys, ...definition.args(input)];
     const startMs = performance.now();
@@ -48,29 +53,52 @@ export function defineScript<Input, Reply>(definition: ScriptDefinition<Input, R
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
       return redis.eval(source, keys.length, ...rest);
     });
-    const raw = await reply.finally(() => listeners.get(redis)?.(name, (performance.now() - startMs) / 1000));
-    return definition.read(raw, input);
+    const raw = await reply.finally(() => observers.get(redis)?.(name, (performance.now() - startMs) / 1000));
+    return definition.read(new ScriptReply(raw, name), input);
   };
+  return Object.assign(run, { digest });
 }
 
-/** A script answered in a shape that its wrapper does not know: API and script are of different versions. */
-export function malformed(script: string): never {
-  throw new InvariantViolation(`${script} answered in an unknown shape`);
+/** The text of a script, with each line `--- include <path>` replaced by that file. */
+function sourceOf(file: URL): string {
+  return readFileSync(file, 'utf8').replaceAll(/^--- include (\S+)$/gm, (_, path: string) =>
+    sourceOf(new URL(path, file)),
+  );
 }
 
-/** The reply as a list. */
-export function listOf(raw: unknown, script: string): readonly unknown[] {
-  return Array.isArray(raw) ? raw : malformed(script);
-}
+/** The reply of a script, a list. An unknown shape is an InvariantViolation: API and script are of different versions. */
+export class ScriptReply {
+  readonly #parts: readonly unknown[];
+  readonly #script: string;
 
-/** A reply, or a part of one, as a safe integer; Redis gives integers as numbers and hash fields as text. */
-export function wholeOf(raw: unknown, script: string): number {
-  // Spelled out, since `Number` takes blanks for zero.
-  const value = typeof raw === 'string' && /^-?\d{1,16}$/.test(raw) ? Number(raw) : raw;
-  return typeof value === 'number' && Number.isSafeInteger(value) ? value : malformed(script);
-}
+  constructor(raw: unknown, script: string) {
+    this.#script = script;
+    this.#parts = Array.isArray(raw) ? raw : this.malformed();
+  }
 
-/** A part of a reply as text. */
-export function textOf(raw: unknown, script: string): string {
-  return typeof raw === 'string' ? raw : malformed(script);
+  get length(): number {
+    return this.#parts.length;
+  }
+
+  /** The first part, which must be one of these. */
+  verdict<Verdict extends string>(...known: readonly Verdict[]): Verdict {
+    return known.find((verdict) => verdict === this.#parts[0]) ?? this.malformed();
+  }
+
+  text(at: number): string {
+    const part = this.#parts[at];
+    return typeof part === 'string' ? part : this.malformed();
+  }
+
+  /** A part as a safe integer; Redis gives integers as numbers and hash fields as text. */
+  whole(at: number): number {
+    const part = this.#parts[at];
+    // Spelled out, since `Number` takes blanks for zero.
+    const value = typeof part === 'string' && /^-?\d{1,16}$/.test(part) ? Number(part) : part;
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.malformed();
+  }
+
+  malformed(): never {
+    throw new InvariantViolation(`${this.#script} answered in an unknown shape`);
+  }
 }

@@ -1,24 +1,21 @@
-// closing.ts -- Putting a coupon away that is long over: its owners are freed in Redis, its home is MySQL again, nothing is lost.
+// closing.ts -- Closing a coupon that is long over: its owners are freed in Redis, and its home is MySQL again. Nothing is lost.
 //
-// Safe without a lease: requests do not open a coupon that is over (see stock.ts). CouponEditor may, and an edit may prolong it: an
-// opening that began before the first half has lost its lease to it, and one that begins later has raised the epoch, which the
-// second half finds out, and does nothing.
+// Safe without a lease: requests do not open a coupon that is over (see opening.ts). An edit may, to prolong it: an opening that
+// began before the first half of a closing has lost its lease to it, and a later one has raised the epoch, on which the second
+// half gives up.
 
 import { eq } from 'drizzle-orm';
-import type { Redis } from 'ioredis';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
+import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { type Database, withTransaction } from '../mysql/database.ts';
 import { hasEntryOf } from '../stream/entries.ts';
-import { couponKeys } from '../stream/keys.ts';
-import { close } from './scripts/close.ts';
-import { readKnown } from './opening.ts';
+import type { RedisStock } from './redis-stock.ts';
 
 export interface ClosingDependencies {
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly database: Database;
   readonly settings: {
-    readonly PARTITIONS: number;
     /** How long a coupon must be over. Far longer than clocks differ. */
     readonly CLOSE_AFTER_MS: number;
   };
@@ -32,21 +29,20 @@ export interface ClosingDependencies {
  * @throws what Redis or MySQL throw; what was not finished is finished by the next call
  */
 export async function closeCoupon(
-  { redis, database, settings }: ClosingDependencies,
+  { redisStock, database, settings }: ClosingDependencies,
   couponId: number,
   epoch: number,
 ): Promise<boolean> {
-  const keys = couponKeys(couponId, settings.PARTITIONS);
   const isOver = () =>
     withTransaction(database, async (tx) => {
       const coupon = await lockCoupon(tx, couponId);
-      const { nowMs } = await readKnown(tx, couponId);
+      const { nowMs } = await readHighestSequence(tx, couponId);
       return coupon?.stockHome === 'redis' && coupon.epoch === epoch && coupon.endMs + settings.CLOSE_AFTER_MS <= nowMs;
     });
   if (!(await isOver())) return false;
-  if ((await close(redis, { keys, epoch })) !== 'closed') return false;
-  // After this point nothing more can be accepted; what was is a row once the stream has no entry of it left.
-  if (await hasEntryOf(redis, keys.stream, couponId)) return false;
+  if ((await redisStock.close(couponId, epoch)) !== 'closed') return false;
+  // From here on nothing can be accepted; what was accepted is a row once the stream has no entry of it.
+  if (await hasEntryOf(redisStock.redis, redisStock.keysOf(couponId).stream, couponId)) return false;
   return withTransaction(database, async (tx) => {
     const coupon = await lockCoupon(tx, couponId);
     if (coupon?.stockHome !== 'redis' || coupon.epoch !== epoch) return false;

@@ -1,27 +1,21 @@
 // editing.ts -- Changes and deletes coupons while they are being issued, in both stores, so that every promise is kept throughout.
 //
-// MySQL is the truth about a coupon; while Redis is the home of its stock, the state there is the copy that decides. An edit
+// MySQL is the truth about a coupon; while Redis is the home of its stock, the settings cached there decide. An edit
 //   1. takes the lock on the coupon's row, so that edits, repairs and openings come one after the other;
-//   2. if the total goes down, takes it down in Redis first: Redis refuses what is below its issues, and from here on gives out
+//   2. if the total goes down, lowers it in Redis first: Redis refuses a total below its issues, and from here on gives out
 //      no more than the new total, whether or not MySQL ever commits;
 //   3. commits the edit, with the next version, to MySQL;
-//   4. brings the copy to that version, so that a total that goes up is never in Redis before it is in MySQL.
-// A version names exactly one committed text, and the copy only ever moves to a higher one. So whatever crashes in between, and
-// however late a command arrives, the copy is behind or too strict, never too generous; `repair` sees that and mends it.
+//   4. brings the cached settings to that version, so that a higher total is never in Redis before it is in MySQL.
+// A version names exactly one committed edit, and Redis only ever moves to a higher one. So whatever crashes in between, and
+// however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` corrects that.
 
-import { eq } from 'drizzle-orm';
-import type { Redis } from 'ioredis';
-import { couponIssues } from '../../drizzle/schema.ts';
 import { deleteCoupon, lockCoupon, updateCoupon } from '../coupon/catalog.ts';
 import type { Coupon, CouponChanges } from '../coupon/coupon.ts';
+import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { type Database, type Session, withTransaction } from '../mysql/database.ts';
-import { serverOf } from '../redis/connection.ts';
-import { couponKeys } from '../stream/keys.ts';
 import { Unavailable } from '../coupon/outcome.ts';
-import { type ApplyEditReply, applyEdit } from './scripts/apply-edit.ts';
-import { closeUnissued } from './scripts/close-unissued.ts';
-import { lowerTotal } from './scripts/lower-total.ts';
 import type { Opened, StockKeeper } from './opening.ts';
+import type { RedisStock } from './redis-stock.ts';
 
 /** Why nothing was changed. */
 export type EditRefusal =
@@ -33,15 +27,15 @@ export type EditRefusal =
   /** Start and end, old and new together, would not be in order. */
   | { readonly kind: 'no period' };
 
-/** `repaired`: the copy in Redis had lagged or was too strict. `not open`: there is no copy; opening will make a right one. */
+/** `repaired`: the settings cached in Redis had lagged or were too strict. `not open`: there are none; opening reads MySQL's. */
 export type Repair = 'in step' | 'repaired' | 'not open';
 
 export interface CouponEditor {
   /**
-   * Changes a coupon. When it returns, the change is in force in both stores.
+   * Changes a coupon. When it returns, the change is in effect in both stores.
    *
    * @param versions the versions that the caller accepts to change; null for any
-   * @throws Unavailable when a store failed: the edit was made or not, and `read` tells
+   * @throws Unavailable when a store failed: the result is ambiguous, and `read` shows it
    */
   edit(
     id: number,
@@ -52,42 +46,43 @@ export interface CouponEditor {
   remove(id: number, versions: readonly number[] | null): Promise<{ readonly kind: 'removed' } | EditRefusal>;
   /** Opens a coupon ahead of its first request. Throws as `StockKeeper.open`. */
   open(id: number): Promise<Opened>;
-  /** Compares the copy in Redis with MySQL, and mends it. Throws what Redis or MySQL throw. */
+  /** Compares the settings cached in Redis with MySQL, and repairs them. Throws what Redis or MySQL throw. */
   repair(id: number): Promise<Repair>;
 }
 
 export interface CouponEditorDependencies {
-  readonly redis: Redis;
+  readonly redisStock: RedisStock;
   readonly database: Database;
   readonly stock: StockKeeper;
-  /** Tells every process of a change; must not throw. */
+  /** Makes every process drop cached refusals of the coupon; must not throw. */
   readonly announce: (couponId: number) => Promise<void>;
   readonly onFault: (fault: unknown) => void;
-  readonly settings: { readonly PARTITIONS: number };
 }
 
-/** Tries to get at a copy that is lost, or falls behind, over and over. */
+/** Tries to reach a state that is lost, or lags, again and again. */
 const TRIES_MAX = 3;
 
-/** What a step under the row lock found: an ending, or that the copy in Redis must first be there and in step. */
-type Step<Done> = Done | EditRefusal | { readonly kind: 'copy not open' | 'copy out of step' };
+/** The result of a step under the row lock; or Redis must first have a state, with the settings of MySQL. */
+type Step<Done> = Done | EditRefusal | { readonly kind: 'not open' | 'out of step' };
 
 export function createCouponEditor(dependencies: CouponEditorDependencies): CouponEditor {
   const { stock, announce } = dependencies;
   return {
     async edit(id, changes, versions) {
-      const edited = await withCopy(dependencies, id, (tx) => editUnderLock(dependencies, tx, id, changes, versions));
+      const edited = await withStateInStep(dependencies, id, (tx) =>
+        editUnderLock(dependencies, tx, id, changes, versions),
+      );
       if (edited.kind !== 'edited') return edited;
       try {
         await syncToRedis(dependencies, edited.coupon);
       } finally {
-        // Also when Redis failed: signs that other processes hung are of the past in any case.
+        // Also when Redis failed: what other processes have cached is outdated in any case.
         await announce(id);
       }
       return edited;
     },
     async remove(id, versions) {
-      const removed = await withCopy(dependencies, id, (tx) => removeUnderLock(dependencies, tx, id, versions));
+      const removed = await withStateInStep(dependencies, id, (tx) => removeUnderLock(dependencies, tx, id, versions));
       if (removed.kind === 'removed') await announce(id);
       return removed;
     },
@@ -104,25 +99,25 @@ async function repair(dependencies: CouponEditorDependencies, id: number): Promi
   return 'repaired';
 }
 
-/** Runs a step under the row lock until the copy in Redis does not stand in its way. */
-async function withCopy<Done extends { readonly kind: 'edited' | 'removed' }>(
+/** Runs a step under the row lock until Redis has a state with the settings of MySQL. */
+async function withStateInStep<Done extends { readonly kind: 'edited' | 'removed' }>(
   dependencies: CouponEditorDependencies,
   id: number,
   step: (tx: Session) => Promise<Step<Done>>,
 ): Promise<Done | EditRefusal> {
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    let ending: Step<Done>;
+    let result: Step<Done>;
     try {
-      ending = await withTransaction(dependencies.database, step);
+      result = await withTransaction(dependencies.database, step);
     } catch (fault) {
-      // The total may be lowered in Redis alone. If this fails too, whoever repairs next mends it.
+      // The total may be lowered in Redis alone. If this fails too, the reconciler repairs it.
       repair(dependencies, id).catch(dependencies.onFault);
       throw fault;
     }
     // Not under the lock: opening takes it too.
-    if (ending.kind === 'copy not open') await dependencies.stock.open(id, true);
-    else if (ending.kind === 'copy out of step') await repair(dependencies, id);
-    else return ending as Done | EditRefusal;
+    if (result.kind === 'not open') await dependencies.stock.open(id, true);
+    else if (result.kind === 'out of step') await repair(dependencies, id);
+    else return result as Done | EditRefusal;
   }
   throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
 }
@@ -134,10 +129,8 @@ async function editUnderLock(
   changes: CouponChanges,
   versions: readonly number[] | null,
 ): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon }>> {
-  const coupon = await lockCoupon(tx, id);
-  if (!coupon) return { kind: 'not exist' };
-  const { version } = coupon;
-  if (versions && !versions.includes(version)) return { kind: 'other version', version };
+  const coupon = await lockVersion(tx, id, versions);
+  if ('kind' in coupon) return coupon;
   if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
   const total = changes.totalQuantity;
   if (typeof total === 'number' && total < (coupon.totalQuantity ?? Number.POSITIVE_INFINITY)) {
@@ -145,7 +138,15 @@ async function editUnderLock(
     const hindrance = coupon.stockHome === 'redis' ? await lowerInRedis(dependencies, coupon, total) : null;
     if (hindrance) return hindrance;
   }
-  return { kind: 'edited', coupon: await updateCoupon(tx, id, changes, version + 1) };
+  return { kind: 'edited', coupon: await updateCoupon(tx, id, changes, coupon.version + 1) };
+}
+
+/** Step 1. */
+async function lockVersion(tx: Session, id: number, versions: readonly number[] | null): Promise<Coupon | EditRefusal> {
+  const coupon = await lockCoupon(tx, id);
+  if (!coupon) return { kind: 'not exist' };
+  const { version } = coupon;
+  return versions && !versions.includes(version) ? { kind: 'other version', version } : coupon;
 }
 
 /** Step 2. Null when the total is lowered. */
@@ -154,45 +155,32 @@ async function lowerInRedis(
   coupon: Coupon,
   total: number,
 ): Promise<Step<never> | null> {
-  const { redis, settings } = dependencies;
-  const input = {
-    keys: couponKeys(coupon.id, settings.PARTITIONS),
-    server: serverOf(redis),
-    version: coupon.version,
-    total,
-  };
-  let lowered = await lowerTotal(redis, input);
+  const { redisStock } = dependencies;
+  let lowered = await redisStock.lowerTotal(coupon, total);
   if (lowered.kind === 'other version') {
-    // The edit before this one is committed, and its last step still to come.
-    await apply(dependencies, coupon);
-    lowered = await lowerTotal(redis, input);
+    // The previous edit is committed, and its last step still to come.
+    await redisStock.applyEdit(coupon);
+    lowered = await redisStock.lowerTotal(coupon, total);
   }
   if (lowered.kind === 'lowered') return null;
   if (lowered.kind === 'issued') return lowered;
-  return { kind: lowered.kind === 'not open' ? 'copy not open' : 'copy out of step' };
+  return { kind: lowered.kind === 'not open' ? 'not open' : 'out of step' };
 }
 
 async function removeUnderLock(
-  { redis, settings }: CouponEditorDependencies,
+  { redisStock }: CouponEditorDependencies,
   tx: Session,
   id: number,
   versions: readonly number[] | null,
 ): Promise<Step<{ readonly kind: 'removed' }>> {
-  const coupon = await lockCoupon(tx, id);
-  if (!coupon) return { kind: 'not exist' };
-  if (versions && !versions.includes(coupon.version)) return { kind: 'other version', version: coupon.version };
-  if (coupon.issuedQuantity > 0) return { kind: 'issued', issued: coupon.issuedQuantity };
-  const rows = await tx
-    .select({ sequence: couponIssues.sequence })
-    .from(couponIssues)
-    .where(eq(couponIssues.couponId, id))
-    .limit(1);
-  if (rows.length > 0) return { kind: 'issued', issued: rows.length };
+  const coupon = await lockVersion(tx, id, versions);
+  if ('kind' in coupon) return coupon;
+  // The counter beside the rows could be wrong; the rows are the truth.
+  const { highest } = await readHighestSequence(tx, id);
+  if (coupon.issuedQuantity > 0 || highest > 0) return { kind: 'issued', issued: Math.max(1, coupon.issuedQuantity) };
   if (coupon.stockHome === 'redis') {
-    const keys = couponKeys(id, settings.PARTITIONS);
-    const closed = await closeUnissued(redis, { keys, server: serverOf(redis) });
-    if (closed.kind === 'issued') return closed;
-    if (closed.kind === 'not open') return { kind: 'copy not open' };
+    const removed = await redisStock.removeUnissued(id);
+    if (removed.kind !== 'removed') return removed.kind === 'issued' ? removed : { kind: 'not open' };
   }
   // If this is not committed, the next request opens the coupon again.
   await deleteCoupon(tx, id);
@@ -200,37 +188,31 @@ async function removeUnderLock(
 }
 
 /**
- * Compares under the row lock, so that no edit is half done. A copy that is behind is brought on at once. One that differs
- * otherwise gets a version of its own, which the caller spreads: under the old one a late command could still take it back.
+ * Compares under the row lock, so that no edit is half done. Settings that lag are brought up to date. Those that differ
+ * otherwise get a new version, which the caller syncs: under the old one a late command could still undo it.
  */
 async function compareUnderLock(
-  dependencies: CouponEditorDependencies,
+  { redisStock }: CouponEditorDependencies,
   tx: Session,
   id: number,
 ): Promise<Exclude<Repair, 'repaired'> | Coupon> {
   const coupon = await lockCoupon(tx, id);
   if (coupon?.stockHome !== 'redis') return 'not open';
-  const applied = await apply(dependencies, coupon);
+  const applied = await redisStock.applyEdit(coupon);
   if (applied.kind === 'different') return updateCoupon(tx, id, {}, Math.max(coupon.version, applied.version) + 1);
   if (applied.kind === 'not open') return 'not open';
   return applied.kind === 'same' ? 'in step' : coupon;
 }
 
-/** Brings the copy in Redis, if there is one or one is being made, to what was committed. */
+/** Brings the settings cached in Redis, if the coupon is open there or just being opened, to what was committed. */
 async function syncToRedis(dependencies: CouponEditorDependencies, coupon: Coupon): Promise<void> {
   // A stock that is opened from now on is opened with what was committed.
   if (coupon.stockHome === 'mysql') return;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    // `different` is the doing of a later edit.
-    if ((await apply(dependencies, coupon)).kind !== 'not open') return;
-    // Somebody may be opening it with what was read before the commit: wait for that one, and look again.
+    // `different`: a later edit was faster.
+    if ((await dependencies.redisStock.applyEdit(coupon)).kind !== 'not open') return;
+    // Another process may be opening it with what it read before the commit: wait for that, and look again.
     if ((await dependencies.stock.open(coupon.id)) !== 'open') return;
   }
   throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
-}
-
-function apply({ redis, settings }: CouponEditorDependencies, coupon: Coupon): Promise<ApplyEditReply> {
-  const server = serverOf(redis);
-  if (server === '') throw new Unavailable('dependency', 'Redis has not told which server it is');
-  return applyEdit(redis, { keys: couponKeys(coupon.id, settings.PARTITIONS), server, coupon });
 }

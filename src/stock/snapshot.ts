@@ -1,82 +1,84 @@
-// snapshot.ts -- Why a coupon cannot be had just now, read from the home of its stock without changing anything.
+// snapshot.ts -- How a coupon's stock stands: home, issued, left and state, read from the home of the stock without changing anything.
 
-import type { Redis } from 'ioredis';
 import { readCoupon } from '../coupon/catalog.ts';
-import { type Stock, UNLIMITED } from '../coupon/coupon.ts';
+import {
+  type Coupon,
+  checkPeriod,
+  type PeriodRefusal,
+  type Stock,
+  type StockHome,
+  UNLIMITED,
+} from '../coupon/coupon.ts';
+import { ownerPages } from '../coupon/issue-rows.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
-import { serverOf } from '../redis/connection.ts';
-import { couponKeys } from '../stream/keys.ts';
-import { look } from './scripts/look.ts';
-import { readOwners } from './opening.ts';
+import type { RedisStock } from './redis-stock.ts';
 
-export type Inspection =
-  | { readonly kind: 'other' }
-  | { readonly kind: 'not started'; readonly startMs: number }
-  | {
-      readonly kind: 'sold out';
-      /** Two inspections with the same edition saw the same owners. */
-      readonly edition: string;
-      /** How many owners there are. */
-      readonly count: number;
-      /** All of them, in pages. */
-      readonly owners: () => AsyncIterable<readonly string[]>;
-    };
-
-/** Looks at one coupon. Throws what Redis or MySQL throw. */
-export type Inspect = (couponId: number) => Promise<Inspection>;
-
-export interface InspectionDependencies {
-  readonly redis: Redis;
-  readonly database: Database;
-  readonly settings: { readonly PARTITIONS: number; readonly OPENING_PAGE: number };
+export interface Snapshot {
+  readonly home: StockHome;
+  /** The answer to a user who does not have it: `open`, or why not. `not open`: its home is Redis, which has no usable state. */
+  readonly state: 'open' | 'not open' | 'sold out' | PeriodRefusal['kind'];
+  readonly startMs: number;
+  /** How many have it; null while `not open`. */
+  readonly issued: number | null;
+  /** Null when unlimited, or while `not open`. */
+  readonly left: number | null;
+  /** Two snapshots with the same edition saw the same owners. */
+  readonly edition: string;
+  /** All who have it, in pages; none while `not open`. */
+  readonly owners: () => AsyncIterable<readonly string[]>;
 }
 
-export function createInspect({ redis, database, settings }: InspectionDependencies): Inspect {
-  return async (couponId) => {
-    const keys = couponKeys(couponId, settings.PARTITIONS);
-    const seen = await look(redis, { keys, server: serverOf(redis), users: [] });
-    if (seen.kind === 'open') {
-      const { stock, nowMs, epoch, version, issued } = seen;
-      if (!stock.paused && nowMs < stock.startMs) return { kind: 'not started', startMs: stock.startMs };
-      if (!isSoldOut(stock)) return { kind: 'other' };
-      const edition = `redis ${epoch} ${version} ${stock.next}`;
-      return {
-        kind: 'sold out',
-        edition,
-        count: issued,
-        owners: () => ownersInRedis(redis, keys.owners),
-      };
-    }
-    const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
-    if (coupon?.stockHome !== 'mysql') return { kind: 'other' };
-    if (!coupon.paused && Date.now() < coupon.startMs) return { kind: 'not started', startMs: coupon.startMs };
-    if (coupon.totalQuantity === null || coupon.issuedQuantity < coupon.totalQuantity) return { kind: 'other' };
-    const edition = `mysql ${coupon.epoch} ${coupon.version} ${coupon.issuedQuantity}`;
-    const owners = () => ownersInMysql(database, couponId, settings.OPENING_PAGE);
-    return { kind: 'sold out', edition, count: coupon.issuedQuantity, owners };
+export interface SnapshotDependencies {
+  readonly redisStock: RedisStock;
+  readonly database: Database;
+  readonly settings: { readonly OPENING_PAGE: number };
+}
+
+/** Both throw what Redis or MySQL throw. */
+export interface Snapshots {
+  /** Asks MySQL only if the coupon is not open in Redis. Null when there is no such coupon. */
+  read(couponId: number): Promise<Snapshot | null>;
+  /** For callers that have just read the coupon: asks nothing more while its home is MySQL. */
+  of(coupon: Coupon): Promise<Snapshot>;
+}
+
+export function createSnapshots({ redisStock, database, settings }: SnapshotDependencies): Snapshots {
+  async function inRedis(couponId: number): Promise<Snapshot | null> {
+    const seen = await redisStock.look(couponId);
+    if (seen.kind === 'not open') return null;
+    const { stock, nowMs, epoch, version, issued } = seen;
+    const left = stock.until === UNLIMITED ? null : Math.max(0, stock.until - stock.next + 1);
+    const edition = `redis ${epoch} ${version} ${stock.next}`;
+    const owners = () => redisStock.owners(couponId);
+    return { home: 'redis', ...stateOf(stock, left, nowMs), issued, left, edition, owners };
+  }
+  function inMysql(coupon: Coupon): Snapshot {
+    const { id, stockHome: home, startMs, totalQuantity, issuedQuantity: issued, epoch, version } = coupon;
+    if (home === 'redis')
+      return { home, state: 'not open', startMs, issued: null, left: null, edition: '', owners: noOwners };
+    const left = totalQuantity === null ? null : Math.max(0, totalQuantity - issued);
+    const edition = `mysql ${epoch} ${version} ${issued}`;
+    const owners = () => usersIn(database, id, settings.OPENING_PAGE);
+    return { home, ...stateOf(coupon, left, Date.now()), issued, left, edition, owners };
+  }
+  return {
+    async read(couponId) {
+      const open = await inRedis(couponId);
+      if (open) return open;
+      const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
+      return coupon && inMysql(coupon);
+    },
+    of: async (coupon) => (coupon.stockHome === 'redis' ? await inRedis(coupon.id) : null) ?? inMysql(coupon),
   };
 }
 
-function isSoldOut(stock: Stock): boolean {
-  return stock.until !== UNLIMITED && stock.next > stock.until;
+function stateOf(stock: Pick<Stock, 'startMs' | 'endMs' | 'paused'>, left: number | null, nowMs: number) {
+  const { startMs } = stock;
+  return { state: checkPeriod(stock, nowMs)?.kind ?? (left === 0 ? 'sold out' : 'open'), startMs } as const;
 }
 
-async function* ownersInRedis(redis: Redis, key: string): AsyncGenerator<readonly string[]> {
-  let cursor = '0';
-  do {
-    const [next, fields] = await redis.hscan(key, cursor, 'COUNT', 1000);
-    yield fields.filter((_, i) => i % 2 === 0);
-    cursor = next;
-  } while (cursor !== '0');
+async function* usersIn(database: Database, couponId: number, limit: number): AsyncGenerator<readonly string[]> {
+  for await (const page of ownerPages(database, couponId, limit)) yield page.map(({ userId }) => userId);
 }
 
-async function* ownersInMysql(database: Database, couponId: number, page: number): AsyncGenerator<readonly string[]> {
-  let after = 0;
-  for (;;) {
-    const rows = await withConnection(database, (session) => readOwners(session, couponId, after, page));
-    yield rows.map((row) => row.userId);
-    const last = rows.at(-1);
-    if (!last || rows.length < page) return;
-    after = last.sequence;
-  }
-}
+async function* noOwners(): AsyncGenerator<readonly string[]> {}

@@ -1,7 +1,7 @@
 // backlog.ts -- How far MySQL is behind Redis, read from Redis without changing anything.
 
 import type { Redis } from 'ioredis';
-import { type PartitionKeys, partitionKeys } from './keys.ts';
+import type { PartitionKeys } from './keys.ts';
 
 /** What waits in one partition. */
 export interface PartitionBacklog {
@@ -14,25 +14,27 @@ export interface PartitionBacklog {
   readonly deadEntries: number;
 }
 
-export interface Lags {
+export interface Backlog {
   /** By the clock of Redis. */
   readonly nowMs: number;
   /** One for each partition, in order. */
-  readonly lags: readonly PartitionBacklog[];
+  readonly partitions: readonly PartitionBacklog[];
 }
 
-/** Reads every partition at about one instant: all commands go out together. Throws what ioredis throws. */
-export async function readBacklog(redis: Redis, partitions: number): Promise<Lags> {
-  // Waited for together: of two that fail in an outage, one that is waited for alone would end the process as unhandled.
+/** Reads every partition at about the same instant: all commands go out together. Throws what ioredis throws. */
+export async function readBacklog(redis: Redis, partitions: readonly PartitionKeys[]): Promise<Backlog> {
+  // Awaited together: of two that fail in an outage, the second would otherwise be an unhandled rejection.
   const [[seconds, microseconds], ...found] = await Promise.all([
     redis.time(),
-    ...Array.from({ length: partitions }, (_, partition) => readPartition(redis, partitionKeys(partition))),
+    ...partitions.map((keys) => readPartition(redis, keys)),
   ]);
   const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-  const lags = found.map(({ bornMs, ...rest }, partition) => {
-    return { partition, ...rest, oldestMs: bornMs === null ? 0 : Math.max(0, nowMs - bornMs) };
-  });
-  return { nowMs, lags };
+  return {
+    nowMs,
+    partitions: found.map(({ bornMs, ...rest }, partition) => {
+      return { partition, ...rest, oldestMs: bornMs === null ? 0 : Math.max(0, nowMs - bornMs) };
+    }),
+  };
 }
 
 async function readPartition(redis: Redis, { unpersisted, stream, dead }: PartitionKeys) {

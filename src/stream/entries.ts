@@ -1,12 +1,12 @@
 // entries.ts -- What is accepted but not a row, read from the stream and from the dead letters, page by page.
 //
-// Entries of every version count: who waits, or is dead, under one that this release cannot write is an owner all the same.
+// Entries of every version count: the users of one that this release cannot write are owners all the same.
 
 import type { Redis } from 'ioredis';
 import { type Allocation, type Undecodable, readAllocation } from './entry.ts';
 import type { PartitionKeys } from './keys.ts';
 
-/** Entries read at once; each holds up to a whole batch of users. */
+/** Entries in one read; each holds up to a whole batch of users. */
 const STREAM_PAGE = 100;
 
 /** One entry as it stands in a stream. */
@@ -28,7 +28,7 @@ export async function* streamPages(redis: Redis, stream: string): AsyncGenerator
   }
 }
 
-/** An entry of a coupon that does not say who holds what of it: nothing that builds on all owners may go on. */
+/** An entry of a coupon whose owners cannot be decoded: nothing that needs all owners may go on. */
 export class UndecodableEntryError extends Error {
   override readonly name = 'UndecodableEntryError';
   readonly couponId: number;
@@ -45,7 +45,7 @@ export class UndecodableEntryError extends Error {
 /**
  * What the entries of one coupon hold that are in a stream of its partition, in pages.
  *
- * @throws UndecodableEntryError when one of them does not tell; those of other coupons do not matter
+ * @throws UndecodableEntryError when one of them cannot be decoded; those of other coupons do not matter
  */
 export async function* allocationPages(
   redis: Redis,
@@ -73,7 +73,7 @@ export async function allocationsOf(redis: Redis, stream: string, couponId: numb
   return found;
 }
 
-/** Whether a stream has any entry of a coupon, legible or not. */
+/** Whether a stream has any entry of a coupon, decodable or not. */
 export async function hasEntryOf(redis: Redis, stream: string, couponId: number): Promise<boolean> {
   for await (const allocation of allocationsIn(redis, stream)) if (allocation.couponId === couponId) return true;
   return false;
@@ -94,7 +94,7 @@ async function countUsers(redis: Redis, stream: string): Promise<ReadonlyMap<num
   const users = new Map<number, number>();
   for await (const allocation of allocationsIn(redis, stream)) {
     const more = 'undecodable' in allocation ? 0 : allocation.users.length;
-    // With 0 too: whoever asks whether anything waits must hear of an undecodable entry.
+    // With 0 too: an undecodable entry also waits.
     users.set(allocation.couponId, (users.get(allocation.couponId) ?? 0) + more);
   }
   return users;

@@ -5,7 +5,7 @@
 //
 // Releases run side by side during a deploy, so one may meet entries of a version that only a later one can write. It cannot
 // make rows of them, and must not issue as if they were not there either: P2 and P3 would be broken for their users. So three
-// fields keep their name and their meaning in every version, for ever: `c`, `s` and `u`. They tell who holds which sequence of
+// fields keep their name and their meaning in every version, permanently: `c`, `s` and `u`. They say who holds which sequence of
 // which coupon, and `readAllocation` reads them whatever the version is. A release that has to break one of them must write to
 // streams of another name. Everything else, `e` and `t` too, may change with `v`.
 
@@ -65,7 +65,7 @@ export function readEntry(fields: readonly string[]): Entry | { readonly reason:
  *
  * @param fields names and values in turn, as Redis gives them
  * @returns null when it names no coupon: no release ever answers anybody with such an entry. Its users may be names that this
- *   release takes for none; nobody can ask under them here, and their sequences are given all the same
+ *   release takes for none; no request can name them here, and their sequences are taken all the same
  */
 export function readAllocation(fields: readonly string[]): Allocation | Undecodable | null {
   const value = valuesOf(fields);
@@ -73,10 +73,10 @@ export function readAllocation(fields: readonly string[]): Allocation | Undecoda
   if (couponId === null) return null;
   const firstSequence = wholeIn(value.get('s'), 1, ID_MAX);
   const users = (value.get('u') ?? '').split(',');
-  // A later sequence must be left to go on with, and nobody can be an owner without a name.
-  const isLegible =
+  // A higher sequence must be left for the next issue, and an owner needs a name.
+  const isDecodable =
     firstSequence !== null && firstSequence <= ID_MAX - users.length && users.every((user) => user !== '');
-  return isLegible ? { couponId, firstSequence, users } : { couponId, undecodable: true };
+  return isDecodable ? { couponId, firstSequence, users } : { couponId, undecodable: true };
 }
 
 /** The fields of an entry, as `readEntry` reads them. */

@@ -1,4 +1,4 @@
-// keys.ts -- The names of everything in Redis. The tag in braces keeps all keys of one decision in one Cluster slot.
+// keys.ts -- The keys of coupons and their streams in Redis. The tag in braces keeps all keys of one decision in one Cluster slot.
 
 /** The keys of one partition: what its coupons share. */
 export interface PartitionKeys {
@@ -25,7 +25,7 @@ export interface CouponKeys extends PartitionKeys {
 /** The consumer group of the workers, on every stream. */
 export const GROUP = 'workers';
 
-/** Where an edit of a coupon is announced, so that every process drops its closed sign. */
+/** Where an edit of a coupon is announced, so that every process invalidates its cached refusal. */
 export const CHANGES_CHANNEL = 'coupons:changed';
 
 /** The partition of a coupon. It never changes, so neither may `partitions`. */

@@ -56,7 +56,7 @@ const scripts = [
   'apply-edit',
   'lower-total',
   'close',
-  'close-unissued',
+  'remove-unissued',
   'lose-key',
   'replay',
   'count-requests',
@@ -234,7 +234,7 @@ function workerTable() {
       name: 'coupon_ledger_rows_total',
       unit: 'rows',
       help: 'Accepted issues by what became of them in MySQL',
-      labels: [['result', ['inserted', 'replayed', 'superseded', 'renumbered', 'dead']]],
+      labels: [['result', ['inserted', 'unchanged', 'superseded', 'renumbered', 'dead']]],
     }),
     transactionRows: histogram({
       name: 'coupon_ledger_transaction_rows',

@@ -1,63 +1,46 @@
-// api.ts -- Puts the parts of the API together: connections below, the three issuers above them, one life for all.
+// api.ts -- Wires the parts of the API: connections below, the three issuers above them, one lifetime for all.
 
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
-import { type Catalog, createCatalog } from '../coupon/catalog.ts';
-import { type Audit, auditCoupon } from '../operations/audit.ts';
-import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
+import { createCatalog } from '../coupon/catalog.ts';
+import { auditCoupon } from '../operations/audit.ts';
+import { createDeadLetters } from '../operations/dead-letters.ts';
 import { RefusalCache } from '../issuing/refusal-cache.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
-import { createInspect } from '../stock/snapshot.ts';
-import { createIssueOnce, type IssueOnce } from '../issuing/idempotency.ts';
+import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
+import { createSnapshots, type Snapshots } from '../stock/snapshot.ts';
+import { createIssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
-import { CHANGES_CHANNEL, couponKeys } from '../stream/keys.ts';
+import { CHANGES_CHANNEL } from '../stream/keys.ts';
 import { readBacklog } from '../stream/backlog.ts';
 import type { Load } from '../operations/load-routes.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
-import { createIssues, type Issues } from '../issues/status.ts';
-import { createStockKeeper, dropState, type StockKeeper } from '../stock/opening.ts';
+import { createIssues } from '../issues/status.ts';
+import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
-import { createCouponEditor, type CouponEditor } from '../stock/editing.ts';
+import { createCouponEditor } from '../stock/editing.ts';
 import { measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { issuingConnection, subscribingConnection } from '../redis/connection.ts';
-import type { HistogramSeries } from '../telemetry/instruments.ts';
 import type { Log } from '../telemetry/log.ts';
 import { answerTotals, type ApiMetrics, promiseBrokenBy } from '../telemetry/metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
-export interface ApiParts {
-  readonly redis: Redis;
-  readonly subscriber: Redis;
+export type ApiParts = ReturnType<typeof wireApi>;
+
+/** What most parts are built on. */
+interface Foundation {
+  readonly redisStock: RedisStock;
   readonly database: Database;
-  readonly stock: StockKeeper;
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>;
-  readonly issuance: IssuePipeline;
-  readonly catalog: Catalog;
-  readonly editor: CouponEditor;
-  readonly issueOnce: IssueOnce;
-  readonly issues: Issues;
-  /** Counts the promises of a coupon; null: no such coupon. */
-  readonly audit: (couponId: number) => Promise<Audit | null>;
-  readonly deadLetters: DeadLetters;
-  readonly progress: ProgressHub;
-  /** How busy this process is, and how far MySQL is behind. */
-  readonly load: () => Promise<Load>;
-  /** Listens for edits of coupons; call it once the connections stand. */
-  listen(): Promise<void>;
-  /** Answers everybody who only waits or listens, so that a server can stop. */
-  releaseWaiters(): Promise<void>;
-  /** Answers what was accepted, then ends the connections. */
-  close(): Promise<void>;
+  readonly settings: Config;
 }
 
-export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts {
+export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const onRedisFault = (error: unknown) => {
     metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
@@ -65,31 +48,30 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
   const redis = issuingConnection(config, onRedisFault);
   const subscriber = subscribingConnection(config, onRedisFault);
   const database = openDatabase(config, transactionMeter(metrics));
-  measureStores(metrics, { redis, database, settings: config });
-  measureStock(metrics, { redis, database, settings: config });
-  const stock = createStockKeeper({ redis, database, settings: config, ...createOpeningObserver(metrics, log) });
-  const issuers = createIssuers(config, redis, database, stock, createLockObserver(metrics));
-  const signs = createSigns(config, redis, database, log);
-  const issuance = createPipeline({
-    issuers,
-    signs,
-    bounds: boundsOf(config),
-    reports: createPipelineObserver(metrics, log),
-  });
+  const redisStock = createRedisStock(redis, config);
+  const foundation: Foundation = { redisStock, database, settings: config };
+  const snapshots = createSnapshots(foundation);
+  measureStores(metrics, foundation);
+  measureStock(metrics, { database, snapshots });
+  const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
+  const issuers = createIssuers(foundation, stock, createLockObserver(metrics));
+  const refusals = createRefusalCache(config, snapshots, log);
+  const observer = createPipelineObserver(metrics, log);
+  const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
-    signs.drop(couponId);
+    refusals.invalidate(couponId);
     await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
     metrics.storeFailures.of().add();
-    log.error({ error }, 'a store failed; the ending is unknown to the caller');
+    log.error({ error }, 'store request failed; result unknown to the caller');
   };
-  const after = createAfterIssuing(config, redis, database, stock, onStoreFault);
-  const issueOnce = createIssueOnce({ redis, issuance, issues: after.issues, settings: config });
-  const editor = createCouponEditor({ redis, database, stock, announce, onFault: onStoreFault, settings: config });
+  const { issues, progress, releaseWaiters } = createAfterIssuing(foundation, snapshots, stock, onStoreFault);
+  const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
+    redisStock,
     subscriber,
     database,
     stock,
@@ -97,27 +79,30 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
     issuance,
     catalog: withStoreErrors(createCatalog(database, announce), onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
-    issues: after.issues,
-    progress: after.progress,
+    issues,
+    progress,
     ...withStoreErrors(
       {
-        issueOnce,
-        load: createLoad(config, redis, metrics),
-        audit: (couponId: number) => auditCoupon({ redis, database, settings: config }, couponId),
+        issueOnce: createIssueOnce({ redis, issuance, issues, settings: config }),
+        load: createLoad(redisStock, metrics),
+        audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
       onStoreFault,
     ),
-    deadLetters: createDeadLetters(redis, config.PARTITIONS),
+    deadLetters: createDeadLetters(redisStock),
+    /** Subscribes to edits of coupons; call it once the connections are open. */
     async listen() {
-      subscriber.on('message', (_, couponId) => signs.drop(Number(couponId)));
+      subscriber.on('message', (_, couponId) => refusals.invalidate(Number(couponId)));
       // Messages sent while the connection was down are gone.
-      subscriber.on('ready', () => signs.dropAll());
+      subscriber.on('ready', () => refusals.invalidateAll());
       await subscriber.subscribe(CHANGES_CHANNEL);
     },
-    releaseWaiters: after.releaseWaiters,
+    /** Ends long polls and event streams, so that a server can stop. */
+    releaseWaiters,
+    /** Answers the requests under way, then ends the connections. */
     async close() {
-      await after.releaseWaiters();
-      await issuance.close();
+      await releaseWaiters();
+      await issuance.drain();
       redis.disconnect();
       subscriber.disconnect();
       await closeDatabase(database);
@@ -125,33 +110,29 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log): ApiParts
   };
 }
 
-function createIssuers(config: Config, redis: Redis, database: Database, stock: StockKeeper, reports: LockObserver) {
-  const take = createTake({ redis, stock, settings: config });
+function createIssuers(foundation: Foundation, stock: StockKeeper, observer: LockObserver) {
+  const { redisStock, database } = foundation;
+  const take = createTake(redisStock, stock);
   return {
-    synchronous: createSynchronous({
-      database,
-      take,
-      forget: (couponId) => dropState(redis, couponKeys(couponId, config.PARTITIONS)),
-    }),
-    locked: createLocked({ redis, stock, take, settings: config, reports }),
+    synchronous: createSynchronous({ database, take, drop: redisStock.drop }),
+    locked: createLocked({ ...foundation, stock, take, observer }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
 }
 
-/** What is asked of issues once they were promised. */
+/** What users ask about issues after they were accepted. */
 function createAfterIssuing(
-  config: Config,
-  redis: Redis,
-  database: Database,
+  foundation: Foundation,
+  snapshots: Snapshots,
   stock: StockKeeper,
   onFault: (fault: unknown) => void,
 ) {
-  const watch = new RowWatcher({ database, settings: config, onFault });
-  const issues = createIssues({ redis, database, stock, watch, settings: config });
-  const sample = createSample({ redis, database, settings: config });
-  const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings: config, onFault });
+  const { database, settings } = foundation;
+  const watch = new RowWatcher({ database, settings, onFault });
+  const sample = createSample({ database, snapshots });
+  const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(issues, onFault),
+    issues: withStoreErrors(createIssues({ ...foundation, stock, watch }), onFault),
     progress,
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
@@ -159,15 +140,14 @@ function createAfterIssuing(
   };
 }
 
-function createSigns(config: Config, redis: Redis, database: Database, log: Log): RefusalCache {
+function createRefusalCache(config: Config, { read }: Snapshots, log: Log): RefusalCache {
   const bounds = {
-    signMsMax: config.SIGN_MS_MAX,
-    signsMax: config.SIGNS_MAX,
+    ageMsMax: config.SIGN_MS_MAX,
+    entriesMax: config.SIGNS_MAX,
     ownersMax: config.SIGN_OWNERS_MAX,
     skewMsMax: config.CLOCK_SKEW_MS_MAX,
   };
-  const inspect = createInspect({ redis, database, settings: config });
-  return new RefusalCache(inspect, bounds, (error) => log.warn({ error }, 'a closed sign could not be hung'));
+  return new RefusalCache(read, bounds, (error) => log.warn({ error }, 'could not cache a refusal'));
 }
 
 function boundsOf(config: Config): CombinerBounds {
@@ -179,15 +159,10 @@ function boundsOf(config: Config): CombinerBounds {
 }
 
 function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver {
-  const series = Object.fromEntries(
-    issuerNames.map((issuer) => [
-      issuer,
-      {
-        batchUsers: metrics.batchUsers.of(issuer),
-        decisionSeconds: metrics.decisionSeconds.of(issuer),
-      },
-    ]),
-  ) as Record<IssuerName, Readonly<Record<'batchUsers' | 'decisionSeconds', HistogramSeries>>>;
+  const seriesOf = (issuer: IssuerName) => {
+    return { batchUsers: metrics.batchUsers.of(issuer), decisionSeconds: metrics.decisionSeconds.of(issuer) };
+  };
+  const series = { synchronous: seriesOf('synchronous'), locked: seriesOf('locked'), scripted: seriesOf('scripted') };
   const refusalCacheHits = metrics.refusalCacheHits.of();
   return {
     batch(issuer, { users, startedMs, endedMs }) {
@@ -200,7 +175,7 @@ function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver
       metrics.failedBatches.of(issuer).add();
       const promise = promiseBrokenBy(failure);
       if (promise) metrics.brokenPromises.of(promise).add();
-      log.error({ issuer, promise, error: failure }, 'a batch failed; its endings are indeterminate');
+      log.error({ issuer, promise, error: failure }, 'a batch failed; its results are unknown to the callers');
     },
   };
 }
@@ -223,18 +198,18 @@ function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
   });
 }
 
-function createLoad(config: Config, redis: Redis, metrics: ApiMetrics): () => Promise<Load> {
+function createLoad(redisStock: RedisStock, metrics: ApiMetrics): () => Promise<Load> {
   const startMs = performance.now();
   const name = randomUUID().slice(0, 8);
   return async () => {
-    const { lags } = await readBacklog(redis, config.PARTITIONS);
+    const { partitions } = await readBacklog(redisStock.redis, redisStock.partitions);
     return {
       process: name,
       uptimeMs: Math.round(performance.now() - startMs),
       ...answerTotals(metrics),
-      unpersisted: lags.reduce((sum, { unpersistedUsers }) => sum + unpersistedUsers, 0),
-      oldestMs: Math.max(0, ...lags.map(({ oldestMs }) => oldestMs)),
-      deadLetters: lags.reduce((sum, { deadEntries }) => sum + deadEntries, 0),
+      unpersisted: partitions.reduce((sum, { unpersistedUsers }) => sum + unpersistedUsers, 0),
+      oldestMs: Math.max(0, ...partitions.map(({ oldestMs }) => oldestMs)),
+      deadLetters: partitions.reduce((sum, { deadEntries }) => sum + deadEntries, 0),
     };
   };
 }

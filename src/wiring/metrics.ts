@@ -1,9 +1,9 @@
-// metrics.ts -- Connects the metrics of a process with what they are read from. What a store tells is read when Prometheus asks,
-// at most once a second, and left out while the store does not answer: a level of yesterday would be worse than none.
+// metrics.ts -- Connects the metrics of a process with their sources. Stores are read when Prometheus scrapes, at most once a
+// second, and their gauges are left out while the store does not answer: an outdated value would be worse than none.
 
-import type { Redis } from 'ioredis';
 import { type PartitionBacklog, readBacklog } from '../stream/backlog.ts';
 import type { StockDependencies } from '../stock/opening.ts';
+import type { RedisStock } from '../stock/redis-stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
 import { timeScripts } from '../redis/script.ts';
@@ -22,10 +22,10 @@ const AGE_MS_MAX = 1000;
 /** Both processes' metrics. */
 type Metrics = ProcessMetrics & Exposed;
 
-export interface MeasuredSettings {
-  readonly PARTITIONS: number;
-  readonly UNPERSISTED_USERS_MAX: number;
-  readonly MYSQL_CONNECTIONS_MAX: number;
+interface MeasuredStores {
+  readonly redisStock: RedisStock;
+  readonly database: Database;
+  readonly settings: { readonly UNPERSISTED_USERS_MAX: number; readonly MYSQL_CONNECTIONS_MAX: number };
 }
 
 /** Transactions of a database that is about to be opened. */
@@ -36,11 +36,8 @@ export function transactionMeter({ transactionSeconds }: Metrics): OnTransaction
 }
 
 /** Pool, scripts and backlog: what API and worker have in common. */
-export function measureStores(
-  metrics: Metrics,
-  { redis, database, settings }: { redis: Redis; database: Database; settings: MeasuredSettings },
-): void {
-  timeScripts(redis, scriptMeter(metrics));
+export function measureStores(metrics: Metrics, { redisStock, database, settings }: MeasuredStores): void {
+  timeScripts(redisStock.redis, scriptMeter(metrics));
   metrics.unpersistedMax.of().set(settings.UNPERSISTED_USERS_MAX);
   metrics.onRender(() => {
     for (const name of poolNames) {
@@ -49,18 +46,18 @@ export function measureStores(
       metrics.poolMax.of(name).set(settings.MYSQL_CONNECTIONS_MAX);
     }
   });
-  metrics.onRender(() => measureLag(metrics, redis, settings.PARTITIONS), AGE_MS_MAX);
+  metrics.onRender(() => measureBacklog(metrics, redisStock), AGE_MS_MAX);
 }
 
-async function measureLag(metrics: Metrics, redis: Redis, partitions: number): Promise<void> {
+async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStock): Promise<void> {
   for (const each of [metrics.unpersisted, metrics.oldestSeconds, metrics.deadEntries]) each.replace([]);
   const skew = metrics.clockSkew.of('redis');
   skew.set(Number.NaN);
   const askedMs = Date.now();
-  const { nowMs, lags } = await readBacklog(redis, partitions);
+  const { nowMs, partitions: backlogs } = await readBacklog(redis, partitions);
   skew.set(secondsAhead(nowMs, askedMs));
-  const series = (value: (lag: PartitionBacklog) => number) =>
-    lags.map((lag) => ({ labels: [lag.partition] as const, value: value(lag) }));
+  const series = (value: (backlog: PartitionBacklog) => number) =>
+    backlogs.map((backlog) => ({ labels: [backlog.partition] as const, value: value(backlog) }));
   metrics.unpersisted.replace(series(({ unpersistedUsers }) => unpersistedUsers));
   metrics.oldestSeconds.replace(series(({ oldestMs }) => oldestMs / 1000));
   metrics.deadEntries.replace(series(({ deadEntries }) => deadEntries));
@@ -83,7 +80,7 @@ export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDepen
   }, AGE_MS_MAX);
 }
 
-/** The store told its time at some instant between the asking and now. */
+/** The store read its clock at some instant between the request and now. */
 function secondsAhead(storeMs: number, askedMs: number): number {
   return (storeMs - (askedMs + Date.now()) / 2) / 1000;
 }
@@ -95,7 +92,7 @@ function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) =>
   });
 }
 
-/** Counts openings, and says so in the log. */
+/** Counts and logs openings. */
 export function createOpeningObserver(
   { openings }: Pick<ProcessMetrics, 'openings'>,
   log: Log,
@@ -109,7 +106,7 @@ export function createOpeningObserver(
       openings.of('blocked').add();
       log.error(
         { couponId, place },
-        'a coupon is not opened, since an entry does not tell who has it: see `bun run dead`',
+        'a coupon is not opened, since the owners of an entry cannot be decoded: see `bun run dead`',
       );
     },
   };

@@ -2,9 +2,6 @@
 //
 // It changes the drivers of MySQL and Redis, so that nothing in API and worker knows of it.
 
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import mysql from 'mysql2';
 
@@ -33,9 +30,7 @@ export function crashOnCommit(moment: Moment, done: RegExp): void {
 }
 
 /** Dies before a script of ours is sent. */
-export function crashOnScript(file: string): void {
-  const path = resolve(import.meta.dirname, '../../src/stock/scripts', file);
-  const digest = createHash('sha1').update(readFileSync(path)).digest('hex');
+export function crashOnScript({ digest }: { readonly digest: string }): void {
   const { prototype } = Redis;
   const { sendCommand } = prototype;
   prototype.sendCommand = function crashingCommand(command, ...rest) {

@@ -1,5 +1,6 @@
 // crashing-api.ts -- The API of production, which kills itself at the point that CRASH_AT names. For chaos runs alone.
 
+import { finishOpening } from '../../src/stock/opening-scripts.ts';
 import { crashOnCommit, crashOnScript, crashOnStatement } from './crash-on.ts';
 import { type ApiCrashPoint, apiCrashPoints, chosenPoint } from './crash-points.ts';
 
@@ -12,7 +13,7 @@ const plans: Readonly<Record<ApiCrashPoint, () => void>> = {
   'before commit': () => crashOnCommit('before', INSERT),
   'after commit': () => crashOnCommit('after', INSERT),
   'after claiming the stock': () => crashOnCommit('after', /^update `coupons` set .*`stock_home`/),
-  'before swapping the stock in': () => crashOnScript('finish-opening.lua'),
+  'before swapping the stock in': () => crashOnScript(finishOpening),
 };
 plans[chosenPoint(apiCrashPoints)]();
 await import('../../src/server.ts');

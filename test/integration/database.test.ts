@@ -9,7 +9,7 @@ import {
   closeDatabase,
   type Database,
   openDatabase,
-  readDecideWrite,
+  readThenWrite,
   type Rows,
   type Session,
   withConnection,
@@ -101,13 +101,13 @@ describe('reading, deciding and writing', () => {
   const readId = 'SELECT CONNECTION_ID() AS id';
   const idOf = (rows: readonly Rows[]) => Number(rows.at(-1)?.[0]?.['id']);
   const connectionOf = (database: Database) =>
-    readDecideWrite(database, [readId], (rows) => ({ write: [], result: idOf(rows) }));
+    readThenWrite(database, [readId], (rows) => ({ write: [], result: idOf(rows) }));
 
   test('is one transaction: rows come in the order of the statements, and what was written is there when it returns', async () => {
     await using database = ownDatabase();
     const { id, title } = await stores.coupon();
     const read = [lockTitle(id), 'SELECT 2 AS two UNION ALL SELECT 3'];
-    const result = await readDecideWrite(database, read, (rows) => ({
+    const result = await readThenWrite(database, read, (rows) => ({
       write: [setPaused(id), insertIssue(id, 'a')],
       result: rows.map((each) => each.map((row) => ({ ...row }))),
     }));
@@ -120,7 +120,7 @@ describe('reading, deciding and writing', () => {
     await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 4 });
     const { id } = await stores.coupon();
     const raise = () =>
-      readDecideWrite(database, [`SELECT version FROM coupons WHERE id = ${id} FOR UPDATE`], ([rows]) => ({
+      readThenWrite(database, [`SELECT version FROM coupons WHERE id = ${id} FOR UPDATE`], ([rows]) => ({
         write: [`UPDATE coupons SET version = ${Number(rows?.[0]?.['version']) + 1} WHERE id = ${id}`],
         result: null,
       }));
@@ -132,7 +132,7 @@ describe('reading, deciding and writing', () => {
   test('with nothing to write leaves nothing behind, and its connection is used again', async () => {
     await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
     const { id } = await stores.coupon();
-    const first = await readDecideWrite(database, [lockTitle(id), readId], (rows) => ({
+    const first = await readThenWrite(database, [lockTitle(id), readId], (rows) => ({
       write: [],
       result: idOf(rows),
     }));
@@ -146,7 +146,7 @@ describe('reading, deciding and writing', () => {
     const { id } = await stores.coupon();
     const write = [setPaused(id), insertIssue(id, 'a'), insertIssue(id, 'b'), setPaused(id)];
     const first = await connectionOf(database);
-    const failing = readDecideWrite(database, [lockTitle(id)], () => ({ write, result: null }));
+    const failing = readThenWrite(database, [lockTitle(id)], () => ({ write, result: null }));
     await expect(failing).rejects.toMatchObject({ name: 'DuplicateRow' });
     expect(await stores.couponNow(id)).toMatchObject({ paused: false });
     expect(await stores.rows(id)).toEqual([]);
@@ -169,7 +169,7 @@ describe('reading, deciding and writing', () => {
     ] as const;
     for (const [read, decide] of faults) {
       const before = await connectionOf(database);
-      await expect(readDecideWrite<null>(database, read, decide)).rejects.toThrow();
+      await expect(readThenWrite<null>(database, read, decide)).rejects.toThrow();
       expect(await connectionOf(database)).not.toBe(before);
       expect(await withTransaction(stores.database, (tx) => lockCoupon(tx, id))).toMatchObject({ paused: false });
     }
@@ -308,7 +308,7 @@ test('what this server says of bad data is final', async () => {
   expect(await stores.rows(id)).toEqual([]);
 });
 
-test('what this server says of itself may pass', async () => {
+test('a lock wait that timed out, as this server reports it, is transient', async () => {
   const { id } = await stores.coupon();
   const release = Promise.withResolvers<void>();
   const locked = Promise.withResolvers<void>();
@@ -335,7 +335,7 @@ test('what this server says of itself may pass', async () => {
   expect(passing.filter(isDataFault)).toEqual([]);
 });
 
-test('two transactions that lock one another out: one fails with what may pass, the other is done', async () => {
+test('two transactions that lock one another out: one fails with a transient error, the other is done', async () => {
   const [a, b] = await Promise.all([stores.coupon(), stores.coupon()]);
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
   const cross = (mine: number, theirs: number, ready: () => void) =>

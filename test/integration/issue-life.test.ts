@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { createIssues } from '../../src/issues/status.ts';
 import { type Progress, createSample, ProgressHub } from '../../src/issues/progress.ts';
 import { RowWatcher } from '../../src/issues/row-watcher.ts';
+import { createSnapshots } from '../../src/stock/snapshot.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
 
@@ -42,7 +43,13 @@ test('waiting ends with its time, its caller or its server, and tells what is kn
     onFault: ignore,
   });
   const settings = { ...stores.config, USE_WAIT_MS: 0 };
-  const issues = createIssues({ redis: api.redis, database: stores.database, stock: api.stock, watch, settings });
+  const issues = createIssues({
+    redisStock: api.redisStock,
+    database: stores.database,
+    stock: api.stock,
+    watch,
+    settings,
+  });
   expect(await issues.statusOf(id, 'a', 1)).toEqual(accepted);
   const gone = new AbortController();
   const first = issues.statusOf(id, 'a', 60_000, gone.signal);
@@ -103,7 +110,11 @@ test('a user has what was issued to them, in order of coupon, with a page after 
 test('listeners follow a coupon from its first piece to its end, with one sampler for all', async () => {
   const { id } = await stores.coupon({ totalQuantity: 40 });
   let samples = 0;
-  const sample = createSample({ redis: api.redis, database: stores.database, settings: stores.config });
+  const { database, config: settings } = stores;
+  const sample = createSample({
+    database,
+    snapshots: createSnapshots({ redisStock: api.redisStock, database, settings }),
+  });
   const hub = new ProgressHub({
     sample: (couponId) => {
       samples += 1;

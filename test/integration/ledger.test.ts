@@ -48,5 +48,5 @@ test('coupons that get equally many rows are counted by one statement, each by i
     counted: sizes,
   });
   // Once more, as after a lost reply: nothing changes.
-  expect(await writeEntries(database, entries)).toMatchObject({ inserted: 0, replayed: 13 });
+  expect(await writeEntries(database, entries)).toMatchObject({ inserted: 0, unchanged: 13 });
 });

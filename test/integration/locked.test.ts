@@ -1,11 +1,9 @@
 // locked.test.ts -- The lock saves work, the fence keeps the promises: whatever happens between the read and the write.
 
 import { afterAll, expect, test } from 'bun:test';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Outcome } from '../../src/coupon/outcome.ts';
-import { put } from '../../src/stock/scripts/put.ts';
+import { look, put, take } from '../../src/stock/decision-scripts.ts';
 import { serverOf } from '../../src/redis/connection.ts';
 import { eventually } from '../eventually.ts';
 import { issueInProcesses } from '../issue-in-processes.ts';
@@ -21,21 +19,13 @@ const people = (count: number, prefix: string) => Array.from({ length: count }, 
 const issued = (sequence: number): Outcome => ({ kind: 'issued', sequence });
 const already = (sequence: number): Outcome => ({ kind: 'already issued', sequence });
 
-const digestOf = (name: string) => {
-  const source = readFileSync(new URL(`../../src/stock/scripts/${name}.lua`, import.meta.url));
-  return createHash('sha1').update(source).digest('hex');
-};
-const lookDigest = digestOf('look');
-const putDigest = digestOf('put');
-const takeDigest = digestOf('take');
-
 /** Runs `meddle` before each fenced write; returns how many writes and decisions of the script were sent. */
 function meddleBeforeWrite(redis: Redis, meddle: (nth: number) => Promise<unknown>) {
   const sent = { puts: 0, takes: 0 };
   const evalsha = redis.evalsha.bind(redis);
   redis.evalsha = async (...args: [string | Buffer, ...unknown[]]) => {
-    if (args[0] === putDigest) await meddle(++sent.puts);
-    if (args[0] === takeDigest) sent.takes += 1;
+    if (args[0] === put.digest) await meddle(++sent.puts);
+    if (args[0] === take.digest) sent.takes += 1;
     return Reflect.apply(evalsha, redis, args) as Promise<unknown>;
   };
   return sent;
@@ -71,7 +61,7 @@ test('the reading is sent right behind the asking for the lock, so that the two 
   const send = api.redis.sendCommand.bind(api.redis);
   api.redis.sendCommand = (command, ...rest) => {
     const reply = send(command, ...rest) as Promise<unknown>;
-    const name = command.args[0] === lookDigest ? 'look' : command.args[0] === putDigest ? 'put' : command.name;
+    const name = command.args[0] === look.digest ? 'look' : command.args[0] === put.digest ? 'put' : command.name;
     sent.push(`${name} sent`);
     reply.then(() => sent.push(`${name} answered`)).catch(() => {});
     return reply;
@@ -250,6 +240,6 @@ test('two processes keep each other out: nobody decides in vain', async () => {
   // One write for every batch that won anything: without the lock some would be in vain.
   for (const { outcomes, scripts } of reports) {
     const winners = outcomes.filter((batch) => batch.some(({ kind }) => kind === 'issued')).length;
-    expect([scripts[putDigest], scripts[takeDigest] ?? 0]).toEqual([winners, 0]);
+    expect([scripts[put.digest], scripts[take.digest] ?? 0]).toEqual([winners, 0]);
   }
 });

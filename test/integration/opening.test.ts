@@ -9,8 +9,7 @@ import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { insertIssues, raiseIssued } from '../../src/ledger/ledger.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
-import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
-import { loadOwners } from '../../src/stock/scripts/load-owners.ts';
+import { finishOpening, loadOwners } from '../../src/stock/opening-scripts.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { serverOf } from '../../src/redis/connection.ts';
@@ -153,7 +152,7 @@ test('the largest total there may be has its end where numbers end, also with a 
   await stores.redis.del(stores.keys(id).stream);
   await withConnection(stores.database, async (session) => {
     await insertIssues(session, [{ couponId: id, epoch: 1, sequence: 2, userId: 'a', acceptedMs: Date.now() }]);
-    await raiseIssued(session, id, 1);
+    await raiseIssued(session, [id], 1);
   });
   await stores.redis.del(stores.keys(id).state);
   const answers = [];

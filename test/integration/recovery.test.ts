@@ -1,4 +1,4 @@
-// recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and mends, dead letters come back.
+// recovery.test.ts -- What operators recover with: the audit counts truly, the reconciler finds and repairs, dead letters are replayed.
 
 import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
@@ -8,8 +8,8 @@ import { createDeadLetters } from '../../src/operations/dead-letters.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { readBacklog } from '../../src/stream/backlog.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { beginOpening } from '../../src/stock/scripts/begin-opening.ts';
-import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
+import { beginOpening, finishOpening } from '../../src/stock/opening-scripts.ts';
+import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
@@ -25,10 +25,11 @@ afterAll(() => stores.close());
 beforeEach(() => stores.redis.flushdb());
 
 const people = (count: number, prefix = 'u') => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
-const letters = createDeadLetters(redis, stores.config.PARTITIONS);
+const redisStock = createRedisStock(redis, stores.config);
+const letters = createDeadLetters(redisStock);
 
 async function audited(couponId: number): Promise<Audit> {
-  const audit = await auditCoupon({ redis, database: stores.database, settings: stores.config }, couponId);
+  const audit = await auditCoupon({ redisStock, database: stores.database }, couponId);
   if (!audit) throw new Error('no such coupon');
   return audit;
 }
@@ -40,11 +41,11 @@ async function round(api: TestApi, settings: Partial<ReconcileDependencies['sett
   const stop = new AbortController();
   await redis.del('reconciler');
   await reconcile({
-    redis,
+    redisStock,
     database: stores.database,
     settings: { ...stores.config, ...settings },
     repair: (couponId) => api.editor.repair(couponId),
-    reports: {
+    observer: {
       drift: (audit) => drift.push(audit),
       repaired: (couponId) => told.repaired.push(couponId),
       closed: (couponId) => told.closed.push(couponId),
@@ -161,7 +162,7 @@ test('how far MySQL is behind is asked in vain while there is no connection, and
     const gone = issuingConnection(stores.config, () => {});
     await connect(gone);
     gone.disconnect();
-    await expect(readBacklog(gone, stores.config.PARTITIONS)).rejects.toThrow();
+    await expect(readBacklog(gone, redisStock.partitions)).rejects.toThrow();
     await quiet();
     expect(unhandled).toEqual([]);
   } finally {
@@ -203,7 +204,7 @@ test('a total that was lowered in Redis by an edit that died is put back, since 
   expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 4 }]);
 });
 
-test('a coupon that is long over is put away: owners freed, home in MySQL, nothing lost', async () => {
+test('a coupon that is long over is closed: owners freed, home in MySQL, nothing lost', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });
   await api.issuers.scripted.issue(id, people(5));
@@ -228,7 +229,7 @@ test('a coupon that is long over is put away: owners freed, home in MySQL, nothi
   expect(await stores.redis.exists(state)).toBe(0);
 });
 
-test('a coupon that was put away and is prolonged goes on where it was', async () => {
+test('a coupon that was closed and is prolonged goes on where it was', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });
   await api.issuers.scripted.issue(id, people(5));
@@ -238,7 +239,7 @@ test('a coupon that was put away and is prolonged goes on where it was', async (
   await withConnection(stores.database, (session) =>
     session.update(coupons).set({ dateIssueEnd: over }).where(eq(coupons.id, id)),
   );
-  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   await stores.edit(id, { dateIssueEnd: new Date(Date.now() + 3_600_000) });
   for (const name of ['synchronous', 'scripted'] as const) {
     expect(await api.issuers[name].issue(id, ['u-0'])).toEqual([{ kind: 'already issued', sequence: 1 }]);
@@ -251,7 +252,7 @@ async function endNow(id: number): Promise<void> {
   await withConnection(stores.database, (session) => session.update(coupons).set(changed).where(eq(coupons.id, id)));
 }
 
-test('an opening that is under way while a coupon is put away swaps no second stock in', async () => {
+test('an opening that is under way while a coupon is closed swaps no second stock in', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.stock.open(id);
@@ -262,18 +263,18 @@ test('an opening that is under way while a coupon is put away swaps no second st
   const server = serverOf(api.redis);
   expect(await beginOpening(redis, { ...opener, server })).toEqual({ kind: 'begun' });
   await endNow(id);
-  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   const stock = { startMs: 0, endMs: Date.now() + 3_600_000, paused: false, next: 1, until: 10 };
   expect(await finishOpening(redis, { ...opener, owners: 0, server, stock, epoch: 2, version: 1 })).toBe('superseded');
   expect(await stores.redis.exists(keys.state)).toBe(0);
 });
 
-test('a coupon whose epoch was raised for nothing, by an opener that came too late, is put away all the same', async () => {
+test('a coupon whose epoch was raised for nothing, by an opening that came too late, is closed all the same', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.stock.open(id);
   await endNow(id);
-  await eventually('it is put away', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
+  await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
   expect((await stores.couponNow(id)).stockHome).toBe('mysql');
 });
@@ -285,10 +286,10 @@ test('one worker at a time reconciles', async () => {
   const never = () => {
     throw new Error('a round without the lease');
   };
-  const reports = { drift: never, repaired: never, closed: never, round: never };
+  const observer = { drift: never, repaired: never, closed: never, round: never };
   const { database, config: settings } = stores;
   const repair = (couponId: number) => api.editor.repair(couponId);
-  expect(await reconcile({ redis, database, settings, repair, reports, onFault: never, stop: stop.signal })).toBe(
+  expect(await reconcile({ redisStock, database, settings, repair, observer, onFault: never, stop: stop.signal })).toBe(
     false,
   );
 });
@@ -337,7 +338,7 @@ test('a dead letter that is replayed while the audit reads is not missing', asyn
   const xrange = redis.xrange.bind(redis);
   using _ = spyOn(redis, 'xrange').mockImplementation(async (...words: unknown[]) => {
     // Between the reading of the stream and that of the dead letters.
-    if (words[0] === keys.dead) await createDeadLetters(api.redis, stores.config.PARTITIONS).replay(letter?.id ?? '');
+    if (words[0] === keys.dead) await createDeadLetters(api.redisStock).replay(letter?.id ?? '');
     return Reflect.apply(xrange, redis, words) as Promise<[string, string[]][]>;
   });
   const { missing, unknown } = await audited(id);

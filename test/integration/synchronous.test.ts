@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
+import { createSynchronous } from '../../src/issuing/synchronous.ts';
 import { type Session, withTransaction } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
@@ -59,7 +60,22 @@ test('the clock is read under the lock: who waits for it past the end of the per
   expect(await rowsOf(id)).toEqual([]);
 });
 
-/** Whether somebody asks for the lock of a coupon's row just now. */
+test('a sold-out coupon in MySQL costs one transaction a batch, whether or not owners are among the users', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 1 });
+  let transactions = 0;
+  const database = { ...stores.database, onTransaction: () => void transactions++ };
+  const never = () => Promise.reject(new Error('the stock is in MySQL'));
+  const issuer = createSynchronous({ database, take: never, drop: never });
+  const costOf = async (...users: string[]) => {
+    const before = transactions;
+    await issuer.issue(id, users);
+    return transactions - before;
+  };
+  // The first batch that finds no stock left is decided again, with its users looked up.
+  expect([await costOf('a'), await costOf('b'), await costOf('b'), await costOf('a', 'c')]).toEqual([1, 2, 1, 1]);
+});
+
+/** Whether a session waits for the lock of a coupon's row. */
 async function isWaiting(tx: Session, couponId: number): Promise<boolean> {
   const [rows] = await tx.execute(sql`SHOW FULL PROCESSLIST`);
   const asked = (rows as unknown as { Info: string | null }[]).map(({ Info }) => Info ?? '');

@@ -1,14 +1,13 @@
 // worker.test.ts -- From the stream to MySQL: at least once, written once, and nothing is ever thrown away.
 
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { sql } from 'drizzle-orm';
 import { type Entry, readEntry, writeEntry } from '../../src/stream/entry.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { GROUP } from '../../src/stream/keys.ts';
 import { writeEntries } from '../../src/ledger/ledger.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
+import { finishOpening } from '../../src/stock/opening-scripts.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
@@ -16,9 +15,6 @@ import { drain as drainMessages } from '../../workers/drain.ts';
 import { openStores, type Settings } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import type { TestWorker } from '../test-worker.ts';
-
-const finishOpening = readFileSync(new URL('../../src/stock/scripts/finish-opening.lua', import.meta.url));
-const FINISH_OPENING = createHash('sha1').update(finishOpening).digest('hex');
 
 const stores = await openStores();
 const api = await stores.createApi();
@@ -117,7 +113,9 @@ describe('delivery', () => {
     await accept(id, 'c');
     await writeEntries(stores.database, await takeAndDie(id, 'phoenix'));
     const worker = await drain({ WORKER_NAME: 'phoenix' });
-    expect(worker.written).toEqual([{ inserted: 0, replayed: 3, superseded: [], renumbered: [], dead: [], older: [] }]);
+    expect(worker.written).toEqual([
+      { inserted: 0, unchanged: 3, superseded: [], renumbered: [], dead: [], older: [] },
+    ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
     expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
     expect(await deadOf(id)).toEqual([]);
@@ -194,7 +192,7 @@ describe('the ledger', () => {
     const { id } = await stores.coupon({ totalQuantity: 40 });
     const entries = [entryOf(id, 1, ...people(30, 'x')), entryOf(id, 31, ...people(10, 'y'))];
     const written = await Promise.all(people(5).map(() => writeEntries(stores.database, entries)));
-    const counts = written.map(({ inserted, replayed }) => `${inserted} new, ${replayed} again`);
+    const counts = written.map(({ inserted, unchanged }) => `${inserted} new, ${unchanged} again`);
     expect(counts.toSorted((a, b) => a.localeCompare(b))).toEqual([
       ...people(4).map(() => '0 new, 40 again'),
       '40 new, 0 again',
@@ -219,7 +217,7 @@ describe('the ledger', () => {
     const { id } = await stores.coupon({ totalQuantity: null });
     const entries = [0, 1, 2].map((i) => entryOf(id, 1 + i * 900, ...people(900, `p${i}`)));
     expect((await writeEntries(stores.database, entries)).inserted).toBe(2700);
-    expect((await writeEntries(stores.database, entries)).replayed).toBe(2700);
+    expect((await writeEntries(stores.database, entries)).unchanged).toBe(2700);
     expect(await stores.rows(id)).toHaveLength(2700);
   });
 
@@ -281,16 +279,16 @@ describe('the ledger', () => {
     });
     await stores.redis.flushdb();
     await using opener = await stores.createApi();
-    const reports = { written: () => {}, deadLetter: () => {}, settled: () => {}, retrying: () => {} };
+    const observer = { written: () => {}, deadLetter: () => {}, retrying: () => {} };
     const { database, config: settings } = stores;
     const { signal: stop } = new AbortController();
     const evalsha = opener.redis.evalsha.bind(opener.redis);
     let written = false;
     opener.redis.evalsha = async (digest: string, ...rest: unknown[]) => {
       // The last moment before what was read is swapped in: neither the stream nor the rows had the two.
-      if (digest === FINISH_OPENING && !written) {
+      if (digest === finishOpening.digest && !written) {
         written = true;
-        await drainMessages({ redis: api.redis, database, keys, settings, reports, stop }, messages);
+        await drainMessages({ redisStock: api.redisStock, database, keys, settings, observer, stop }, messages);
       }
       return Reflect.apply(evalsha, opener.redis, [digest, ...rest]) as Promise<unknown>;
     };
@@ -422,7 +420,9 @@ describe('an outage', () => {
     await accept(id, 'a', 'b');
     const worker = await drain({ DATABASE_URL: proxy.url });
     expect(proxy.repliesLost()).toBe(1);
-    expect(worker.written).toEqual([{ inserted: 0, replayed: 2, superseded: [], renumbered: [], dead: [], older: [] }]);
+    expect(worker.written).toEqual([
+      { inserted: 0, unchanged: 2, superseded: [], renumbered: [], dead: [], older: [] },
+    ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
     expect(await deadOf(id)).toEqual([]);
   });
@@ -491,10 +491,12 @@ describe('bounds', () => {
     await stores.redis.incrby(keys.unpersisted, 2);
     await accept(id, 'a');
     const ignore = () => {};
-    const reports = { written: ignore, retrying: ignore, deadLetter: ignore, settled: ignore };
-    const { redis, database, config: settings } = stores;
+    const observer = { written: ignore, retrying: ignore, deadLetter: ignore };
+    const { database, config: settings } = stores;
     const stop = new AbortController().signal;
-    await drainMessages({ redis, database, keys, settings, reports, stop }, [{ id: laterId, fields: later }]);
+    await drainMessages({ redisStock: api.redisStock, database, keys, settings, observer, stop }, [
+      { id: laterId, fields: later },
+    ]);
     expect([await stores.redis.get(keys.unpersisted), await stores.redis.xlen(keys.dead)]).toEqual(['1', 1]);
   });
 

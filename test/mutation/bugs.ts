@@ -29,7 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/take.lua`,
-        from: "redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))\n",
+        from: "appendEntry(ARGV[1], epoch, first, now, table.concat(users, ','))\n",
         to: '',
       },
       {
@@ -39,7 +39,7 @@ export const plantedBugs: readonly PlantedBug[] = [
           const winners = users.filter((_, i) => reply.outcomes[i]?.kind === 'issued');
           const first = reply.outcomes.find(({ kind }) => kind === 'issued')?.sequence;
           const entry = ['v', 1, 'c', couponId, 'e', reply.epoch, 's', first, 't', reply.acceptedMs, 'u', winners.join()];
-          if (winners.length > 0) await redis.xadd(keys.stream, '*', ...entry);
+          if (winners.length > 0) await redisStock.redis.xadd(redisStock.keysOf(couponId).stream, '*', ...entry);
         }\n`,
       },
     ],
@@ -55,8 +55,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: 'workers/drain.ts',
         from: '  let written: Written;\n',
         to: `  let written: Written;
-  const settledEarly = chunk.map(({ id, entry }) => ({ id, users: entry.users.length, letter: null }));
-  await settleAll(dependencies, settledEarly, []);\n`,
+  await settleAll(dependencies, chunk.map(settledEntry), []);\n`,
       },
     ],
     guard: [
@@ -120,11 +119,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'an opening reads the rows before the stream',
     changes: [
-      { file: 'src/stock/opening.ts', from: '  yield* rowPages(attempt);\n', to: '' },
+      {
+        file: 'src/stock/opening.ts',
+        from: '  yield* ownerPages(database, couponId, settings.OPENING_PAGE);\n',
+        to: '',
+      },
       {
         file: 'src/stock/opening.ts',
         from: '  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
-        to: '  yield* rowPages(attempt);\n  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
+        to: '  yield* ownerPages(database, couponId, settings.OPENING_PAGE);\n  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
       },
     ],
     guard: [
@@ -151,8 +154,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/entry.ts',
-        from: '  const isLegible =',
-        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isLegible =",
+        from: '  const isDecodable =',
+        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isDecodable =",
       },
     ],
     guard: [
@@ -176,7 +179,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'users of an entry of a later version are not counted off',
-    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields), letter', to: 'users: 0, letter' }],
+    changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields) });', to: 'users: 0 });' }],
     guard: [
       `${integration}/worker.test.ts`,
       'users of an entry of a later version are counted off when it is put among the dead letters',
@@ -198,7 +201,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stock/opening.ts',
-        from: 'lastSequence(next, gathered.owners, coupon.totalQuantity)',
+        from: 'lastSequence(next, loaded.owners, coupon.totalQuantity)',
         to: '(coupon.totalQuantity ?? -1)',
       },
     ],
@@ -246,8 +249,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/ledger/ledger.ts',
-        from: 'if (inserted > 0) await raiseIssued(tx, couponId, inserted);',
-        to: 'await raiseIssued(tx, couponId, issues.length);',
+        from: 'if (inserted > 0) await raiseIssued(tx, [couponId], inserted);',
+        to: 'await raiseIssued(tx, [couponId], issues.length);',
       },
     ],
     guard: [
@@ -257,7 +260,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'MySQL counts rows found instead of rows inserted',
-    changes: [{ file: 'src/mysql/database.ts', from: "flags: ['-FOUND_ROWS',", to: "flags: ['FOUND_ROWS'," }],
+    changes: [{ file: 'src/mysql/pool.ts', from: "flags: ['-FOUND_ROWS',", to: "flags: ['FOUND_ROWS'," }],
     guard: [`${integration}/worker.test.ts`, 'more rows than one statement may have are one transaction'],
   },
   {
@@ -278,16 +281,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the number of owners is not compared',
     changes: [
       {
-        file: `${scripts}/take.lua`,
-        from: "if redis.call('HLEN', KEYS[2]) ~= first - 1 - gap then return { 'not open' } end\n",
-        to: '',
+        file: `${scripts}/included/usable-state.lua`,
+        from: 'return owners == next - 1 - gap and owners or nil',
+        to: 'return owners',
       },
     ],
     guard: ['test/store-outages/redis.test.ts', 'the owners alone missing: nothing is lost, and nobody hears of it'],
   },
   {
     name: 'the server that a state comes from is not compared',
-    changes: [{ file: `${scripts}/take.lua`, from: 'if state[1] ~= ARGV[2] then', to: 'if not state[1] then' }],
+    changes: [
+      {
+        file: `${scripts}/included/usable-state.lua`,
+        from: 'if run ~= server then',
+        to: 'if not run then',
+      },
+    ],
     guard: [
       `${integration}/restart.test.ts`,
       'a Redis restored from an old backup is rebuilt from the rows, and gives no number twice',
@@ -296,7 +305,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...(['take', 'look', 'put'] as const).map((script): PlantedBug => {
     return {
       name: `a promotion behind a standing connection is not noticed by ${script}`,
-      changes: [{ file: `${scripts}/${script}.lua`, from: 'if not string.find(', to: 'if false and not string.find(' }],
+      changes: [{ file: `${scripts}/${script}.lua`, from: 'not isServer(', to: 'false and not isServer(' }],
       guard: [
         `${integration}/restart.test.ts`,
         'every script that decides, or tells who has a coupon, looks who the server is now',
@@ -342,15 +351,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/worker.test.ts`, 'the count of users who are not yet rows is exact, and ends at nothing'],
   },
   {
-    name: 'an edit does not take the closed sign down',
+    name: 'an edit does not invalidate the cached refusal',
     changes: [
       {
         file: 'src/issuing/refusal-cache.ts',
-        from: '    this.#drops += 1;\n    this.#signs.delete(couponId);\n    this.#forget(couponId);\n',
+        from: '    this.#invalidations += 1;\n    this.#entries.delete(couponId);\n    this.#forget(couponId);\n',
         to: '    void couponId;\n',
       },
     ],
-    guard: ['test/unit/refusal-cache.test.ts', 'a drop takes down the sign of its coupon alone'],
+    guard: ['test/unit/refusal-cache.test.ts', 'an invalidation removes the entry of its coupon alone'],
   },
   {
     name: 'a key is compared up to the first difference',
@@ -375,12 +384,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: ['test/http/hs256.test.ts', 'no header that was good before makes another one good'],
   },
   {
-    name: 'a sold-out sign refuses owners too',
+    name: 'a cached sold out refuses owners too',
     changes: [
       {
         file: 'src/issuing/refusal-cache.ts',
-        from: 'return sign.owners?.mayHave(userId) ? null : sign.refusal;',
-        to: 'return sign.refusal;',
+        from: 'return entry.owners?.mayHave(userId) ? null : entry.refusal;',
+        to: 'return entry.refusal;',
       },
     ],
     guard: [

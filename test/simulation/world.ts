@@ -6,6 +6,7 @@ import type { Outcome } from '../../src/coupon/outcome.ts';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import { closeDatabase, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { type DrainObserver, drain } from '../../workers/drain.ts';
 import { Inbox } from '../../workers/inbox.ts';
 import { reconcile } from '../../workers/reconcile.ts';
@@ -177,10 +178,10 @@ export class World {
   }
 
   async #reconcile(): Promise<void> {
-    await this.#outlive(this.#apis, 0, null, startApi, async ({ redis, database, editor }) => {
+    await this.#outlive(this.#apis, 0, null, startApi, async ({ redis, redisStock, database, editor }) => {
       await redis.del('reconciler');
       const ignore = () => {};
-      const reports = {
+      const observer = {
         drift: () => {
           throw new Broken('the reconciler saw numbers that do not add up');
         },
@@ -190,7 +191,7 @@ export class World {
       };
       const settings = { ...this.#stores.config, CLOSE_AFTER_MS: 0, RECONCILE_MS: 1000 };
       const stop = new AbortController().signal;
-      await reconcile({ redis, database, settings, repair: editor.repair, reports, onFault: ignore, stop });
+      await reconcile({ redisStock, database, settings, repair: editor.repair, observer, onFault: ignore, stop });
     });
   }
 
@@ -295,16 +296,17 @@ async function startWorker(stores: Stores, index: number): Promise<Alive<WorkerP
   const database = openDatabase(config);
   const keys = partitionKeys(0);
   // Whatever another left unfinished is taken over at once.
-  const inbox = new Inbox({ blocking: redis, keys, settings: { ...config, CLAIM_IDLE_MS: 0, BLOCK_MS: 1 } });
+  const inbox = new Inbox(redis, keys, { ...config, CLAIM_IDLE_MS: 0, BLOCK_MS: 1 });
   // Told to stop from the beginning: it tries once, and dies rather than try again.
   const stop = AbortSignal.abort();
   const ignore = () => {};
-  const reports: DrainObserver = { written: ignore, retrying: ignore, deadLetter: ignore, settled: ignore };
+  const observer: DrainObserver = { written: ignore, retrying: ignore, deadLetter: ignore };
+  const redisStock = createRedisStock(redis, config);
   return {
     process: {
       async work() {
         const messages = await inbox.next();
-        await drain({ redis, database, keys, settings: config, reports, stop }, messages);
+        await drain({ redisStock, database, keys, settings: config, observer, stop }, messages);
       },
       async [Symbol.asyncDispose]() {
         redis.disconnect();

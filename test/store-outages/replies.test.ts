@@ -2,13 +2,12 @@
 // at two moments is never half of each.
 
 import { afterAll, expect, test } from 'bun:test';
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { RedisKey } from 'ioredis';
 import { sql } from 'drizzle-orm';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { closeDatabase, openDatabase, withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { serverOf } from '../../src/redis/connection.ts';
+import { put, take } from '../../src/stock/decision-scripts.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
@@ -17,12 +16,7 @@ import { openCallers } from './callers.ts';
 const stores = await openStores();
 afterAll(() => stores.close());
 
-const digestOf = (name: string) => {
-  const source = readFileSync(new URL(`../../src/stock/scripts/${name}.lua`, import.meta.url));
-  return createHash('sha1').update(source).digest('hex');
-};
-
-const writerOf = { synchronous: digestOf('take'), locked: digestOf('put'), scripted: digestOf('take') } as const;
+const writerOf = { synchronous: take.digest, locked: put.digest, scripted: take.digest } as const;
 
 async function drain(): Promise<void> {
   await using worker = await stores.startWorker();

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { InvariantViolation } from '../../src/invariant.ts';
 import { type Entry, writeEntry } from '../../src/stream/entry.ts';
+import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import type { Database } from '../../src/mysql/database.ts';
 import { chunksOf, drain } from '../../workers/drain.ts';
@@ -11,7 +12,7 @@ import { Stopped } from '../../workers/retry.ts';
 import { secretUser, serverFault, socketFault } from './faults.ts';
 
 const BAD_DATA = 1406;
-const settings = { PARTITIONS: 4, ROWS_PER_TRANSACTION_MAX: 3, RETRY_MS_MAX: 1 };
+const settings = { ROWS_PER_TRANSACTION_MAX: 3, RETRY_MS_MAX: 1 };
 
 function entryOf(couponId: number, ...users: string[]): Entry {
   return { couponId, epoch: 1, firstSequence: 1, acceptedMs: 1_700_000_000_000, users };
@@ -36,13 +37,13 @@ function refusing(failure: (tries: number) => Error) {
       return Promise.resolve(['settled', 1, 0]);
     },
   } as unknown as Redis;
-  const reports = {
+  const observer = {
     written: () => {},
     retrying: () => void told.retries++,
     deadLetter: (reason: string, users: number) => void told.deadLetters.push([reason, users]),
-    settled: () => {},
   };
-  const dependencies = { redis, database, keys: partitionKeys(2), settings, reports, stop: stopping.signal };
+  const redisStock = createRedisStock(redis, { PARTITIONS: 4, UNPERSISTED_USERS_MAX: 1000 });
+  const dependencies = { redisStock, database, keys: partitionKeys(2), settings, observer, stop: stopping.signal };
   return { dependencies, told, stopping, tries: () => tries };
 }
 
@@ -138,7 +139,7 @@ test('a stop while a bad entry is looked for is a stop like any other, and burie
   expect(setup.told).toEqual({ deadLetters: [], settledWords: [], retries: 0 });
 });
 
-test('an entry that nobody can understand is buried as it came, without asking MySQL', async () => {
+test('an entry that cannot be decoded is buried as it came, without asking MySQL', async () => {
   const { dependencies, told, tries } = refusing(() => socketFault());
   await drain(dependencies, [{ id: '1-0', fields: ['v', '99', 'u', 'a'] }]);
   expect(told.deadLetters).toEqual([['unknown version', 0]]);

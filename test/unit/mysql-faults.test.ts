@@ -1,4 +1,4 @@
-// Shows that only what MySQL says of the data itself is final; everything else may pass, and must not cost anybody an issue.
+// Shows that only what MySQL says of the data itself is final; everything else is transient, and must not cost a user an issue.
 import { expect, test } from 'bun:test';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
 import fc from 'fast-check';
@@ -34,11 +34,11 @@ for (const [name, wrap] of wrappers) {
     [1142, 'missing privilege'],
     [1364, 'a column has no value, which each of ours has'],
     [3024, 'query took too long'],
-  ])(`error %i may pass (%s), ${name}`, (number) => {
+  ])(`error %i is transient (%s), ${name}`, (number) => {
     expect(isDataFault(wrap(serverFault(number)))).toBe(false);
   });
 
-  test(`a broken connection may pass, ${name}`, () => {
+  test(`a broken connection is transient, ${name}`, () => {
     expect(isDataFault(wrap(socketFault()))).toBe(false);
     expect(errorNumber(wrap(socketFault()))).toBeNull();
     expect(errorNumber(wrap(resolverFault()))).toBeNull();

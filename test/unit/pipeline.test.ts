@@ -1,4 +1,4 @@
-// Shows one request's way with fake issuers: closed sign, combiner, issuer, and what each failure becomes.
+// Shows one request's way with fake issuers: refusal cache, combiner, issuer, and what each failure becomes.
 import { expect, test } from 'bun:test';
 import { InvariantViolation } from '../../src/invariant.ts';
 import { RefusalCache } from '../../src/issuing/refusal-cache.ts';
@@ -7,7 +7,7 @@ import { type Issuer, type IssuerName, issuerNames } from '../../src/issuing/iss
 import { type Outcome, refusal, Unavailable } from '../../src/coupon/outcome.ts';
 import { quiet } from './event-loop.ts';
 
-const signBounds = { signMsMax: 1000, signsMax: 10, ownersMax: 10, skewMsMax: 0 };
+const cacheBounds = { ageMsMax: 1000, entriesMax: 10, ownersMax: 10, skewMsMax: 0 };
 const bounds = { usersPerBatchMax: 2, batchesInFlightMax: 1, waitingMax: 2 };
 
 /** The pipeline over one way of deciding, with what was decided and told. */
@@ -25,22 +25,22 @@ function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
     locked: issuerCalled('locked'),
     scripted: issuerCalled('scripted'),
   };
-  const signs = new RefusalCache(
-    () => Promise.resolve({ kind: 'other' }),
-    signBounds,
+  const refusals = new RefusalCache(
+    () => Promise.resolve(null),
+    cacheBounds,
     (fault) => told.failed.push(fault),
   );
-  const reports: PipelineObserver = {
+  const observer: PipelineObserver = {
     batch: (issuer, { users, failed }) => told.batches.push([issuer, users, failed]),
     refusedByCache: () => {
       told.refusedByCache += 1;
     },
     failed: (issuer, failure) => told.failed.push([issuer, failure]),
   };
-  const issuance = createPipeline({ issuers, signs, bounds: combinerBounds, reports });
+  const issuance = createPipeline({ issuers, refusals, bounds: combinerBounds, observer });
   // At once or later is the same to most tests.
   const issue = async (...request: Parameters<typeof issuance.issue>) => issuance.issue(...request);
-  return { issuance: { ...issuance, issue }, issueAtOnce: issuance.issue, signs, decided, told };
+  return { issuance: { ...issuance, issue }, issueAtOnce: issuance.issue, refusals, decided, told };
 }
 
 const winAll: Issuer['issue'] = (_, users) =>
@@ -105,7 +105,7 @@ test('a broken invariant is passed as it is, since it is our bug and no outage',
   expect(told.failed).toEqual([['synchronous', failure]]);
 });
 
-test('a refusal hangs a sign, which answers the next request of every endpoint without a decision', async () => {
+test('a refusal is cached, and answers the next request of every endpoint without a decision', async () => {
   const { issuance, issueAtOnce, decided, told } = issuanceOver((_, users) =>
     Promise.resolve(users.map(() => refusal.ended)),
   );
@@ -119,7 +119,7 @@ test('a refusal hangs a sign, which answers the next request of every endpoint w
   expect(issueAtOnce('scripted', 7, 'one more')).toEqual(refusal.ended);
 });
 
-test('the last outcome of a batch is the one that hangs a sign', async () => {
+test('the last outcome of a batch is the one that is cached', async () => {
   const gate = Promise.withResolvers<readonly Outcome[]>();
   const { issuance, decided } = issuanceOver((_, users) =>
     users[0] === 'first'
@@ -133,11 +133,11 @@ test('the last outcome of a batch is the one that hangs a sign', async () => {
   expect(decided).toHaveLength(3);
 });
 
-test('a decision that an edit overtook hangs no sign', async () => {
+test('a decision that an edit overtook is not cached', async () => {
   const gate = Promise.withResolvers<readonly Outcome[]>();
-  const { issuance, signs, decided } = issuanceOver(() => gate.promise);
+  const { issuance, refusals, decided } = issuanceOver(() => gate.promise);
   const answer = issuance.issue('scripted', 7, 'alice');
-  signs.drop(7);
+  refusals.invalidate(7);
   gate.resolve([refusal.paused]);
   expect(await answer).toEqual(refusal.paused);
   expect(await issuance.issue('scripted', 7, 'bob')).toEqual(refusal.paused);
@@ -173,7 +173,7 @@ test('closing answers what was accepted, on every endpoint, and refuses what com
   const { issuance } = issuanceOver((couponId, users) => gate.promise.then(() => winAll(couponId, users)));
   const answers = issuerNames.map((name) => issuance.issue(name, 7, 'alice'));
   let closed = false;
-  const closing = issuance.close().then(() => {
+  const closing = issuance.drain().then(() => {
     closed = true;
   });
   for (const name of issuerNames)

@@ -1,12 +1,13 @@
-// Shows that a closed sign refuses only what is surely to be refused, and comes down in time.
+// Shows that the refusal cache refuses only what an issuer would refuse, and expires in time.
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { RefusalCache, type RefusalCacheBounds, type Clock } from '../../src/issuing/refusal-cache.ts';
-import type { Inspection } from '../../src/stock/snapshot.ts';
+import { type Clock, type ReadStock, RefusalCache, type RefusalCacheBounds } from '../../src/issuing/refusal-cache.ts';
 import { type Outcome, type Refusal, refusal } from '../../src/coupon/outcome.ts';
 import { quiet } from './event-loop.ts';
 
-const wide: RefusalCacheBounds = { signMsMax: 1000, signsMax: 100, ownersMax: 1000, skewMsMax: 200 };
+type Seen = Awaited<ReturnType<ReadStock>>;
+
+const wide: RefusalCacheBounds = { ageMsMax: 1000, entriesMax: 100, ownersMax: 1000, skewMsMax: 200 };
 const soldOut = refusal['sold out'];
 
 /** A clock that stands still until it is moved. */
@@ -21,22 +22,28 @@ class FakeClock implements Clock {
   }
 }
 
-/** Signs over coupons that a test describes, with a count of what was asked. */
-function hangSigns(changes: Partial<RefusalCacheBounds> = {}) {
+/** A coupon that begins at an instant; it has no owners. */
+const notStarted = (startMs: number) => {
+  return { state: 'not started' as const, startMs, issued: 0, edition: '', owners: async function* () {} };
+};
+
+/** A cache over coupons that a test describes, with a count of what was read. */
+function createCache(changes: Partial<RefusalCacheBounds> = {}) {
   const clock = new FakeClock();
-  const found = new Map<number, Inspection | Promise<Inspection>>();
+  const found = new Map<number, Seen | Promise<Seen>>();
   const faults: unknown[] = [];
-  const asked = { inspections: 0, loads: 0 };
-  const inspect = async (couponId: number): Promise<Inspection> => {
-    asked.inspections += 1;
-    return (await found.get(couponId)) ?? { kind: 'other' };
+  const asked = { reads: 0, loads: 0 };
+  const readStock = async (couponId: number): Promise<Seen> => {
+    asked.reads += 1;
+    return (await found.get(couponId)) ?? null;
   };
-  const signs = new RefusalCache(inspect, { ...wide, ...changes }, (fault) => faults.push(fault), clock);
+  const cache = new RefusalCache(readStock, { ...wide, ...changes }, (fault) => faults.push(fault), clock);
   const sellOut = (couponId: number, edition: string, owners: readonly string[], between?: () => void) => {
     found.set(couponId, {
-      kind: 'sold out',
+      state: 'sold out',
+      startMs: 0,
+      issued: owners.length,
       edition,
-      count: owners.length,
       owners: async function* () {
         asked.loads += 1;
         await Promise.resolve();
@@ -45,38 +52,38 @@ function hangSigns(changes: Partial<RefusalCacheBounds> = {}) {
       },
     });
   };
-  /** Notes an outcome of now, and waits until its sign hangs, or never will. */
+  /** Notes an outcome of now, and waits until its entry is stored, or never will be. */
   const note = async (couponId: number, outcome: Outcome) => {
-    signs.note(couponId, outcome, signs.drops);
+    cache.note(couponId, outcome, cache.invalidations);
     await quiet();
   };
-  const refused = (...couponIds: number[]) => couponIds.map((id) => signs.refuse(id, 'nobody') !== null);
-  return { clock, found, faults, asked, signs, sellOut, note, refused };
+  const refused = (...couponIds: number[]) => couponIds.map((id) => cache.refuse(id, 'nobody') !== null);
+  return { clock, found, faults, asked, cache, sellOut, note, refused };
 }
 
 describe('what is refused', () => {
   test('nobody is refused before anything was noted', () => {
-    expect(hangSigns().signs.refuse(1, 'alice')).toBeNull();
+    expect(createCache().cache.refuse(1, 'alice')).toBeNull();
   });
 
-  test.each(['paused', 'ended', 'not exist'] as const)('`%s` hangs at once, for everybody', (kind) => {
-    const { signs, asked } = hangSigns();
-    signs.note(1, refusal[kind], signs.drops);
-    expect(signs.refuse(1, 'alice')).toEqual({ kind });
-    expect(asked).toEqual({ inspections: 0, loads: 0 });
+  test.each(['paused', 'ended', 'not exist'] as const)('`%s` is cached immediately, for every user', (kind) => {
+    const { cache, asked } = createCache();
+    cache.note(1, refusal[kind], cache.invalidations);
+    expect(cache.refuse(1, 'alice')).toEqual({ kind });
+    expect(asked).toEqual({ reads: 0, loads: 0 });
   });
 
   test.each([
     { kind: 'issued', sequence: 1 },
     { kind: 'already issued', sequence: 1 },
-  ] as const)('`$kind` hangs no sign', async (outcome) => {
-    const { note, refused, asked } = hangSigns();
+  ] as const)('`$kind` is not cached', async (outcome) => {
+    const { note, refused, asked } = createCache();
     await note(1, outcome);
-    expect({ refused: refused(1), asked }).toEqual({ refused: [false], asked: { inspections: 0, loads: 0 } });
+    expect({ refused: refused(1), asked }).toEqual({ refused: [false], asked: { reads: 0, loads: 0 } });
   });
 
-  test('a sign is about its coupon alone', async () => {
-    const { note, refused } = hangSigns();
+  test('an entry is about its coupon alone', async () => {
+    const { note, refused } = createCache();
     await note(1, refusal.paused);
     expect(refused(1, 2)).toEqual([true, false]);
   });
@@ -84,25 +91,25 @@ describe('what is refused', () => {
   test('of a sold-out coupon no owner is refused, since he must hear that he has it', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.stringMatching(/^[a-z]{1,6}$/), { maxLength: 50 }), async (owners) => {
-        const { signs, sellOut, note } = hangSigns();
+        const { cache, sellOut, note } = createCache();
         sellOut(1, 'first', owners);
         await note(1, soldOut);
-        expect(owners.filter((owner) => signs.refuse(1, owner) !== null)).toEqual([]);
+        expect(owners.filter((owner) => cache.refuse(1, owner) !== null)).toEqual([]);
         // A capital letter: nobody of the owners.
-        expect(signs.refuse(1, 'NOBODY')).toEqual(soldOut);
+        expect(cache.refuse(1, 'NOBODY')).toEqual(soldOut);
       }),
       { numRuns: 30 },
     );
   });
 
-  test('no sign hangs when the coupon turns out not to be sold out', async () => {
-    const { note, refused } = hangSigns();
+  test('nothing is stored when the coupon turns out not to be sold out', async () => {
+    const { note, refused } = createCache();
     await note(1, soldOut);
     expect(refused(1)).toEqual([false]);
   });
 
-  test('no sign hangs when the coupon changed while its owners were loaded', async () => {
-    const { sellOut, note, refused } = hangSigns();
+  test('nothing is stored when the coupon changed while its owners were loaded', async () => {
+    const { sellOut, note, refused } = createCache();
     sellOut(1, 'first', ['alice'], () => sellOut(1, 'second', ['alice', 'bob']));
     await note(1, soldOut);
     expect(refused(1)).toEqual([false]);
@@ -110,10 +117,10 @@ describe('what is refused', () => {
     expect(refused(1)).toEqual([true]);
   });
 
-  test('a failed look is told, hangs nothing, and is tried again', async () => {
-    const { found, faults, sellOut, note, refused } = hangSigns();
+  test('a failed read is reported, stores nothing, and is tried again', async () => {
+    const { found, faults, sellOut, note, refused } = createCache();
     const fault = new Error('Redis is away');
-    const failed = Promise.reject<Inspection>(fault);
+    const failed = Promise.reject<Seen>(fault);
     failed.catch(() => {});
     found.set(1, failed);
     await note(1, soldOut);
@@ -124,23 +131,23 @@ describe('what is refused', () => {
   });
 
   test('outcomes that come while a look is under way start no other', async () => {
-    const { signs, asked, sellOut } = hangSigns();
+    const { cache, asked, sellOut } = createCache();
     sellOut(1, 'first', ['alice']);
-    for (let i = 0; i < 10; i++) signs.note(1, soldOut, signs.drops);
+    for (let i = 0; i < 10; i++) cache.note(1, soldOut, cache.invalidations);
     await quiet();
     // Once before the owners are loaded, and once after.
-    expect(asked).toEqual({ inspections: 2, loads: 1 });
+    expect(asked).toEqual({ reads: 2, loads: 1 });
   });
 });
 
-describe('how long a sign hangs', () => {
+describe('how long an entry lasts', () => {
   const kinds: [name: string, outcome: Refusal][] = [
     ['ended', refusal.ended],
     ['sold out', soldOut],
   ];
 
-  test.each(kinds)('`%s` hangs for `signMsMax` and no longer', async (_, outcome) => {
-    const { clock, sellOut, note, refused } = hangSigns();
+  test.each(kinds)('`%s` lasts for `ageMsMax` and no longer', async (_, outcome) => {
+    const { clock, sellOut, note, refused } = createCache();
     sellOut(1, 'first', []);
     await note(1, outcome);
     clock.ms = 999;
@@ -151,23 +158,23 @@ describe('how long a sign hangs', () => {
     expect(refused(1)).toEqual([false]);
   });
 
-  test('the age of a sold-out sign counts from the decision, not from the end of the look', async () => {
-    const { clock, found, sellOut, signs, note, refused } = hangSigns();
-    const { promise, resolve } = Promise.withResolvers<Inspection>();
+  test('the age of a sold-out entry counts from the decision, not from the end of the read', async () => {
+    const { clock, found, sellOut, cache, note, refused } = createCache();
+    const { promise, resolve } = Promise.withResolvers<Seen>();
     found.set(1, promise);
     await note(1, soldOut);
     clock.ms = 700;
     sellOut(1, 'first', []);
-    resolve({ kind: 'sold out', edition: 'first', count: 0, owners: async function* () {} });
+    resolve({ ...notStarted(0), state: 'sold out', edition: 'first' });
     await quiet();
-    expect(signs.refuse(1, 'nobody')).toEqual(soldOut);
+    expect(cache.refuse(1, 'nobody')).toEqual(soldOut);
     clock.ms = 1000;
     expect(refused(1)).toEqual([false]);
   });
 
   test('`not started` comes down before the start, by as much as the clocks may differ', async () => {
-    const { clock, found, note, refused } = hangSigns();
-    found.set(1, { kind: 'not started', startMs: clock.nowMs() + 600 });
+    const { clock, found, note, refused } = createCache();
+    found.set(1, notStarted(clock.nowMs() + 600));
     await note(1, refusal['not started']);
     clock.ms = 399;
     expect(refused(1)).toEqual([true]);
@@ -175,9 +182,9 @@ describe('how long a sign hangs', () => {
     expect(refused(1)).toEqual([false]);
   });
 
-  test('`not started` hangs for `signMsMax` when the start is far', async () => {
-    const { clock, found, note, refused } = hangSigns();
-    found.set(1, { kind: 'not started', startMs: clock.nowMs() + 1_000_000 });
+  test('`not started` lasts for `ageMsMax` when the start is far', async () => {
+    const { clock, found, note, refused } = createCache();
+    found.set(1, notStarted(clock.nowMs() + 1_000_000));
     await note(1, refusal['not started']);
     clock.ms = 999;
     expect(refused(1)).toEqual([true]);
@@ -185,72 +192,72 @@ describe('how long a sign hangs', () => {
     expect(refused(1)).toEqual([false]);
   });
 
-  test('`not started` does not hang so near the start that clocks may differ about it', async () => {
-    const { clock, found, note, refused } = hangSigns();
-    found.set(1, { kind: 'not started', startMs: clock.nowMs() + 200 });
+  test('`not started` does not last so near the start that clocks may differ about it', async () => {
+    const { clock, found, note, refused } = createCache();
+    found.set(1, notStarted(clock.nowMs() + 200));
     await note(1, refusal['not started']);
     expect(refused(1)).toEqual([false]);
   });
 });
 
 describe('edits', () => {
-  test('a drop takes down the sign of its coupon alone', async () => {
-    const { signs, note, refused } = hangSigns();
+  test('an invalidation removes the entry of its coupon alone', async () => {
+    const { cache, note, refused } = createCache();
     await note(1, refusal.ended);
     await note(2, refusal.ended);
-    signs.drop(1);
+    cache.invalidate(1);
     expect(refused(1, 2)).toEqual([false, true]);
   });
 
-  test('a drop of everything takes every sign down', async () => {
-    const { signs, sellOut, note, refused } = hangSigns();
+  test('an invalidation of everything removes every entry', async () => {
+    const { cache, sellOut, note, refused } = createCache();
     sellOut(2, 'first', ['alice']);
     await note(1, refusal.ended);
     await note(2, soldOut);
-    signs.dropAll();
+    cache.invalidateAll();
     expect(refused(1, 2)).toEqual([false, false]);
   });
 
   test.each([
-    ['of the coupon', (signs: RefusalCache) => signs.drop(1)],
-    ['of everything', (signs: RefusalCache) => signs.dropAll()],
-  ])('what was decided before a drop %s is not hung after it', async (_, drop) => {
-    const { signs, sellOut, refused } = hangSigns();
+    ['of the coupon', (cache: RefusalCache) => cache.invalidate(1)],
+    ['of everything', (cache: RefusalCache) => cache.invalidateAll()],
+  ])('what was decided before an invalidation %s is not stored after it', async (_, invalidate) => {
+    const { cache, sellOut, refused } = createCache();
     sellOut(2, 'first', []);
-    const { drops } = signs;
-    drop(signs);
-    signs.note(1, refusal.paused, drops);
-    signs.note(2, soldOut, drops);
+    const { invalidations } = cache;
+    invalidate(cache);
+    cache.note(1, refusal.paused, invalidations);
+    cache.note(2, soldOut, invalidations);
     await quiet();
     expect(refused(1, 2)).toEqual([false, false]);
   });
 
-  test('what was looked up before a drop is not hung after it', async () => {
-    const { signs, sellOut, note, refused } = hangSigns();
-    sellOut(1, 'first', ['alice'], () => signs.drop(1));
+  test('what was read before an invalidation is not stored after it', async () => {
+    const { cache, sellOut, note, refused } = createCache();
+    sellOut(1, 'first', ['alice'], () => cache.invalidate(1));
     await note(1, soldOut);
     expect(refused(1)).toEqual([false]);
   });
 
-  test('a not-started coupon that was edited during the look gets no sign', async () => {
-    const { clock, signs, found, note, refused } = hangSigns();
-    const { promise, resolve } = Promise.withResolvers<Inspection>();
+  test('a not-started coupon that was edited during the read gets no entry', async () => {
+    const { clock, cache, found, note, refused } = createCache();
+    const { promise, resolve } = Promise.withResolvers<Seen>();
     found.set(1, promise);
     await note(1, refusal['not started']);
-    signs.drop(1);
-    resolve({ kind: 'not started', startMs: clock.nowMs() + 1_000_000 });
+    cache.invalidate(1);
+    resolve(notStarted(clock.nowMs() + 1_000_000));
     await quiet();
     expect(refused(1)).toEqual([false]);
   });
 });
 
 describe('owners', () => {
-  test('a sign that is renewed keeps its owners, as long as the edition is the same', async () => {
-    const { clock, asked, sellOut, note, refused, signs } = hangSigns();
+  test('an entry that is renewed keeps its owners, as long as the edition is the same', async () => {
+    const { clock, asked, sellOut, note, refused, cache } = createCache();
     sellOut(1, 'first', ['alice']);
     for (let renewal = 0; renewal < 5; renewal++) {
       await note(1, soldOut);
-      expect({ refused: refused(1), alice: signs.refuse(1, 'alice') }).toEqual({ refused: [true], alice: null });
+      expect({ refused: refused(1), alice: cache.refuse(1, 'alice') }).toEqual({ refused: [true], alice: null });
       clock.ms += 1000;
       expect(refused(1)).toEqual([false]);
     }
@@ -258,45 +265,45 @@ describe('owners', () => {
   });
 
   test('another edition has other owners, which are loaded', async () => {
-    const { clock, asked, sellOut, note, signs } = hangSigns();
+    const { clock, asked, sellOut, note, cache } = createCache();
     sellOut(1, 'first', ['alice']);
     await note(1, soldOut);
     clock.ms += 1000;
-    expect(signs.refuse(1, 'bob')).toBeNull();
+    expect(cache.refuse(1, 'bob')).toBeNull();
     sellOut(1, 'second', ['alice', 'bob']);
     await note(1, soldOut);
-    expect([signs.refuse(1, 'alice'), signs.refuse(1, 'bob'), signs.refuse(1, 'carol')]).toEqual([null, null, soldOut]);
+    expect([cache.refuse(1, 'alice'), cache.refuse(1, 'bob'), cache.refuse(1, 'carol')]).toEqual([null, null, soldOut]);
     expect(asked.loads).toBe(2);
   });
 
-  test('owners are loaded anew after a drop', async () => {
-    const { asked, signs, sellOut, note } = hangSigns();
+  test('owners are loaded again after an invalidation', async () => {
+    const { asked, cache, sellOut, note } = createCache();
     sellOut(1, 'first', ['alice']);
     await note(1, soldOut);
-    signs.drop(1);
+    cache.invalidate(1);
     await note(1, soldOut);
     expect(asked.loads).toBe(2);
   });
 });
 
 describe('bounds', () => {
-  test('beyond `signsMax` the oldest sign gives way', async () => {
-    const { note, refused } = hangSigns({ signsMax: 3 });
+  test('beyond `entriesMax` the oldest entry gives way', async () => {
+    const { note, refused } = createCache({ entriesMax: 3 });
     for (const couponId of [1, 2, 3, 4]) await note(couponId, refusal.ended);
     expect(refused(1, 2, 3, 4)).toEqual([false, true, true, true]);
   });
 
-  test('beyond `signsMax` looks under way no other begins', async () => {
-    const { found, asked, note } = hangSigns({ signsMax: 3 });
+  test('beyond `entriesMax` reads under way no other begins', async () => {
+    const { found, asked, note } = createCache({ entriesMax: 3 });
     for (const couponId of [1, 2, 3, 4]) {
-      found.set(couponId, Promise.withResolvers<Inspection>().promise);
+      found.set(couponId, Promise.withResolvers<Seen>().promise);
       await note(couponId, soldOut);
     }
-    expect(asked.inspections).toBe(3);
+    expect(asked.reads).toBe(3);
   });
 
-  test('a coupon with more than `ownersMax` owners gets no sign, and its owners are not loaded', async () => {
-    const { asked, sellOut, note, refused } = hangSigns({ ownersMax: 2 });
+  test('a coupon with more than `ownersMax` owners gets no entry, and its owners are not loaded', async () => {
+    const { asked, sellOut, note, refused } = createCache({ ownersMax: 2 });
     sellOut(1, 'first', ['a', 'b', 'c']);
     sellOut(2, 'first', ['a', 'b']);
     await note(1, soldOut);
@@ -304,8 +311,8 @@ describe('bounds', () => {
     expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [false, true], loads: 1 });
   });
 
-  test('`ownersMax` holds over all coupons: the oldest owners give way, with their sign', async () => {
-    const { sellOut, note, refused } = hangSigns({ ownersMax: 4 });
+  test('`ownersMax` holds over all coupons: the oldest owners give way, with their entry', async () => {
+    const { sellOut, note, refused } = createCache({ ownersMax: 4 });
     for (const couponId of [1, 2, 3]) {
       sellOut(couponId, 'first', ['a', 'b']);
       await note(couponId, soldOut);
@@ -314,11 +321,11 @@ describe('bounds', () => {
   });
 
   test('owners that are just being loaded count too: the next are not loaded beside them', async () => {
-    const { found, sellOut, note, refused, asked } = hangSigns({ ownersMax: 3 });
+    const { found, sellOut, note, refused, asked } = createCache({ ownersMax: 3 });
     const loading = Promise.withResolvers<void>();
     sellOut(1, 'first', ['a', 'b']);
     const first = await found.get(1);
-    if (first?.kind !== 'sold out') throw new Error('it was just sold out');
+    if (first?.state !== 'sold out') throw new Error('it was just sold out');
     const owners = async function* () {
       await loading.promise;
       yield* first.owners();
@@ -327,7 +334,7 @@ describe('bounds', () => {
     sellOut(2, 'first', ['c', 'd']);
     await note(1, soldOut);
     await note(2, soldOut);
-    expect({ refused: refused(1, 2), ...asked }).toEqual({ refused: [false, false], loads: 0, inspections: 2 });
+    expect({ refused: refused(1, 2), ...asked }).toEqual({ refused: [false, false], loads: 0, reads: 2 });
     loading.resolve();
     await quiet();
     expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [true, false], loads: 1 });
@@ -335,20 +342,20 @@ describe('bounds', () => {
     expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [false, true], loads: 2 });
   });
 
-  test('owners that were dropped count no more', async () => {
-    const { signs, sellOut, note, refused } = hangSigns({ ownersMax: 4 });
+  test('owners that were forgotten count no more', async () => {
+    const { cache, sellOut, note, refused } = createCache({ ownersMax: 4 });
     for (const couponId of [1, 2]) {
       sellOut(couponId, 'first', ['a', 'b']);
       await note(couponId, soldOut);
     }
-    signs.drop(1);
+    cache.invalidate(1);
     sellOut(3, 'first', ['a', 'b']);
     await note(3, soldOut);
     expect(refused(1, 2, 3)).toEqual([false, true, true]);
   });
 
   test('owners of an edition that is over count no more', async () => {
-    const { clock, sellOut, note, refused } = hangSigns({ ownersMax: 4 });
+    const { clock, sellOut, note, refused } = createCache({ ownersMax: 4 });
     for (const edition of ['first', 'second']) {
       sellOut(1, edition, ['a', 'b']);
       await note(1, soldOut);

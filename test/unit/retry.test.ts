@@ -35,7 +35,7 @@ test('work that succeeds is done once', async () => {
   expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
 });
 
-test('a failure that may pass is told, and the work tried again until it succeeds', async () => {
+test('a transient failure is reported, and the work retried until it succeeds', async () => {
   const { retry, told } = options();
   const failures = Array.from({ length: 30 }, (_, i) => new Passing(`failure ${i}`));
   const { work, tries } = failing(failures);

@@ -3,16 +3,17 @@ import { expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
-import { defineScript, textOf } from '../../src/redis/script.ts';
+import { defineScript } from '../../src/redis/script.ts';
 
 const source = new URL('../../src/stock/scripts/end-opening.lua', import.meta.url);
 const text = readFileSync(source, 'utf8');
 const digest = createHash('sha1').update(text).digest('hex');
+/** Includes nothing, so that its text is what is sent. */
 const script = defineScript<{ key: string }, string>({
   source,
   keys: ({ key }) => [key],
   args: () => ['token', 5],
-  read: (raw) => textOf(raw, 'script'),
+  read: (reply) => reply.text(0),
 });
 
 /** A Redis that fails when asked by digest, and keeps what it was asked. */
@@ -25,7 +26,7 @@ function refusing(message: string) {
     },
     eval: (...words: unknown[]) => {
       asked.push(['eval', ...words]);
-      return Promise.resolve('done');
+      return Promise.resolve(['done']);
     },
   };
   return { redis: redis as unknown as Redis, asked };
@@ -51,4 +52,21 @@ test.each([
   const failure: unknown = await script(redis, { key: 'k' }).catch((error: unknown) => error);
   expect(failure).toEqual(new Error(message));
   expect(asked).toHaveLength(1);
+});
+
+test('an included file is sent as a part of the script, once for each place', async () => {
+  const folder = new URL('../../src/stock/scripts/', import.meta.url);
+  const { redis, asked } = refusing('NOSCRIPT No matching script. Please use EVAL.');
+  const take = defineScript<void, string>({
+    source: new URL('take.lua', folder),
+    keys: () => [],
+    args: () => [],
+    read: (reply) => reply.text(0),
+  });
+  expect(await take(redis)).toBe('done');
+  const sent = String(asked[1]?.[1]);
+  expect(take.digest).toBe(createHash('sha1').update(sent).digest('hex'));
+  expect(sent).not.toMatch(/^--- include/m);
+  for (const name of ['nowMs', 'isServer', 'issuedIn', 'lastSequence', 'appendEntry'])
+    expect(sent.split(`local function ${name}(`)).toHaveLength(2);
 });

@@ -3,19 +3,14 @@ import { describe, expect, test } from 'bun:test';
 import type { Redis } from 'ioredis';
 import { InvariantViolation } from '../../src/invariant.ts';
 import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
-import { beginOpening } from '../../src/stock/scripts/begin-opening.ts';
-import { endOpening } from '../../src/stock/scripts/end-opening.ts';
-import { finishOpening } from '../../src/stock/scripts/finish-opening.ts';
-import { loadOwners } from '../../src/stock/scripts/load-owners.ts';
-import { look } from '../../src/stock/scripts/look.ts';
-import { proveState } from '../../src/stock/scripts/prove-state.ts';
-import { put } from '../../src/stock/scripts/put.ts';
+import { look, put, take } from '../../src/stock/decision-scripts.ts';
+import { applyEdit, close, lowerTotal, removeUnissued } from '../../src/stock/edit-scripts.ts';
+import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../../src/stock/opening-scripts.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
-import { take } from '../../src/stock/scripts/take.ts';
 import type { Script } from '../../src/redis/script.ts';
 
 /** A Redis that gives one reply to every script, and keeps the words it was called with. */
-function withStoreErrors(reply: unknown) {
+function redisAnswering(reply: unknown) {
   const calls: unknown[][] = [];
   const redis = {
     evalsha: (digest: string, ...rest: unknown[]) => {
@@ -45,7 +40,7 @@ function scriptCase<Input, Reply>(
   expected: Pick<Case, 'words' | 'understood' | 'malformed'>,
 ): Case {
   const run = async (reply: unknown) => {
-    const { redis, calls } = withStoreErrors(reply);
+    const { redis, calls } = redisAnswering(reply);
     const result: unknown = await script(redis, input);
     return { result, words: calls };
   };
@@ -74,9 +69,9 @@ const cases: readonly Case[] = [
       understood: [
         [['not open'], { kind: 'not open' }],
         [['overloaded'], { kind: 'overloaded' }],
-        [['paused'], { kind: 'closed', refusal: { kind: 'paused' } }],
-        [['not started'], { kind: 'closed', refusal: { kind: 'not started' } }],
-        [['ended'], { kind: 'closed', refusal: { kind: 'ended' } }],
+        [['paused'], { kind: 'refused', refusal: { kind: 'paused' } }],
+        [['not started'], { kind: 'refused', refusal: { kind: 'not started' } }],
+        [['ended'], { kind: 'refused', refusal: { kind: 'ended' } }],
         [
           ['all issued', 1000, 3, 7],
           { kind: 'decided', acceptedMs: 1000, epoch: 3, outcomes: [issued(7), issued(8), issued(9)] },
@@ -119,12 +114,22 @@ const cases: readonly Case[] = [
         [['not open'], { kind: 'not open' }],
         [
           ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 1, '7'],
-          { kind: 'open', nowMs: 150, epoch: 3, version: 2, stock, issued: 6, owners: new Map([['a', 7]]) },
+          {
+            kind: 'open',
+            server: 'run1',
+            nowMs: 150,
+            epoch: 3,
+            version: 2,
+            stock,
+            issued: 6,
+            owners: new Map([['a', 7]]),
+          },
         ],
         [
           ['open', 150, '3', '2', '8', '-1', '100', '200', '1', 7],
           {
             kind: 'open',
+            server: 'run1',
             nowMs: 150,
             epoch: 3,
             version: 2,
@@ -296,6 +301,63 @@ const cases: readonly Case[] = [
     endOpening,
     { keys, token: 't1' },
     { words: [2, opening, loading, 't1'], understood: [[['ended'], undefined]], malformed: [['end']] },
+  ),
+  scriptCase(
+    'apply-edit',
+    applyEdit,
+    { keys, server: 'run1', coupon: { version: 3, totalQuantity: null, startMs: 100, endMs: 200, paused: true } },
+    {
+      words: [2, state, owners, 'run1', 3, -1, 100, 200, 1],
+      understood: [
+        [['applied'], { kind: 'applied' }],
+        [['same'], { kind: 'same' }],
+        [['not open'], { kind: 'not open' }],
+        [['different', 4], { kind: 'different', version: 4 }],
+      ],
+      malformed: [['different'], ['other version']],
+    },
+  ),
+  scriptCase(
+    'lower-total',
+    lowerTotal,
+    { keys, server: 'run1', version: 3, total: 7 },
+    {
+      words: [2, state, owners, 'run1', 3, 7],
+      understood: [
+        [['lowered'], { kind: 'lowered' }],
+        [['other version'], { kind: 'other version' }],
+        [['not open'], { kind: 'not open' }],
+        [['issued', 8], { kind: 'issued', issued: 8 }],
+      ],
+      malformed: [['issued'], ['applied']],
+    },
+  ),
+  scriptCase(
+    'remove-unissued',
+    removeUnissued,
+    { keys, server: 'run1' },
+    {
+      words: [3, state, owners, opening, 'run1'],
+      understood: [
+        [['removed'], { kind: 'removed' }],
+        [['not open'], { kind: 'not open' }],
+        [['issued', 1], { kind: 'issued', issued: 1 }],
+      ],
+      malformed: [['issued'], ['closed']],
+    },
+  ),
+  scriptCase(
+    'close',
+    close,
+    { keys, epoch: 3 },
+    {
+      words: [3, state, owners, opening, 3],
+      understood: [
+        [['closed'], 'closed'],
+        [['changed'], 'changed'],
+      ],
+      malformed: [['removed']],
+    },
   ),
 ];
 

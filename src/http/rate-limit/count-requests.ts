@@ -1,6 +1,6 @@
 // count-requests.ts -- The typed caller of `count-requests.lua`: one round trip for all names that a process has to tell of.
 
-import { defineScript, listOf, malformed, wholeOf } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 
 /** What one process has counted and not yet told. */
 export interface Counted {
@@ -12,16 +12,13 @@ export interface Counted {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-const NAME = 'count-requests';
-
 /** Gives the total of all processes for each name. Throws what Redis throws. */
 export const countRequests = defineScript<Counted, ReadonlyMap<string, number>>({
   source: new URL('./count-requests.lua', import.meta.url),
   keys: ({ kind, window }) => [`limits:${kind}:${window}`],
   args: ({ keepMs, counts }) => [keepMs, ...[...counts].flat()],
-  read: (raw, { counts }) => {
-    const totals = listOf(raw, NAME);
-    if (totals.length !== counts.size) malformed(NAME);
-    return new Map([...counts.keys()].map((name, index) => [name, wholeOf(totals[index], NAME)]));
+  read: (reply, { counts }) => {
+    if (reply.length !== counts.size) reply.malformed();
+    return new Map([...counts.keys()].map((name, index) => [name, reply.whole(index)]));
   },
 });

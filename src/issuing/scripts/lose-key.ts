@@ -1,20 +1,17 @@
-// lose-key.ts -- The caller of lose-key.lua: from now on this key answers `already issued`, as it did the first time.
+// lose-key.ts -- The caller of lose-key.lua: the key then answers `already issued`, as it did the first time.
 
-import { defineScript, listOf, malformed } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 
-export interface LoseKeyInput {
+interface LoseKeyInput {
   readonly key: string;
   /** The request as it was noted, and as it is to be noted. */
   readonly pending: string;
   readonly lost: string;
 }
 
-export const loseKey = defineScript<LoseKeyInput, 'noted' | 'kept'>({
+export const loseKey = defineScript({
   source: new URL('./lose-key.lua', import.meta.url),
-  keys: ({ key }) => [key],
+  keys: ({ key }: LoseKeyInput) => [key],
   args: ({ pending, lost }) => [pending, lost],
-  read: (raw) => {
-    const verdict = listOf(raw, 'lose-key')[0];
-    return verdict === 'noted' || verdict === 'kept' ? verdict : malformed('lose-key');
-  },
+  read: (reply) => reply.verdict('noted', 'kept'),
 });

@@ -1,4 +1,4 @@
--- end-opening.lua -- Gives an opening up: ends the lease, if it is ours, and drops what was gathered.
+-- end-opening.lua -- Abandons an opening: ends the lease, if it is ours, and drops what was gathered.
 --
 -- KEYS    [1] coupon:{p}:<id>:opening string, [2] …:owners:<token> hash
 -- ARGV    token of the opener

@@ -1,4 +1,4 @@
--- finish-opening.lua -- Swaps in what an opener gathered, if its lease still holds. Does nothing if another process was first.
+-- finish-opening.lua -- Swaps in what an opener gathered, if its lease still holds. Does nothing if another opening was first.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] …:opening string, [4] …:owners:<token> hash
 -- ARGV    token of the opener, owners gathered, then the fields and values of the new state

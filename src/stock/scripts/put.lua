@@ -6,18 +6,17 @@
 -- Reply   { 'written', now } or { 'changed' } or { 'lost' } or { 'overloaded' }
 -- Cost    O(users)
 
--- A pause longer than the lease: somebody else may hold the lock now.
+--- include ./included/usable-state.lua
+--- include ../../stream/scripts/included/append-entry.lua
+-- After a pause longer than the lease, another process may hold the lock.
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
 -- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void. So does
--- a restart: MySQL may know more by now than this state, which is to be compared with it first.
+-- a restart of Redis, after which the state must be compared with MySQL first.
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until')
 if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] or state[4] ~= ARGV[4] then return { 'changed' } end
--- Promoted behind a standing connection, perhaps with data of before, a server has another replication id than the caller knows.
-local replication = 'master_replid:' .. string.match(ARGV[4], '%w+$')
-if not string.find(redis.call('INFO', 'replication'), replication, 1, true) then return { 'changed' } end
--- The checkPeriod may have closed between the reading and now.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+if not isServer(ARGV[4]) then return { 'changed' } end
+-- The period may have ended between the read and now.
+local now = nowMs()
 if now < tonumber(state[5]) or now >= tonumber(state[6]) then return { 'changed' } end
 
 local owners, first = {}, tonumber(ARGV[7])
@@ -36,5 +35,5 @@ if tonumber(redis.call('GET', KEYS[4]) or 0) + users > tonumber(ARGV[3]) then re
 redis.call('HSET', KEYS[2], unpack(owners))
 redis.call('HSET', KEYS[1], 'next', next)
 redis.call('INCRBY', KEYS[4], users)
-redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', state[1], 's', first, 't', now, 'u', ARGV[8])
+appendEntry(ARGV[1], state[1], first, now, ARGV[8])
 return { 'written', now }

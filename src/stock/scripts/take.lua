@@ -3,27 +3,22 @@
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string
 -- ARGV    coupon id, name of this server, most unpersisted users, the users in order of arrival with commas between them
 -- Reply   { verdict } or { 'all issued', now, epoch, first sequence } or { 'decided', now, epoch, one number per user },
---         see take.ts, which is the only reader
+--         see take in decision-scripts.ts, its only reader
 -- Cost    O(users)
 
+--- include ./included/usable-state.lua
+--- include ../../stream/scripts/included/append-entry.lua
 local HEAD = 3 -- parts of the reply before the first number
 
 local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'until', 'gap', 'start', 'end', 'paused', 'epoch')
--- Missing, or of a server before a restart, failover or restored backup: to be checked against MySQL before it gives anything.
-if state[1] ~= ARGV[2] then return { 'not open' } end
--- Promoted behind a standing connection, perhaps with data of before, a server has another replication id than the caller knows.
-local replication = 'master_replid:' .. string.match(ARGV[2], '%w+$')
-if not string.find(redis.call('INFO', 'replication'), replication, 1, true) then return { 'not open' } end
-local first, last, gap = tonumber(state[2]), tonumber(state[3]), tonumber(state[4])
--- Owners that are fewer than issues were lost; taking on would give them a second coupon.
-if redis.call('HLEN', KEYS[2]) ~= first - 1 - gap then return { 'not open' } end
-
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+if not issuedIn(state[1], state[2], state[4], ARGV[2]) then return { 'not open' } end
+if not isServer(ARGV[2]) then return { 'not open' } end
+local now = nowMs()
 if state[7] == '1' then return { 'paused' } end
 if now < tonumber(state[5]) then return { 'not started' } end
 if now >= tonumber(state[6]) then return { 'ended' } end
 
+local first, last = tonumber(state[2]), tonumber(state[3])
 local asked = {}
 for user in string.gmatch(ARGV[4], '[^,]+') do asked[#asked + 1] = user end
 local owned = redis.call('HMGET', KEYS[2], unpack(asked))
@@ -51,6 +46,6 @@ if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then r
 redis.call('HSET', KEYS[2], unpack(owners))
 redis.call('HSET', KEYS[1], 'next', next)
 redis.call('INCRBY', KEYS[4], #users)
-redis.call('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', epoch, 's', first, 't', now, 'u', table.concat(users, ','))
+appendEntry(ARGV[1], epoch, first, now, table.concat(users, ','))
 if #users == #asked then return { 'all issued', now, epoch, first } end
 return reply

@@ -1,9 +1,9 @@
-// replay.ts -- The caller of replay.lua: a dead letter gets another chance.
+// replay.ts -- The caller of replay.lua: puts a dead letter back into the stream.
 
-import { defineScript, listOf, malformed, textOf } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 import type { PartitionKeys } from '../keys.ts';
 
-export interface ReplayInput {
+interface ReplayInput {
   readonly keys: PartitionKeys;
   /** Id in the dead stream. */
   readonly id: string;
@@ -12,16 +12,10 @@ export interface ReplayInput {
   readonly fields: readonly string[];
 }
 
-/** The id it has in the stream now, or null when it was no longer among the dead. */
-export type ReplayReply = string | null;
-
-export const replay = defineScript<ReplayInput, ReplayReply>({
+/** Returns the id in the stream, or null when it was no longer among the dead letters. */
+export const replay = defineScript({
   source: new URL('./replay.lua', import.meta.url),
-  keys: ({ keys }) => [keys.stream, keys.unpersisted, keys.dead],
+  keys: ({ keys }: ReplayInput) => [keys.stream, keys.unpersisted, keys.dead],
   args: ({ id, users, fields }) => [id, users, ...fields],
-  read: (raw) => {
-    const reply = listOf(raw, 'replay');
-    if (reply[0] === 'gone') return null;
-    return reply[0] === 'replayed' ? textOf(reply[1], 'replay') : malformed('replay');
-  },
+  read: (reply) => (reply.verdict('replayed', 'gone') === 'gone' ? null : reply.text(1)),
 });

@@ -1,6 +1,6 @@
 // settle.ts -- The caller of settle.lua: the worker's last step for entries, after the commit.
 
-import { defineScript, listOf, malformed, wholeOf } from '../../redis/script.ts';
+import { defineScript } from '../../redis/script.ts';
 import { GROUP, type PartitionKeys } from '../keys.ts';
 
 /** What can never be a row, and why. */
@@ -12,31 +12,30 @@ export interface DeadLetter {
   readonly fields: readonly string[];
 }
 
-export interface SettleInput {
+/** An entry that is done with, and how many users it holds. */
+export interface SettledEntry {
+  readonly id: string;
+  readonly users: number;
+}
+
+interface SettleInput {
   readonly keys: PartitionKeys;
-  readonly entries: readonly { readonly id: string; readonly users: number }[];
+  readonly entries: readonly SettledEntry[];
   readonly deadLetters: readonly DeadLetter[];
 }
 
-export interface SettleReply {
-  /** Entries that were still there. */
-  readonly deleted: number;
-  /** Users of the partition still in the stream. */
-  readonly unpersisted: number;
-}
-
-export const settle = defineScript<SettleInput, SettleReply>({
+/** Returns how many entries were still there, and how many users of the partition are still in the stream. */
+export const settle = defineScript({
   source: new URL('./settle.lua', import.meta.url),
-  keys: ({ keys }) => [keys.stream, keys.unpersisted, keys.dead],
+  keys: ({ keys }: SettleInput) => [keys.stream, keys.unpersisted, keys.dead],
   args: ({ entries, deadLetters }) => [
     GROUP,
     entries.length,
     ...entries.flatMap(({ id, users }) => [id, users]),
     ...deadLetters.flatMap(({ entryId, reason, fields }) => [entryId, reason, fields.length, ...fields]),
   ],
-  read: (raw) => {
-    const reply = listOf(raw, 'settle');
-    if (reply[0] !== 'settled') malformed('settle');
-    return { deleted: wholeOf(reply[1], 'settle'), unpersisted: wholeOf(reply[2], 'settle') };
+  read: (reply) => {
+    reply.verdict('settled');
+    return { deleted: reply.whole(1), unpersisted: reply.whole(2) };
   },
 });

@@ -1,0 +1,82 @@
+// pool.ts -- A pool of MySQL connections, each option spelled out with its reason.
+
+import { format } from 'mysql2';
+import { createPool, type Pool } from 'mysql2/promise';
+import { readDatabaseUrl } from './url.ts';
+
+/** What the pool needs to know. Times in milliseconds. */
+export interface DatabaseSettings {
+  readonly DATABASE_URL: string;
+  readonly MYSQL_CONNECTIONS_MAX: number;
+  readonly MYSQL_QUEUE_MAX: number;
+  readonly MYSQL_CONNECT_MS_MAX: number;
+  readonly TRANSACTION_MS_MAX: number;
+}
+
+/** Instants are UTC, in statements and in rows. */
+const TIMEZONE = 'Z';
+
+/** A connection is ended by the server when it is idle for so many times the longest transaction; the pool then drops it. */
+const IDLE_TRANSACTIONS = 2;
+
+/**
+ * Makes a pool, which connects on first use.
+ *
+ * @param compound several statements in one query: only where no text of a caller can be in it
+ */
+export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
+  const { ssl, ...address } = readDatabaseUrl(settings.DATABASE_URL);
+  const pool = createPool({
+    ...address,
+    ...(ssl && { ssl }),
+    // -FOUND_ROWS: a duplicate that changes nothing counts 0, so that `affectedRows` is the number of rows that went in.
+    // -LOCAL_FILES: the server may not ask this process for files.
+    flags: ['-FOUND_ROWS', '-LOCAL_FILES'],
+    timezone: TIMEZONE,
+    charset: 'utf8mb4',
+    // More than one statement in a query is how an injection becomes a deletion.
+    multipleStatements: compound,
+    queryFormat: formatSql,
+    connectionLimit: settings.MYSQL_CONNECTIONS_MAX,
+    maxIdle: settings.MYSQL_CONNECTIONS_MAX,
+    idleTimeout: 60_000,
+    waitForConnections: true,
+    queueLimit: settings.MYSQL_QUEUE_MAX,
+    connectTimeout: settings.MYSQL_CONNECT_MS_MAX,
+    enableKeepAlive: true,
+  });
+  pool.pool.on('connection', (connection) => {
+    // Queued before the first statement of the borrower. READ COMMITTED: no gap locks, and a read after a row lock sees
+    // what its last holder committed. Strict mode: wrong data is an error, never shortened or zeroed.
+    connection.query(
+      `SET SESSION time_zone = '+00:00', SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
+      destroyOn(connection),
+    );
+    connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', destroyOn(connection));
+    // A process that freezes, or whose host vanishes, would hold its row locks for the eight hours that a server waits by
+    // default, and no other could write that coupon. A healthy one is never silent for so long within a transaction.
+    // From 8.0.24 on, MySQL says why it ends a connection (4031 here, 1053 at a shutdown) in a packet with the number 0. If it
+    // crosses a statement on its way, the driver takes it for the answer: the statement fails with it, having done nothing, and
+    // the driver prints `got packets out of order` to stderr, which no option of it turns off. MariaDB just closes.
+    const idleS = Math.ceil((IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX) / 1000);
+    connection.query(`SET SESSION wait_timeout = ${idleS}`, destroyOn(connection));
+  });
+  return pool;
+}
+
+/**
+ * The text of a statement with its values written out. The driver by itself looks for places of values also where there are none,
+ * in every letter of a statement that inserts a thousand rows.
+ */
+function formatSql(statement: string, values: readonly unknown[] | undefined): string {
+  return values === undefined || values.length === 0
+    ? statement
+    : format(statement, values as Parameters<typeof format>[1], false, TIMEZONE);
+}
+
+/** A connection whose session could not be set up must not be used. */
+function destroyOn(connection: { destroy(): void }): (error: unknown) => void {
+  return (error) => {
+    if (error) connection.destroy();
+  };
+}

@@ -1,0 +1,76 @@
+// opening-scripts.ts -- The typed callers of the scripts that open a coupon in Redis, in the order of their steps.
+
+import type { Stock } from '../coupon/coupon.ts';
+import { defineScript } from '../redis/script.ts';
+import { loadingKey } from '../stream/keys.ts';
+import type { StateInput } from './decision-scripts.ts';
+
+/** One attempt at opening, named by a token that is used once. */
+export interface OpeningInput extends StateInput {
+  readonly token: string;
+  readonly leaseMs: number;
+}
+
+/** Takes the lease for opening: with `begun` and `unproven` it is ours. */
+export const beginOpening = defineScript({
+  source: new URL('./scripts/begin-opening.lua', import.meta.url),
+  keys: ({ keys }: OpeningInput) => [keys.state, keys.owners, keys.opening],
+  args: ({ server, token, leaseMs }) => [server, token, leaseMs],
+  read: (reply) => {
+    const kind = reply.verdict('open', 'busy', 'begun', 'unproven');
+    if (kind !== 'unproven') return { kind };
+    if (reply.length !== 5) return reply.malformed();
+    return { kind, epoch: reply.whole(1), version: reply.whole(2), next: reply.whole(3), owners: reply.whole(4) };
+  },
+});
+
+export type BeginOpeningReply = Awaited<ReturnType<typeof beginOpening>>;
+
+/** User and sequence in turn; may be empty. */
+type LoadOwnersInput = Omit<OpeningInput, 'server'> & { readonly owners: readonly (string | number)[] };
+
+/** Loads one page of owners. Returns how many are loaded by now, or null when another process took the lease. */
+export const loadOwners = defineScript({
+  source: new URL('./scripts/load-owners.lua', import.meta.url),
+  keys: ({ keys, token }: LoadOwnersInput) => [keys.opening, loadingKey(keys, token)],
+  args: ({ token, leaseMs, owners }) => [token, leaseMs, ...owners],
+  read: (reply) => (reply.verdict('loaded', 'superseded') === 'superseded' ? null : reply.whole(1)),
+});
+
+interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
+  /** How many owners were loaded. */
+  readonly owners: number;
+  readonly stock: Stock;
+  readonly epoch: number;
+  readonly version: number;
+}
+
+/** Swaps in what was loaded: the one place that writes a coupon's state as a whole. */
+export const finishOpening = defineScript({
+  source: new URL('./scripts/finish-opening.lua', import.meta.url),
+  keys: ({ keys, token }: FinishOpeningInput) => [keys.state, keys.owners, keys.opening, loadingKey(keys, token)],
+  args: ({ token, owners, server, stock, epoch, version }) => {
+    const { next, until, startMs: start, endMs: end } = stock;
+    // Sequences below `next` without an owner. Owners must always be `next - 1 - gap`, else some were lost.
+    const gap = next - 1 - owners;
+    const state = { run: server, next, until, gap, start, end, paused: stock.paused ? 1 : 0, epoch, version };
+    return [token, owners, ...Object.entries(state).flat()];
+  },
+  read: (reply) => reply.verdict('opened', 'superseded', 'incomplete'),
+});
+
+/** Keeps a state that survived a restart of Redis, after it was compared with MySQL. */
+export const proveState = defineScript({
+  source: new URL('./scripts/prove-state.lua', import.meta.url),
+  keys: ({ keys }: Omit<OpeningInput, 'leaseMs'>) => [keys.state, keys.opening],
+  args: ({ token, server }) => [token, server],
+  read: (reply) => reply.verdict('opened', 'superseded'),
+});
+
+/** Abandons an opening that found nothing to open, or failed. */
+export const endOpening = defineScript({
+  source: new URL('./scripts/end-opening.lua', import.meta.url),
+  keys: ({ keys, token }: Pick<OpeningInput, 'keys' | 'token'>) => [keys.opening, loadingKey(keys, token)],
+  args: ({ token }) => [token],
+  read: (reply): void => void reply.verdict('ended'),
+});

@@ -1,0 +1,117 @@
+// redis-stock.ts -- Everything that Redis knows of coupons, behind one object: it alone puts together keys, server and users.
+//
+// Each function is one script, one round trip, and throws what ioredis throws, unless it says otherwise. Built once for a
+// connection; a script is told which server the connection knows, so that a state of another one is `not open`.
+
+import type { Redis } from 'ioredis';
+import type { Coupon, Stock } from '../coupon/coupon.ts';
+import { Unavailable } from '../coupon/outcome.ts';
+import { askServer, serverOf } from '../redis/connection.ts';
+import { type CouponKeys, couponKeys, partitionKeys } from '../stream/keys.ts';
+import { look, type OpenStock, put, take } from './decision-scripts.ts';
+import { applyEdit, close, lowerTotal, removeUnissued } from './edit-scripts.ts';
+import {
+  beginOpening,
+  endOpening,
+  finishOpening,
+  loadOwners,
+  type OpeningInput,
+  proveState,
+} from './opening-scripts.ts';
+
+export interface RedisStockSettings {
+  readonly PARTITIONS: number;
+  readonly UNPERSISTED_USERS_MAX: number;
+}
+
+export type RedisStock = ReturnType<typeof createRedisStock>;
+
+/** @param redis an issuing connection: it must not resend */
+export function createRedisStock(redis: Redis, { PARTITIONS, UNPERSISTED_USERS_MAX }: RedisStockSettings) {
+  const keysOf = (couponId: number) => couponKeys(couponId, PARTITIONS);
+  return {
+    redis,
+    /** The keys of each partition, by its number. */
+    partitions: Array.from({ length: PARTITIONS }, (_, partition) => partitionKeys(partition)),
+    keysOf,
+    ...decisionsOf(redis, keysOf, UNPERSISTED_USERS_MAX),
+    ...openingOf(redis, keysOf),
+    ...editsOf(redis, keysOf),
+  };
+}
+
+type KeysOf = (couponId: number) => CouponKeys;
+
+function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) {
+  return {
+    /** Decides for a batch of users. Throws Unavailable while the server is not known. */
+    take: async (couponId: number, users: readonly string[]) => {
+      // The connection asks by itself, once; if that failed, every batch would be refused until the next connection.
+      if (serverOf(redis) === '') await askServer(redis);
+      return take(redis, { keys: keysOf(couponId), server: knownServer(redis), couponId, unpersistedUsersMax, users });
+    },
+    /** Reads the stock, and which of the users have the coupon. */
+    look: (couponId: number, users: readonly string[] = []) =>
+      look(redis, { keys: keysOf(couponId), server: serverOf(redis), users }),
+    /** Issues to `taken`, if the lock is still held under `token` and nothing changed since `seen`. */
+    put: (couponId: number, token: string, seen: OpenStock, taken: readonly string[]) => {
+      const { server, epoch, version, stock } = seen;
+      const read = { server, epoch, version, next: stock.next };
+      return put(redis, { keys: keysOf(couponId), couponId, token, unpersistedUsersMax, ...read, taken });
+    },
+    /** All who have the coupon, in pages. */
+    owners: async function* (couponId: number): AsyncGenerator<readonly string[]> {
+      const { owners } = keysOf(couponId);
+      let cursor = '0';
+      do {
+        const [next, fields] = await redis.hscan(owners, cursor, 'COUNT', 1000);
+        yield fields.filter((_, i) => i % 2 === 0);
+        cursor = next;
+      } while (cursor !== '0');
+    },
+    /**
+     * Drops a state that contradicts the rows, and the lease of an opening under way, which may have read what was true before.
+     * The next request opens the coupon.
+     */
+    drop: async (couponId: number): Promise<void> => {
+      const { state, opening } = keysOf(couponId);
+      await redis.unlink(state, opening);
+    },
+  };
+}
+
+function openingOf(redis: Redis, keysOf: KeysOf) {
+  return {
+    /** Tries to take the lease for an opening. Throws Unavailable while the server is not known. */
+    beginOpening: async (couponId: number, leaseMs: number) => {
+      // A server that was promoted behind a standing connection has another name by now; two processes that knew it by
+      // different names would each take the other's state for an old one, in turn.
+      await askServer(redis);
+      const lease = { keys: keysOf(couponId), server: knownServer(redis), token: crypto.randomUUID(), leaseMs };
+      return { lease, begun: await beginOpening(redis, lease) };
+    },
+    loadOwners: (lease: OpeningInput, owners: readonly (string | number)[]) => loadOwners(redis, { ...lease, owners }),
+    finishOpening: (lease: OpeningInput, owners: number, stock: Stock, { epoch, version }: Coupon) =>
+      finishOpening(redis, { ...lease, owners, stock, epoch, version }),
+    proveState: (lease: OpeningInput) => proveState(redis, lease),
+    endOpening: (lease: OpeningInput) => endOpening(redis, lease),
+  };
+}
+
+function editsOf(redis: Redis, keysOf: KeysOf) {
+  const stateOf = (couponId: number) => ({ keys: keysOf(couponId), server: serverOf(redis) });
+  return {
+    /** Brings the settings in Redis to what MySQL has committed. Throws Unavailable while the server is not known. */
+    applyEdit: async (coupon: Coupon) =>
+      applyEdit(redis, { keys: keysOf(coupon.id), server: knownServer(redis), coupon }),
+    lowerTotal: ({ id, version }: Coupon, total: number) => lowerTotal(redis, { ...stateOf(id), version, total }),
+    removeUnissued: (couponId: number) => removeUnissued(redis, stateOf(couponId)),
+    close: (couponId: number, epoch: number) => close(redis, { keys: keysOf(couponId), epoch }),
+  };
+}
+
+function knownServer(redis: Redis): string {
+  const server = serverOf(redis);
+  if (server === '') throw new Unavailable('dependency', 'it is not known which server Redis is');
+  return server;
+}

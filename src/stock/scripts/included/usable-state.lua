@@ -1,0 +1,29 @@
+-- usable-state.lua -- Included by scripts that rely on the state of a coupon: may it be used, and what follows from its fields.
+
+--- The clock of this server, in milliseconds.
+local function nowMs()
+  local clock = redis.call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
+
+--- Whether this server still is the one that the caller knows: a replica that was promoted behind a standing connection has
+--- another replication id, and perhaps older data.
+local function isServer(name)
+  local replication = 'master_replid:' .. string.match(name, '%w+$')
+  return string.find(redis.call('INFO', 'replication'), replication, 1, true) ~= nil
+end
+
+--- How many were issued, or nil for a state that must be compared with MySQL or rebuilt before it is used: one that is missing,
+--- or of a server before a restart, failover or restored backup, or with fewer owners than issues, whose users would get a
+--- second coupon. The sequences in `gap` have no owner.
+local function issuedIn(run, next, gap, server)
+  if run ~= server then return nil end
+  local owners = redis.call('HLEN', KEYS[2])
+  return owners == next - 1 - gap and owners or nil
+end
+
+--- The last sequence of a coupon with a total: the gap is made up for at the end, up to the largest whole number that JSON,
+--- JavaScript and Lua all hold exactly.
+local function lastSequence(gap, total)
+  return math.min(gap + total, 9007199254740991)
+end
