@@ -44,7 +44,7 @@ for (const { name, issuer, opened } of ways) {
     describeStock(issue, coupon);
     describeOrder(issue, coupon);
     // Under the lock one decides after another, whatever is asked at once.
-    if (issuer !== 'synchronous') describePeriodInRedis(issue, coupon, issuer === 'locked' ? 1 : 40);
+    if (issuer !== 'synchronous') describePeriodInRedis(issue, coupon, issuer === 'locked' ? 1 : 60);
     // With the stock in Redis it is the script of `scripted` that decides.
     else if (!opened) describePeriodInMysql();
     describeLimits(issue, coupon);
@@ -187,7 +187,7 @@ const TRIES_MAX = 500;
 /** The clock of Redis cannot be stopped, so the edges are moved to just ahead of it until decisions fall on them. */
 function describePeriodInRedis(issue: Issue, coupon: MakeCoupon, volleySize: number): void {
   const redisNowMs = async (): Promise<number> => {
-    const [seconds, microseconds] = await stores.redis.time();
+    const [seconds, microseconds] = await api.redis.time();
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   };
   /** Moves an edge of the period to some milliseconds from now: in turn fewer and more, since on a busy machine few are over at once. */
@@ -197,13 +197,17 @@ function describePeriodInRedis(issue: Issue, coupon: MakeCoupon, volleySize: num
     await stores.redis.hset(stores.keys(id).state, edge, edgeMs);
     return edgeMs;
   };
-  /** Issues in volleys, so that a decision falls on every millisecond, until an answer is as wanted; returns the time after it. */
+  /**
+   * Issues in volleys, so that a decision falls on every millisecond, until an answer is as wanted; returns a time after it. The
+   * clock is read by the same connection, right behind each decision, so that a busy machine does not come between.
+   */
   const issueUntil = async (id: number, isWanted: (kind: Outcome['kind']) => boolean): Promise<number> => {
     const before = (await stores.rows(id)).length;
     for (let volley = 0; ; volley++) {
       const users = people(volleySize, `${before}-${volley}`);
-      const outcomes = (await Promise.all(users.map((user) => issue(id, user)))).flat();
-      if (outcomes.some(({ kind }) => isWanted(kind))) return redisNowMs();
+      const answers = await Promise.all(users.map(async (user) => Promise.all([issue(id, user), redisNowMs()])));
+      const wanted = answers.find(([outcomes]) => outcomes.some(({ kind }) => isWanted(kind)));
+      if (wanted) return wanted[1];
     }
   };
   const issuedMsSince = async (id: number, sequence: number) =>
