@@ -1,16 +1,26 @@
-// Entry: `bun run test [files…]`, all tests on private stores. Its last line counts; it fails when a test did, or when none ran.
+// Entry: `bun run test [unit | files…]`, all tests on private stores, or those of `test/unit`, which need none. Its last line counts;
+// it fails when a test did, or when none ran.
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureBrowser, howToGetBrowser } from './browser-program.ts';
-import { startChild } from './stack/child-process.ts';
-import { cleanUpOnSignals } from './stack/cleanup.ts';
-import { findProgram } from './stack/find-program.ts';
+import { helpOn } from './help.ts';
 import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
+import { cleanUpOnSignals } from './stack/cleanup.ts';
+import { findProgram } from './stack/find-program.ts';
+import { removeLeftovers, tempFolder } from './stack/leftovers.ts';
+import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
+import { failuresOf, groupsOf } from './test-groups.ts';
+
+helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
+bun run test unit            those of test/unit alone, which need no server
+bun run test FILE…           these files or folders, such as test/http
+
+TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones.`);
 
 const root = resolve(import.meta.dirname, '..');
 // Generous for a loaded machine; a test that hangs still ends.
@@ -30,13 +40,46 @@ process.exit(counts.failed > 0 ? 1 : 0);
 
 async function test(args: readonly string[]): Promise<TestCounts> {
   const startMs = performance.now();
+  const isUnit = args.length === 1 && args[0] === 'unit';
   await step(
     'packages',
     () => installPackages(root),
     (installed) => (installed ? 'installed' : 'as in bun.lock'),
   );
-  const folder = mkdtempSync(join(tmpdir(), 'coupon-test-'));
+  const folder = tempFolder('coupon-test-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
+  const environment = isUnit ? { ...process.env } : await prepare(folder);
+  const files = filesOf(isUnit ? ['test/unit'] : args.length > 0 ? args : ['test']);
+  const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  const failures: string[] = [];
+  const { heavy, others } = groupsOf(files);
+  let done = 0;
+  const runAll = async (groups: string[][]): Promise<void> => {
+    for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+      const { counts: found, output } = await runGroup(group, mkdtempSync(join(folder, 'group-')), environment);
+      total.passed += found.passed;
+      total.failed += found.failed;
+      total.skipped += found.skipped;
+      if (found.failed > 0) failures.push(failuresOf(output));
+      done += group.length;
+      say(`  ${String(done).padStart(3)} of ${files.length} files, ${total.passed} passed, ${total.failed} failed`);
+    }
+  };
+  const runHeavy = async (): Promise<void> => {
+    await runAll(heavy);
+    await runAll(others);
+  };
+  const further = Array.from({ length: Math.max(1, availableParallelism() - 1) }, () => runAll(others));
+  await Promise.all([runHeavy(), ...further]);
+  for (const failure of failures) say(`\n${failure}`);
+  say(`\nTests took ${duration(performance.now() - startMs)}, with the servers.`);
+  // A selection that names nothing has shown nothing.
+  return total.passed + total.failed === 0 ? { ...total, failed: 1 } : total;
+}
+
+/** Brings the stores and programs that tests need; returns the environment that names them. */
+async function prepare(folder: string): Promise<Record<string, string | undefined>> {
+  removeLeftovers();
   const stack = await startStack({
     folder,
     redisUrl: process.env['TEST_REDIS_URL'],
@@ -50,30 +93,27 @@ async function test(args: readonly string[]): Promise<TestCounts> {
   await step('browser', ensureBrowser, (path) =>
     path === undefined ? `not here, so the tests of pages are skipped: ${howToGetBrowser}` : 'ready to be started',
   );
-  const reportFile = join(folder, 'report.xml');
-  const runner = await startChild({
-    program: process.execPath,
-    args: [
-      'test',
-      '--randomize',
-      `--timeout=${testMsMax}`,
-      '--reporter=junit',
-      `--reporter-outfile=${reportFile}`,
-      ...(args.length > 0 ? args : ['./test/']),
-    ],
-    stdio: ['ignore', 'inherit', 'inherit'],
-    folder: root,
-    environment: {
-      ...process.env,
-      TEST_REDIS_URL: stack.redisUrl,
-      TEST_DATABASE_URL: stack.databaseUrl,
-      DENO_PATH: denoPath(),
-    },
-  });
-  cleanup.add(() => runner.stop());
-  const ended = await runner.ended;
-  say(`\nTests took ${duration(performance.now() - startMs)}, with the servers.`);
-  return countsIn(existsSync(reportFile) ? readFileSync(reportFile, 'utf8') : '', ended);
+  return {
+    ...process.env,
+    TEST_REDIS_URL: stack.redisUrl,
+    TEST_DATABASE_URL: stack.databaseUrl,
+    DENO_PATH: denoPath(),
+    // What a test leaves behind when it is killed goes with this folder.
+    TMPDIR: folder,
+  };
+}
+
+function filesOf(places: readonly string[]): string[] {
+  const patterns = places.map((place) => (place.endsWith('.ts') ? place : `${place.replace(/\/+$/, '')}/**/*.test.ts`));
+  return globSync(patterns, { cwd: root });
+}
+
+async function runGroup(files: readonly string[], folder: string, environment: Record<string, string | undefined>) {
+  const report = join(folder, 'report.xml');
+  const options = [`--timeout=${testMsMax}`, '--randomize', '--reporter=junit', `--reporter-outfile=${report}`];
+  const args = ['test', ...options, ...files.map((file) => `./${file}`)];
+  const { ended, output } = await runCommand(process.execPath, args, { folder: root, environment });
+  return { counts: countsIn(existsSync(report) ? readFileSync(report, 'utf8') : '', ended), output };
 }
 
 /** The program inside the package: the package's own launcher would need Node. */

@@ -1,7 +1,6 @@
 // A target of our own: private durable stores, migrated, one API process and one worker, on free ports; gone afterwards.
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type ChildProcess, startChild } from '../../tools/stack/child-process.ts';
 import type { Cleanup } from '../../tools/stack/cleanup.ts';
@@ -10,6 +9,7 @@ import { say, step } from '../../tools/progress.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
 import { startStack } from '../../tools/stack/stack.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
+import { tempFolder } from '../../tools/stack/leftovers.ts';
 import type { Target } from './target.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -21,7 +21,7 @@ const readyMsMax = 60_000;
  * @throws Error with what a process that does not come up had to say
  */
 export async function startPrivateTarget(cleanup: Cleanup): Promise<Target> {
-  const folder = mkdtempSync(join(tmpdir(), 'coupon-bench-'));
+  const folder = tempFolder('coupon-bench-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   const stack = await startStack({ folder, say });
   cleanup.add(() => stack.stop());

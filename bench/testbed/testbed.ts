@@ -1,15 +1,15 @@
 // testbed.ts -- Everything a run needs, private and durable: Redis with every write flushed, MySQL with every commit flushed, our API
 // and worker as real processes. Nothing of it outlives the run.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Cleanup } from '../../tools/stack/cleanup.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { step } from '../../tools/progress.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
+import { tempFolder } from '../../tools/stack/leftovers.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
@@ -48,7 +48,7 @@ export interface StandOptions {
 
 /** @throws Error for people when a server is missing or does not come up */
 export async function openStand({ cleanup, profileFolder }: StandOptions): Promise<Stand> {
-  const folder = mkdtempSync(join(tmpdir(), 'coupon-bench-'));
+  const folder = tempFolder('coupon-bench-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await step(
     'Redis',

@@ -1,7 +1,6 @@
 // cluster.ts -- The whole system as in production, on private durable stores: several API processes, several workers, real HTTP.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Redis } from 'ioredis';
 import { type Config, readConfig } from '../../src/config/config.ts';
@@ -9,6 +8,7 @@ import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
+import { tempFolder } from '../../tools/stack/leftovers.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
@@ -94,7 +94,7 @@ async function startWith(
   undo: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<Cluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'coupon-chaos-'));
+  const folder = tempFolder('coupon-chaos-');
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
   undo.push(() => redisServer.stop());
