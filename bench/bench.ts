@@ -40,7 +40,7 @@ process.exit(code);
 
 async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   if (flags.help) return say(help);
-  if (flags.readme) return writeReadme();
+  if (flags.readme) return writeSection();
   await ensureWrk();
   await ensureServerPrograms(say);
   const cores = await bindToCores(flags.cores);
@@ -79,8 +79,8 @@ function keep(part: Partial<Report>): void {
   writeFileSync(join(reportFolder, 'bench.html'), reportPage(report));
 }
 
-function writeReadme(): void {
-  const file = resolve(import.meta.dirname, '../README.md');
+function writeSection(): void {
+  const file = resolve(import.meta.dirname, '../docs/performance.md');
   writeFileSync(file, withBenchSection(readFileSync(file, 'utf8'), readReport()));
 }
 

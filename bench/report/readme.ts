@@ -1,4 +1,4 @@
-// readme.ts -- The README's section on speed, made from the report, so that it cannot say what was not measured.
+// readme.ts -- The section of docs/performance.md that is made from the report, so that it cannot say what was not measured.
 
 import { quickCases } from '../compare/flags.ts';
 import type { Report } from './report.ts';
@@ -10,12 +10,13 @@ import { targetTable } from './targets.ts';
 const block = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
 
 /**
- * The README with its section made anew.
+ * The document with its section made again.
  *
  * @throws Error when it has no markers, or when nothing was compared yet, or not every case that belongs in it
  */
 export function withBenchSection(readme: string, report: Report): string {
-  if (!block.test(readme)) throw new Error('README.md has no section between <!-- bench --> and <!-- /bench -->');
+  if (!block.test(readme))
+    throw new Error('docs/performance.md has no section between <!-- bench --> and <!-- /bench -->');
   return readme.replace(block, (_, start: string, end: string) => `${start}\n${benchSection(report)}\n\n${end}`);
 }
 

@@ -1,4 +1,4 @@
-// dead-letters.ts -- Entry of `bun run dead`: lists, shows, replays and discards dead letters. What it cannot do, it says in a line and
+// dead-letters.ts -- Entry of `bun run dead-letters`: lists, shows, replays and discards dead letters. What it cannot do, it says in a line and
 // changes nothing.
 
 import { ConfigFault, readConfig } from '../config/config.ts';
@@ -7,10 +7,10 @@ import { reasonOf } from '../runtime/preflight.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
 import { createRedisStock } from '../stock/redis-stock.ts';
 
-const USAGE = `usage: bun run dead list
-       bun run dead show ID
-       bun run dead replay ID | --all
-       bun run dead discard ID`;
+const USAGE = `usage: bun run dead-letters list
+       bun run dead-letters show ID
+       bun run dead-letters replay ID | --all
+       bun run dead-letters discard ID`;
 
 /** A wrong call, or nothing to do it to. */
 class Refused extends Error {

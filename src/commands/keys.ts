@@ -1,4 +1,4 @@
-// keys.ts -- Entry of `bun run key create | list | revoke`: the API keys of backends and operators. A key is shown once, when it is made.
+// keys.ts -- Entry of `bun run keys create | list | revoke`: the API keys of backends and operators. A key is shown once, when it is made.
 
 import { parseArgs } from 'node:util';
 import { ConfigFault, readConfig } from '../config/config.ts';
@@ -8,9 +8,9 @@ import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts
 import { DatabaseUrlFault } from '../mysql/url.ts';
 import { reasonOf } from '../runtime/preflight.ts';
 
-const usage = `bun run key create --scope issue,read [--name "shop backend"]   makes a key and shows it, once
-bun run key list                                                  every key, without the keys themselves
-bun run key revoke <id>                                           ends a key, everywhere within KEYS_MS_MAX
+const usage = `bun run keys create --scope issue,read [--name "shop backend"]   makes a key and shows it, once
+bun run keys list                                                  every key, without the keys themselves
+bun run keys revoke <id>                                           ends a key, everywhere within KEYS_MS_MAX
 
 Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
 

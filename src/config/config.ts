@@ -57,7 +57,7 @@ export const settings = Type.Object({
     description: '`off` lets everybody issue for any user; operators need a key all the same',
   }),
   ADMIN_API_KEY: Type.Optional(
-    text('the first key of an operator, with every scope, sent as `Authorization: Bearer …`; more by `bun run key`', {
+    text('the first key of an operator, with every scope, sent as `Authorization: Bearer …`; more by `bun run keys`', {
       minLength: 16,
     }),
   ),

@@ -100,7 +100,7 @@ const bearer = (description: string) => ({ type: 'http' as const, scheme: 'beare
 /** Who callers are, and how they show it. */
 const securitySchemes = {
   operator: bearer(
-    'A key with the scope `admin`, or for reading `read`: ADMIN_API_KEY, or one from `bun run key create`.',
+    'A key with the scope `admin`, or for reading `read`: ADMIN_API_KEY, or one from `bun run keys create`.',
   ),
   backend: bearer('A key with the scope `issue`, of a backend that knows its users and acts for them.'),
   user: { ...bearer('A token of the user, for that user alone.'), bearerFormat: 'JWT' },

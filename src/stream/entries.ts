@@ -32,7 +32,7 @@ export async function* streamPages(redis: Redis, stream: string): AsyncGenerator
 export class UndecodableEntryError extends Error {
   override readonly name = 'UndecodableEntryError';
   readonly couponId: number;
-  /** As `bun run dead` lists the partition's: the stream and the id in it. */
+  /** As `bun run dead-letters` lists the partition's: the stream and the id in it. */
   readonly place: string;
 
   constructor(couponId: number, place: string) {

@@ -60,7 +60,7 @@ export async function openAccess({ config, database, redis, log }: AccessDepende
 
 const NOBODY = [
   'AUTH: nobody could be let in, since there are neither tokens nor keys. Set JWT_JWKS_URL or JWT_SECRET, or ADMIN_API_KEY,',
-  'or make a key with `bun run key create`; or set AUTH=off, which lets everybody issue for any user',
+  'or make a key with `bun run keys create`; or set AUTH=off, which lets everybody issue for any user',
 ].join(' ');
 
 /** Pause between two log lines about an outage: a rush would write one for each batch. */

@@ -106,7 +106,7 @@ export function createOpeningObserver(
       openings.of('blocked').add();
       log.error(
         { couponId, place },
-        'a coupon is not opened, since the owners of an entry cannot be decoded: see `bun run dead`',
+        'a coupon is not opened, since the owners of an entry cannot be decoded: see `bun run dead-letters`',
       );
     },
   };

@@ -96,7 +96,7 @@ test('a target is reached or missed by its figure, and left out when nothing was
   expect(found.filter(([title]) => String(title).includes('million'))).toEqual([]);
 });
 
-test('the section of the README is made anew between its markers, and nothing else is touched', () => {
+test('the section of docs/performance.md is replaced between its markers, and nothing else is touched', () => {
   const readme = 'before\n<!-- bench -->\nyesterday\n<!-- /bench -->\nafter\n';
   const made = withBenchSection(readme, sampleReport());
   expect(made.startsWith('before\n<!-- bench -->\n')).toBe(true);
@@ -106,12 +106,12 @@ test('the section of the README is made anew between its markers, and nothing el
   expect(withBenchSection(made, sampleReport())).toBe(made);
 });
 
-test('the README has a place for the section', () => {
-  const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
+test('docs/performance.md has a place for the section', () => {
+  const readme = readFileSync(resolve(import.meta.dirname, '../../docs/performance.md'), 'utf8');
   expect(withBenchSection(readme, sampleReport())).toContain('| scripted | 31,000 | 0.62 |');
 });
 
-test('the README is not made of a comparison that leaves out what belongs there, such as hello and duplicates', () => {
+test('the section is not made of a comparison that leaves out what belongs there, such as hello and duplicates', () => {
   const { compare, ...rest } = sampleReport();
   if (compare === undefined) throw new Error('the sample has no comparison');
   const without = (left: string) => {
@@ -123,7 +123,7 @@ test('the README is not made of a comparison that leaves out what belongs there,
   expect(without('scripted again')).toThrow('has no scripted again');
 });
 
-test('without markers, or without a comparison, the README is left alone', () => {
-  expect(() => withBenchSection('no markers', sampleReport())).toThrow('README.md');
+test('without markers, or without a comparison, the document is left alone', () => {
+  expect(() => withBenchSection('no markers', sampleReport())).toThrow('docs/performance.md');
   expect(() => withBenchSection('<!-- bench -->\n<!-- /bench -->', { format: 3 })).toThrow('no comparison');
 });

@@ -1,4 +1,4 @@
-// readme.test.ts -- What the README shows of the client is a program that runs, before a server that loses its first reply.
+// readme.test.ts -- The example in client/README.md is a program that runs, against a server that loses its first reply.
 
 import { expect, test } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -10,8 +10,8 @@ import { owningApp } from './owning-app.ts';
 const root = resolve(import.meta.dir, '../..');
 const example = await Bun.file(join(root, 'client/example.ts')).text();
 
-test('the README shows the example as it is', async () => {
-  const readme = await Bun.file(join(root, 'README.md')).text();
+test('client/README.md shows the example as it is', async () => {
+  const readme = await Bun.file(join(root, 'client/README.md')).text();
   const shown = /<!-- client -->\n\n```ts\n([^]*?)```\n/.exec(readme)?.[1];
   expect(shown).toBe(example.replace('./coupon-client.ts', './client/coupon-client.ts'));
 });

@@ -69,7 +69,7 @@ describe('the store', () => {
   });
 });
 
-describe('bun run key', () => {
+describe('bun run keys', () => {
   const key = (...args: string[]) => run(['src/commands/keys.ts', ...args]);
 
   test('makes a key that alone is on standard output, lists it without the key, and revokes it', async () => {
@@ -90,7 +90,7 @@ describe('bun run key', () => {
     const results = await Promise.all(wrong.map((args) => key(...args)));
     for (const { code, err, out } of results) {
       expect({ code, out }).toEqual({ code: 1, out: '' });
-      expect(err).toMatch(/^bun run key create|^--scope must be of: issue, read, admin/);
+      expect(err).toMatch(/^bun run keys create|^--scope must be of: issue, read, admin/);
     }
   });
 });

@@ -84,7 +84,7 @@ test('every alert says what is wrong, what to do, how urgent it is, and where mo
 
 test("the README's tables are those of the code and the rules", () => {
   const readme = readFileSync(monitoringReadme, 'utf8');
-  expect(withMonitoringTables(readme)).toBe(readme);
+  expect(withMonitoringTables(readme), 'run `bun run docs`').toBe(readme);
 });
 
 interface Compose {

@@ -1,7 +1,7 @@
-// failure-tables.test.ts -- Every row of the failure tables in the README names tests that are really there, by file and title.
+// failure-tables.test.ts -- Every row of the failure tables in docs/durability.md names tests that are really there, by file and title.
 //
 // The last cell of a row is a file in backticks and the beginnings of titles, with semicolons between them. A title may have
-// places for values; what stands there in the README must stand somewhere in the file too.
+// places for values; what stands there in the document must stand somewhere in the file too.
 
 import { expect, test } from 'bun:test';
 import { existsSync, readFileSync } from 'node:fs';
@@ -19,8 +19,8 @@ interface Named {
   readonly titles: readonly string[];
 }
 
-test('every failure that the README tells of names tests that are there', () => {
-  const rows = rowsOf(readFileSync(resolve(root, 'README.md'), 'utf8'));
+test('every failure in the document names tests that are there', () => {
+  const rows = rowsOf(readFileSync(resolve(root, 'docs/durability.md'), 'utf8'));
   expect(rows.length).toBeGreaterThan(30);
   expect(rows.flatMap(faultsOf)).toEqual([]);
 });

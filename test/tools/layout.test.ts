@@ -1,11 +1,11 @@
-// layout.test.ts -- The README's picture of the folders is that of the repository: nothing is missing, nothing is left from before.
+// layout.test.ts -- The tree in docs/architecture.md is that of the repository: nothing is missing, nothing is stale.
 
 import { expect, test } from 'bun:test';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
-const layout = /## Layout\n+```\n(.*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
+const layout = /## Layout\n.*?```\n(.*?)```/s.exec(readFileSync(join(root, 'docs/architecture.md'), 'utf8'))?.[1] ?? '';
 /** What stands on the left, before the words that explain it: of `src/` where it is indented. */
 const named = layout.split('\n').flatMap((line) => {
   const folder = line.startsWith('  ') ? 'src' : '.';

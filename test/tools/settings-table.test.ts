@@ -1,4 +1,4 @@
-// Shows that the README and `.env.example` say of the settings what the schema says, and nothing else.
+// settings-table.test.ts -- docs/configuration.md and `.env.example` say of the settings what the schema says, and nothing else.
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -7,16 +7,16 @@ import { documents, environmentExample, settingsTable, withSettingsTable } from 
 
 const addresses = { DATABASE_URL: 'mysql://root@localhost/coupons', REDIS_URL: 'redis://localhost' };
 
-test("the README's table is the one that the schema gives", () => {
-  const readme = readFileSync(documents.readme, 'utf8');
-  expect(withSettingsTable(readme)).toBe(readme);
+test('the table of settings is the one that the schema gives', () => {
+  const text = readFileSync(documents.table, 'utf8');
+  expect(withSettingsTable(text), 'run `bun run docs`').toBe(text);
 });
 
 test('`.env.example` is the one that the schema gives', () => {
-  expect(readFileSync(documents.example, 'utf8')).toBe(environmentExample());
+  expect(readFileSync(documents.example, 'utf8'), 'run `bun run docs`').toBe(environmentExample());
 });
 
-test('a table that differs from the schema is made right, and what stands around it is left alone', () => {
+test('a table that differs from the schema is corrected, and what stands around it is left alone', () => {
   const old = '# Title\n<!-- settings -->\n| PORT | 1 |\n<!-- settings -->\nThe end, for $1 and $&.\n';
   const fresh = `# Title\n<!-- settings -->\n\n${settingsTable()}\n<!-- settings -->\nThe end, for $1 and $&.\n`;
   expect(withSettingsTable(old)).toBe(fresh);
@@ -28,8 +28,8 @@ test('the second marker may be an end', () => {
   expect(withSettingsTable(readme)).toBe(`<!-- settings -->\n\n${settingsTable()}\n<!-- /settings -->\n`);
 });
 
-test('a README without markers is refused', () => {
-  expect(() => withSettingsTable('# Title\n')).toThrow('README.md has no table between two <!-- settings --> markers');
+test('a document without markers is refused', () => {
+  expect(() => withSettingsTable('# Title\n')).toThrow('there is no table between two <!-- settings --> markers');
 });
 
 test('the table has one row for each setting, in the order of the schema', () => {

@@ -23,7 +23,7 @@ export function readAlertGroups(): AlertGroup[] {
 }
 
 /**
- * The README with its tables made anew.
+ * The document with its tables made again.
  *
  * @throws Error when it has no markers for one of them
  */

@@ -1,5 +1,5 @@
-// settings-table.ts -- The settings as people read them: the README's table and `.env.example`, both made from the schema, so
-// that they cannot differ from what the code does. Entry: `bun tools/docs/settings-table.ts` writes both anew.
+// settings-table.ts -- The settings as people read them: docs/configuration.md and `.env.example`, both generated from the schema, so
+// that they cannot differ from what the code does. `bun run docs` writes both.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -8,7 +8,10 @@ import { allowedValues, settings } from '../../src/config/config.ts';
 const root = resolve(import.meta.dirname, '../..');
 
 /** Where the two documents are. */
-export const documents = { readme: resolve(root, 'README.md'), example: resolve(root, '.env.example') } as const;
+export const documents = {
+  table: resolve(root, 'docs/configuration.md'),
+  example: resolve(root, '.env.example'),
+} as const;
 
 interface Setting {
   readonly name: string;
@@ -20,17 +23,17 @@ interface Setting {
   readonly fallbackName: string;
 }
 
-/** Between two of these the README's table stands; the second may be written as an end, with a slash. */
+/** Between two of these the table stands; the second may be written as an end, with a slash. */
 const block = /(<!-- settings -->\n)[\s\S]*?(<!-- \/?settings -->)/;
 
 /**
- * The README with its table made anew.
+ * The document with its table made again.
  *
  * @throws Error when it has no markers
  */
-export function withSettingsTable(readme: string): string {
-  if (!block.test(readme)) throw new Error('README.md has no table between two <!-- settings --> markers');
-  return readme.replace(block, (_, start: string, end: string) => `${start}\n${settingsTable()}\n${end}`);
+export function withSettingsTable(text: string): string {
+  if (!block.test(text)) throw new Error('there is no table between two <!-- settings --> markers');
+  return text.replace(block, (_, start: string, end: string) => `${start}\n${settingsTable()}\n${end}`);
 }
 
 /** The table, in Markdown. */
@@ -43,11 +46,11 @@ export function settingsTable(): string {
   return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
-/** The text of `.env.example`: every setting with its default, none of them in force. */
+/** The text of `.env.example`: every setting with its default, none of them active. */
 export function environmentExample(): string {
   const head = [
     'Every setting with its default. `bun run dev` and `bun run test` need none of them. For the other commands copy this file',
-    'to `.env`, set the two addresses, and take the mark off what you want to change. Made by `bun tools/docs/settings-table.ts`.',
+    'to `.env`, set the two addresses, and take the mark off what you want to change. Made by `bun run docs`.',
   ];
   const settingLines = describeSettings().flatMap(({ name, fallback, fallbackName, allowed, description }) => [
     '',
@@ -80,5 +83,5 @@ function cell(value: string): string {
 
 if (import.meta.main) {
   writeFileSync(documents.example, environmentExample());
-  writeFileSync(documents.readme, withSettingsTable(readFileSync(documents.readme, 'utf8')));
+  writeFileSync(documents.table, withSettingsTable(readFileSync(documents.table, 'utf8')));
 }
