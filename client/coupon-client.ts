@@ -98,13 +98,13 @@ export interface CouponClient {
   /** Ends when the loop is left, the signal is aborted, or with why as the last event. */
   events(couponId: number, options?: CallOptions): AsyncGenerator<ProgressEvent, void>;
   readonly coupons: {
-    /** RequestSpec once: when the ending is unknown, look into the list before you try again. */
+    /** Sent once: when the result is ambiguous, look into the list before you retry. */
     create(coupon: NewCoupon, options?: CallOptions): Promise<RequestResult<Coupon>>;
     list(
       options?: PageOptions,
     ): Promise<RequestResult<{ readonly coupons: readonly Coupon[]; readonly next: number | null }>>;
     read(couponId: number, options?: CallOptions): Promise<RequestResult<Coupon>>;
-    /** RequestSpec once unless it names a `version`. */
+    /** Sent once unless it names a `version`. */
     edit(couponId: number, changes: CouponChanges, options?: VersionOptions): Promise<RequestResult<Coupon>>;
     remove(couponId: number, options?: VersionOptions): Promise<RequestResult<'removed'>>;
     /** Makes the stock ready ahead of the rush. */

@@ -1,7 +1,7 @@
 // exchange.ts -- One request until its ending is known, within bounds; whoever calls is never told what nobody knows.
 //
 // - A timeout, a broken connection, a 408, a 5xx and a 2xx that cannot be read are indeterminate: what was asked may have been
-//   done. RequestSpec again only what does no harm when it is done twice.
+//   done. Only what does no harm when it is done twice is retried.
 // - 429 says that nothing was done, and is asked again always.
 // - Pauses grow, and chance spreads them, so that a crowd that was turned away together does not come back together.
 //   `Retry-After` is waited for in full, or the exchange ends at once when its time does not allow for that.

@@ -13,6 +13,7 @@ import { dropRoutes, dropSchemas } from './issues/drop-routes.ts';
 import { type PageFile, pageRoutes } from './http/assets.ts';
 import { problem } from './http/problem.ts';
 import { swaggerRoutes } from './http/swagger.ts';
+import { routeRefuser } from './http/unknown-route.ts';
 import { type LoadDependencies, loadRoutes, loadSchemas } from './operations/load-routes.ts';
 import { Unavailable } from './coupon/outcome.ts';
 import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './operations/routes.ts';
@@ -76,8 +77,8 @@ export function createApp(dependencies: AppDependencies): App {
     handler: { standardHostname: false },
   })
     // The only hook. Without it, Elysia sends the messages of errors to the caller.
-    .onError(({ code, error, route }) => {
-      if (code === 'NOT_FOUND') return problem('NOT_FOUND');
+    .onError(({ code, error, route, request }) => {
+      if (code === 'NOT_FOUND') return unknownRoute(request);
       if (error instanceof Unavailable) return unavailable(error.reason);
       log.error({ route, error }, 'a request failed');
       return problem('INTERNAL');
@@ -90,7 +91,8 @@ export function createApp(dependencies: AppDependencies): App {
     .use(dropRoutes(dependencies))
     .use(healthRoutes(dependencies))
     .use(pageRoutes(dependencies.pages))
-    .use(swaggerRoutes(schemas));
+    .use(swaggerRoutes(schemas, dependencies.authority.isOn));
+  const unknownRoute = routeRefuser(app.routes);
   return {
     fetch: envelope((request) => app.fetch(request), {
       urlCharactersMax: config.URL_CHARACTERS_MAX,

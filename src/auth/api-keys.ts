@@ -22,7 +22,7 @@ export interface KeyRingDependencies {
   readonly load: () => Promise<readonly StoredKey[]>;
   /** How old the list may become, in milliseconds. */
   readonly ageMsMax: number;
-  /** Told when the list could not be read; the one before it stays in force. */
+  /** Operation when the list could not be read; the one before it stays in force. */
   readonly onFault: (error: unknown) => void;
 }
 

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { scopes } from './api-keys.ts';
 import type { Authority } from './authority.ts';
-import { told } from '../http/openapi.ts';
+import { operation } from '../http/openapi.ts';
 
 export interface KeyDependencies {
   readonly authority: Pick<Authority, 'scopesOf'>;
@@ -28,12 +28,13 @@ export function keyRoutes({ authority }: KeyDependencies) {
       if (granted instanceof Response) return granted;
       return Response.json({ scopes: granted }, { headers: { 'cache-control': 'no-store' } });
     },
-    { detail: keyTold },
+    { detail: keyOperation },
   );
 }
 
-const keyTold = told({
-  tag: 'operations',
+const keyOperation = operation({
+  operationId: 'readKey',
+  tag: 'operators',
   operator: true,
   summary: 'What the key that asks may do',
   description: 'For consoles, and for checks at the start of a program. Every key may ask, whatever its scopes.',

@@ -4,7 +4,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import type { Authority } from '../auth/authority.ts';
 import { bodyReader } from '../http/body.ts';
-import { told } from '../http/openapi.ts';
+import { operation } from '../http/openapi.ts';
 import { cutPage, type Page, pageParameters, readPage } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';
 import { IfMatchParameter, readIfMatch, versionTag } from '../http/etag.ts';
@@ -57,7 +57,7 @@ export const CouponPage = Type.Object({
 
 /** The schemas by the names that the document gives them. */
 export const couponSchemas = {
-  NewCoupon: NewCouponRequest,
+  CouponDraft: NewCouponRequest,
   CouponChanges: CouponChangesRequest,
   Coupon: CouponAnswer,
   CouponPage,
@@ -72,24 +72,26 @@ export function couponRoutes({ config, authority, catalog, editor }: CouponDepen
   return new Elysia({ name: 'coupons' })
     .post('/v1/coupons', ({ request }) => refuse(request) ?? answerCreate(catalog, request, readNew), {
       parse: 'none',
-      detail: createTold,
+      detail: createOperation,
     })
-    .get('/v1/coupons', ({ request }) => refuseReader(request) ?? answerPage(catalog, request), { detail: listTold })
+    .get('/v1/coupons', ({ request }) => refuseReader(request) ?? answerPage(catalog, request), {
+      detail: listOperation,
+    })
     .get('/v1/coupons/:id', ({ request, params }) => refuseReader(request) ?? answerCoupon(catalog, params.id), {
-      detail: readTold,
+      detail: readOperation,
     })
     .patch(
       '/v1/coupons/:id',
       ({ request, params }) => refuse(request) ?? answerEdit(editor, params.id, request, readChanges),
-      { parse: 'none', detail: editTold },
+      { parse: 'none', detail: editOperation },
     )
     .delete('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerRemove(editor, params.id, request), {
       parse: 'none',
-      detail: removeTold,
+      detail: removeOperation,
     })
     .post('/v1/coupons/:id/open', ({ request, params }) => refuse(request) ?? answerOpen(editor, catalog, params.id), {
       parse: 'none',
-      detail: openTold,
+      detail: openOperation,
     });
 }
 
@@ -195,13 +197,16 @@ function show(coupon: Coupon, status = 200, headers: Readonly<Record<string, str
 /** For operators only, and changing with every issue: no cache may keep it. */
 const noStore = { 'cache-control': 'no-store' };
 
+/** Examples are issued when they are sent as they stand: the period is this year and the next. */
+const thisYear = new Date().getUTCFullYear();
+
 const newCouponExample = {
   title: 'Winter sale: 5,000 off',
   totalQuantity: 1000,
   discountAmount: 5000,
   minAvailableAmount: 20_000,
-  dateIssueStart: '2026-12-01T10:00:00+09:00',
-  dateIssueEnd: '2027-01-01T00:00:00+09:00',
+  dateIssueStart: `${thisYear}-01-01T00:00:00+09:00`,
+  dateIssueEnd: `${thisYear + 2}-01-01T00:00:00+09:00`,
 };
 
 const couponExample: Static<typeof CouponAnswer> = {
@@ -209,8 +214,8 @@ const couponExample: Static<typeof CouponAnswer> = {
   id: 1,
   couponType: 'FIRST_COME_FIRST_SERVED',
   issuedQuantity: 0,
-  dateIssueStart: '2026-12-01T01:00:00.000Z',
-  dateIssueEnd: '2026-12-31T15:00:00.000Z',
+  dateIssueStart: `${thisYear - 1}-12-31T15:00:00.000Z`,
+  dateIssueEnd: `${thisYear + 1}-12-31T15:00:00.000Z`,
   paused: false,
   version: 1,
   dateCreated: '2026-11-22T08:30:00.000Z',
@@ -223,13 +228,14 @@ const tagHeader = { ETag: 'The version of the coupon, for `If-Match`.' };
 
 const operatorProblems = ['UNAUTHENTICATED', 'FORBIDDEN', 'FAIL_COUPON_ISSUE_REQUEST'] as const;
 
-const createTold = told({
-  tag: 'coupons',
+const createOperation = operation({
+  operationId: 'createCoupon',
+  tag: 'operators',
   operator: true,
   summary: 'Create a coupon',
   description: 'It can be issued through all three endpoints as soon as its period begins.',
   body: {
-    schema: 'NewCoupon',
+    schema: 'CouponDraft',
     examples: {
       limited: { summary: 'A thousand pieces', value: newCouponExample },
       unlimited: { summary: 'Without limit', value: { ...newCouponExample, totalQuantity: null } },
@@ -252,8 +258,9 @@ const createTold = told({
   ],
 });
 
-const listTold = told({
-  tag: 'coupons',
+const listOperation = operation({
+  operationId: 'listCoupons',
+  tag: 'operators',
   operator: true,
   summary: 'List coupons',
   description: 'In order of id. The next page is `?after=` with `next` of this one.',
@@ -262,8 +269,9 @@ const listTold = told({
   problems: [...operatorProblems, 'INVALID_REQUEST'],
 });
 
-const readTold = told({
-  tag: 'coupons',
+const readOperation = operation({
+  operationId: 'readCoupon',
+  tag: 'operators',
   operator: true,
   summary: 'Read a coupon',
   description: 'As MySQL knows it now.',
@@ -272,11 +280,12 @@ const readTold = told({
   problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'INVALID_REQUEST'],
 });
 
-const editTold = told({
-  tag: 'coupons',
+const editOperation = operation({
+  operationId: 'editCoupon',
+  tag: 'operators',
   operator: true,
   summary: 'Change a coupon',
-  description: `What is not named stays as it is. The answer comes when the change is in force in both stores; other processes
+  description: `What is not named stays as it is. The answer comes when the change is in effect in both stores; other processes
 follow within a second. A total is never lowered below what was issued. With \`If-Match\` only the version that you have seen is
 changed.`,
   parameters: [idParameter, IfMatchParameter],
@@ -285,7 +294,7 @@ changed.`,
     examples: {
       pause: { summary: 'Stop issuing for now', value: { paused: true } },
       total: { summary: 'Another total', value: { totalQuantity: 2000 } },
-      end: { summary: 'Another end', value: { dateIssueEnd: '2027-01-08T00:00:00+09:00' } },
+      end: { summary: 'Another end', value: { dateIssueEnd: `${thisYear + 2}-02-01T00:00:00+09:00` } },
     },
   },
   answers: {
@@ -308,8 +317,9 @@ changed.`,
   ],
 });
 
-const removeTold = told({
-  tag: 'coupons',
+const removeOperation = operation({
+  operationId: 'deleteCoupon',
+  tag: 'operators',
   operator: true,
   summary: 'Delete a coupon',
   description: 'Only while nobody has it.',
@@ -318,8 +328,9 @@ const removeTold = told({
   problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'COUPON_HAS_ISSUES', 'PRECONDITION_FAILED', 'INVALID_REQUEST'],
 });
 
-const openTold = told({
-  tag: 'coupons',
+const openOperation = operation({
+  operationId: 'openCoupon',
+  tag: 'operators',
   operator: true,
   summary: 'Open a coupon ahead of its rush',
   description: `Makes its stock ready in Redis, which otherwise the first asynchronous request does. Issuing still begins at its

@@ -1,4 +1,4 @@
-// assets.ts -- Serves pages that were built before: HTML that is always asked for anew, and what it loads, kept for ever by its hash.
+// assets.ts -- Serves pages that were built before: HTML that is always revalidated, and what it loads, cached forever by its hash.
 //
 // The policy lets a browser load from this server alone, and runs nothing that stands in the page itself: operators type
 // their key into one of these pages.
@@ -27,12 +27,32 @@ export function pageRoutes(files: readonly PageFile[]) {
   const consolePage = pageOf(files, 'console.html');
   const dropPage = pageOf(files, 'drop.html');
   return new Elysia({ name: 'pages' })
+    .get('/', () => new Response(startPage, { headers: pageHeaders }), hidden)
     .get('/console', () => new Response(consolePage, { headers: pageHeaders }), hidden)
     .get('/drop/:couponId', () => new Response(dropPage, { headers: pageHeaders }), hidden)
     .get(`${ASSETS_PATH}:name`, ({ params }) => answerAsset(assets, params.name), hidden);
 }
 
-/** For people, not for programs: the document tells nothing of them. */
+/** Where people begin who type the address of the server alone. */
+const startPage = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Coupon issuing</title>
+</head>
+<body>
+<h1>Coupon issuing</h1>
+<ul>
+<li><a href="/swagger">API documentation</a> (Swagger UI)</li>
+<li><a href="/console">Console</a> for operators, 운영자 콘솔</li>
+<li><a href="/drop/1">Drop page</a> of coupon 1, 고객 페이지</li>
+</ul>
+</body>
+</html>
+`;
+
+/** For people, not for programs, and so not in the document. */
 const hidden = { detail: { hide: true } };
 
 function pageOf(files: readonly PageFile[], name: string): Uint8Array<ArrayBuffer> {

@@ -16,7 +16,6 @@ export const IfMatchParameter: Parameter = {
   name: 'If-Match',
   in: 'header',
   schema: Type.String({ description }),
-  example: '"1"',
 };
 
 const tag = String.raw`(?:W/)?"[\x21\x23-\x7e]{0,64}"`;

@@ -1,8 +1,10 @@
 // instant.ts -- Instants as text: RFC 3339 with an offset in, UTC with milliseconds out. An instant that cannot be is refused.
 
-/** The form of an instant. Days and hours that do not exist match it too; `parseInstant` refuses them. */
-export const INSTANT_PATTERN =
-  '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,3})?(Z|[+-][0-9]{2}:[0-9]{2})$';
+const dayPattern = '(1969-12-31|(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))';
+const timePattern = '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,3})?';
+
+/** The form of an instant. A 31 February matches it too; `parseInstant` refuses it. */
+export const INSTANT_PATTERN = `^${dayPattern}T${timePattern}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`;
 
 const parts = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?(?:Z|([+-])(\d\d):(\d\d))$/;
 

@@ -8,21 +8,23 @@ import type { DocumentDecoration } from 'elysia';
 import release from '../../package.json' with { type: 'json' };
 import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from './problem.ts';
 
-type Operation = NonNullable<DocumentDecoration>;
-type Responses = NonNullable<Operation['responses']>;
+type Detail = NonNullable<DocumentDecoration>;
+type Responses = NonNullable<Detail['responses']>;
 type Schema = Record<string, unknown>;
 
 /** The groups of the document, in its order. */
 export const tags = {
   issuing: 'The three ways to issue a coupon. They share one stock and keep the same promises.',
-  coupons: 'What operators do, and what has become of a request.',
-  operations: 'For those who run it.',
+  users: 'What has become of a request, what a user has, and what everybody may see of a coupon.',
+  operators: 'Coupons over their life, audits and dead letters.',
+  service: 'Health, metrics and documentation of the service itself.',
 } as const;
 
 export const info = {
   title: 'Coupon issuing',
   /** Of this release, see CHANGELOG.md. */
   version: release.version,
+  license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
   description: `First come, first served: a limited number of coupons, open for a limited time, one per user.
 
 | | what is promised |
@@ -37,17 +39,20 @@ A timeout, a 503, a 500 or a broken connection is *indeterminate*: the coupon ma
 tells which: \`DUPLICATED_COUPON_ISSUE\` with a \`sequence\` means that the user has it.
 
 Every error is an \`application/problem+json\` document (RFC 9457) with a stable \`code\`. Unknown paths answer
-\`NOT_FOUND\`. On every path \`INTERNAL\` is possible, and \`MALFORMED_REQUEST\` for a URL that is too long; where an operator limits
-addresses, \`TOO_MANY_REQUESTS\` on every path but \`/livez\`, \`/readyz\` and \`/metrics\`.`,
+\`NOT_FOUND\`, a wrong method on a known path \`METHOD_NOT_ALLOWED\` with \`Allow\`. Every path may answer \`INTERNAL\`, and
+\`MALFORMED_REQUEST\` for a URL that is too long; where an operator limits addresses, every path but \`/livez\`, \`/readyz\` and
+\`/metrics\` may answer \`TOO_MANY_REQUESTS\`.`,
 } as const;
 
-/** What a route says of itself. */
-export interface Told {
+/** What the document says of a route. */
+export interface Operation {
+  /** Names the method in generated clients: a verb and its object. */
+  readonly operationId: string;
   readonly tag: keyof typeof tags;
   readonly summary: string;
   readonly description: string;
   readonly operator?: boolean;
-  /** Who may call it, where callers must say who they are. */
+  /** Who may call it, where callers authenticate. Without these two the route requires no authentication. */
   readonly callers?: readonly (keyof typeof securitySchemes)[];
   readonly parameters?: readonly Parameter[];
   readonly body?: {
@@ -62,7 +67,8 @@ export interface Parameter {
   readonly name: string;
   readonly in: 'path' | 'query' | 'header';
   readonly schema: TSchema;
-  readonly example: unknown;
+  /** Left out where no one value fits every call, such as a key that must be new each time. */
+  readonly example?: unknown;
 }
 
 /** An answer that is no problem: JSON with a named schema, or text. */
@@ -77,13 +83,13 @@ export interface Answer {
 }
 
 /** The part of the document for one route. */
-export function told(route: Told): Operation {
+export function operation(route: Operation): Detail {
   return {
+    operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
     description: route.description,
-    ...(route.operator && { security: [{ operator: [] }] }),
-    ...(route.callers && { security: route.callers.map((caller) => ({ [caller]: [] })) }),
+    security: route.operator ? [{ operator: [] }] : (route.callers ?? []).map((caller) => ({ [caller]: [] })),
     ...(route.parameters && { parameters: route.parameters.map(toParameter) }),
     ...(route.body && {
       requestBody: {
@@ -91,8 +97,15 @@ export function told(route: Told): Operation {
         content: { 'application/json': { schema: reference(route.body.schema), examples: { ...route.body.examples } } },
       },
     }),
-    responses: { ...toAnswers(route.answers), ...toProblems(route.problems) },
+    responses: { ...toAnswers(route.answers), ...toProblems(problemsOf(route)) },
   };
+}
+
+/** With those that every path may answer before its route is reached. */
+function problemsOf({ tag, problems: own }: Operation): readonly ProblemCode[] {
+  const ofAll: readonly ProblemCode[] =
+    tag === 'service' ? ['MALFORMED_REQUEST'] : ['MALFORMED_REQUEST', 'TOO_MANY_REQUESTS'];
+  return [...new Set([...own, ...ofAll])];
 }
 
 const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description });
@@ -106,10 +119,11 @@ const securitySchemes = {
   user: { ...bearer('A token of the user, for that user alone.'), bearerFormat: 'JWT' },
 };
 
-/** The parts that routes refer to by name. */
-export function components(schemas: Readonly<Record<string, TSchema>>) {
+/** The parts that routes refer to by name. Where users need not authenticate, only operators have a scheme. */
+export function components(schemas: Readonly<Record<string, TSchema>>, isAuthOn: boolean) {
+  const { operator } = securitySchemes;
   return {
-    securitySchemes,
+    securitySchemes: isAuthOn ? securitySchemes : { operator },
     schemas: Object.fromEntries(
       Object.entries({ ...schemas, Problem: ProblemDocument }).map(([name, schema]) => [name, toOpenApi(schema)]),
     ),
@@ -122,7 +136,8 @@ function reference(schema: string): { $ref: string } {
 
 function toParameter({ name, in: place, schema, example }: Parameter) {
   const { description, ...rest } = toOpenApi(schema);
-  return { name, in: place, required: place === 'path', description: String(description), schema: rest, example };
+  const described = { name, in: place, required: place === 'path', description: String(description), schema: rest };
+  return example === undefined ? described : { ...described, example };
 }
 
 function toAnswers(answers: Readonly<Record<number, Answer>>): Responses {
@@ -208,7 +223,13 @@ interface SchemaParts extends Schema {
   readonly properties?: Readonly<Record<string, TSchema>>;
 }
 
-/** A TypeBox schema as OpenAPI 3.0.3 understands it. */
+/** The largest integer that generated clients hold in 32 bits. */
+const INT32_MAX = 2 ** 31 - 1;
+
+/**
+ * A TypeBox schema as OpenAPI 3.0.3 understands it, and as generators of clients do: no `anyOf`, since a union of types becomes an
+ * empty class in some languages. Of text and number, which a user id may be, the text is documented.
+ */
 export function toOpenApi(schema: TSchema): Schema {
   const { $id: _, const: literal, anyOf, items, properties, ...rest }: SchemaParts = schema;
   const translated: Schema = { ...rest };
@@ -219,11 +240,12 @@ export function toOpenApi(schema: TSchema): Schema {
       Object.entries(properties).map(([name, member]) => [name, toOpenApi(member)]),
     );
   }
+  if (rest.type === 'integer' && Number(rest.maximum ?? Number.POSITIVE_INFINITY) > INT32_MAX)
+    translated.format = 'int64';
   if (!anyOf) return translated;
   const choices = anyOf.filter((choice) => choice.type !== 'null').map(toOpenApi);
   const nullable = choices.length < anyOf.length ? { nullable: true } : {};
-  const [only] = choices;
-  return choices.length === 1
-    ? { ...only, ...nullable, ...translated }
-    : { ...translated, ...nullable, anyOf: choices };
+  const literals = choices.flatMap((choice): readonly unknown[] => (Array.isArray(choice.enum) ? choice.enum : []));
+  if (literals.length === choices.length) return { type: 'string', enum: literals, ...nullable, ...translated };
+  return { ...choices[0], ...nullable, ...translated };
 }

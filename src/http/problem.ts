@@ -31,7 +31,7 @@ export const problems = {
   },
   COUPON_TOTAL_BELOW_ISSUED: {
     status: 409,
-    title: 'More were issued',
+    title: 'Total below issued',
     when: 'The new total is below what has been issued. `issuedQuantity` tells how many that are.',
   },
   DEAD_LETTER_NOT_EXIST: { status: 404, title: 'No such dead letter', when: 'There is no dead letter with this id.' },
@@ -42,8 +42,8 @@ export const problems = {
   },
   COUPON_HAS_ISSUES: {
     status: 409,
-    title: 'Somebody has it',
-    when: 'A coupon is deleted only while nobody has it. Pause it, or let it end.',
+    title: 'Coupon has issues',
+    when: 'A coupon can be deleted only while it has no issues. Pause it, or let it end.',
   },
   ISSUE_NOT_EXIST: { status: 404, title: 'Not issued', when: 'The user does not have this coupon.' },
   ISSUE_ALREADY_USED: {
@@ -53,18 +53,18 @@ export const problems = {
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
-    title: 'The key stands for another request',
-    when: 'Another body, or another endpoint, was sent under this `Idempotency-Key` before. Nothing was decided.',
+    title: 'Idempotency key reused',
+    when: 'Another body or another endpoint was used with this `Idempotency-Key` before. Nothing was decided.',
   },
   PRECONDITION_FAILED: {
     status: 412,
-    title: 'Changed by somebody else',
-    when: 'The coupon is not at the version that `If-Match` names. Read it again, and decide again.',
+    title: 'Version mismatch',
+    when: 'The coupon is not at the version that `If-Match` names. Read it again and retry.',
   },
   FAIL_COUPON_ISSUE_REQUEST: {
     status: 503,
-    title: 'Not available now',
-    when: 'The system is overloaded, stopping, or waits for a store that does not answer. Ask again after `Retry-After`.',
+    title: 'Service unavailable',
+    when: 'The service is overloaded or stopping, or Redis or MySQL did not respond. Retry after `Retry-After`.',
   },
   MALFORMED_REQUEST: {
     status: 400,
@@ -78,15 +78,20 @@ export const problems = {
   },
   UNAUTHENTICATED: {
     status: 401,
-    title: 'Credentials needed',
-    when: 'Say who you are: `Authorization: Bearer …` with a key of this installation, or a token it takes.',
+    title: 'Authentication required',
+    when: 'Send `Authorization: Bearer …` with an API key, or with a token of the configured issuer.',
   },
   FORBIDDEN: {
     status: 403,
-    title: 'Not allowed',
-    when: 'You are known, and may not do this: the scope of the key is too small, or the token is of another user.',
+    title: 'Forbidden',
+    when: 'Authenticated, but not authorized: the scope of the key does not cover this, or the token belongs to a different user.',
   },
-  NOT_FOUND: { status: 404, title: 'No such path', when: 'There is nothing under this path and method.' },
+  NOT_FOUND: { status: 404, title: 'No such path', when: 'There is nothing under this path.' },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'Method not allowed',
+    when: 'The path is known under other methods: `Allow` lists them.',
+  },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     title: 'Body too large',
@@ -100,12 +105,12 @@ export const problems = {
   TOO_MANY_REQUESTS: {
     status: 429,
     title: 'Too many requests',
-    when: 'This user or address asks too often. Only where an operator has set a limit; by default there is none.',
+    when: 'This user or address sends too many requests. Only where an operator has set a limit; by default there is none.',
   },
   INTERNAL: {
     status: 500,
     title: 'Internal error',
-    when: 'Something broke here. The ending is unknown; it has been logged.',
+    when: 'An internal error occurred and was logged. The result is unknown.',
   },
 } as const satisfies Readonly<Record<string, ProblemKind>>;
 

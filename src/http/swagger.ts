@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { swagger } from '@elysiajs/swagger';
 import { type TSchema, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { components, info, tags, told } from './openapi.ts';
+import { components, info, tags, operation } from './openapi.ts';
 import { isProblemCode, problem, problems } from './problem.ts';
 
 const PATH = '/swagger';
@@ -26,8 +26,9 @@ type AssetName = keyof typeof assetTypes;
  * `GET /swagger`, `/swagger/json`, `/swagger/assets/:name` and `/problems/:code`.
  *
  * @param schemas the schemas that routes refer to, by name
+ * @param isAuthOn whether users and backends must authenticate
  */
-export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>) {
+export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>, isAuthOn: boolean) {
   const assets = new Map<AssetName, Promise<Asset>>();
   return new Elysia({ name: 'documentation' })
     .use(
@@ -40,7 +41,7 @@ export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>) {
           info,
           servers: [{ url: '/', description: 'This server' }],
           tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
-          components: components(schemas),
+          components: components(schemas, isAuthOn),
         },
       }),
     )
@@ -49,7 +50,7 @@ export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>) {
     .get(`${PATH}/assets/:name`, ({ params, request }) => answerAsset(assets, params.name, request), {
       detail: { hide: true },
     })
-    .get('/problems/:code', ({ params }) => answerCode(params.code), { detail: problemTold });
+    .get('/problems/:code', ({ params }) => answerCode(params.code), { detail: problemOperation });
 }
 
 function answerCode(code: string): Response {
@@ -134,8 +135,9 @@ const start = `SwaggerUIBundle({
 });
 `;
 
-const problemTold = told({
-  tag: 'operations',
+const problemOperation = operation({
+  operationId: 'explainProblem',
+  tag: 'service',
   summary: 'Explain an error code',
   description: 'The `type` of every problem document points here.',
   parameters: [

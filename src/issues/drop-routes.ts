@@ -4,7 +4,7 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { told } from '../http/openapi.ts';
+import { operation } from '../http/openapi.ts';
 import { formatInstant } from '../http/instant.ts';
 import { invalid, problem } from '../http/problem.ts';
 import type { Coupon } from '../coupon/coupon.ts';
@@ -38,7 +38,7 @@ export const dropSchemas = { Drop: DropAnswer };
 export function dropRoutes({ catalog }: DropDependencies) {
   const read = rememberedFor(AGE_MS_MAX, (id: number) => catalog.read(id));
   return new Elysia({ name: 'drops' }).get('/v1/drops/:id', ({ params }) => answerDrop(read, params.id), {
-    detail: dropTold,
+    detail: dropOperation,
   });
 }
 
@@ -82,8 +82,9 @@ function rememberedFor<Value>(ageMsMax: number, read: (id: number) => Promise<Va
   };
 }
 
-const dropTold = told({
-  tag: 'coupons',
+const dropOperation = operation({
+  operationId: 'readDrop',
+  tag: 'users',
   summary: 'What people may know of a coupon',
   description: 'For pages that count down to its start. May be a second old, all but `now`.',
   parameters: [{ name: 'id', in: 'path', schema: CouponId, example: 1 }],

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from '@sinclair/typebox';
 import { CouponId, readCouponId, readUserId, UserId } from '../coupon/ids.ts';
-import { type Parameter, type Told, told } from '../http/openapi.ts';
+import { type Parameter, type Operation, operation } from '../http/openapi.ts';
 import { eventStream } from '../http/sse.ts';
 import { formatInstant } from '../http/instant.ts';
 import { cutPage, pageParameters, readPage, readWhole } from '../http/pagination.ts';
@@ -66,7 +66,7 @@ const UsedIssue = Type.Object({
 
 /** The schemas by the names that the document gives them. */
 export const issuesSchemas = {
-  IssueStatus: IssueStatusAnswer,
+  IssueState: IssueStatusAnswer,
   OwnedIssue: OwnedIssueAnswer,
   IssuePage,
   UsedIssue,
@@ -198,8 +198,9 @@ const waitDescription = `milliseconds that an \`ACCEPTED\` issue is waited for t
 const couponParameter: Parameter = { name: 'id', in: 'path', schema: CouponId, example: 1 };
 const userParameter: Parameter = { name: 'userId', in: 'path', schema: UserId, example: '42' };
 
-export const statusTold: Told = {
-  tag: 'coupons',
+export const statusOperation: Operation = {
+  operationId: 'readIssue',
+  tag: 'users',
   summary: 'What has become of an issue',
   description: `Also tells a client that lost its answer whether it has the coupon. With a time to wait, an issue that is accepted
 is answered as soon as it is a row; when the time is up, as it is then.`,
@@ -225,7 +226,7 @@ is answered as soon as it is a row; when the time is up, as it is then.`,
     200: {
       description: 'The status.',
       headers: { 'Preference-Applied': 'The `wait` of `Prefer` that was applied.' },
-      schema: 'IssueStatus',
+      schema: 'IssueState',
       example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
     },
   },
@@ -239,8 +240,9 @@ is answered as soon as it is a row; when the time is up, as it is then.`,
   ],
 };
 
-export const useTold: Told = {
-  tag: 'coupons',
+export const useOperation: Operation = {
+  operationId: 'useIssue',
+  tag: 'users',
   summary: 'Use an issue',
   description: `Once: of two at the same time one is told 200, the other 409. An issue that was only just accepted is waited for
 until it is a row.`,
@@ -264,8 +266,9 @@ until it is a row.`,
   ],
 };
 
-export const listTold: Told = {
-  tag: 'coupons',
+export const listOperation: Operation = {
+  operationId: 'listUserIssues',
+  tag: 'users',
   summary: 'What a user has',
   description: 'Rows in MySQL, in order of coupon: an issue that was only just accepted is there a moment later.',
   parameters: [userParameter, ...pageParameters],
@@ -304,8 +307,9 @@ const progressExample = {
   issuedPerSecond: 21,
 };
 
-export const eventsTold = told({
-  tag: 'coupons',
+export const eventsOperation = operation({
+  operationId: 'followCoupon',
+  tag: 'users',
   summary: 'Follow the issuing of a coupon',
   description: `Server-sent events named \`progress\`, each a whole picture: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
 \`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One at once, then one

@@ -10,7 +10,7 @@ import { type Authority, userMismatch } from '../auth/authority.ts';
 import type { Scope } from '../auth/api-keys.ts';
 import type { Caller } from '../auth/tokens.ts';
 import { bodyReader } from '../http/body.ts';
-import { type Told, told } from '../http/openapi.ts';
+import { type Operation, operation } from '../http/openapi.ts';
 import { shouldSendHeaders, type Limiter, setRateLimitHeaders, tooMany } from '../http/rate-limit/limiter.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
@@ -20,12 +20,12 @@ import {
   answerList,
   answerStatus,
   answerUse,
-  eventsTold,
+  eventsOperation,
   type IssuesDependencies,
   issuesSchemas,
-  listTold,
-  statusTold,
-  useTold,
+  listOperation,
+  statusOperation,
+  useOperation,
 } from '../issues/routes.ts';
 import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
@@ -81,36 +81,42 @@ export const issueSchemas = { IssueRequest, Issue, ...issuesSchemas };
 export function issueRoutes(dependencies: IssuingDependencies) {
   const { isOn } = dependencies.authority;
   const ofUser = userGate(dependencies);
-  const toldOf = (route: Told) => told({ ...route, ...(isOn && { callers: ['user', 'backend'] }) });
+  const operationOf = (route: Operation) => operation({ ...route, ...(isOn && { callers: ['user', 'backend'] }) });
   const synchronous = issueEndpoint('synchronous', 201, 'ISSUED', dependencies);
   const locked = issueEndpoint('locked', 202, 'ACCEPTED', dependencies);
   const scripted = issueEndpoint('scripted', 202, 'ACCEPTED', dependencies);
   // `parse: 'none'`: the endpoints read the body themselves, within its limit. Only `request` is taken from the context,
   // since Elysia prepares what a handler's source text mentions.
   return new Elysia({ name: 'issuance' })
-    .post('/v1/issue', ({ request }) => synchronous(request), { parse: 'none', detail: toldOf(synchronousTold) })
-    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: toldOf(lockedTold) })
-    .post('/v2/issue-async', ({ request }) => scripted(request), { parse: 'none', detail: toldOf(scriptedTold) })
+    .post('/v1/issue', ({ request }) => synchronous(request), {
+      parse: 'none',
+      detail: operationOf(synchronousOperation),
+    })
+    .post('/v1/issue-async', ({ request }) => locked(request), { parse: 'none', detail: operationOf(lockedOperation) })
+    .post('/v2/issue-async', ({ request }) => scripted(request), {
+      parse: 'none',
+      detail: operationOf(scriptedOperation),
+    })
     .get(
       '/v1/coupons/:id/issues/:userId',
       ({ request, params }) =>
         ofUser(request, params.userId, 'read', () => answerStatus(dependencies, request, params.id, params.userId)),
-      { detail: told({ ...statusTold, ...(isOn && { callers: ['user', 'operator'] }) }) },
+      { detail: operation({ ...statusOperation, ...(isOn && { callers: ['user', 'operator'] }) }) },
     )
     .post(
       '/v1/coupons/:id/issues/:userId/use',
       ({ request, params }) =>
         ofUser(request, params.userId, 'issue', () => answerUse(dependencies, params.id, params.userId)),
-      { parse: 'none', detail: toldOf(useTold) },
+      { parse: 'none', detail: operationOf(useOperation) },
     )
     .get('/v1/coupons/:id/events', ({ request, params }) => answerEvents(dependencies, request, params.id), {
-      detail: eventsTold,
+      detail: eventsOperation,
     })
     .get(
       '/v1/users/:userId/issues',
       ({ request, params }) =>
         ofUser(request, params.userId, 'read', () => answerList(dependencies, request, params.userId)),
-      { detail: told({ ...listTold, ...(isOn && { callers: ['user', 'operator'] }) }) },
+      { detail: operation({ ...listOperation, ...(isOn && { callers: ['user', 'operator'] }) }) },
     );
 }
 
@@ -234,8 +240,7 @@ function readKey(header: string): string | null {
   return /^[\x21\x23-\x7e]{1,255}$/.test(header) ? header : null;
 }
 
-const keyDescription =
-  'a text of 1 to 255 visible ASCII characters, chosen anew for each request, such as "8e03978e-40d5"';
+const keyDescription = 'a text of 1 to 255 visible ASCII characters, new for each request, such as "8e03978e-40d5"';
 
 function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
   if (outcome.kind === 'already issued') {
@@ -262,7 +267,7 @@ function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<
 const unavailableDetails = {
   overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
   stopping: 'This server is stopping. Nothing was decided.',
-  dependency: 'A store did not answer. The ending is unknown: asking again tells it.',
+  dependency: 'Redis or MySQL did not respond. The result is unknown; retry to find out.',
 } satisfies Record<UnavailableReason, string>;
 
 /** Makes the answers to `Unavailable`: 503 with `Retry-After`. */
@@ -276,23 +281,21 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
   return (reason) => sealedJson(answers[reason].text, answers[reason].init);
 }
 
-const issueTold = {
+/** Another user for each endpoint, so that all three examples issue when they are sent as they stand. */
+const bodyOf = (userId: string): NonNullable<Operation['body']> => ({
+  schema: 'IssueRequest',
+  examples: { user: { summary: `Coupon 1 for ${userId}`, value: { couponId: 1, userId } } },
+});
+
+const issueOperation = {
   tag: 'issuing',
   parameters: [
     {
       name: 'Idempotency-Key',
       in: 'header',
       schema: Type.String({ description: keyDescription }),
-      example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     },
   ],
-  body: {
-    schema: 'IssueRequest',
-    examples: {
-      number: { summary: 'A user id as a number', value: { couponId: 1, userId: 42 } },
-      text: { summary: 'A user id as text', value: { couponId: 1, userId: 'b7e1-4f0c' } },
-    },
-  },
   problems: [
     'COUPON_NOT_EXIST',
     'INVALID_COUPON_ISSUE_DATE',
@@ -318,9 +321,11 @@ const issueLocation = {
   'Idempotency-Replayed': '`true` when an earlier request under the same `Idempotency-Key` made this issue.',
 };
 
-const synchronousTold: Told = {
-  ...issueTold,
-  summary: 'Issue at once, in MySQL',
+const synchronousOperation: Operation = {
+  operationId: 'issueSynchronously',
+  ...issueOperation,
+  body: bodyOf('kim'),
+  summary: 'Issue synchronously, in MySQL',
   description: `Decides in one MySQL transaction and answers after its commit: a 201 is a row.${orderOfChecks}`,
   answers: {
     201: {
@@ -332,7 +337,7 @@ const synchronousTold: Told = {
   },
 };
 
-const accepted: Told['answers'] = {
+const accepted: Operation['answers'] = {
   202: {
     description: 'Accepted: durable in Redis, with its number; a worker soon makes it a row in MySQL.',
     headers: issueLocation,
@@ -341,15 +346,19 @@ const accepted: Told['answers'] = {
   },
 };
 
-const lockedTold: Told = {
-  ...issueTold,
+const lockedOperation: Operation = {
+  operationId: 'issueWithLock',
+  ...issueOperation,
+  body: bodyOf('lee'),
   summary: 'Accept under a distributed lock, in Redis',
   description: `Reads the stock under a Redlock lock, decides, and writes with a fence, so that a lost lock cannot over-issue.${orderOfChecks}`,
   answers: accepted,
 };
 
-const scriptedTold: Told = {
-  ...issueTold,
+const scriptedOperation: Operation = {
+  operationId: 'issueWithScript',
+  ...issueOperation,
+  body: bodyOf('park'),
   summary: 'Accept in one script, in Redis',
   description: `Checks, takes stock and queues the issue in one Lua script. The fastest way.${orderOfChecks}`,
   answers: accepted,

@@ -4,7 +4,7 @@
 
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { told } from '../http/openapi.ts';
+import { operation } from '../http/openapi.ts';
 import { problem } from '../http/problem.ts';
 
 /** One thing that must be right before requests are sent here. */
@@ -55,11 +55,11 @@ export const healthSchemas = { Readiness: ReadinessAnswer };
 /** `GET /hello`, `/livez`, `/readyz` and `/metrics`. */
 export function healthRoutes({ config, readiness, metrics }: HealthDependencies) {
   const routes = new Elysia({ name: 'health' })
-    .get('/hello', () => new Response('hello', { headers: text }), { detail: helloTold })
-    .get('/livez', () => new Response('alive', { headers: fresh }), { detail: liveTold })
-    .get('/readyz', () => answerReadiness(readiness), { detail: readyTold });
+    .get('/hello', () => new Response('hello', { headers: text }), { detail: helloOperation })
+    .get('/livez', () => new Response('alive', { headers: fresh }), { detail: liveOperation })
+    .get('/readyz', () => answerReadiness(readiness), { detail: readyOperation });
   if (config.METRICS_PORT !== undefined) return routes;
-  return routes.get('/metrics', () => answerMetrics(metrics), { detail: metricsTold });
+  return routes.get('/metrics', () => answerMetrics(metrics), { detail: metricsOperation });
 }
 
 /** `GET /metrics` alone, for a port that only those who watch the system reach. */
@@ -83,16 +83,18 @@ const text = { 'content-type': 'text/plain; charset=utf-8' };
 const noStore = { 'cache-control': 'no-store' };
 const fresh = { ...text, ...noStore };
 
-const helloTold = told({
-  tag: 'operations',
+const helloOperation = operation({
+  operationId: 'sayHello',
+  tag: 'service',
   summary: 'Say hello',
   description: 'Touches no store: the baseline that benchmarks compare with.',
   answers: { 200: { description: 'A greeting.', example: 'hello' } },
   problems: [],
 });
 
-const liveTold = told({
-  tag: 'operations',
+const liveOperation = operation({
+  operationId: 'checkLiveness',
+  tag: 'service',
   summary: 'Is the process alive?',
   description: 'Asks nothing of Redis or MySQL.',
   answers: { 200: { description: 'It is.', example: 'alive' } },
@@ -108,8 +110,9 @@ const readinessExample = (ok: boolean): Readiness => ({
   durability: { redis: 'appendonly yes, appendfsync always' },
 });
 
-const readyTold = told({
-  tag: 'operations',
+const readyOperation = operation({
+  operationId: 'checkReadiness',
+  tag: 'service',
   summary: 'Should requests be sent here?',
   description: 'With the reason if not, and with the durability that the stores really have.',
   answers: {
@@ -119,8 +122,9 @@ const readyTold = told({
   problems: [],
 });
 
-const metricsTold = told({
-  tag: 'operations',
+const metricsOperation = operation({
+  operationId: 'readMetrics',
+  tag: 'service',
   summary: 'Metrics',
   description: 'For Prometheus.',
   answers: {

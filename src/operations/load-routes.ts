@@ -2,7 +2,7 @@
 
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { told } from '../http/openapi.ts';
+import { operation } from '../http/openapi.ts';
 import type { Authority } from '../auth/authority.ts';
 
 export interface LoadDependencies {
@@ -43,7 +43,7 @@ export const loadSchemas = { Load: LoadAnswer };
 export function loadRoutes({ authority, load }: LoadDependencies) {
   const refuse = authority.guard('read');
   return new Elysia({ name: 'load' }).get('/v1/load', ({ request }) => refuse(request) ?? answerLoad(load), {
-    detail: loadTold,
+    detail: loadOperation,
   });
 }
 
@@ -51,8 +51,9 @@ async function answerLoad(load: LoadDependencies['load']): Promise<Response> {
   return Response.json(await load(), { headers: { 'cache-control': 'no-store' } });
 }
 
-const loadTold = told({
-  tag: 'operations',
+const loadOperation = operation({
+  operationId: 'readLoad',
+  tag: 'operators',
   operator: true,
   summary: 'How busy this process is, and how far MySQL is behind',
   description: 'Counts since the process started: the rate is the difference of two answers of one process.',

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { CouponId, readCouponId } from '../coupon/ids.ts';
 import type { Authority } from '../auth/authority.ts';
-import { told } from '../http/openapi.ts';
+import { operation } from '../http/openapi.ts';
 import { formatInstant } from '../http/instant.ts';
 import { invalid, problem } from '../http/problem.ts';
 import type { Audit } from './audit.ts';
@@ -63,20 +63,20 @@ export function recoveryRoutes({ authority, audit, deadLetters }: RecoveryDepend
   const refuseReader = authority.guard('read');
   return new Elysia({ name: 'recovery' })
     .get('/v1/coupons/:id/audit', ({ request, params }) => refuseReader(request) ?? answerAudit(audit, params.id), {
-      detail: auditTold,
+      detail: auditOperation,
     })
-    .get('/v1/dead-letters', ({ request }) => refuse(request) ?? answerList(deadLetters), { detail: listTold })
+    .get('/v1/dead-letters', ({ request }) => refuse(request) ?? answerList(deadLetters), { detail: listOperation })
     .post(
       '/v1/dead-letters/:id/replay',
       ({ request, params }) => refuse(request) ?? answerReplay(deadLetters, params.id),
       {
         parse: 'none',
-        detail: replayTold,
+        detail: replayOperation,
       },
     )
     .delete('/v1/dead-letters/:id', ({ request, params }) => refuse(request) ?? answerDiscard(deadLetters, params.id), {
       parse: 'none',
-      detail: discardTold,
+      detail: discardOperation,
     });
 }
 
@@ -130,8 +130,9 @@ const letterParameter = {
   example: '0-1795381837810-0',
 } as const;
 
-const auditTold = told({
-  tag: 'operations',
+const auditOperation = operation({
+  operationId: 'auditCoupon',
+  tag: 'operators',
   operator: true,
   summary: 'Count the promises of a coupon',
   description: `Compares what Redis says was issued with what is in the stream, among the dead letters and in MySQL, to the last
@@ -161,8 +162,9 @@ sequence. Exact also while the coupon is being issued. It reads all rows of the 
   problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'INVALID_REQUEST'],
 });
 
-const listTold = told({
-  tag: 'operations',
+const listOperation = operation({
+  operationId: 'listDeadLetters',
+  tag: 'operators',
   operator: true,
   summary: 'List dead letters',
   description:
@@ -189,8 +191,9 @@ const listTold = told({
   problems: operatorProblems,
 });
 
-const replayTold = told({
-  tag: 'operations',
+const replayOperation = operation({
+  operationId: 'replayDeadLetter',
+  tag: 'operators',
   operator: true,
   summary: 'Replay a dead letter',
   description: 'Puts it back into the stream. The worker writes it, under its sequence if that is still free.',
@@ -199,8 +202,9 @@ const replayTold = told({
   problems: [...operatorProblems, 'DEAD_LETTER_NOT_EXIST', 'DEAD_LETTER_UNREADABLE'],
 });
 
-const discardTold = told({
-  tag: 'operations',
+const discardOperation = operation({
+  operationId: 'discardDeadLetter',
+  tag: 'operators',
   operator: true,
   summary: 'Discard a dead letter',
   description: 'Deletes it for good: the promise to its users is given up, and its pieces are stock again.',

@@ -116,7 +116,7 @@ export function dynamicGauge<const Names extends readonly string[]>(
   const { name, by, seriesMax } = definition;
   let now: readonly Passing<Names>[] = [];
   return {
-    ...toldOf(definition, { kind: 'gauge' }),
+    ...operationOf(definition, { kind: 'gauge' }),
     labels: by.map((label) => [label, []] as const),
     replace(series) {
       invariant(series.length <= seriesMax, `${name} has ${series.length} series, more than ${seriesMax}`);
@@ -162,7 +162,7 @@ function instrument<L extends Labels, One>(
   });
   const series = new Map(all);
   return {
-    ...toldOf(definition, rest),
+    ...operationOf(definition, rest),
     labels,
     samples: () => all.flatMap(([, { text, one }]) => one.samples(text)),
     of(...values) {
@@ -173,7 +173,7 @@ function instrument<L extends Labels, One>(
   };
 }
 
-function toldOf({ name, unit, help }: Definition<Labels>, rest: Pick<Told, 'kind' | 'buckets'>) {
+function operationOf({ name, unit, help }: Definition<Labels>, rest: Pick<Told, 'kind' | 'buckets'>) {
   return { name, unit, help, ...rest };
 }
 

@@ -224,7 +224,7 @@ test('the document says who may call what, in the installation that it describes
     [{ user: [] }, { backend: [] }],
     [{ user: [] }, { operator: [] }],
   ]);
-  expect(await securityIn(fakeApp().app)).toEqual([undefined, undefined]);
+  expect(await securityIn(fakeApp().app)).toEqual([[], []]);
 });
 
 describe('keys', () => {

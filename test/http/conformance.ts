@@ -76,8 +76,8 @@ function describeIssuing(ask: Ask): void {
       [6, 'INVALID_COUPON_ISSUE_DATE', 'is paused'],
       [7, 'FAIL_COUPON_ISSUE_REQUEST', 'Nothing was decided'],
       [8, 'FAIL_COUPON_ISSUE_REQUEST', 'is stopping'],
-      [9, 'FAIL_COUPON_ISSUE_REQUEST', 'ending is unknown'],
-      [10, 'INTERNAL', 'has been logged'],
+      [9, 'FAIL_COUPON_ISSUE_REQUEST', 'result is unknown'],
+      [10, 'INTERNAL', 'was logged'],
       [11, 'COUPON_NOT_EXIST', 'no coupon'],
     ];
     test.each(endings)(`${endpoint} tells how coupon %d ends: %s, "%s"`, async (couponId, code, detail) => {
@@ -224,22 +224,13 @@ function describeBadBodies(ask: Ask): void {
 
 function describePaths(ask: Ask): void {
   const missing: readonly [string, string][] = [
-    ['GET', '/'],
     ['GET', '/nope'],
     ['GET', '/%'],
     ['GET', '/%00'],
     ['GET', '/%ff'],
-    ['GET', '//v1/issue'],
+    ['GET', '//nope'],
     ['GET', '/v1'],
     ['GET', '/V1/issue'],
-    ['GET', '/v1/issue'],
-    ['PUT', '/v1/issue'],
-    ['DELETE', '/v1/issue'],
-    ['PATCH', '/v2/issue-async'],
-    ['OPTIONS', '/v1/issue'],
-    ['POST', '/hello'],
-    ['POST', '/v1/coupons/1'],
-    ['DELETE', '/v1/coupons/1/issues/42'],
     ['GET', '/v1/coupons/1/issues'],
     ['GET', '/v1/coupons/1/issues/1/2'],
     ['GET', '/swagger/assets/package.json'],
@@ -249,6 +240,27 @@ function describePaths(ask: Ask): void {
   ];
   test.each(missing)('%s %s is not there', async (method, path) => {
     await expectProblem(await ask(path, { method }), 'NOT_FOUND');
+  });
+
+  const wrong: readonly [string, string, string][] = [
+    ['GET', '/v1/issue', 'POST'],
+    ['PUT', '/v1/issue', 'POST'],
+    ['DELETE', '/v1/issue', 'POST'],
+    ['PATCH', '/v2/issue-async', 'POST'],
+    ['OPTIONS', '/v1/issue', 'POST'],
+    ['POST', '/hello', 'GET'],
+    ['POST', '/v1/coupons/1', 'DELETE, GET, PATCH'],
+    ['DELETE', '/v1/coupons/1/issues/42', 'GET'],
+  ];
+  test.each(wrong)('%s %s is a wrong method, and %s would be right', async (method, path, allow) => {
+    const answer = await ask(path, { method });
+    expect(answer.headers.get('allow')).toBe(allow);
+    await expectProblem(answer, 'METHOD_NOT_ALLOWED');
+  });
+
+  test('the bare address leads people to the documentation and the pages', async () => {
+    const page = await (await ask('/')).text();
+    for (const link of ['/swagger', '/console', '/drop/1']) expect(page).toContain(`href="${link}"`);
   });
 
   test('a query does not hide a path', async () => {

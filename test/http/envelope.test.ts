@@ -85,7 +85,7 @@ describe('other origins', () => {
 
   test('may not call unless they are named', async () => {
     const { app } = fakeApp();
-    expect((await app.fetch(preflight('https://shop.example'))).status).toBe(404);
+    expect((await app.fetch(preflight('https://shop.example'))).status).toBe(405);
     const answer = await app.fetch(at('/hello', { headers: { origin: 'https://shop.example' } }));
     expect([answer.headers.get('access-control-allow-origin'), answer.headers.get('vary')]).toEqual([null, null]);
   });

@@ -177,7 +177,7 @@ describe('the compose file', () => {
 
   test('the proxy says of an API that breaks off what an API would say', () => {
     const [, status, text] = /^ {4}return (\d+) '(.*)';$/m.exec(read('deploy/compose/proxy.conf')) ?? [];
-    const detail = 'No server answered. The ending is unknown: asking again tells it.';
+    const detail = 'No server answered. The result is unknown; retry to find out.';
     expect([status, text]).toEqual(['503', problemText('FAIL_COUPON_ISSUE_REQUEST', detail)]);
   });
 

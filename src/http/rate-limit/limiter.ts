@@ -17,7 +17,7 @@ export interface LimiterOptions {
   readonly namesMax: number;
   /** Adds to the counts of all processes and gives the totals. */
   readonly tell: (counted: Counted) => Promise<ReadonlyMap<string, number>>;
-  /** Told when Redis could not be asked. */
+  /** Operation when Redis could not be asked. */
   readonly onFault: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
