@@ -106,6 +106,8 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
     return bisect(dependencies, chunk, failure);
   }
   observer.written(written, entries, (performance.now() - startedMs) / 1000);
+  // Before they are settled: were we killed in between, the entries would not come again, and the state would stay.
+  await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
   const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
   await forgetStale(dependencies, written, deleted < chunk.length);
@@ -176,21 +178,27 @@ async function settleAll(
   return settled;
 }
 
+/** Drops the states of the coupons of these issues, which contradict their rows. The next request opens them from the rows. */
+async function dropAll(dependencies: DrainDependencies, issues: readonly Issue[]): Promise<void> {
+  for (const couponId of new Set(issues.map((issue) => issue.couponId))) {
+    await withRetries(dependencies, () => dependencies.redisStock.drop(couponId));
+  }
+}
+
 /**
- * Drops the state of coupons that contradicts their rows: Redis lost data, and was opened again without them. The next request
- * opens the coupon from the rows.
+ * Drops the states of coupons that do not know rows of an earlier opening: Redis lost data, and was opened again without them.
  *
  * @param wereGone some entries were no longer in the stream when they were settled, so that an opening that is just under way
  *   may have read it without them, and the rows before they were there
  */
 async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
   const { redisStock } = dependencies;
-  const stale = new Set([...written.renumbered, ...written.superseded].map(({ couponId }) => couponId));
+  const stale: Issue[] = [];
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
     const known = await withRetries(dependencies, () => knows(redisStock, couponId, issues));
-    if (known === 'not all' || (known === 'not open' && wereGone)) stale.add(couponId);
+    if (known === 'not all' || (known === 'not open' && wereGone)) stale.push(...issues.slice(0, 1));
   }
-  for (const couponId of stale) await withRetries(dependencies, () => redisStock.drop(couponId));
+  await dropAll(dependencies, stale);
 }
 
 /** Whether Redis has every issue under its sequence. */

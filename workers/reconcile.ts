@@ -130,7 +130,8 @@ async function reconcileCoupon(
   around: WaitingUsers,
 ): Promise<Audit | null> {
   const { redisStock, settings, observer } = dependencies;
-  if (coupon.overMs >= settings.CLOSE_AFTER_MS && !around.unpersisted.has(coupon.id)) {
+  const isWritten = !around.unpersisted.has(coupon.id) && !around.dead.has(coupon.id);
+  if (coupon.overMs >= settings.CLOSE_AFTER_MS && isWritten) {
     if (await closeCoupon(dependencies, coupon.id, coupon.epoch)) observer.closed(coupon.id);
     return null;
   }

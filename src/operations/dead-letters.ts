@@ -2,7 +2,8 @@
 
 import { streamPages } from '../stream/entries.ts';
 import { type Entry, readEntry, readAllocation } from '../stream/entry.ts';
-import { replay } from '../stream/scripts/replay.ts';
+import { CHANGES_CHANNEL } from '../stream/keys.ts';
+import { discard, replay } from '../stream/scripts/letters.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 
 /** One dead letter. */
@@ -41,7 +42,7 @@ const ID_PATTERN = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/;
 const ADDED = new Set(['entry', 'reason']);
 
 /** The dead letters of all partitions. Every function throws what Redis throws. */
-export function createDeadLetters({ redis, partitions, drop }: RedisStock): DeadLetters {
+export function createDeadLetters({ redis, partitions, keysOf }: RedisStock): DeadLetters {
   const find = async (id: string) => {
     const [, partition, streamId] = ID_PATTERN.exec(id) ?? [];
     const keys = partitions[Number(partition)];
@@ -67,15 +68,19 @@ export function createDeadLetters({ redis, partitions, drop }: RedisStock): Dead
       const { entry } = viewOf(id, found.fields);
       if (!entry) return 'unreadable';
       const fields = entryFields(found.fields);
-      const replayed = await replay(redis, { keys: found.keys, id: found.id, users: entry.users.length, fields });
+      const keys = { ...keysOf(entry.couponId), ...found.keys };
+      const replayed = await replay(redis, { keys, id: found.id, users: entry.users.length, fields });
       return replayed === null ? 'gone' : 'replayed';
     },
     async discard(id) {
       const found = await find(id);
-      if (!found || (await redis.xdel(found.keys.dead, found.id)) === 0) return false;
+      if (!found) return false;
       // Of any version: its users were owners as long as it was there.
-      const allocation = readAllocation(found.fields);
-      if (allocation) await drop(allocation.couponId);
+      const couponId = readAllocation(found.fields)?.couponId;
+      const keys = couponId === undefined ? found.keys : { ...keysOf(couponId), ...found.keys };
+      if (!(await discard(redis, { keys, id: found.id }))) return false;
+      // A cached refusal would say "sold out" for another second.
+      if (couponId !== undefined) await redis.publish(CHANGES_CHANNEL, String(couponId));
       return true;
     },
   };

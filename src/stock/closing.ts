@@ -41,8 +41,10 @@ export async function closeCoupon(
     });
   if (!(await isOver())) return false;
   if ((await redisStock.close(couponId, epoch)) !== 'closed') return false;
-  // From here on nothing can be accepted; what was accepted is a row once the stream has no entry of it.
-  if (await hasEntryOf(redisStock.redis, redisStock.keysOf(couponId).stream, couponId)) return false;
+  // From here on nothing can be accepted; what was accepted is a row once neither stream nor dead letters have an entry of it.
+  // In this order, since an entry may be buried in between.
+  const { stream, dead } = redisStock.keysOf(couponId);
+  for (const each of [stream, dead]) if (await hasEntryOf(redisStock.redis, each, couponId)) return false;
   return withTransaction(database, async (tx) => {
     const coupon = await lockCoupon(tx, couponId);
     if (coupon?.stockHome !== 'redis' || coupon.epoch !== epoch) return false;

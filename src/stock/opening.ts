@@ -179,13 +179,13 @@ async function load(attempt: Attempt): Promise<{ highest: number; owners: number
 }
 
 /**
- * The stream, the dead letters, the stream again, the rows: each page bounded. A dead letter that is replayed moves back to
- * the stream, so that reading each once could miss it on its way.
+ * The stream, the dead letters, the rows: each page bounded. In this order an entry on its way is found in one of them; one that
+ * is replayed goes against it, and so ends our lease.
  */
 async function* pages(attempt: Attempt): AsyncGenerator<readonly Owner[]> {
   const { database, couponId, settings, lease } = attempt;
   const { keys } = lease;
-  for (const stream of [keys.stream, keys.dead, keys.stream]) yield* ownersInStream(attempt, stream);
+  for (const stream of [keys.stream, keys.dead]) yield* ownersInStream(attempt, stream);
   yield* ownerPages(database, couponId, settings.OPENING_PAGE);
 }
 

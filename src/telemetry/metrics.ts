@@ -59,6 +59,7 @@ const scripts = [
   'remove-unissued',
   'lose-key',
   'replay',
+  'discard',
   'count-requests',
 ] as const;
 /** The pools of a process: that of `POST /v1/issue`, and that of everything else. */

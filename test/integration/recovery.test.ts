@@ -9,6 +9,7 @@ import { writeEntry } from '../../src/stream/entry.ts';
 import { readBacklog } from '../../src/stream/backlog.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { beginOpening, finishOpening } from '../../src/stock/opening-scripts.ts';
+import { closeCoupon } from '../../src/stock/closing.ts';
 import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
@@ -229,6 +230,24 @@ test('a coupon that is long over is closed: owners freed, home in MySQL, nothing
   expect(await stores.redis.exists(state)).toBe(0);
 });
 
+test('a coupon with a dead letter is not closed, so that its winners keep what they were promised', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 2 });
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await buryAll(id);
+  await endNow(id);
+  await eventually('it is over for MySQL', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.length === 0);
+  const { epoch } = await stores.couponNow(id);
+  const settings = { CLOSE_AFTER_MS: 0 };
+  expect(await closeCoupon({ redisStock, database: stores.database, settings }, id, epoch)).toBe(false);
+  expect((await stores.couponNow(id)).stockHome).toBe('redis');
+  await stores.edit(id, { dateIssueEnd: new Date(Date.now() + 3_600_000) });
+  expect(await api.issuers.scripted.issue(id, ['c', 'a'])).toEqual([
+    { kind: 'sold out' },
+    { kind: 'already issued', sequence: 1 },
+  ]);
+});
+
 test('a coupon that was closed and is prolonged goes on where it was', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });
@@ -246,6 +265,15 @@ test('a coupon that was closed and is prolonged goes on where it was', async () 
   }
   expect(await api.issuers.synchronous.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 6 }]);
 });
+
+/** Makes every entry of the coupon's stream a dead letter, as a worker does that cannot write it. */
+async function buryAll(id: number): Promise<void> {
+  const keys = stores.keys(id);
+  for (const [entryId, fields] of await stores.redis.xrange(keys.stream, '-', '+')) {
+    const deadLetters = [{ entryId, reason: 'a test', fields }];
+    await settle(stores.redis, { keys, entries: [{ id: entryId, users: 1 }], deadLetters });
+  }
+}
 
 async function endNow(id: number): Promise<void> {
   const changed = { dateIssueEnd: new Date(Date.now() - 1), epoch: sql`epoch + 1` };
@@ -324,6 +352,46 @@ test('a dead letter that is no entry stays as it is, until it is discarded', asy
   expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null });
   expect(await letters.discard(id)).toBe(true);
   expect(await letters.discard(id)).toBe(false);
+});
+
+test('a dead letter that is replayed and buried again during an opening is not missed', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 2 });
+  await api.issuers.scripted.issue(id, ['a', 'b']);
+  await buryAll(id);
+  const keys = stores.keys(id);
+  await redisStock.drop(id);
+  const xrange = api.redis.xrange.bind(api.redis);
+  let hasMoved = false;
+  using _ = spyOn(api.redis, 'xrange').mockImplementation(async (...words: unknown[]) => {
+    if (words[0] === keys.dead && !hasMoved) {
+      hasMoved = true;
+      // Gone from the dead letters while they are read, and there again before anything else is.
+      const [letter] = await Array.fromAsync(letters.list());
+      await letters.replay(letter?.id ?? '');
+      const missed: unknown = await Reflect.apply(xrange, api.redis, words);
+      await buryAll(id);
+      return missed as [string, string[]][];
+    }
+    return Reflect.apply(xrange, api.redis, words) as Promise<[string, string[]][]>;
+  });
+  expect((await api.issuers.scripted.issue(id, ['c', 'a'])).map(({ kind }) => kind)).toEqual([
+    'sold out',
+    'already issued',
+  ]);
+  expect(hasMoved).toBe(true);
+});
+
+test('discarding is one step: a connection that breaks after it leaves nobody an owner of nothing', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 1 });
+  await api.issuers.scripted.issue(id, ['a']);
+  await buryAll(id);
+  using _ = spyOn(redis, 'unlink').mockRejectedValue(new Error('the connection is gone'));
+  using __ = spyOn(redis, 'publish').mockRejectedValue(new Error('the connection is gone'));
+  const [letter] = await Array.fromAsync(letters.list());
+  await expect(letters.discard(letter?.id ?? '')).rejects.toThrow('gone');
+  expect(await api.issuers.scripted.issue(id, ['b'])).toEqual([{ kind: 'issued', sequence: 1 }]);
 });
 
 test('a dead letter that is replayed while the audit reads is not missing', async () => {

@@ -241,6 +241,34 @@ describe('the ledger', () => {
     expect((await stores.couponNow(id)).issuedQuantity).toBe(6);
   });
 
+  test('a worker that dies before it settles a renumbered issue has dropped the state that gave its sequence out twice', async () => {
+    const { id } = await stores.coupon();
+    await accept(id, 'a', 'b');
+    await drain();
+    const fields = writeEntry(entryOf(id, 2, 'c'));
+    const entryId = await plant(id, fields);
+    await using dying = await stores.createApi();
+    const evalsha = dying.redis.evalsha.bind(dying.redis);
+    const killed = new AbortController();
+    dying.redis.evalsha = async (digest: string, ...rest: unknown[]) => {
+      if (digest !== settle.digest) return Reflect.apply(evalsha, dying.redis, [digest, ...rest]) as Promise<unknown>;
+      killed.abort();
+      throw new Error('it was killed');
+    };
+    const ignore = () => {};
+    const observer = { written: ignore, retrying: ignore, deadLetter: ignore };
+    const { database, config: settings } = stores;
+    const keys = stores.keys(id);
+    const parts = { redisStock: dying.redisStock, database, keys, settings, observer, stop: killed.signal };
+    await expect(drainMessages(parts, [{ id: entryId, fields }])).rejects.toThrow('stopped');
+    expect([await stores.redis.exists(keys.state), await stores.redis.xlen(keys.stream)]).toEqual([0, 1]);
+    await drain();
+    expect(await accept(id, 'c', 'd')).toEqual([
+      { kind: 'already issued', sequence: 3 },
+      { kind: 'issued', sequence: 4 },
+    ]);
+  });
+
   test('a sequence that belongs to another user is a dead letter when no stock is left, and can be replayed', async () => {
     const { id } = await stores.coupon({ totalQuantity: 2 });
     await accept(id, 'a', 'b');

@@ -126,8 +126,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/stock/opening.ts',
-        from: '  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
-        to: '  yield* ownerPages(database, couponId, settings.OPENING_PAGE);\n  for (const stream of [keys.stream, keys.dead, keys.stream]) ',
+        from: '  for (const stream of [keys.stream, keys.dead]) ',
+        to: '  yield* ownerPages(database, couponId, settings.OPENING_PAGE);\n  for (const stream of [keys.stream, keys.dead]) ',
       },
     ],
     guard: [
@@ -136,11 +136,63 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a replay leaves an opening its lease',
+    changes: [{ file: 'src/stream/scripts/replay.lua', from: "redis.call('DEL', KEYS[4])\n", to: '' }],
+    guard: [
+      `${integration}/recovery.test.ts`,
+      'a dead letter that is replayed and buried again during an opening is not missed',
+    ],
+  },
+  {
+    name: 'discarding a dead letter keeps its users owners',
+    changes: [
+      {
+        file: 'src/stream/scripts/discard.lua',
+        from: "if #KEYS > 1 then redis.call('UNLINK', KEYS[2], KEYS[3]) end\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/recovery.test.ts`,
+      'discarding is one step: a connection that breaks after it leaves nobody an owner of nothing',
+    ],
+  },
+  {
+    name: 'a coupon is closed over its dead letters',
+    changes: [
+      { file: 'src/stock/closing.ts', from: 'for (const each of [stream, dead])', to: 'for (const each of [stream])' },
+    ],
+    guard: [
+      `${integration}/recovery.test.ts`,
+      'a coupon with a dead letter is not closed, so that its winners keep what they were promised',
+    ],
+  },
+  {
+    name: 'a worker settles renumbered issues before it drops their state',
+    changes: [
+      {
+        file: 'workers/drain.ts',
+        from: '  await dropAll(dependencies, [...written.renumbered, ...written.superseded]);\n',
+        to: '',
+      },
+      {
+        file: 'workers/drain.ts',
+        from: '  await forgetStale(dependencies, written, deleted < chunk.length);\n',
+        to: `  await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
+  await forgetStale(dependencies, written, deleted < chunk.length);\n`,
+      },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'a worker that dies before it settles a renumbered issue has dropped the state that gave its sequence out twice',
+    ],
+  },
+  {
     name: 'an opening forgets the dead letters',
     changes: [
       {
         file: 'src/stock/opening.ts',
-        from: 'of [keys.stream, keys.dead, keys.stream])',
+        from: 'of [keys.stream, keys.dead])',
         to: 'of [keys.stream])',
       },
     ],

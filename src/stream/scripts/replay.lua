@@ -1,10 +1,14 @@
 -- replay.lua -- Puts a dead letter back into the stream, in one step, so that it is never in both or in neither.
 --
--- KEYS    [1] issues:{p} stream, [2] issues:{p}:unpersisted string, [3] issues:{p}:dead stream
+-- It also ends the lease of an opening of the coupon under way. That one reads the stream before the dead letters: an entry that
+-- moves the other way in between, perhaps to be buried once more, would be in neither when it looks.
+--
+-- KEYS    [1] issues:{p} stream, [2] issues:{p}:unpersisted string, [3] issues:{p}:dead stream, [4] coupon:{p}:<id>:opening string
 -- ARGV    id of the dead letter, number of its users, then the fields and values of the entry
 -- Reply   { 'replayed', id in the stream } or { 'gone' } when there is no such dead letter
 -- Cost    O(users)
 
 if redis.call('XDEL', KEYS[3], ARGV[1]) == 0 then return { 'gone' } end
 redis.call('INCRBY', KEYS[2], ARGV[2])
+redis.call('DEL', KEYS[4])
 return { 'replayed', redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3)) }

@@ -1,0 +1,36 @@
+// letters.ts -- The callers of replay.lua and discard.lua: what an operator does with a dead letter.
+
+import { defineScript } from '../../redis/script.ts';
+import type { CouponKeys, PartitionKeys } from '../keys.ts';
+
+interface ReplayInput {
+  readonly keys: CouponKeys;
+  /** Id in the dead stream. */
+  readonly id: string;
+  readonly users: number;
+  /** Names and values of the entry in turn. */
+  readonly fields: readonly string[];
+}
+
+/** Puts a dead letter back into the stream. Returns its id there, or null when it was no longer among the dead letters. */
+export const replay = defineScript({
+  source: new URL('./replay.lua', import.meta.url),
+  keys: ({ keys }: ReplayInput) => [keys.stream, keys.unpersisted, keys.dead, keys.opening],
+  args: ({ id, users, fields }) => [id, users, ...fields],
+  read: (reply) => (reply.verdict('replayed', 'gone') === 'gone' ? null : reply.text(1)),
+});
+
+interface DiscardInput {
+  /** Of the coupon that the letter names; of its partition alone where it names none. */
+  readonly keys: CouponKeys | PartitionKeys;
+  /** Id in the dead stream. */
+  readonly id: string;
+}
+
+/** Deletes a dead letter, and the state of its coupon. Returns whether it was still there. */
+export const discard = defineScript({
+  source: new URL('./discard.lua', import.meta.url),
+  keys: ({ keys }: DiscardInput) => ('state' in keys ? [keys.dead, keys.state, keys.opening] : [keys.dead]),
+  args: ({ id }) => [id],
+  read: (reply) => reply.verdict('discarded', 'gone') === 'discarded',
+});
