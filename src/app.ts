@@ -17,7 +17,8 @@ import { routeRefuser } from './http/unknown-route.ts';
 import { type LoadDependencies, loadRoutes, loadSchemas } from './operations/load-routes.ts';
 import { Unavailable } from './coupon/outcome.ts';
 import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './operations/routes.ts';
-import { type IssuingDependencies, issueRoutes, issueSchemas, unavailableAnswers } from './issuing/routes.ts';
+import { unavailableAnswers } from './issuing/endpoint.ts';
+import { type IssuingDependencies, issueRoutes, issueSchemas } from './issuing/routes.ts';
 
 /** What the surface needs of the rest. */
 export interface AppDependencies {
@@ -31,7 +32,7 @@ export interface AppDependencies {
   readonly authority: Authority;
   /** null: not limited. */
   readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
-  /** Without one, nobody is asked to prove to be a person. */
+  /** Without one, no CAPTCHA is required. */
   readonly humanVerifier?: HumanVerifier;
   readonly issuance: IssuingDependencies['issuance'];
   readonly issueOnce: IssuingDependencies['issueOnce'];
@@ -53,7 +54,7 @@ export interface AppDependencies {
 
 /** The surface: any server that speaks the web's `Request` and `Response` can serve it. */
 export interface App {
-  /** @param peerOf gives the address of who sent the request; without it nobody is limited by address */
+  /** @param peerOf gives the address of who sent the request; without it there is no limit by address */
   fetch(request: Request, peerOf?: PeerOf): Response | Promise<Response>;
 }
 

@@ -11,7 +11,7 @@ import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { serve } from '../../src/runtime/serve.ts';
 
 /** The body that all of them take, in the way of Elysia: `{ body: IssueRequest }`. */
-export { IssueRequest } from '../../src/issuing/routes.ts';
+export { IssueRequest } from '../../src/issuing/endpoint.ts';
 
 export interface BaselineStores {
   readonly config: Config;

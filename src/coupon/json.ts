@@ -1,4 +1,4 @@
-// json.ts -- A coupon as JSON: what operators may send of it, and what they are told. What the schemas cannot say of a
+// json.ts -- A coupon as JSON: what operators may send of it, and what they receive. What the schemas cannot say of a
 // value is said here too, so that nothing that a store cannot hold gets past this file.
 
 import { type Static, Type } from '@sinclair/typebox';

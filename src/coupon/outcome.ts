@@ -1,4 +1,4 @@
-// outcome.ts -- How a request for a coupon can end, and the five promises that every ending keeps.
+// outcome.ts -- The outcomes of a request for a coupon, and the five promises that each of them keeps.
 //
 // P1  Never too many.         A coupon never has more issues than its `totalQuantity`, through any mix of the three endpoints.
 // P2  Never twice.            A user has a coupon at most once.
@@ -8,16 +8,16 @@
 // P5  Never outside the time. Nothing is issued before `dateIssueStart` or from `dateIssueEnd` on, by one clock: that of
 //                             the store that is the home of the coupon's stock.
 //
-// An expected ending is a value of `Outcome`. A fault is an exception, and indeterminate: the coupon may or may not have
-// been issued, and asking again tells which.
+// An expected result is a value of `Outcome`. A fault is an exception, and indeterminate: the coupon may or may not have
+// been issued; retry to find out.
 
-/** The ending of one request. `sequence` is the number of the issue within its coupon, from 1. */
+/** The outcome of one request. `sequence` is the number of the issue within its coupon, from 1. */
 export type Outcome =
   | { readonly kind: 'issued'; readonly sequence: number }
   | { readonly kind: 'already issued'; readonly sequence: number }
   | Refusal;
 
-/** An ending without a sequence: nothing was issued to this user, now or before, as far as the checks had to look. */
+/** An outcome without a sequence: nothing was issued to this user, now or before, as far as the checks had to look. */
 export type Refusal =
   | { readonly kind: 'not exist' }
   | { readonly kind: 'paused' }
@@ -34,13 +34,13 @@ export const refusal = {
   'sold out': { kind: 'sold out' },
 } as const satisfies { readonly [K in Refusal['kind']]: { readonly kind: K } };
 
-/** Why the system cannot answer: `overloaded` and `stopping` say that nothing was decided, `dependency` that nobody knows. */
+/** Why the system cannot answer: `overloaded` and `stopping` say that nothing was decided, `dependency` that the result is ambiguous. */
 export type UnavailableReason = 'overloaded' | 'stopping' | 'dependency';
 
 /**
  * The system cannot answer now: 503 with `Retry-After`.
  *
- * With reason `dependency` Redis or MySQL failed, and the ending is indeterminate.
+ * With reason `dependency` Redis or MySQL failed, and the result is indeterminate.
  */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';

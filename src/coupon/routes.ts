@@ -39,7 +39,7 @@ export interface CouponDependencies {
       versions: readonly number[] | null,
     ): Promise<{ readonly kind: 'edited'; readonly coupon: Coupon } | EditRefusal>;
     remove(id: number, versions: readonly number[] | null): Promise<{ readonly kind: 'removed' } | EditRefusal>;
-    /** Makes the stock ready in Redis, or tells why there is nothing to open. */
+    /** Makes the stock ready in Redis, or says why there is nothing to open. */
     open(id: number): Promise<'open' | Refusal>;
   };
 }
@@ -120,7 +120,7 @@ async function answerCoupon(catalog: CouponDependencies['catalog'], idText: stri
 async function answerPage(catalog: CouponDependencies['catalog'], request: Request): Promise<Response> {
   const page = readPage(request);
   if (page instanceof Response) return page;
-  // One more than asked for tells whether there is a next page.
+  // One more than requested shows whether there is a next page.
   const found = await catalog.list({ ...page, limit: page.limit + 1 });
   const { items, next } = cutPage(found, page, ({ id }) => id);
   return Response.json({ coupons: items.map(toAnswer), next }, { headers: noStore });
@@ -322,7 +322,7 @@ const removeOperation = operation({
   tag: 'operators',
   operator: true,
   summary: 'Delete a coupon',
-  description: 'Only while nobody has it.',
+  description: 'Only while it has no issues.',
   parameters: [idParameter, IfMatchParameter],
   answers: { 204: { description: 'Deleted.' } },
   problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'COUPON_HAS_ISSUES', 'PRECONDITION_FAILED', 'INVALID_REQUEST'],

@@ -13,7 +13,7 @@ import { type Fault, invalid, problem } from './problem.ts';
 /**
  * Makes the reader of one kind of body.
  *
- * @param schema an object without additional properties; the `description` of each is what a caller is told to send
+ * @param schema an object without additional properties; the `description` of each is what a caller should send
  * @param bytesMax the largest body
  * @returns a function from a request to the value as sent, or to the answer that refuses it: 415, 413, 400 or 422
  */
@@ -37,7 +37,7 @@ export function bodyReader<T extends TObject>(
   };
 }
 
-/** The connection broke or its framing was wrong. Most likely nobody reads this answer. */
+/** The connection broke or its framing was wrong. Most likely this answer is never read. */
 function broken(): Response {
   return problem('MALFORMED_REQUEST', 'The body could not be read to its end.');
 }

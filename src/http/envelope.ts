@@ -46,7 +46,7 @@ export function envelope(
   };
 }
 
-/** Whoever watches over the process asks often, always from one address, and must not be told 429. */
+/** Probes come often, always from one address, and must not be answered 429. */
 function isProbe(request: Request): boolean {
   return /^[^/]*\/\/[^/]*\/(livez|readyz|metrics)$/.test(request.url);
 }

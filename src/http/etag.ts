@@ -25,7 +25,7 @@ const tags = new RegExp(`^${tag}(?:[ \\t]*,[ \\t]*${tag}){0,15}$`);
  * Reads `If-Match`.
  *
  * @returns the versions that are named; null for any version, when the header is missing or `*`; else what is wrong with it.
- *   A tag that is none of ours, or a weak one, names no version: nothing matches it
+ *   An unknown tag, or a weak one, names no version: nothing matches it
  */
 export function readIfMatch(request: Request): readonly number[] | null | Fault {
   const header = request.headers.get('if-match')?.trim() ?? '*';

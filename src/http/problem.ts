@@ -32,7 +32,7 @@ export const problems = {
   COUPON_TOTAL_BELOW_ISSUED: {
     status: 409,
     title: 'Total below issued',
-    when: 'The new total is below what has been issued. `issuedQuantity` tells how many that are.',
+    when: 'The new total is below what has been issued. `issuedQuantity` is that number.',
   },
   DEAD_LETTER_NOT_EXIST: { status: 404, title: 'No such dead letter', when: 'There is no dead letter with this id.' },
   DEAD_LETTER_UNREADABLE: {
@@ -49,7 +49,7 @@ export const problems = {
   ISSUE_ALREADY_USED: {
     status: 409,
     title: 'Already used',
-    when: 'The user has used this coupon before. `dateUsed` tells when, `sequence` is the number of the issue.',
+    when: 'The user has used this coupon before. `dateUsed` is when, `sequence` is the number of the issue.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
@@ -116,7 +116,7 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
-/** Something wrong with a request, told without repeating what was sent. */
+/** Something wrong with a request. What was sent is not repeated. */
 export interface Fault {
   readonly in: 'body' | 'path' | 'query' | 'header';
   /** JSON pointer of the member of the body (empty: the body as a whole), or of the parameter or header. */

@@ -20,7 +20,7 @@ const BEHIND_MAX = 16;
  * Makes the answer.
  *
  * @param onClose called once, when either side has ended the stream
- * @param signal tells that the caller is gone, where the server knows it before the stream does
+ * @param signal aborted when the caller disconnects, where the server knows it before the stream does
  */
 export function eventStream(onClose: () => void, signal?: AbortSignal): EventStream {
   const encoder = new TextEncoder();

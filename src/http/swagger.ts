@@ -87,7 +87,7 @@ async function readAsset(name: AssetName): Promise<Asset> {
   return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
 }
 
-/** Scripts only from files of ours; Swagger UI writes style attributes and draws icons from `data:`. */
+/** Scripts only from our own files; Swagger UI writes style attributes and draws icons from `data:`. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",

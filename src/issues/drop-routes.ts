@@ -1,4 +1,4 @@
-// drop-routes.ts -- What people may know of a coupon before they have it: enough for a page with a countdown. No key is needed.
+// drop-routes.ts -- The public view of a coupon: enough for a page with a countdown. No key is needed.
 //
 // Everybody who opens such a page asks, most of them just before the start: a process asks MySQL at most once a second.
 
@@ -43,7 +43,7 @@ export function dropRoutes({ catalog }: DropDependencies) {
 }
 
 const AGE_MS_MAX = 1000;
-/** Coupons remembered at once; beyond it all are forgotten, which costs a reading each. */
+/** Most coupons cached; beyond it all are dropped, which costs a read each. */
 const REMEMBERED_MAX = 1000;
 
 async function answerDrop(read: DropDependencies['catalog']['read'], idText: string): Promise<Response> {
@@ -76,7 +76,7 @@ function rememberedFor<Value>(ageMsMax: number, read: (id: number) => Promise<Va
     if (known.size >= REMEMBERED_MAX) known.clear();
     const value = read(id);
     known.set(id, { atMs: nowMs, value });
-    // Only forgets: whoever waits for the value is told of the failure.
+    // Only drops it: the callers that wait for the value receive the failure.
     value.catch(() => known.delete(id));
     return value;
   };
@@ -85,7 +85,7 @@ function rememberedFor<Value>(ageMsMax: number, read: (id: number) => Promise<Va
 const dropOperation = operation({
   operationId: 'readDrop',
   tag: 'users',
-  summary: 'What people may know of a coupon',
+  summary: 'Public view of a coupon',
   description: 'For pages that count down to its start. May be a second old, all but `now`.',
   parameters: [{ name: 'id', in: 'path', schema: CouponId, example: 1 }],
   answers: {

@@ -155,7 +155,7 @@ export function createSample({ database, snapshots }: SampleDependencies): Sampl
     if (!coupon) return null;
     const { version, totalQuantity, issuedQuantity: rows, paused } = coupon;
     const found = await snapshots.of(coupon);
-    // While Redis cannot tell, the rows are the best there is.
+    // While Redis does not respond, the rows are the best estimate.
     const known = found.issued !== null;
     const issued = Math.max(rows, found.issued ?? 0);
     const left = known || totalQuantity === null ? found.left : Math.max(0, totalQuantity - rows);

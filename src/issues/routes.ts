@@ -1,4 +1,4 @@
-// routes.ts -- What is asked of issues once they were promised: status, waiting, a user's list, use, a coupon's progress.
+// routes.ts -- Routes about issues after they were promised: status, waiting, a user's list, use, a coupon's progress.
 
 import { type Static, Type } from '@sinclair/typebox';
 import { CouponId, readCouponId, readUserId, UserId } from '../coupon/ids.ts';
@@ -202,7 +202,7 @@ export const statusOperation: Operation = {
   operationId: 'readIssue',
   tag: 'users',
   summary: 'What has become of an issue',
-  description: `Also tells a client that lost its answer whether it has the coupon. With a time to wait, an issue that is accepted
+  description: `A client that lost its answer learns here whether it has the coupon. With a time to wait, an issue that is accepted
 is answered as soon as it is a row; when the time is up, as it is then.`,
   parameters: [
     couponParameter,
@@ -244,7 +244,7 @@ export const useOperation: Operation = {
   operationId: 'useIssue',
   tag: 'users',
   summary: 'Use an issue',
-  description: `Once: of two at the same time one is told 200, the other 409. An issue that was only just accepted is waited for
+  description: `Once: of two concurrent requests one receives 200, the other 409. An issue that was only just accepted is waited for
 until it is a row.`,
   parameters: [couponParameter, userParameter],
   answers: {
@@ -312,7 +312,7 @@ export const eventsOperation = operation({
   tag: 'users',
   summary: 'Follow the issuing of a coupon',
   description: `Server-sent events named \`progress\`, each a whole picture: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
-\`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One at once, then one
+\`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One immediately, then one
 a second while something changes, and a comment now and then to keep the connection alive. Ends when the server stops: a
 browser then connects again.`,
   parameters: [couponParameter],

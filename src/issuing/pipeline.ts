@@ -29,7 +29,7 @@ export interface IssuePipeline {
    * @param issuer the one of the endpoint
    * @param couponId a positive safe integer
    * @param userId a valid user id
-   * @throws Unavailable when there is no answer now; InvariantViolation for a bug of ours
+   * @throws Unavailable when there is no answer now; InvariantViolation for a bug
    */
   issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
   /** Users who wait, and batches under way. */

@@ -10,7 +10,7 @@ type AsyncFunctions<Part> = { readonly [Name in keyof Part]: (...input: never[])
 const reported = new WeakSet<Error>();
 
 /**
- * What to throw for a failure: Unavailable, or InvariantViolation for a bug of ours.
+ * What to throw for a failure: Unavailable, or InvariantViolation for a bug.
  *
  * @param onFault is called with the failure, once, if a store is its cause
  */

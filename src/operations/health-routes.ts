@@ -19,7 +19,7 @@ export interface Check {
 export interface Readiness {
   readonly ready: boolean;
   readonly checks: readonly Check[];
-  /** For each store, the durability that is really in force, such as `appendonly yes, appendfsync always`. */
+  /** For each store, the durability that is really in effect, such as `appendonly yes, appendfsync always`. */
   readonly durability: Readonly<Record<string, string>>;
 }
 
@@ -45,7 +45,7 @@ const ReadinessAnswer = Type.Object({
   ),
   durability: Type.Object(
     {},
-    { additionalProperties: Type.String(), description: 'for each store by name, the durability in force' },
+    { additionalProperties: Type.String(), description: 'for each store by name, the durability in effect' },
   ),
 });
 

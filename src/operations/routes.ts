@@ -96,7 +96,7 @@ async function answerList(letters: RecoveryDependencies['deadLetters']): Promise
   return Response.json({ deadLetters, more: false }, { headers: noStore });
 }
 
-/** Without the users: whoever must know them asks with `bun run dead-letters show`. */
+/** Without the users: `bun run dead-letters show` has them. */
 function toAnswer({ id, reason, entry }: DeadLetterView) {
   return {
     id,

@@ -1,0 +1,208 @@
+// endpoint.ts -- One issue endpoint, the hot path: from the body of a request to the text of its answer.
+//
+// It uses no hooks, reads and checks the body itself, and answers from prebuilt parts, so that it costs about what a route costs
+// that only validates the same body.
+
+import { Type } from '@sinclair/typebox';
+import { type Authority, userMismatch } from '../auth/authority.ts';
+import type { Caller } from '../auth/tokens.ts';
+import { CouponId, SentUserId } from '../coupon/ids.ts';
+import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
+import { bodyReader } from '../http/body.ts';
+import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
+import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
+import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
+import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
+import type { IssuerName } from './issuer.ts';
+
+/** The result of a request, for metrics: an outcome, or why there is none. */
+export type RequestResult =
+  | Outcome['kind']
+  | UnavailableReason
+  | 'invalid'
+  | 'failed'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'limited';
+
+/** What the three endpoints need. */
+export interface EndpointDependencies {
+  readonly config: { readonly BODY_BYTES_MAX: number; readonly RETRY_AFTER_S: number };
+  readonly authority: Pick<Authority, 'isOn' | 'admit'>;
+  /** null: users are not limited. */
+  readonly userLimiter: Pick<Limiter, 'take'> | null;
+  /** null: no CAPTCHA is required. Gives null, or the answer that refuses. */
+  readonly isHuman: ((request: Request, userId: string) => Promise<Response | null>) | null;
+  readonly issuance: {
+    /** @throws Unavailable when it was not decided, or the result is unknown */
+    issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
+  };
+  /** The same under an `Idempotency-Key`. */
+  readonly issueOnce: IssueOnce;
+  readonly metrics: {
+    /** Called once for each request of an issue endpoint, just before its answer is sent. */
+    readonly observeRequest: (endpoint: IssuerName, result: RequestResult, seconds: number) => void;
+  };
+}
+
+/** Body of the three issue endpoints. */
+export const IssueRequest = Type.Object({ couponId: CouponId, userId: SentUserId }, { additionalProperties: false });
+
+/** Makes the handler of an endpoint: `status` and `word` of its success, the issuer that decides. */
+export function issueEndpoint(
+  endpoint: IssuerName,
+  status: 201 | 202,
+  word: 'ISSUED' | 'ACCEPTED',
+  dependencies: EndpointDependencies,
+): (request: Request) => Promise<Response> {
+  const { config, authority, userLimiter, isHuman, metrics } = dependencies;
+  const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
+  const decide = decider(endpoint, status, word, dependencies);
+  const refused = (result: RequestResult, startMs: number, answer: Response) => {
+    metrics.observeRequest(endpoint, result, (performance.now() - startMs) / 1000);
+    return answer;
+  };
+  return async (request) => {
+    const startMs = performance.now();
+    // Awaited only where it must be: a known caller goes on in the same turn.
+    const admitted = authority.admit(request, 'issue');
+    const caller = admitted instanceof Promise ? await admitted : admitted;
+    if (caller instanceof Response) return refused(resultOf(caller), startMs, caller);
+    const body = await readBody(request);
+    if (body instanceof Response) return refused('invalid', startMs, body);
+    const userId = String(body.userId);
+    if (!mayActFor(caller, userId)) return refused('forbidden', startMs, userMismatch());
+    const allowance = userLimiter === null ? null : userLimiter.take(userId);
+    if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
+    // A backend with a key answers for its users itself.
+    if (isHuman !== null && (caller.userId !== null || !authority.isOn)) {
+      const answer = await isHuman(request, userId);
+      if (answer !== null) return refused(resultOf(answer), startMs, answer);
+    }
+    const decided = decide(request, body.couponId, userId, startMs);
+    const answer = decided instanceof Promise ? await decided : decided;
+    return allowance === null || !shouldSendHeaders(allowance) ? answer : setRateLimitHeaders(answer, allowance);
+  };
+}
+
+/** Whether a caller may act for a user; `userId` is null where a path cannot be decoded. */
+export function mayActFor(caller: Caller, userId: string | null): boolean {
+  return caller.userId === null || caller.userId === userId;
+}
+
+/** The result of a request that was refused before a decision. */
+function resultOf({ status }: Response): RequestResult {
+  return status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'dependency';
+}
+
+/** Makes the way from an admitted request to its answer. */
+function decider(
+  endpoint: IssuerName,
+  status: 201 | 202,
+  word: 'ISSUED' | 'ACCEPTED',
+  { config, issuance, issueOnce, metrics }: EndpointDependencies,
+): (request: Request, couponId: number, userId: string, startMs: number) => Response | Promise<Response> {
+  const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
+  const observe = (result: RequestResult, startMs: number) =>
+    metrics.observeRequest(endpoint, result, (performance.now() - startMs) / 1000);
+  const fail = (cause: unknown, startMs: number): Response => {
+    // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. The
+    // reason was logged where it was thrown, once for the whole batch.
+    observe(cause instanceof Unavailable ? cause.reason : 'failed', startMs);
+    if (cause instanceof Unavailable) return unavailable(cause.reason);
+    throw cause;
+  };
+  const answerTo = (
+    outcome: Outcome,
+    couponId: number,
+    userId: string,
+    startMs: number,
+    replayed: boolean,
+  ): Response => {
+    observe(replayed ? 'already issued' : outcome.kind, startMs);
+    if (outcome.kind !== 'issued') return refuse(outcome);
+    const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
+    const location = `/v1/coupons/${couponId}/issues/${userId}`;
+    const headers = { 'content-type': 'application/json', [NO_SNIFFING]: 'nosniff', location };
+    return sealedJson(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
+  };
+  return (request, couponId, userId, startMs) => {
+    const header = request.headers.get('idempotency-key');
+    const failed = (cause: unknown) => fail(cause, startMs);
+    if (header !== null) {
+      return issueUnderKey(issueOnce, header, endpoint, couponId, userId).then((keyed) => {
+        if (!(keyed instanceof Response)) return answerTo(keyed.outcome, couponId, userId, startMs, keyed.replayed);
+        observe('invalid', startMs);
+        return keyed;
+      }, failed);
+    }
+    const decided = issuance.issue(endpoint, couponId, userId);
+    // The refusal cache answers in the same turn, and in a rush most answers are its.
+    if (!(decided instanceof Promise)) return answerTo(decided, couponId, userId, startMs, false);
+    return decided.then((outcome) => answerTo(outcome, couponId, userId, startMs, false), failed);
+  };
+}
+
+/** Decides under an `Idempotency-Key`, or says what is wrong with it. */
+async function issueUnderKey(
+  issueOnce: IssueOnce,
+  header: string,
+  endpoint: IssuerName,
+  couponId: number,
+  userId: string,
+): Promise<Extract<KeyedOutcome, { kind: 'decided' }> | Response> {
+  const key = readKey(header);
+  if (key === null) return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: keyDescription }]);
+  const keyed = await issueOnce(key, endpoint, couponId, userId);
+  return keyed.kind === 'decided' ? keyed : problem('IDEMPOTENCY_KEY_REUSED');
+}
+
+/** The key without its quotes: the draft has them, many clients have not. */
+function readKey(header: string): string | null {
+  const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"$/.exec(header)?.[1];
+  if (quoted !== undefined) return quoted.replaceAll(/\\(.)/g, '$1');
+  return /^[\x21\x23-\x7e]{1,255}$/.test(header) ? header : null;
+}
+
+/** What an `Idempotency-Key` must be. */
+export const keyDescription =
+  'a text of 1 to 255 visible ASCII characters, new for each request, such as "8e03978e-40d5"';
+
+function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
+  if (outcome.kind === 'already issued') {
+    return problem('DUPLICATED_COUPON_ISSUE', undefined, { sequence: outcome.sequence });
+  }
+  const { text, init } = refusals[outcome.kind];
+  return sealedJson(text, init);
+}
+
+/** Refusals do not differ from one request to the next, and a rush answers millions: each is written once. */
+const refusals = {
+  'not exist': prebuilt('COUPON_NOT_EXIST'),
+  paused: prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon is paused.'),
+  'not started': prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has not started.'),
+  ended: prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has ended.'),
+  'sold out': prebuilt('INVALID_COUPON_ISSUE_QUANTITY'),
+} satisfies Record<Refusal['kind'], unknown>;
+
+function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<string, string>>) {
+  return { text: problemText(code, detail), init: problemInit(code, { [NO_SNIFFING]: 'nosniff', ...headers }) };
+}
+
+/** Why there is no decision, or none that is known: the `detail` of a 503. */
+const unavailableDetails = {
+  overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
+  stopping: 'This server is stopping. Nothing was decided.',
+  dependency: 'Redis or MySQL did not respond. The result is unknown; retry to find out.',
+} satisfies Record<UnavailableReason, string>;
+
+/** Makes the answers to `Unavailable`: 503 with `Retry-After`. */
+export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason) => Response {
+  const headers = { 'retry-after': String(retryAfterS) };
+  const answers = {
+    overloaded: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.overloaded, headers),
+    stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
+    dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
+  };
+  return (reason) => sealedJson(answers[reason].text, answers[reason].init);
+}
