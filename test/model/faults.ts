@@ -1,0 +1,99 @@
+// faults.ts -- What happens to the stores: restarts, losses, backups that are restored, promotions behind a standing connection.
+
+import type { Emit } from './issuers.ts';
+import { emptyRedis, heldBy, type State, TIME_MAX, type World } from './state.ts';
+
+export function faultSteps(s: State, world: World, emit: Emit): void {
+  const { may } = world;
+  if (s.known !== s.server) emit('the API connects to Redis again', 0, (n) => void (n.known = n.server));
+  if (may.has('time') && s.time < TIME_MAX) emit('time passes', 0, (n) => void (n.time += 1));
+  if (s.saved === 0 && may.has('back up') && s.faults < world.faultsMax) emit('both stores are backed up', 0, backUp);
+  if (s.faults >= world.faultsMax) return;
+  const fault = (kind: string, change: (n: State) => void) => {
+    if (!may.has(kind)) return;
+    emit(kind, 0, (n) => {
+      n.faults += 1;
+      change(n);
+    });
+  };
+  fault('Redis restarts', (n) => anotherServer(n, 0));
+  fault('Redis loses all', (n) => {
+    emptyRedis(n);
+    anotherServer(n, 0);
+    markGone(n);
+    forgive(n);
+  });
+  fault('Redis loses the owners', (n) => {
+    for (const user of n.users) user.owner = 0;
+  });
+  if (s.redis.opening > 0)
+    fault('Redis loses what an opener gathered', (n) => {
+      for (const user of n.users) user.loaded.fill(0);
+    });
+  fault('MySQL restarts', abortEdit);
+  if (s.saved === 0) return;
+  fault('Redis goes back to the backup', (n) => {
+    restoreRedis(n);
+    anotherServer(n, 0);
+  });
+  fault('an older copy of Redis is promoted behind the connection', (n) => {
+    const { known } = n;
+    restoreRedis(n);
+    anotherServer(n, known);
+  });
+  fault('MySQL goes back to the backup', (n) => {
+    abortEdit(n);
+    n.sql = { ...n.savedSql, lock: 0 };
+    for (const user of n.users) user.row = user.saved[0] ?? 0;
+    forgive(n);
+  });
+}
+
+function backUp(n: State): void {
+  n.saved = 1;
+  n.savedSql = { ...n.sql };
+  n.savedRedis = { ...n.redis };
+  for (const user of n.users) user.saved = [user.row, user.owner, user.stream, user.first, user.epoch, user.dead];
+}
+
+function restoreRedis(n: State): void {
+  // What has a lease does not outlive the time that has passed.
+  n.redis = { ...n.savedRedis, opening: 0, lock: 0 };
+  for (const user of n.users) {
+    const [, owner = 0, stream = 0, first = 0, epoch = 0, dead = 0] = user.saved;
+    Object.assign(user, { owner, stream, first, epoch, dead });
+    user.loaded.fill(0);
+  }
+  markGone(n);
+  forgive(n);
+}
+
+function anotherServer(n: State, known: number): void {
+  n.server += 1;
+  n.known = known;
+}
+
+/** An entry that a worker has in hand is another one than that which may stand in the stream from now on. */
+function markGone(n: State): void {
+  for (const user of n.users) {
+    for (const w of user.hand.keys()) if (user.hand[w] && user.stream !== user.hand[w]) user.gone[w] = 1;
+  }
+}
+
+function abortEdit(n: State): void {
+  if (n.sql.lock === 0) return;
+  n.sql.lock = 0;
+  n.editor.aborted = 1;
+}
+
+/**
+ * What no store has any more cannot be kept: acknowledged data was lost. What a process had in hand at that moment may still be
+ * written, after the numbers were given out again; from then on a number may be another than the one that was answered.
+ */
+function forgive(n: State): void {
+  for (const user of n.users) {
+    const isInHand = user.hand.some((sequence, w) => sequence > 0 && user.gone[w] === 1 && user.row !== sequence);
+    if (isInHand || (user.reserved > 0 && heldBy(user) !== user.reserved)) n.lossy = 1;
+    if (heldBy(user) !== user.promised) user.promised = 0;
+  }
+}

@@ -1,0 +1,38 @@
+// model.test.ts -- The protocol keeps its promises in every state of the small worlds, and breaks one as soon as a guard is left out.
+
+import { afterEach, expect, test } from 'bun:test';
+import { type Guard, guardFiles, leaveOut } from './guards.ts';
+import { search } from './search.ts';
+import { reasons } from './reasons.ts';
+import { type WorldName, worlds } from './worlds.ts';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+/** Of each world; `bun run model` goes on for as long as one likes. */
+const STATES_MAX = 60_000;
+/** Enough for the longest story below. */
+const STORY_STATES_MAX = 150_000;
+
+afterEach(() => leaveOut());
+
+test.each(Object.keys(worlds) as WorldName[])('no promise is broken in the world of %s', (name) => {
+  const { broken, states } = search({ world: worlds[name], statesMax: STATES_MAX, quietEvery: 4 });
+  expect(broken).toBeNull();
+  expect(states).toBeGreaterThan(10_000);
+});
+
+test.each(Object.entries(reasons) as [Guard, { world: WorldName; promise: string }][])(
+  'without "%s" a promise breaks',
+  (guard, { world, promise }) => {
+    leaveOut(guard);
+    const { broken } = search({ world: worlds[world], statesMax: STORY_STATES_MAX, quietEvery: 4 });
+    expect(broken?.promise).toBe(promise);
+    expect(broken?.story.length).toBeGreaterThan(3);
+  },
+);
+
+test('every guard stands for a file that is there', () => {
+  const root = resolve(import.meta.dirname, '../..');
+  const missing = Object.values(guardFiles).filter((file) => !existsSync(resolve(root, file)));
+  expect(missing).toEqual([]);
+});

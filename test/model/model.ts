@@ -1,0 +1,66 @@
+// model.ts -- Entry of `bun run model`: searches a world of the protocol for as long as one likes, and tells a broken promise as a story.
+
+import { parseArgs } from 'node:util';
+import { type Guard, guardFiles, leaveOut } from './guards.ts';
+import { search } from './search.ts';
+import { type WorldName, worlds } from './worlds.ts';
+
+const usage = `bun run model                                every world, up to 1,000,000 states each
+bun run model --world NAME --states N        one of: ${Object.keys(worlds).join(', ')}
+bun run model --without "GUARD"              leaves a guard out; --guards lists them
+bun run model --quiet N                      takes every Nth state to its quiet end (default 4, 0: none)`;
+
+const { values } = parseArgs({
+  options: {
+    world: { type: 'string' },
+    states: { type: 'string', default: '1000000' },
+    without: { type: 'string' },
+    quiet: { type: 'string', default: '4' },
+    guards: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+if (values.help) end(0, usage);
+if (values.guards)
+  end(
+    0,
+    Object.entries(guardFiles)
+      .map(([guard, file]) => `${guard}  (${file})`)
+      .join('\n'),
+  );
+if (values.without !== undefined && !(values.without in guardFiles))
+  end(2, `there is no guard "${values.without}"\n${usage}`);
+if (values.world !== undefined && !(values.world in worlds)) end(2, `there is no world "${values.world}"\n${usage}`);
+
+const statesMax = Number(values.states);
+const quietEvery = Number(values.quiet);
+if (!(statesMax > 0) || !(quietEvery >= 0)) end(2, usage);
+if (values.without !== undefined) leaveOut(values.without as Guard);
+const names = values.world === undefined ? Object.keys(worlds) : [values.world];
+let areKept = true;
+for (const name of names) areKept = run(name as WorldName) && areKept;
+process.exit(areKept ? 0 : 1);
+
+function run(name: WorldName): boolean {
+  const startMs = performance.now();
+  const onLevel = (depth: number, states: number): void => {
+    process.stderr.write(`\r  ${name}: depth ${depth}, ${states.toLocaleString('en')} states`);
+  };
+  const { broken, states, depth, isComplete, bytes } = search({ world: worlds[name], statesMax, quietEvery, onLevel });
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  const size = `${states.toLocaleString('en')} states to depth ${depth} in ${seconds} s, ${Math.ceil(bytes / 2 ** 20)} MB`;
+  process.stderr.write('\r');
+  if (broken === null) {
+    console.log(`${name}: no promise broken in ${isComplete ? 'all ' : ''}${size}`);
+    return true;
+  }
+  console.log(`${name}: ${broken.promise}, after ${broken.story.length} steps (${size}):`);
+  for (const [i, step] of broken.story.entries()) console.log(`  ${String(i + 1).padStart(2)}  ${step}`);
+  return false;
+}
+
+function end(code: number, text: string): never {
+  console.log(text);
+  process.exit(code);
+}

@@ -1,0 +1,117 @@
+// worker.ts -- Two workers that drain the stream: read, write, settle, forget. Stands for `workers/drain.ts` and `workers/inbox.ts`.
+//
+// Which worker gets which entry is left open: any may take any entry at any time, as after a takeover, so that what holds here
+// holds for every way of handing entries out.
+
+import { isLeftOut } from './guards.ts';
+import { drop, type Emit } from './issuers.ts';
+import { writeEntries } from './ledger.ts';
+import { look, settle } from './scripts.ts';
+import type { State, World } from './state.ts';
+
+/**
+ * Every step of every worker. Where one stands: 1 has entries, 2 has written them, 3 asks whether Redis knows them, 4 drops a state that
+ * does not, 5 drops one that gave a taken sequence out, before it settles: were it killed in between, nobody would come upon it again.
+ */
+export function workerSteps(s: State, world: World, emit: Emit): void {
+  if (world.may.has('bad data') && s.faults < world.faultsMax) {
+    for (const [u, user] of s.users.entries()) {
+      if (user.stream > 0) emit('the data is bad of user', u + 1, (n) => spoil(n, u));
+    }
+  }
+  for (const [w, worker] of s.workers.entries()) {
+    if (worker.at === 0) readSteps(s, w, emit);
+    else emit('worker dies:', w, (n) => rest(n, w));
+    if (worker.at === 1 && s.sql.lock === 0) {
+      const isRefused = s.users.some((user) => user.hand[w] && user.hand[w] === user.bad);
+      if (isRefused) emit('worker halves what MySQL refuses, and finds the bad entry:', w, (n) => bury(n, w));
+      else emit('worker writes:', w, (n) => write(n, w));
+    }
+    if (worker.at === 2) emit('worker settles:', w, (n) => settleAll(n, w));
+    if (worker.at === 3) emit('worker asks Redis for what it knows:', w, (n) => ask(n, w));
+    if (worker.at === 4) emit('worker drops the state:', w, (n) => dropStale(n, w));
+    if (worker.at === 5) emit('worker drops the state before it settles:', w, (n) => dropFirst(n, w));
+  }
+}
+
+function spoil(n: State, u: number): void {
+  const user = n.users[u];
+  n.faults += 1;
+  if (user) user.bad = user.stream;
+}
+
+/** One entry, or all there are, which are then one transaction. */
+function readSteps(s: State, w: number, emit: Emit): void {
+  const heads = new Set(s.users.filter((user) => user.stream > 0).map(({ first, epoch }) => first * 16 + epoch));
+  for (const head of heads) {
+    emit(`worker ${w + 1} reads the entry from`, head >> 4, (n) => take(n, w, head));
+  }
+  if (heads.size > 1) emit('worker reads all entries:', w, (n) => take(n, w, null));
+}
+
+function take(n: State, w: number, head: number | null): void {
+  for (const user of n.users) {
+    if (user.stream === 0 || (head !== null && user.first * 16 + user.epoch !== head)) continue;
+    user.hand[w] = user.stream;
+    user.gone[w] = 0;
+  }
+  n.workers[w] = { at: 1, stale: 0, older: 0 };
+}
+
+/** Bisecting: the one bad entry becomes a dead letter, as a whole; the others are read again. */
+function bury(n: State, w: number): void {
+  const bad = n.users.find((user) => user.hand[w] && user.hand[w] === user.bad);
+  for (const user of n.users) {
+    if (user.first === bad?.first && user.epoch === bad.epoch) user.letter[w] = 1;
+    else user.hand[w] = 0;
+  }
+  n.workers[w] = { at: 2, stale: 0, older: 0 };
+}
+
+function write(n: State, w: number): void {
+  let stale = 0;
+  let older = 0;
+  for (const epoch of new Set(n.users.filter((user) => user.hand[w]).map((user) => user.epoch))) {
+    const issues = n.users.flatMap((user, u) =>
+      user.hand[w] && user.epoch === epoch ? [{ u, sequence: user.hand[w] }] : [],
+    );
+    issues.sort((a, b) => a.sequence - b.sequence);
+    const written = writeEntries(n, issues, epoch);
+    for (const u of written.dead) if (n.users[u]) n.users[u].letter[w] = 1;
+    if (written.renumbered.length + written.superseded.length > 0) stale = 1;
+    if (written.older.length > 0) older = 1;
+  }
+  const isDropLeftOut = isLeftOut('drain: forget a state that does not know all rows');
+  n.workers[w] = { at: stale === 1 && !isDropLeftOut ? 5 : 2, stale: 0, older };
+}
+
+function settleAll(n: State, w: number): void {
+  const wereGone = settle(n, w) === 'some were gone';
+  const isOlder = n.workers[w]?.older === 1;
+  if (!isOlder || isLeftOut('drain: forget a state that does not know all rows')) return rest(n, w);
+  n.workers[w] = { at: 3, stale: wereGone ? 1 : 0, older: 1 };
+}
+
+/** Whether Redis knows every row that was written from an entry of an earlier epoch. `stale`: some entries were gone. */
+function ask(n: State, w: number): void {
+  const seen = look(n);
+  const knowsAll = n.users.every((user) => !user.hand[w] || user.owner === user.hand[w]);
+  const isStale = seen === 'not open' ? n.workers[w]?.stale === 1 : !knowsAll;
+  if (isStale) n.workers[w] = { at: 4, stale: 1, older: 0 };
+  else rest(n, w);
+}
+
+function dropStale(n: State, w: number): void {
+  drop(n);
+  rest(n, w);
+}
+
+function dropFirst(n: State, w: number): void {
+  drop(n);
+  n.workers[w] = { at: 2, stale: 0, older: n.workers[w]?.older ?? 0 };
+}
+
+function rest(n: State, w: number): void {
+  n.workers[w] = { at: 0, stale: 0, older: 0 };
+  for (const user of n.users) user.hand[w] = user.letter[w] = user.gone[w] = 0;
+}
