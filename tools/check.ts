@@ -5,11 +5,14 @@ import { resolve } from 'node:path';
 import { canInstallWithApt, installWithApt } from './stack/apt-packages.ts';
 import { cleanUpOnSignals } from './stack/cleanup.ts';
 import { findProgram } from './stack/find-program.ts';
+import { helpOn } from './help.ts';
 import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
 import { installPackages } from './packages.ts';
 import { duration, say } from './progress.ts';
 import { type CommandResult, runCommand } from './stack/run-command.ts';
 import { countsFromLine, countsLine, type TestCounts } from './test-counts.ts';
+
+helpOn('bun run check                all checks and all tests; the last line counts both');
 
 const root = resolve(import.meta.dirname, '..');
 

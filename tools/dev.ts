@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { cleanUpOnSignals } from './stack/cleanup.ts';
 import { isPortFree } from './stack/free-port.ts';
 import { endpointLines } from './endpoint-lines.ts';
+import { helpOn } from './help.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
 import { ReloadingProcess } from './stack/reloading-process.ts';
@@ -11,6 +12,10 @@ import { mustRun, runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { waitUntil } from './stack/wait-until.ts';
 import { watchFiles } from './watch-files.ts';
+
+helpOn(
+  'bun run dev                  the whole system on private stores, restarted when a source file changes; PORT is 3000 unless set',
+);
 
 const root = resolve(import.meta.dirname, '..');
 const readyMsMax = 60_000;

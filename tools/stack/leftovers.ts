@@ -8,8 +8,9 @@ import { identify, isStillRunning, type ProcessIdentity } from './process-identi
 const PREFIX = 'coupon-';
 const OWNER_FILE = 'owner.json';
 
-/** Makes a temporary folder that names this process as its owner. Remove it at the end. */
+/** Makes a temporary folder that names this process as its owner, and removes those of killed runs. Remove it at the end. */
 export function tempFolder(prefix: `${typeof PREFIX}${string}`): string {
+  removeLeftovers();
   const folder = mkdtempSync(join(tmpdir(), prefix));
   const owner = identify(process.pid);
   if (owner) writeFileSync(join(folder, OWNER_FILE), JSON.stringify(owner));

@@ -1,9 +1,9 @@
 // A private MySQL or MariaDB, durable as the design asks: a committed row is on disk, so kill -9 loses nothing.
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findProgram } from './find-program.ts';
 import { firstReply } from './first-reply.ts';
+import { tempFolder } from './leftovers.ts';
 import { type PrivateServer, startPrivateServer } from './private-server.ts';
 import { mustRun } from './run-command.ts';
 
@@ -125,7 +125,7 @@ async function initializeMariadb(folder: string, name: string): Promise<void> {
   const program = findProgram('mariadb-install-db', 'mysql_install_db');
   if (program === undefined) throw new Error('There is a mariadbd but no mariadb-install-db on the PATH.');
   // The script breaks on a path with a space in it, so it is given another way to the same folder.
-  const detour = mkdtempSync(join(tmpdir(), 'coupon-'));
+  const detour = tempFolder('coupon-mysql-');
   try {
     symlinkSync(folder, join(detour, 'folder'));
     const args = [
