@@ -356,7 +356,7 @@ describe('the guides', () => {
 
   test.each(pages)('%s names commands and settings that there are', (page) => {
     const text = read(page);
-    const commands = [...text.matchAll(/bun run ([a-z][a-z:0-9]*)/g)].map(([, name]) => name ?? '');
+    const commands = [...text.matchAll(/bun run ([a-z][a-z:0-9-]*)/g)].map(([, name]) => name ?? '');
     expect(commands.filter((name) => !(name in manifest.scripts))).toEqual([]);
     const set = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`/g)].map(([, name]) => name ?? '');
     expect(set.filter((name) => !knownNames.has(name))).toEqual([]);
