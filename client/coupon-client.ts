@@ -1,78 +1,85 @@
-// coupon-client.ts -- The client: every route as a typed call whose ending is a value. Standards alone, so it runs on Bun, Deno,
+// coupon-client.ts -- The client: every route as a typed call whose result is a value. Standards alone, so it runs on Bun, Deno,
 // Node 20 and in browsers; it imports nothing from outside this folder.
 //
-// What would do harm if it were done twice by mistake is asked once: creating a coupon, and an edit that names no version.
+// What would do harm if it were done twice is sent once: creating a coupon, and an edit that names no version.
 
 import {
-  type Audit,
-  type Coupon,
-  type CouponChanges,
-  type DeadLetterList,
-  type Drop,
-  type IssueStatus,
-  type Key,
-  type Load,
-  type NewCoupon,
-  type OwnedIssue,
   readAudit,
   readCoupon,
   readCouponPage,
   readDeadLetters,
   readDrop,
+  readIssuePage,
   readKey,
   readLoad,
-  readOwnedPage,
-  readUsed,
-  type UsedIssue,
+  readUsedIssue,
 } from './answers.ts';
+import type {
+  Audit,
+  Coupon,
+  CouponChanges,
+  CouponDraft,
+  CouponPage,
+  DeadLetterList,
+  Drop,
+  IssuePage,
+  IssueState,
+  Key,
+  Load,
+  UsedIssue,
+} from './api-types.ts';
 import { followProgress, type ProgressEvent } from './events.ts';
 import {
-  type RequestSpec,
+  type IssueOptions,
+  type IssueRequest,
+  type IssueResult,
+  issueWithRetry,
+  segment,
+  statusRequest,
+} from './issue.ts';
+import {
   type Bounds,
   type CallOptions,
-  type RequestResult,
-  exchange,
   type ClientContext,
-} from './exchange.ts';
-import { type IssueResult, type IssueOf, type IssueOptions, issueUntilKnown, segment, statusOf } from './issuing.ts';
+  type RequestResult,
+  type RequestSpec,
+  requestWithRetry,
+} from './request.ts';
 
+export type { Fault, Problem, Progress } from './answers.ts';
 export type {
   Audit,
   Coupon,
   CouponChanges,
-  DeadLetter,
+  CouponDraft,
+  CouponPage,
   DeadLetterList,
   Drop,
-  Fault,
   Issue,
-  IssueStatus,
+  IssuePage,
+  IssueState,
   Key,
   Load,
-  NewCoupon,
   OwnedIssue,
-  Problem,
-  ProblemCode,
-  Progress,
-  Scope,
   UsedIssue,
-} from './answers.ts';
+} from './api-types.ts';
 export type { ProgressEvent } from './events.ts';
-export type { Bounds, CallOptions, RequestResult, Refused, Unknown } from './exchange.ts';
-export type { IssueResult, IssueOf, IssueOptions } from './issuing.ts';
+export type { IssueOptions, IssueRequest, IssueResult } from './issue.ts';
+export type { Ambiguous, Bounds, CallOptions, Done, Refused, RequestResult } from './request.ts';
 
 export interface CouponClientOptions extends Partial<Bounds> {
   /** Root of the server, such as `https://coupons.example`; a path is kept. */
   readonly url: string;
-  /** Key or token that says who asks. A function is called before each try, so that a renewed token is used. */
+  /** API key or token of the caller. A function is called before each attempt, so that a renewed token is used. */
   readonly token?: string | (() => string | null);
-  /** The surroundings, for tests and special networks. */
+  /** For tests and special networks. */
   readonly fetch?: ClientContext['fetch'];
   readonly pause?: ClientContext['pause'];
   readonly random?: ClientContext['random'];
   readonly nowMs?: ClientContext['nowMs'];
 }
 
-/** A page that is asked for. */
+/** Which page of a list. */
 export interface PageOptions extends CallOptions {
   /** `next` of the page before. */
   readonly after?: number;
@@ -80,138 +87,136 @@ export interface PageOptions extends CallOptions {
 }
 
 export interface VersionOptions extends CallOptions {
-  /** Only this version is changed; else the ending is refused with `PRECONDITION_FAILED`. */
+  /** Only this version is changed; at another the call is refused with `PRECONDITION_FAILED`. */
   readonly version?: number;
 }
 
-/** Every call ends with a value; it throws only for a token or key that no HTTP header can carry. */
+/** The result of every call is a value; it throws only for a token or key that no HTTP header can carry. */
 export interface CouponClient {
-  issue(wanted: IssueOf, options?: IssueOptions): Promise<IssueResult>;
+  issue(request: IssueRequest, options?: IssueOptions): Promise<IssueResult>;
   /** `waitMs`: an accepted issue is waited for to become a row, at most 30,000. */
-  status(issue: IssueOf, options?: CallOptions & { readonly waitMs?: number }): Promise<RequestResult<IssueStatus>>;
-  /** Refused with `ISSUE_ALREADY_USED` and `afterAmbiguous`, it may be this very call that used it: `dateUsed` helps to tell. */
-  use(issue: IssueOf, options?: CallOptions): Promise<RequestResult<UsedIssue>>;
-  issuesOf(
-    userId: IssueOf['userId'],
-    options?: PageOptions,
-  ): Promise<RequestResult<{ readonly issues: readonly OwnedIssue[]; readonly next: number | null }>>;
-  /** Ends when the loop is left, the signal is aborted, or with why as the last event. */
+  status(
+    request: IssueRequest,
+    options?: CallOptions & { readonly waitMs?: number },
+  ): Promise<RequestResult<IssueState>>;
+  /** Refused with `ISSUE_ALREADY_USED` and `afterAmbiguous`, it may be this very call that used it: compare `dateUsed`. */
+  use(request: IssueRequest, options?: CallOptions): Promise<RequestResult<UsedIssue>>;
+  issuesOf(userId: IssueRequest['userId'], options?: PageOptions): Promise<RequestResult<IssuePage>>;
+  /** Ends when the loop is left; else its last event is the reason. */
   events(couponId: number, options?: CallOptions): AsyncGenerator<ProgressEvent, void>;
   readonly coupons: {
     /** Sent once: when the result is ambiguous, look into the list before you retry. */
-    create(coupon: NewCoupon, options?: CallOptions): Promise<RequestResult<Coupon>>;
-    list(
-      options?: PageOptions,
-    ): Promise<RequestResult<{ readonly coupons: readonly Coupon[]; readonly next: number | null }>>;
+    create(draft: CouponDraft, options?: CallOptions): Promise<RequestResult<Coupon>>;
+    list(options?: PageOptions): Promise<RequestResult<CouponPage>>;
     read(couponId: number, options?: CallOptions): Promise<RequestResult<Coupon>>;
     /** Sent once unless it names a `version`. */
     edit(couponId: number, changes: CouponChanges, options?: VersionOptions): Promise<RequestResult<Coupon>>;
     remove(couponId: number, options?: VersionOptions): Promise<RequestResult<'removed'>>;
-    /** Makes the stock ready ahead of the rush. */
+    /** Opens the stock in Redis before the first request does. */
     open(couponId: number, options?: CallOptions): Promise<RequestResult<Coupon>>;
     audit(couponId: number, options?: CallOptions): Promise<RequestResult<Audit>>;
   };
   readonly drops: {
-    /** What people may know of a coupon, with the clock of the server. Needs no key; may be a second old. */
+    /** What is public of a coupon, with the clock of the server. Requires no authentication; may be a second old. */
     read(couponId: number, options?: CallOptions): Promise<RequestResult<Drop>>;
   };
-  /** What could not be written. Refused after a try that nobody knows the ending of, it may be gone by that very try. */
+  /** Accepted issues that could not be written. Refused with `afterAmbiguous`, a letter may be gone by this very call. */
   readonly deadLetters: {
     list(options?: CallOptions): Promise<RequestResult<DeadLetterList>>;
     /** Puts it back into the stream. */
     replay(id: string, options?: CallOptions): Promise<RequestResult<'replayed'>>;
-    /** Gives it up for good: its users were told that they have the coupon. */
+    /** Gives it up for good, though its users were promised the coupon. */
     discard(id: string, options?: CallOptions): Promise<RequestResult<'discarded'>>;
   };
-  /** How busy the process that answers is, and how far MySQL is behind. */
+  /** The load of the process that answers, and how far MySQL is behind. */
   load(options?: CallOptions): Promise<RequestResult<Load>>;
-  /** What the key in use may do. */
+  /** The scopes of the API key in use. */
   key(options?: CallOptions): Promise<RequestResult<Key>>;
 }
 
 /** Makes a client. Nothing is sent yet. @throws TypeError when `url` is none */
 export function createCouponClient(options: CouponClientOptions): CouponClient {
-  const terms = termsOf(options);
-  const ask: Ask = (asked, call) => exchange(asked, terms, call);
+  const context = contextOf(options);
+  const send: Send = (request, call) => requestWithRetry(request, context, call);
   return {
-    issue: (wanted, call = {}) => issueUntilKnown(wanted, call, terms),
-    status: (issue, call = {}) => ask(statusOf(issue, call.waitMs), call),
+    issue: (request, call = {}) => issueWithRetry(request, call, context),
+    status: (request, call = {}) => send(statusRequest(request, call.waitMs), call),
     use: ({ couponId, userId }, call) => {
       const path = `/v1/coupons/${couponId}/issues/${segment(userId)}/use`;
-      return ask({ method: 'POST', path, read: readUsed, isRepeatable: true }, call);
+      return send({ method: 'POST', path, read: readUsedIssue, isIdempotent: true }, call);
     },
     issuesOf: (userId, call = {}) => {
       const path = `/v1/users/${segment(userId)}/issues${queryOf(call)}`;
-      return ask({ method: 'GET', path, read: readOwnedPage, isRepeatable: true }, call);
+      return send({ method: 'GET', path, read: readIssuePage, isIdempotent: true }, call);
     },
-    events: (couponId, call = {}) => followProgress(couponId, terms, call),
-    coupons: couponCalls(ask),
+    events: (couponId, call = {}) => followProgress(couponId, context, call),
+    coupons: couponCalls(send),
     drops: {
       read: (couponId, call) =>
-        ask({ method: 'GET', path: `/v1/drops/${couponId}`, read: readDrop, isRepeatable: true }, call),
+        send({ method: 'GET', path: `/v1/drops/${couponId}`, read: readDrop, isIdempotent: true }, call),
     },
-    deadLetters: deadLetterCalls(ask),
-    load: (call) => ask({ method: 'GET', path: '/v1/load', read: readLoad, isRepeatable: true }, call),
-    key: (call) => ask({ method: 'GET', path: '/v1/key', read: readKey, isRepeatable: true }, call),
+    deadLetters: deadLetterCalls(send),
+    load: (call) => send({ method: 'GET', path: '/v1/load', read: readLoad, isIdempotent: true }, call),
+    key: (call) => send({ method: 'GET', path: '/v1/key', read: readKey, isIdempotent: true }, call),
   };
 }
 
-type Ask = <Value>(asked: RequestSpec<Value>, call?: CallOptions) => Promise<RequestResult<Value>>;
+type Send = <Value>(request: RequestSpec<Value>, call?: CallOptions) => Promise<RequestResult<Value>>;
 
-function couponCalls(ask: Ask) {
+function couponCalls(send: Send) {
   const path = (couponId: number) => `/v1/coupons/${couponId}`;
   const calls: CouponClient['coupons'] = {
     create: (body, call) =>
-      ask({ method: 'POST', path: '/v1/coupons', body, read: readCoupon, isRepeatable: false }, call),
+      send({ method: 'POST', path: '/v1/coupons', body, read: readCoupon, isIdempotent: false }, call),
     list: (call = {}) =>
-      ask({ method: 'GET', path: `/v1/coupons${queryOf(call)}`, read: readCouponPage, isRepeatable: true }, call),
-    read: (couponId, call) => ask({ method: 'GET', path: path(couponId), read: readCoupon, isRepeatable: true }, call),
+      send({ method: 'GET', path: `/v1/coupons${queryOf(call)}`, read: readCouponPage, isIdempotent: true }, call),
+    read: (couponId, call) => send({ method: 'GET', path: path(couponId), read: readCoupon, isIdempotent: true }, call),
     edit: (couponId, body, call = {}) => {
-      // Done twice without a version, it could undo what somebody else did between.
-      const isRepeatable = call.version !== undefined;
-      return ask(
-        { method: 'PATCH', path: path(couponId), body, headers: ifMatch(call), read: readCoupon, isRepeatable },
+      // Sent twice without a version, it could undo what somebody else changed in between.
+      const isIdempotent = call.version !== undefined;
+      return send(
+        { method: 'PATCH', path: path(couponId), body, headers: ifMatch(call), read: readCoupon, isIdempotent },
         call,
       );
     },
     remove: (couponId, call = {}) =>
-      ask(
+      send(
         {
           method: 'DELETE',
           path: path(couponId),
           headers: ifMatch(call),
           read: () => 'removed' as const,
-          isRepeatable: true,
+          isIdempotent: true,
         },
         call,
       ),
     open: (couponId, call) =>
-      ask({ method: 'POST', path: `${path(couponId)}/open`, read: readCoupon, isRepeatable: true }, call),
+      send({ method: 'POST', path: `${path(couponId)}/open`, read: readCoupon, isIdempotent: true }, call),
     audit: (couponId, call) =>
-      ask({ method: 'GET', path: `${path(couponId)}/audit`, read: readAudit, isRepeatable: true }, call),
+      send({ method: 'GET', path: `${path(couponId)}/audit`, read: readAudit, isIdempotent: true }, call),
   };
   return calls;
 }
 
-function deadLetterCalls(ask: Ask) {
+function deadLetterCalls(send: Send) {
   const path = (id: string) => `/v1/dead-letters/${segment(id)}`;
-  // Done twice, the second finds nothing and is refused: a letter leaves its place once.
+  // A letter leaves its place once: the second request finds nothing and is refused.
   const calls: CouponClient['deadLetters'] = {
-    list: (call) => ask({ method: 'GET', path: '/v1/dead-letters', read: readDeadLetters, isRepeatable: true }, call),
+    list: (call) => send({ method: 'GET', path: '/v1/dead-letters', read: readDeadLetters, isIdempotent: true }, call),
     replay: (id, call) =>
-      ask({ method: 'POST', path: `${path(id)}/replay`, read: () => 'replayed' as const, isRepeatable: true }, call),
+      send({ method: 'POST', path: `${path(id)}/replay`, read: () => 'replayed' as const, isIdempotent: true }, call),
     discard: (id, call) =>
-      ask({ method: 'DELETE', path: path(id), read: () => 'discarded' as const, isRepeatable: true }, call),
+      send({ method: 'DELETE', path: path(id), read: () => 'discarded' as const, isIdempotent: true }, call),
   };
   return calls;
 }
 
-function termsOf({ url, token = () => null, ...options }: CouponClientOptions): ClientContext {
+function contextOf({ url, token = () => null, ...options }: CouponClientOptions): ClientContext {
   const { origin, pathname } = new URL(url);
   return {
     root: origin + pathname.replace(/\/+$/, ''),
     token: typeof token === 'string' ? () => token : token,
-    // Called through `globalThis`: browsers refuse a `fetch` that is called as a member of something else.
+    // Called through `globalThis`: browsers refuse a `fetch` that is called as a member of another object.
     fetch: options.fetch ?? ((target, init) => globalThis.fetch(target, init)),
     pause: options.pause ?? pause,
     random: options.random ?? Math.random,
@@ -219,11 +224,11 @@ function termsOf({ url, token = () => null, ...options }: CouponClientOptions): 
     nowMs: options.nowMs ?? (() => performance.now()),
     bounds: {
       // About half a minute in all: a rush is over by then, or the person gone.
-      triesMax: options.triesMax ?? 8,
+      attemptsMax: options.attemptsMax ?? 8,
       timeMsMax: options.timeMsMax ?? 30_000,
-      tryMsMax: options.tryMsMax ?? 10_000,
-      pauseMs: options.pauseMs ?? 250,
-      pauseMsMax: options.pauseMsMax ?? 5000,
+      attemptMsMax: options.attemptMsMax ?? 10_000,
+      backoffMs: options.backoffMs ?? 250,
+      backoffMsMax: options.backoffMsMax ?? 5000,
     },
   };
 }

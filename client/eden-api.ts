@@ -2,26 +2,26 @@
 //
 // It is written here and not taken from the app: the routes read bodies and write answers themselves, which is what makes them
 // fast, so that Elysia knows neither. A test calls every route of it through Eden. Build Eden with `parseDate: false`: times are
-// text. Eden neither asks again nor knows of indeterminate endings; see `coupon-client.ts` for who must. Events are only there.
+// text. Eden neither retries nor knows of ambiguous results; `coupon-client.ts` does. Events are only there.
 
 import type { DefinitionBase, Elysia, MetadataBase, SingletonBase } from 'elysia';
 import type {
   Audit,
   Coupon,
   CouponChanges,
+  CouponDraft,
+  CouponPage,
   DeadLetterList,
   Drop,
   Issue,
-  IssueStatus,
+  IssuePage,
+  IssueState,
   Key,
   Load,
-  NewCoupon,
-  OwnedIssue,
   Problem,
   UsedIssue,
-} from './answers.ts';
-import type { IssueOf } from './issuing.ts';
-import type { PageOf } from './shape.ts';
+} from './api-types.ts';
+import type { IssueRequest } from './issue.ts';
 
 /** For `treaty<CouponApi>(url, { parseDate: false })`. */
 export type CouponApi = Elysia<'', SingletonBase, DefinitionBase, MetadataBase, Routes>;
@@ -29,11 +29,11 @@ export type CouponApi = Elysia<'', SingletonBase, DefinitionBase, MetadataBase, 
 // An interface would not do: it is open, and Elysia's own type of routes is not.
 type Routes = {
   v1: {
-    issue: { post: Route<{ body: IssueOf; done: { 201: Issue } }> };
-    'issue-async': { post: Route<{ body: IssueOf; done: { 202: Issue } }> };
+    issue: { post: Route<{ body: IssueRequest; done: { 201: Issue } }> };
+    'issue-async': { post: Route<{ body: IssueRequest; done: { 202: Issue } }> };
     coupons: {
-      get: Route<{ query: PageQuery; done: { 200: PageOf<'coupons', Coupon> } }>;
-      post: Route<{ body: NewCoupon; done: { 201: Coupon } }>;
+      get: Route<{ query: PageQuery; done: { 200: CouponPage } }>;
+      post: Route<{ body: CouponDraft; done: { 201: Coupon } }>;
       ':id': {
         get: Route<{ done: { 200: Coupon } }>;
         patch: Route<{ body: CouponChanges; done: { 200: Coupon } }>;
@@ -42,7 +42,7 @@ type Routes = {
         audit: { get: Route<{ done: { 200: Audit } }> };
         issues: {
           ':userId': {
-            get: Route<{ query: { waitMs?: number }; done: { 200: IssueStatus } }>;
+            get: Route<{ query: { waitMs?: number }; done: { 200: IssueState } }>;
             use: { post: Route<{ done: { 200: UsedIssue } }> };
           };
         };
@@ -55,9 +55,9 @@ type Routes = {
     };
     load: { get: Route<{ done: { 200: Load } }> };
     key: { get: Route<{ done: { 200: Key } }> };
-    users: { ':userId': { issues: { get: Route<{ query: PageQuery; done: { 200: PageOf<'issues', OwnedIssue> } }> } } };
+    users: { ':userId': { issues: { get: Route<{ query: PageQuery; done: { 200: IssuePage } }> } } };
   };
-  v2: { 'issue-async': { post: Route<{ body: IssueOf; done: { 202: Issue } }> } };
+  v2: { 'issue-async': { post: Route<{ body: IssueRequest; done: { 202: Issue } }> } };
 };
 
 interface PageQuery {

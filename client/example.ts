@@ -1,27 +1,27 @@
-// A user presses the button: ask for the coupon, and tell what is known.
+// A user presses the button: issue the coupon, and show what is confirmed.
 import { createCouponClient } from './coupon-client.ts';
 
 const client = createCouponClient({ url: 'http://localhost:3000' });
-const wanted = { couponId: 1, userId: 42 };
+const request = { couponId: 1, userId: 42 };
 
-const ending = await client.issue(wanted, { onAgain: () => console.log('still asking') });
-switch (ending.kind) {
+const result = await client.issue(request, { onRetry: () => console.log('trying again') });
+switch (result.kind) {
   case 'issued':
   case 'already issued':
-    console.log(`yours: number ${ending.sequence}`);
+    console.log(`yours: number ${result.sequence}`);
     break;
   case 'sold out':
   case 'not open':
   case 'not exist':
-    console.log(ending.kind);
+    console.log(result.kind);
     break;
   case 'refused':
-    console.log(ending.problem.code, ending.problem.detail);
+    console.log(result.problem.code, result.problem.detail);
     break;
-  case 'unknown':
-    console.log('nobody knows: ask again later');
+  case 'ambiguous':
+    console.log('not known yet: try again later');
 }
 
-// Until it is a row, at most five seconds.
-const status = await client.status(wanted, { waitMs: 5000 });
+// Waits until it is a row in MySQL, at most five seconds.
+const status = await client.status(request, { waitMs: 5000 });
 if (status.kind === 'done') console.log(status.value.status);

@@ -2,7 +2,7 @@
 
 import { treaty } from '@elysiajs/eden';
 import { expect, test } from 'bun:test';
-import type { NewCoupon, Problem } from '../../client/coupon-client.ts';
+import type { CouponDraft, Problem } from '../../client/coupon-client.ts';
 import type { CouponApi } from '../../client/eden-api.ts';
 import { fakeApp, OPERATOR_KEY } from '../http/fakes.ts';
 import { startFlakyServer } from './flaky-server.ts';
@@ -42,7 +42,7 @@ test('an issue is read, used and listed', () =>
 
 test('coupons are created, listed, read, edited, opened, audited and removed', () =>
   withEden(async ({ v1 }) => {
-    const coupon: NewCoupon = {
+    const coupon: CouponDraft = {
       title: 'Winter sale',
       totalQuantity: 10,
       discountAmount: 1,

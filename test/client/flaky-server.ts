@@ -1,9 +1,9 @@
-// flaky-server.ts -- A server before the app that does to each request what a bad network or a proxy would, in the order it is told.
+// flaky-server.ts -- A server before the app that does to each request what a bad network or a proxy would, in a given order.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { App } from '../../src/app.ts';
 
-/** What happens to one request. `lost reply`: the app does what it is asked, and the connection breaks before it can tell. */
+/** What happens to one request. `lost reply`: the app carries the request out, and the connection breaks before the response. */
 export type Mishap =
   | 'lost reply'
   | 'reset'
@@ -13,18 +13,18 @@ export type Mishap =
 export interface FlakyServer extends AsyncDisposable {
   readonly url: string;
   /** Method and path of every request, in order of arrival. */
-  readonly asked: readonly string[];
+  readonly requests: readonly string[];
   /** Headers of every request. */
   readonly headers: readonly Headers[];
 }
 
 /** Starts it. The mishaps befall the first requests; the rest goes through. */
 export async function startFlakyServer(app: App, mishaps: readonly Mishap[] = []): Promise<FlakyServer> {
-  const asked: string[] = [];
+  const requests: string[] = [];
   const headers: Headers[] = [];
   const left = [...mishaps];
   const server = createServer((request, response) => {
-    asked.push(`${request.method} ${request.url}`);
+    requests.push(`${request.method} ${request.url}`);
     headers.push(headersIn(request));
     answer(app, left.shift(), request, response).catch(() => response.destroy());
   });
@@ -33,7 +33,7 @@ export async function startFlakyServer(app: App, mishaps: readonly Mishap[] = []
   if (address === null || typeof address === 'string') throw new Error('the flaky server has no port');
   return {
     url: `http://127.0.0.1:${address.port}`,
-    asked,
+    requests,
     headers,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -59,13 +59,13 @@ async function answer(
   }
   const gone = new AbortController();
   response.on('close', () => gone.abort());
-  const told = await app.fetch(await toRequest(request, gone.signal));
+  const answered = await app.fetch(await toRequest(request, gone.signal));
   if (mishap === 'lost reply') {
     request.socket.destroy();
     return;
   }
-  response.writeHead(told.status, Object.fromEntries(told.headers));
-  for await (const chunk of told.body ?? []) response.write(chunk);
+  response.writeHead(answered.status, Object.fromEntries(answered.headers));
+  for await (const chunk of answered.body ?? []) response.write(chunk);
   response.end();
 }
 

@@ -1,4 +1,4 @@
-// owning-app.ts -- The app on fakes whose issuer remembers who has what, so that asking twice is answered as it is in truth.
+// owning-app.ts -- The app on fakes whose issuer remembers who has what, so that a second request is answered as the real one would.
 
 import type { App } from '../../src/app.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
@@ -12,7 +12,7 @@ export function owningApp(closedBy: () => Outcome | null = () => null): {
   const owners = new Map<string, number>();
   const { app } = fakeApp({
     issuance: {
-      // As in truth: what is closed is refused before anybody looks who has it.
+      // As the real one: the period is checked before the owners.
       issue: async (_, couponId, userId) => {
         const closed = closedBy();
         if (closed) return closed;

@@ -16,7 +16,7 @@ test('client/README.md shows the example as it is', async () => {
   expect(shown).toBe(example.replace('./coupon-client.ts', './client/coupon-client.ts'));
 });
 
-test('the example asks again after a lost reply, and tells the number and the status', async () => {
+test('the example retries after a lost reply, and prints the number and the status', async () => {
   await using server = await startFlakyServer(owningApp().app, ['lost reply']);
   const folder = await mkdtemp(join(tmpdir(), 'coupon-example-'));
   try {
@@ -28,8 +28,8 @@ test('the example asks again after a lost reply, and tells the number and the st
     const moved = at(example, './coupon-client.ts', join(root, 'client/coupon-client.ts'));
     await writeFile(file, at(moved, 'http://localhost:3000', server.url));
     const child = Bun.spawn([process.execPath, file], { stdout: 'pipe', stderr: 'pipe' });
-    const [told, wrong] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-    expect({ told, wrong }).toEqual({ told: 'still asking\nyours: number 1\nISSUED\n', wrong: '' });
+    const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect({ out, err }).toEqual({ out: 'trying again\nyours: number 1\nISSUED\n', err: '' });
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -1,4 +1,4 @@
-// runtimes.test.ts -- The client as one bundle for browsers, on Bun, Deno and Node: the same program, the same ending.
+// runtimes.test.ts -- The client as one bundle for browsers, on Bun, Deno and Node: the same program, the same result.
 
 import { expect, test } from 'bun:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -19,16 +19,16 @@ const runtimes: (readonly [string, readonly string[]])[] = [
   ...(node === undefined ? [] : ([['Node', [node]]] as const)),
 ];
 
-test.each(runtimes)('on %s a lost reply is asked for again, and the progress is followed', async (_, command) => {
+test.each(runtimes)('on %s a lost reply is retried, and the progress is followed', async (_, command) => {
   await using server = await startFlakyServer(owningApp().app, ['lost reply']);
   const folder = await mkdtemp(join(tmpdir(), 'coupon-client-'));
   try {
     const file = join(folder, 'smoke.mjs');
     await writeFile(file, await bundleFor(server.url));
     const child = Bun.spawn([...command, file], { stdout: 'pipe', stderr: 'pipe' });
-    const [told, wrong, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-    expect({ wrong, code }).toEqual({ wrong: '', code: 0 });
-    expect(JSON.parse(told)).toEqual({
+    const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    expect({ err, code }).toEqual({ err: '', code: 0 });
+    expect(JSON.parse(out)).toEqual({
       issued: { kind: 'issued', sequence: 1, status: 'ACCEPTED', isRecovered: true },
       again: { kind: 'already issued', sequence: 1 },
       status: 'ISSUED',

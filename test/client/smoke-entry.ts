@@ -2,10 +2,10 @@
 
 import { createCouponClient } from '../../client/coupon-client.ts';
 
-/** Put in by whoever bundles this. */
+/** Defined by the bundler. */
 declare const SERVER_URL: string;
 
-const client = createCouponClient({ url: SERVER_URL, token: 'a-key-for-operators-only', pauseMs: 1 });
+const client = createCouponClient({ url: SERVER_URL, token: 'a-key-for-operators-only', backoffMs: 1 });
 const issue = { couponId: 1, userId: 'smoke' };
 const issued = await client.issue(issue);
 const again = await client.issue(issue);

@@ -109,6 +109,7 @@ const rules: Rule[] = [
   {
     name: `no line is longer than ${lineLengthMax} characters`,
     appliesTo: /./,
+    except: /^client\/api-types[.]ts$/,
     faults: (text) => matches(text, new RegExp(`.{${lineLengthMax + 1},}`, 'g')).map((line) => `${line.slice(0, 60)}…`),
     broken: { path: 'src/a.ts', text: 'x'.repeat(lineLengthMax + 1) },
     kept: { path: 'src/a.ts', text: 'x'.repeat(lineLengthMax) },

@@ -1,10 +1,10 @@
-// audit.tsx -- The promises of one coupon, counted when the operator asks: counting reads every row, so it is never done by itself.
+// audit.tsx -- The promises of one coupon, counted on demand alone, since counting reads every row.
 
 import { useState } from 'preact/hooks';
 import type { Audit } from '../../client/coupon-client.ts';
 import { wholeNumber } from '../shared/language.ts';
-import { auditCoupon } from './api.ts';
-import { say, tellFault } from './say.ts';
+import { announceFailure, say } from './say.ts';
+import { asOperator, patientClient } from './session.ts';
 import type { TextName } from './texts.ts';
 
 /** In the order of the promises. Each must be zero. */
@@ -18,11 +18,12 @@ const promises = [
 export function AuditCard({ id }: { readonly id: number }) {
   const [audit, setAudit] = useState<Audit | null>(null);
   const [busy, setBusy] = useState(false);
-  const run = () => {
+  const run = async () => {
     setBusy(true);
-    auditCoupon(id)
-      .then(({ body }) => setAudit(body), tellFault)
-      .finally(() => setBusy(false));
+    const result = await asOperator(() => patientClient.coupons.audit(id));
+    if (result.kind === 'done') setAudit(result.value);
+    else announceFailure(result);
+    setBusy(false);
   };
   return (
     <section class="card audit" aria-labelledby="audit">
@@ -31,7 +32,7 @@ export function AuditCard({ id }: { readonly id: number }) {
           <h2 id="audit">{say('audit')}</h2>
           <p class="hint">{say('auditHint')}</p>
         </div>
-        <button type="button" onClick={run} disabled={busy}>
+        <button type="button" onClick={() => void run()} disabled={busy}>
           {say(busy ? 'auditRunning' : 'auditRun')}
         </button>
       </div>

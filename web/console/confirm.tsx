@@ -13,8 +13,8 @@ export interface ConfirmProps {
 export function Confirm({ question, verb, onAnswer }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
-  // Closed first, so that the browser leads the focus back to where it was. Answered in the same instant: its event of closing
-  // comes a moment later, and would take away a question that was asked anew by then.
+  // Closed first, so that the browser returns the focus. Answered immediately and not in the `close` event, which comes later and
+  // would remove a question that was opened again in the meantime.
   const answer = (yes: boolean) => {
     dialog.current?.close();
     onAnswer(yes);

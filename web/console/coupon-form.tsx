@@ -1,19 +1,18 @@
-// coupon-form.tsx -- Makes a coupon, or changes one: only while it is as the reader saw it, so that nobody's change is lost.
+// coupon-form.tsx -- Creates a coupon, or edits the version that the reader saw, so that nobody's change is lost.
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Coupon, NewCoupon } from '../../client/coupon-client.ts';
-import { createCoupon, deleteCoupon, editCoupon, readCoupon } from './api.ts';
+import type { Coupon, CouponDraft, Problem, RequestResult } from '../../client/coupon-client.ts';
 import { Confirm } from './confirm.tsx';
-import { ApiFault, type Problem } from './http.ts';
 import { Loaded } from './loaded.tsx';
 import { addressOf, go } from './place.ts';
-import { say, tell, tellFault } from './say.ts';
+import { announce, announceFailure, say } from './say.ts';
+import { asOperator } from './session.ts';
 
-export function MakeCoupon() {
+export function CreateCoupon() {
   const hourMs = 3_600_000;
   const startMs = Math.ceil(Date.now() / hourMs) * hourMs;
-  const fields: NewCoupon = {
+  const fields: CouponDraft = {
     title: '',
     totalQuantity: 1000,
     discountAmount: 5000,
@@ -24,23 +23,23 @@ export function MakeCoupon() {
   return (
     <>
       <h1 tabIndex={-1}>{say('newCoupon')}</h1>
-      <Form fields={fields} verb={say('create')} save={(changed) => createCoupon(changed)} />
+      <Form fields={fields} verb={say('create')} save={(draft) => asOperator(({ coupons }) => coupons.create(draft))} />
     </>
   );
 }
 
 export function EditCoupon({ id }: { readonly id: number }) {
   return (
-    <Loaded name={`edit ${id}`} read={() => readCoupon(id)}>
-      {({ body: coupon }, readAgain) => (
+    <Loaded name={`edit ${id}`} read={({ coupons }) => coupons.read(id)}>
+      {({ value: coupon }, readAgain) => (
         <>
           <h1 tabIndex={-1}>{say('editTitle', { title: coupon.title })}</h1>
           <Form
-            // What was typed is worth less than what is now true: a new version begins anew.
+            // A new version discards what was typed.
             key={coupon.version}
             fields={coupon}
             verb={say('save')}
-            save={(changed) => editCoupon(id, coupon.version, changed)}
+            save={(draft) => asOperator(({ coupons }) => coupons.edit(id, draft, { version: coupon.version }))}
             onOther={readAgain}
           >
             <Remove coupon={coupon} />
@@ -52,10 +51,10 @@ export function EditCoupon({ id }: { readonly id: number }) {
 }
 
 interface FormProps {
-  readonly fields: NewCoupon;
+  readonly fields: CouponDraft;
   readonly verb: string;
-  save(fields: NewCoupon): Promise<{ readonly body: Coupon }>;
-  /** Somebody else has changed the coupon. */
+  save(draft: CouponDraft): Promise<RequestResult<Coupon>>;
+  /** Called when somebody else has changed the coupon. */
   onOther?(): void;
   readonly children?: ComponentChildren;
 }
@@ -63,28 +62,29 @@ interface FormProps {
 function Form({ fields, verb, save, onOther, children }: FormProps) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
-  const submit = (event: SubmitEvent & { readonly currentTarget: HTMLFormElement }) => {
-    event.preventDefault();
+  const submit = async (form: HTMLFormElement) => {
     setBusy(true);
     setProblem(null);
-    save(readFields(new FormData(event.currentTarget)))
-      .then(
-        ({ body: { id, title } }) => {
-          tell(say('saved', { title }));
-          go({ kind: 'watch', id });
-        },
-        (fault: unknown) => {
-          if (fault instanceof ApiFault && fault.code === 'PRECONDITION_FAILED' && onOther) {
-            tell(say('somebodyElse'));
-            onOther();
-          } else if (fault instanceof ApiFault && fault.problem.faults) setProblem(fault.problem);
-          else tellFault(fault);
-        },
-      )
-      .finally(() => setBusy(false));
+    const result = await save(readFields(new FormData(form)));
+    setBusy(false);
+    if (result.kind === 'done') {
+      const { id, title } = result.value;
+      announce(say('saved', { title }));
+      go({ kind: 'watch', id });
+    } else if (result.problem?.code === 'PRECONDITION_FAILED' && onOther) {
+      announce(say('somebodyElse'));
+      onOther();
+    } else if (result.problem?.faults) setProblem(result.problem);
+    else announceFailure(result);
   };
   return (
-    <form class="card form" onSubmit={submit}>
+    <form
+      class="card form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit(event.currentTarget);
+      }}
+    >
       {problem && (
         <p class="notice bad" role="alert">
           {say('faultsFound')}
@@ -104,7 +104,7 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
   );
 }
 
-function Fields({ fields, problem }: { readonly fields: NewCoupon; readonly problem: Problem | null }) {
+function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly problem: Problem | null }) {
   const [unlimited, setUnlimited] = useState(fields.totalQuantity === null);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
@@ -162,7 +162,7 @@ interface FieldProps {
   /** What the API expected instead. */
   readonly fault: string | undefined;
   readonly wide?: boolean;
-  /** What the input has beside its name. */
+  /** Further attributes of the input. */
   readonly children: Readonly<Record<string, unknown>>;
 }
 
@@ -187,8 +187,8 @@ function Field({ name, label, hint, fault, wide = false, children }: FieldProps)
   );
 }
 
-/** What stands in the form. A field that is switched off is not sent by browsers: then there is no limit. */
-function readFields(data: FormData): NewCoupon {
+/** The values of the form. Browsers leave out a disabled field: then there is no limit. */
+function readFields(data: FormData): CouponDraft {
   const text = (name: string) => {
     const value = data.get(name);
     return typeof value === 'string' ? value : '';
@@ -211,14 +211,11 @@ function toLocal(iso: string): string {
 
 function Remove({ coupon: { id, title, version } }: { readonly coupon: Coupon }) {
   const [asking, setAsking] = useState(false);
-  const remove = () => {
-    deleteCoupon(id, version).then(
-      () => {
-        tell(say('removed', { title }));
-        go({ kind: 'coupons', after: 0 });
-      },
-      (fault: unknown) => tellFault(fault),
-    );
+  const remove = async () => {
+    const result = await asOperator(({ coupons }) => coupons.remove(id, { version }));
+    if (result.kind !== 'done') return announceFailure(result);
+    announce(say('removed', { title }));
+    go({ kind: 'coupons', after: 0 });
   };
   return (
     <>
@@ -231,7 +228,7 @@ function Remove({ coupon: { id, title, version } }: { readonly coupon: Coupon })
           verb={say('remove')}
           onAnswer={(yes) => {
             setAsking(false);
-            if (yes) remove();
+            if (yes) void remove();
           }}
         />
       )}

@@ -2,11 +2,10 @@
 
 import type { Coupon } from '../../client/coupon-client.ts';
 import { fill, instant } from '../shared/language.ts';
-import { editCoupon, listCoupons, stateOf } from './api.ts';
 import { Loaded } from './loaded.tsx';
 import { addressOf } from './place.ts';
-import { say, tell, tellFault } from './say.ts';
-import { mayChange } from './session.ts';
+import { announce, announceFailure, say } from './say.ts';
+import { asOperator, mayChange } from './session.ts';
 
 export function CouponList({ after }: { readonly after: number }) {
   return (
@@ -19,8 +18,8 @@ export function CouponList({ after }: { readonly after: number }) {
           </a>
         )}
       </div>
-      <Loaded name={`coupons ${after}`} read={() => listCoupons(after)}>
-        {({ body: { coupons, next }, serverMs }, readAgain) => (
+      <Loaded name={`coupons ${after}`} read={({ coupons }) => coupons.list({ limit: 20, after })}>
+        {({ value: { coupons, next }, serverMs }, readAgain) => (
           <>
             {coupons.length === 0 ? (
               <p class="card hint">{say('noCoupons')}</p>
@@ -130,17 +129,26 @@ export function Status({ coupon, nowMs, left }: StatusProps) {
   return <span class={state === 'open' ? 'status on' : 'status'}>{say(state)}</span>;
 }
 
-/** Stops issuing, or lets it go on. */
+/** What a coupon is doing at an instant of the server's clock; the checks are in the order of the rules. */
+function stateOf(coupon: Coupon, nowMs: number, left: number | null) {
+  if (coupon.paused) return 'paused';
+  if (nowMs < Date.parse(coupon.dateIssueStart)) return 'not started';
+  if (nowMs >= Date.parse(coupon.dateIssueEnd)) return 'ended';
+  return left === 0 ? 'sold out' : 'open';
+}
+
+/** Pauses issuing, or resumes it. */
 export function PauseButton({ coupon, onChanged }: { readonly coupon: Coupon; onChanged(): void }) {
   const { id, title, paused, version } = coupon;
   const verb = say(paused ? 'resume' : 'pause');
-  const change = () => {
-    editCoupon(id, version, { paused: !paused })
-      .then(() => tell(say(paused ? 'resumedDone' : 'pausedDone', { title })), tellFault)
-      .finally(onChanged);
+  const change = async () => {
+    const result = await asOperator(({ coupons }) => coupons.edit(id, { paused: !paused }, { version }));
+    if (result.kind === 'done') announce(say(paused ? 'resumedDone' : 'pausedDone', { title }));
+    else announceFailure(result);
+    onChanged();
   };
   return (
-    <button type="button" onClick={change} aria-label={`${verb}: ${title}`}>
+    <button type="button" onClick={() => void change()} aria-label={`${verb}: ${title}`}>
       {verb}
     </button>
   );

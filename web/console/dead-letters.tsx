@@ -1,20 +1,22 @@
-// dead-letters.tsx -- What could not be written, to be replayed when its cause is gone, or discarded with open eyes.
+// dead-letters.tsx -- Accepted issues that could not be written: replayed when the cause is gone, or discarded after a question.
 
 import { useState } from 'preact/hooks';
-import type { DeadLetter } from '../../client/coupon-client.ts';
+import type { CouponClient, DeadLetterList, RequestResult } from '../../client/coupon-client.ts';
 import { instant } from '../shared/language.ts';
-import { discardDeadLetter, listDeadLetters, replayDeadLetter } from './api.ts';
 import { Confirm } from './confirm.tsx';
 import { Loaded } from './loaded.tsx';
-import { say, tell, tellFault } from './say.ts';
+import { announce, announceFailure, say } from './say.ts';
+import { asOperator } from './session.ts';
+
+type DeadLetter = DeadLetterList['deadLetters'][number];
 
 export function DeadLetters() {
   return (
     <>
       <h1 tabIndex={-1}>{say('deadLetters')}</h1>
       <p class="hint wide-text">{say('deadWords')}</p>
-      <Loaded name="dead letters" read={listDeadLetters}>
-        {({ body: { deadLetters, more } }, readAgain) =>
+      <Loaded name="dead letters" read={(client) => client.deadLetters.list()}>
+        {({ value: { deadLetters, more } }, readAgain) =>
           deadLetters.length === 0 ? (
             <p class="card hint">{say('noDead')}</p>
           ) : (
@@ -36,8 +38,11 @@ export function DeadLetters() {
 function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(): void }) {
   const [asking, setAsking] = useState(false);
   const { id, reason, couponId, users, accepted } = letter;
-  const act = (action: Promise<unknown>, words: string) => {
-    action.then(() => tell(words), tellFault).finally(onChanged);
+  const act = async (call: (client: CouponClient) => Promise<RequestResult<unknown>>, words: string) => {
+    const result = await asOperator(call);
+    if (result.kind === 'done') announce(words);
+    else announceFailure(result);
+    onChanged();
   };
   return (
     <li class="card letter">
@@ -54,7 +59,7 @@ function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(
           class="primary"
           aria-label={`${say('replay')}: ${id}`}
           disabled={couponId === null}
-          onClick={() => act(replayDeadLetter(id), say('replayed'))}
+          onClick={() => void act((client) => client.deadLetters.replay(id), say('replayed'))}
         >
           {say('replay')}
         </button>
@@ -69,7 +74,7 @@ function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(
           verb={say('discard')}
           onAnswer={(yes) => {
             setAsking(false);
-            if (yes) act(discardDeadLetter(id), say('discarded'));
+            if (yes) void act((client) => client.deadLetters.discard(id), say('discarded'));
           }}
         />
       )}

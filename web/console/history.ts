@@ -29,7 +29,7 @@ export interface Seen {
 /**
  * The point between two sights.
  *
- * Counts of refusals are of one process: when another answered, or it was started anew, there is no rate.
+ * Counts of refusals are of one process: when another answered, or it was restarted, there is no rate.
  */
 export function pointBetween(before: Seen, now: Seen, wallMs: number): Point {
   const sameProcess = before.load && now.load && before.load.process === now.load.process;

@@ -5,7 +5,7 @@ import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { LanguageChoice } from '../shared/language-choice.tsx';
 import { language } from '../shared/language.ts';
-import { EditCoupon, MakeCoupon } from './coupon-form.tsx';
+import { CreateCoupon, EditCoupon } from './coupon-form.tsx';
 import { CouponList } from './coupon-list.tsx';
 import { DeadLetters } from './dead-letters.tsx';
 import { addressOf, type Place, place } from './place.ts';
@@ -99,7 +99,7 @@ function viewOf(at: Place) {
     case 'coupons':
       return <CouponList after={at.after} />;
     case 'new':
-      return <MakeCoupon />;
+      return <CreateCoupon />;
     case 'dead letters':
       return <DeadLetters />;
     case 'watch':
@@ -112,16 +112,16 @@ function viewOf(at: Place) {
 const NEWS_MS = 6000;
 
 function News() {
-  const told = news.value;
+  const newest = news.value;
   useEffect(() => {
     const timer = setTimeout(() => {
       news.value = null;
     }, NEWS_MS);
     return () => clearTimeout(timer);
-  }, [told]);
+  }, [newest]);
   return (
     <div class="news" role="status" aria-live="polite">
-      {told && <p class={told.bad ? 'bad' : ''}>{told.text}</p>}
+      {newest && <p class={newest.bad ? 'bad' : ''}>{newest.text}</p>}
     </div>
   );
 }

@@ -7,7 +7,7 @@ export type Place =
   | { readonly kind: 'new' | 'dead letters' }
   | { readonly kind: 'watch' | 'edit'; readonly id: number };
 
-/** The place in force. */
+/** The current place. */
 export const place = signal<Place>(readPlace(location.hash));
 
 addEventListener('hashchange', () => {

@@ -1,7 +1,7 @@
-// say.ts -- What the console says: texts in the language in force, and news that screen readers hear wherever the reader is.
+// say.ts -- What the console says: texts in the current language, and news that screen readers read out wherever the reader is.
 
 import { signal } from '@preact/signals';
-import { ApiFault } from './http.ts';
+import type { Ambiguous, Refused } from '../../client/coupon-client.ts';
 import { fill, language } from '../shared/language.ts';
 import { consoleTexts, type TextName } from './texts.ts';
 
@@ -13,16 +13,15 @@ export function say(name: TextName, values?: Readonly<Record<string, string | nu
 /** The newest news; drawn in a live region. */
 export const news = signal<{ readonly text: string; readonly bad: boolean } | null>(null);
 
-export function tell(text: string): void {
+export function announce(text: string): void {
   news.value = { text, bad: false };
 }
 
-/** Tells what went wrong, in words for people. Anything but a fault of the API is a bug of ours, and thrown on. */
-export function tellFault(fault: unknown): void {
-  news.value = { text: wordsOf(fault), bad: true };
+export function announceFailure(failure: Refused | Ambiguous): void {
+  news.value = { text: failureText(failure), bad: true };
 }
 
-export function wordsOf(fault: unknown): string {
-  if (!(fault instanceof ApiFault)) throw fault;
-  return fault.code === 'UNREACHABLE' ? say('UNREACHABLE') : say('failed', { detail: fault.message });
+/** Why a request was not done, for people. Without a problem there was no answer. */
+export function failureText({ problem }: Refused | Ambiguous): string {
+  return problem === null ? say('UNREACHABLE') : say('failed', { detail: problem.detail });
 }

@@ -1,12 +1,17 @@
-// session.ts -- Who is signed in: a bearer key and what it may do, kept in this tab's session alone. All that knows of credentials is here.
+// session.ts -- Who is signed in: an API key and its scopes, kept in this tab's session alone. Only this file knows credentials.
 
 import { computed, signal } from '@preact/signals';
-import { createCouponClient, type Key, type Scope } from '../../client/coupon-client.ts';
-import { ApiFault, type Answered, type Ask, ask } from './http.ts';
+import {
+  type Ambiguous,
+  type CouponClient,
+  createCouponClient,
+  type Key,
+  type Refused,
+  type RequestResult,
+} from '../../client/coupon-client.ts';
 
-interface Session {
+interface Session extends Key {
   readonly key: string;
-  readonly scopes: readonly Scope[];
 }
 
 const STORED = 'console-session';
@@ -14,29 +19,59 @@ const STORED = 'console-session';
 /** Null when nobody is signed in. */
 export const session = signal<Session | null>(readSession());
 
-/** Whether the server stopped taking the key that was in use, which whoever must sign in anew wants to know. */
+/** Whether the server stopped accepting the key that was in use: the sign-in page says so. */
 export const wasEnded = signal(false);
 
-/** A key with the scope `read` looks, and changes nothing: what it would be refused is not offered to it. */
+/** A key with the scope `read` may only look: what it would be refused is not offered. */
 export const mayChange = computed(() => session.value?.scopes.includes('admin') ?? false);
 
-/** For what is followed, not asked: the events of a coupon. */
-export const follower = createCouponClient({ url: location.origin, token: () => session.value?.key ?? null });
+const url = location.origin;
+const token = () => session.value?.key ?? null;
 
-/** How signing in ended, where the server answered. */
-export type SignedIn = 'signed in' | 'wrong' | 'too small';
+/** For the events of a coupon, which connect again by themselves. */
+export const follower = createCouponClient({ url, token });
 
-/** Signs in if the server takes the key, and if it may at least look. Throws `ApiFault` when that cannot be told. */
+/** Without retries: an operator sees what happened, and decides what to do again. */
+const client = createCouponClient({ url, token, attemptsMax: 1 });
+/** For an audit, which reads all rows of a coupon. */
+export const patientClient = createCouponClient({
+  url,
+  token,
+  attemptsMax: 1,
+  attemptMsMax: 60_000,
+  timeMsMax: 60_000,
+});
+
+/** Calls the API as who is signed in; when the server does not accept the key any more, the session ends. */
+export async function asOperator<Value>(
+  call: (client: CouponClient) => Promise<RequestResult<Value>>,
+): Promise<RequestResult<Value>> {
+  const key = token();
+  const result = await call(client);
+  // The answer to a request of an earlier session says nothing of this one.
+  if (isUnauthenticated(result) && token() === key) {
+    wasEnded.value = true;
+    signOut();
+  }
+  return result;
+}
+
+/** The result of signing in; a key that is `too small` may not even look. */
+export type SignedIn = { readonly kind: 'signed in' | 'wrong' | 'too small' } | Refused | Ambiguous;
+
+/** Signs in if the server accepts the key, and if it may at least look. */
 export async function signIn(key: string): Promise<SignedIn> {
   // What no header can carry is no key, and would look like a server that does not answer.
-  if (!/^[\x21-\x7e]+$/.test(key)) return 'wrong';
-  const scopes = await scopesOf(key);
-  if (scopes === null) return 'wrong';
-  if (!scopes.includes('admin') && !scopes.includes('read')) return 'too small';
+  if (!/^[\x21-\x7e]+$/.test(key)) return { kind: 'wrong' };
+  const result = await createCouponClient({ url, token: key, attemptsMax: 1 }).key();
+  if (isUnauthenticated(result)) return { kind: 'wrong' };
+  if (result.kind !== 'done') return result;
+  const { scopes } = result.value;
+  if (!scopes.includes('admin') && !scopes.includes('read')) return { kind: 'too small' };
   sessionStorage.setItem(STORED, JSON.stringify({ key, scopes } satisfies Session));
   session.value = { key, scopes };
   wasEnded.value = false;
-  return 'signed in';
+  return { kind: 'signed in' };
 }
 
 export function signOut(): void {
@@ -44,29 +79,8 @@ export function signOut(): void {
   session.value = null;
 }
 
-/** Asks as who is signed in; whoever is no longer welcome is signed out, and told why. Throws `ApiFault`. */
-export async function asOperator<Body>(path: string, options: Omit<Ask, 'key'> = {}): Promise<Answered<Body>> {
-  const key = session.value?.key ?? null;
-  try {
-    return await ask<Body>(path, { ...options, key });
-  } catch (fault) {
-    // The answer to a question of an earlier session says nothing of this one.
-    if (fault instanceof ApiFault && fault.status === 401 && session.value?.key === key) {
-      wasEnded.value = true;
-      signOut();
-    }
-    throw fault;
-  }
-}
-
-async function scopesOf(key: string): Promise<readonly Scope[] | null> {
-  try {
-    const { body } = await ask<Key>('/v1/key', { key });
-    return body.scopes;
-  } catch (fault) {
-    if (fault instanceof ApiFault && fault.status === 401) return null;
-    throw fault;
-  }
+function isUnauthenticated(result: RequestResult<unknown>): boolean {
+  return result.kind === 'refused' && result.problem.status === 401;
 }
 
 /** Only this page writes it, so that it is there as it was written, or not at all. */

@@ -1,28 +1,29 @@
-// sign-in.tsx -- Asks for a key, once a tab, and says plainly what is wrong with one that is not taken.
+// sign-in.tsx -- Asks for an API key, once a tab, and says what is wrong with one that is not accepted.
 
 import { useState } from 'preact/hooks';
 import { LanguageChoice } from '../shared/language-choice.tsx';
-import { say, wordsOf } from './say.ts';
+import { failureText, say } from './say.ts';
 import { type SignedIn, signIn, wasEnded } from './session.ts';
 
 export function SignIn() {
   const [given, setGiven] = useState('');
   const [fault, setFault] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
+  const submit = async () => {
     setBusy(true);
     setFault(null);
-    signIn(given.trim())
-      .then(
-        (ending) => setFault(faultOf(ending)),
-        (error: unknown) => setFault(wordsOf(error)),
-      )
-      .finally(() => setBusy(false));
+    setFault(faultOf(await signIn(given.trim())));
+    setBusy(false);
   };
   return (
     <main class="sign-in" id="content">
-      <form class="card" onSubmit={submit}>
+      <form
+        class="card"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
         <h1>{say('title')}</h1>
         <p class="hint">{say('signInWords')}</p>
         {wasEnded.value && (
@@ -58,7 +59,16 @@ export function SignIn() {
   );
 }
 
-function faultOf(ending: SignedIn): string | null {
-  if (ending === 'signed in') return null;
-  return say(ending === 'wrong' ? 'keyWrong' : 'keyTooSmall');
+function faultOf(result: SignedIn): string | null {
+  switch (result.kind) {
+    case 'signed in':
+      return null;
+    case 'wrong':
+      return say('keyWrong');
+    case 'too small':
+      return say('keyTooSmall');
+    case 'refused':
+    case 'ambiguous':
+      return failureText(result);
+  }
 }

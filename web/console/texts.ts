@@ -1,4 +1,4 @@
-// texts.ts -- Everything the console says, in each language. Both tables have the same keys: the types and a test see to it.
+// texts.ts -- Everything the console says, in each language. Types and a test make sure that both tables have the same keys.
 
 const en = {
   title: 'Coupon console',

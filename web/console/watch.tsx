@@ -1,25 +1,24 @@
-// watch.tsx -- One drop as it happens. Events tell of the coupon, and the load is asked for once a second while the page is seen.
+// watch.tsx -- One drop as it happens. Events bring its progress, and the load is read once a second while the page is visible.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Coupon, Load, Progress } from '../../client/coupon-client.ts';
+import type { Coupon, Progress } from '../../client/coupon-client.ts';
 import { follow } from '../shared/follow.ts';
 import { wholeNumber } from '../shared/language.ts';
-import { openCoupon, readCoupon, readLoad } from './api.ts';
 import { AuditCard } from './audit.tsx';
 import { PauseButton, Status } from './coupon-list.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
 import { Loaded } from './loaded.tsx';
 import { addressOf } from './place.ts';
 import { Plot } from './plot.tsx';
-import { say, tell, tellFault } from './say.ts';
-import { follower, mayChange } from './session.ts';
+import { announce, announceFailure, say } from './say.ts';
+import { asOperator, follower, mayChange } from './session.ts';
 
 export function Watch({ id }: { readonly id: number }) {
   const { progress, connected, points } = useDrop(id);
-  // Another version is somebody's edit: what stands above the plots is read anew.
+  // Another version is somebody's edit: the coupon is read again.
   return (
-    <Loaded name={`watch ${id} ${progress?.version ?? ''}`} read={() => readCoupon(id)}>
-      {({ body: coupon, serverMs }, readAgain) => (
+    <Loaded name={`watch ${id} ${progress?.version ?? ''}`} read={({ coupons }) => coupons.read(id)}>
+      {({ value: coupon, serverMs }, readAgain) => (
         <>
           <Head
             coupon={coupon}
@@ -38,6 +37,7 @@ export function Watch({ id }: { readonly id: number }) {
 }
 
 const EVERY_MS = 1000;
+const LOAD_MS_MAX = 4000;
 /** Later than an event would come, which is the better moment: then all numbers on the page are of one instant. */
 const LATE_MS = EVERY_MS * 1.2;
 
@@ -58,13 +58,11 @@ function useDrop(id: number) {
       timer = setTimeout(() => void look(), LATE_MS);
       if (document.hidden || isLooking) return;
       isLooking = true;
-      // A server that does not answer leaves a gap, which is what there is to see.
-      const load: Load | null = await readLoad().then(
-        ({ body }) => body,
-        () => null,
-      );
+      // A server that does not answer leaves a gap in the plots.
+      const result = await asOperator((client) => client.load({ signal: AbortSignal.timeout(LOAD_MS_MAX) }));
       isLooking = false;
       if (stopped) return;
+      const load = result.kind === 'done' ? result.value : null;
       const now: Seen = { progress: newest.current, load };
       const last = before;
       before = now;
@@ -99,8 +97,10 @@ interface HeadProps {
 
 function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
   const { id, title } = coupon;
-  const warmUp = () => {
-    openCoupon(id).then(() => tell(say('warmedUp')), tellFault);
+  const warmUp = async () => {
+    const result = await asOperator(({ coupons }) => coupons.open(id));
+    if (result.kind === 'done') announce(say('warmedUp'));
+    else announceFailure(result);
   };
   return (
     <div class="row spread top">
@@ -116,7 +116,7 @@ function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
       </div>
       {mayChange.value && (
         <div class="row">
-          <button type="button" onClick={warmUp}>
+          <button type="button" onClick={() => void warmUp()}>
             {say('warmUp')}
           </button>
           <a class="button" href={addressOf({ kind: 'edit', id })}>

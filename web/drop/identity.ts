@@ -1,6 +1,6 @@
-// identity.ts -- Who asks. A demonstration makes up a user for this browser; a shop knows its own, and sends its token along.
+// identity.ts -- Who the user is. This demonstration makes up a user for the browser; a shop knows its own, and passes its token.
 
-/** Whoever asks: the user, and the bearer token that proves it where the installation asks for one. */
+/** The user, and the bearer token where the installation requires one. */
 export interface Identity {
   readonly userId: string;
   readonly token: string | null;

@@ -1,4 +1,4 @@
-// main.tsx -- Entry of `/drop/:couponId`: a countdown by the server's clock, one button, and what became of it.
+// main.tsx -- Entry of `/drop/:couponId`: a countdown by the server's clock, one button, and its result.
 
 import { effect, signal } from '@preact/signals';
 import { render } from 'preact';
@@ -7,14 +7,14 @@ import { type ServerClock, clockSetBy, splitDuration } from '../shared/clock.ts'
 import { follow } from '../shared/follow.ts';
 import { LanguageChoice } from '../shared/language-choice.tsx';
 import { fill, instant, language } from '../shared/language.ts';
-import { hasAsked, noteAsked } from './asked.ts';
+import { hasRequested, noteRequest } from './requested.ts';
 import { readIdentity } from './identity.ts';
 import { dropTexts, type TextName } from './texts.ts';
 
 const couponId = Number(/\/(\d{1,16})$/.exec(location.pathname)?.[1] ?? 0);
 const { userId, token } = readIdentity();
-const wanted = { couponId, userId };
-// All that a front end needs: it asks again where that does no harm, and never says more than is known.
+const request = { couponId, userId };
+// It retries what is idempotent, and its results are confirmed.
 const client = createCouponClient({ url: location.origin, token: () => token });
 
 const drop = signal<Drop | null>(null);
@@ -22,8 +22,8 @@ const missing = signal<'noCoupon' | 'unreachable' | null>(null);
 const clock = signal<ServerClock | null>(null);
 const nowMs = signal(0);
 const progress = signal<Progress | null>(null);
-const asking = signal<'no' | 'asking' | 'again'>('no');
-const ending = signal<IssueResult | null>(null);
+const sending = signal<'no' | 'first attempt' | 'retry'>('no');
+const result = signal<IssueResult | null>(null);
 
 effect(() => {
   document.documentElement.lang = language.value;
@@ -36,36 +36,36 @@ render(<Page />, app);
 void load();
 
 async function load(): Promise<void> {
-  let askedMs = performance.now();
+  let sentMs = performance.now();
   const read = await client.drops.read(couponId, {
-    onAgain: () => {
-      askedMs = performance.now();
+    onRetry: () => {
+      sentMs = performance.now();
       missing.value = 'unreachable';
     },
   });
   if (read.kind !== 'done') {
     const isKnown = read.kind === 'refused' && read.problem.status !== 429;
     missing.value = isKnown ? 'noCoupon' : 'unreachable';
-    if (!isKnown) setTimeout(() => void load(), LOAD_AGAIN_MS);
+    if (!isKnown) setTimeout(() => void load(), RELOAD_MS);
     return;
   }
   const isFirst = drop.value === null;
-  clock.value = clockSetBy(Date.parse(read.value.now), askedMs, performance.now());
+  clock.value = clockSetBy(Date.parse(read.value.now), sentMs, performance.now());
   drop.value = read.value;
   missing.value = null;
   tick();
   catchUp();
   if (!isFirst) return;
   follow(client, couponId, { onProgress: take, onConnected: () => {} });
-  if (hasAsked(wanted)) await recall();
+  if (hasRequested(request)) await recall();
 }
-const LOAD_AGAIN_MS = 2000;
+const RELOAD_MS = 2000;
 
-/** Whoever asked before is told what they have, also when there is nothing to be had any more. */
+/** Shows what a returning user has, also when nothing is left. */
 async function recall(): Promise<void> {
-  const status = await client.status(wanted);
-  if (status.kind !== 'done' || status.value.sequence === null || ending.value !== null) return;
-  ending.value = { kind: 'already issued', sequence: status.value.sequence };
+  const status = await client.status(request);
+  if (status.kind !== 'done' || status.value.sequence === null || result.value !== null) return;
+  result.value = { kind: 'already issued', sequence: status.value.sequence };
 }
 
 function take(seen: Progress): void {
@@ -92,18 +92,18 @@ function tick(): void {
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 async function get(): Promise<void> {
-  const afterAmbiguous = ending.value?.kind === 'unknown';
-  asking.value = 'asking';
-  noteAsked(wanted);
-  ending.value = await client.issue(wanted, {
+  const afterAmbiguous = result.value?.kind === 'ambiguous';
+  sending.value = 'first attempt';
+  noteRequest(request);
+  result.value = await client.issue(request, {
     afterAmbiguous,
-    onAgain: () => {
-      asking.value = 'again';
+    onRetry: () => {
+      sending.value = 'retry';
     },
   });
-  asking.value = 'no';
-  // The server knows better than this page whether the coupon is open: look again.
-  if (ending.value.kind === 'not open') await load();
+  sending.value = 'no';
+  // What this page knows of the period is out of date.
+  if (result.value.kind === 'not open') await load();
 }
 
 function say(name: TextName, values?: Readonly<Record<string, string | number>>): string {
@@ -145,7 +145,7 @@ function Ticket({ coupon }: { readonly coupon: Drop }) {
 }
 
 function Middle({ coupon }: { readonly coupon: Drop }) {
-  const got = ending.value;
+  const got = result.value;
   const owned = got && 'sequence' in got ? got : null;
   return (
     <>
@@ -157,9 +157,9 @@ function Middle({ coupon }: { readonly coupon: Drop }) {
   );
 }
 
-/** What is said aloud: the ending, or why there is nothing to be had now. */
+/** What a screen reader reads out: the result, or why nothing can be issued now. */
 function Result({ coupon }: { readonly coupon: Drop }) {
-  const got = ending.value;
+  const got = result.value;
   if (got && 'sequence' in got) {
     return (
       <>
@@ -169,9 +169,9 @@ function Result({ coupon }: { readonly coupon: Drop }) {
       </>
     );
   }
-  if (asking.value === 'again') return <p>{say('stillAsking')}</p>;
-  // Before everything that the page sees for itself: a coupon that is over may still be theirs.
-  if (got?.kind === 'unknown') return <p>{say('unknownWords')}</p>;
+  if (sending.value === 'retry') return <p>{say('stillAsking')}</p>;
+  // Comes first: a coupon that has ended may still be theirs.
+  if (got?.kind === 'ambiguous') return <p>{say('ambiguousWords')}</p>;
   const state = stateOf(coupon);
   if (got?.kind === 'sold out' || state === 'sold out') {
     return <Words head={say('soldOut')} words={say(got?.kind === 'sold out' ? 'soldOutForYou' : 'soldOutWords')} />;
@@ -207,15 +207,15 @@ function stateOf({ dateIssueStart, dateIssueEnd, paused }: Drop): State {
 
 function Offer({ coupon }: { readonly coupon: Drop }) {
   const state = stateOf(coupon);
-  const busy = asking.value !== 'no';
-  if (ending.value?.kind === 'unknown') {
+  const busy = sending.value !== 'no';
+  if (result.value?.kind === 'ambiguous') {
     return (
       <button type="button" class="primary get" disabled={busy} onClick={() => void get()}>
         {say(busy ? 'asking' : 'askAgain')}
       </button>
     );
   }
-  if (state === 'ended' || state === 'sold out' || ending.value?.kind === 'sold out') return null;
+  if (state === 'ended' || state === 'sold out' || result.value?.kind === 'sold out') return null;
   return (
     <>
       {state === 'before' ? (

@@ -1,4 +1,4 @@
-// texts.ts -- Everything the drop page says, in each language. Both tables have the same keys: the types and a test see to it.
+// texts.ts -- Everything the drop page says, in each language. Types and a test make sure that both tables have the same keys.
 
 const en = {
   language: 'Language',
@@ -31,7 +31,7 @@ const en = {
   ended: 'This is over',
   endedWords: 'It ended on {end}.',
   notOpenWords: 'It is not open at this moment. Please try again.',
-  unknownWords: 'We could not find out whether you got it. Ask again: it can never be issued to you twice.',
+  ambiguousWords: 'We could not find out whether you got it. Ask again: it can never be issued to you twice.',
   signInFirst: 'Please sign in first.',
   refusedWords: 'That did not work: {detail}',
   you: 'Asking as {user}',
@@ -70,7 +70,7 @@ const ko: Record<TextName, string> = {
   ended: '종료되었습니다',
   endedWords: '{end}에 종료되었습니다.',
   notOpenWords: '지금은 열려 있지 않습니다. 다시 시도해 주세요.',
-  unknownWords: '받았는지 확인하지 못했습니다. 다시 눌러 주세요. 두 번 발급되는 일은 없습니다.',
+  ambiguousWords: '받았는지 확인하지 못했습니다. 다시 눌러 주세요. 두 번 발급되는 일은 없습니다.',
   signInFirst: '먼저 로그인해 주세요.',
   refusedWords: '처리하지 못했습니다: {detail}',
   you: '{user}님으로 요청합니다',

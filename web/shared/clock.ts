@@ -1,6 +1,5 @@
-// clock.ts -- The clock of the server, kept by the page: the caller's own may be wrong by hours, and a countdown must not be.
+// clock.ts -- The clock of the server, kept by the page: the clock of the computer may be wrong by hours.
 
-/** Tells the server's time. */
 export interface ServerClock {
   nowMs(): number;
 }
@@ -9,11 +8,11 @@ export interface ServerClock {
  * Sets a clock by one answer.
  *
  * @param serverMs what the answer said
- * @param askedMs `performance.now()` when the question went out
- * @param answeredMs `performance.now()` when the answer had come; the server spoke somewhere between, so half the way is assumed
+ * @param sentMs `performance.now()` when the request was sent
+ * @param answeredMs `performance.now()` when the answer had come; the server read its clock in between, so the middle is assumed
  */
-export function clockSetBy(serverMs: number, askedMs: number, answeredMs: number): ServerClock {
-  const ahead = serverMs - (askedMs + answeredMs) / 2;
+export function clockSetBy(serverMs: number, sentMs: number, answeredMs: number): ServerClock {
+  const ahead = serverMs - (sentMs + answeredMs) / 2;
   return { nowMs: () => performance.now() + ahead };
 }
 

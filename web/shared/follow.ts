@@ -1,15 +1,15 @@
-// follow.ts -- Follows a coupon for as long as a page is open: the client gives up in the end, a page that somebody looks at does not.
+// follow.ts -- Follows a coupon for as long as a page is open, though the client gives up after some attempts.
 
 import type { CouponClient, Progress } from '../../client/coupon-client.ts';
 
 export interface Follower {
   onProgress(progress: Progress): void;
-  /** Whether pictures are coming; false while the connection is being made again. */
+  /** Whether progress is coming; false while the client reconnects. */
   onConnected(connected: boolean): void;
 }
 
 /**
- * Follows until it is told to stop, or until the server says that there is nothing to follow.
+ * Follows until it is stopped, or until the server refuses.
  *
  * @returns the function that stops it
  */
@@ -26,8 +26,8 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const onAgain = () => onConnected(false);
-    for await (const event of client.events(couponId, { signal, onAgain })) {
+    const onRetry = () => onConnected(false);
+    for await (const event of client.events(couponId, { signal, onRetry })) {
       if (signal.aborted) return;
       onConnected(event.kind === 'progress');
       if (event.kind === 'refused') return;

@@ -7,10 +7,10 @@ export type Language = keyof typeof languages;
 
 const STORED = 'language';
 
-/** The language in force. Whatever reads it is drawn again when it changes. */
+/** The current language. Components that read it are drawn again when it changes. */
 export const language = signal<Language>(firstLanguage());
 
-/** Takes effect at once, and is remembered on this device. */
+/** Takes effect immediately, and is remembered on this device. */
 export function chooseLanguage(chosen: Language): void {
   language.value = chosen;
   localStorage.setItem(STORED, chosen);
