@@ -399,7 +399,7 @@ export interface components {
         /** @description the reason if it is not ok */
         readonly detail: string;
       }[];
-      /** @description for each store by name, the durability in force */
+      /** @description for each store by name, the durability in effect */
       readonly durability: {
         readonly [key: string]: string;
       };
