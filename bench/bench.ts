@@ -13,7 +13,7 @@ import { reportPage } from './report/page.ts';
 import { profileTable } from './report/profile.ts';
 import { withBenchSection } from './report/readme.ts';
 import { type Report, readReport, reportFolder, writeReport } from './report/report.ts';
-import { comparisonTable, textTable } from './report/tables.ts';
+import { comparisonTable, markdownTable } from './report/tables.ts';
 import { targetTable } from './report/targets.ts';
 import { rush } from './rush/million.ts';
 import { bindToCores } from './testbed/cores.ts';
@@ -55,7 +55,7 @@ async function bench(flags: Flags, undo: Cleanup): Promise<void> {
   if (flags.parts.has('alone')) keep({ alone: { machine, findings: await alone(stand) } });
   if (flags.parts.has('growth')) keep({ growth: { machine, findings: await growth(stand) } });
   if (flags.parts.has('million')) await runMillion(stand, machine);
-  say(`\n${textTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
+  say(`\n${markdownTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
 }
 
 async function runCompare(stand: Stand, flags: Flags, machine: Machine): Promise<void> {
@@ -63,7 +63,7 @@ async function runCompare(stand: Stand, flags: Flags, machine: Machine): Promise
   const cases = await compare(stand, flags);
   // Profiling slows what it watches, so such figures are shown and not kept.
   if (!flags.profile) keep({ compare: { machine, findings: { rounds, seconds, connections, cases } } });
-  say(`\n${textTable(comparisonTable(cases))}`);
+  say(`\n${markdownTable(comparisonTable(cases))}`);
 }
 
 async function runMillion(stand: Stand, machine: Machine): Promise<void> {
@@ -87,6 +87,6 @@ function writeSection(): void {
 function sayProfiles(): void {
   for (const name of ['api', 'worker']) {
     const table = profileTable(profileFolder, name);
-    if (table !== null) say(`\nCPU of ${name}, by own time\n${textTable(table)}`);
+    if (table !== null) say(`\nCPU of ${name}, by own time\n${markdownTable(table)}`);
   }
 }

@@ -38,10 +38,10 @@ export const help = `bun run bench [flags]      without a part, the comparison o
   --connections N    connections of a round (256)
   --cores N          cores for everything, the generator included (2); 0 for all
   --profile          CPU profiles of API and worker in reports/profiles
-  --readme           write the README's section from reports/bench.json, and run nothing
+  --readme           write the section of docs/performance.md from reports/bench.json, and run nothing
 `;
 
-/** The cases that matter most: what the README shows at least. */
+/** The cases that matter most: what docs/performance.md shows at least. */
 export const quickCases: readonly CaseName[] = [
   'echo',
   'idle',

@@ -1,9 +1,10 @@
 // readme.ts -- The section of docs/performance.md that is made from the report, so that it cannot say what was not measured.
 
+import type { CaseResult } from '../compare/figures.ts';
 import { quickCases } from '../compare/flags.ts';
 import type { Report } from './report.ts';
 import { machineText } from './sections.ts';
-import { busyTable, markdownTable, number, type Table } from './tables.ts';
+import { busyTable, type Column, markdownTable, number, tableOf } from './tables.ts';
 import { targetTable } from './targets.ts';
 
 /** Between these two the section stands. */
@@ -28,18 +29,17 @@ export function benchSection(report: Report): string {
   const { rounds, seconds, connections, cases } = findings;
   const missing = quickCases.filter((name) => !cases.some((each) => each.name === name));
   if (missing.length > 0) throw new Error(`reports/bench.json has no ${missing.join(', ')}: run bun run bench first`);
-  const rows = cases.map(({ title, median }) => [
-    title,
-    number(median.requestsPerS),
-    number(median.shareOfEcho, 2),
-    number(median.p99Ms),
-    number(median.systemCpuUs),
-    number(median.rowsPerS),
-  ]);
-  const table: Table = [['', 'requests/s', 'of echo', 'p99 ms', 'CPU of all, µs', 'rows/s'], ...rows];
+  const columns: readonly Column<CaseResult>[] = [
+    ['', ({ title }) => title],
+    ['requests/s', ({ median }) => number(median.requestsPerS)],
+    ['of echo', ({ median }) => number(median.shareOfEcho, 2)],
+    ['p99 ms', ({ median }) => number(median.p99Ms)],
+    ['CPU of all, µs', ({ median }) => number(median.systemCpuUs)],
+    ['rows/s', ({ median }) => number(median.rowsPerS)],
+  ];
   return [
     `${machineText(machine)} Medians of ${rounds} rounds of ${seconds} s at ${connections} connections, interleaved.`,
-    markdownTable(table),
+    markdownTable(tableOf(columns, cases)),
     markdownTable(targetTable(report)),
     'Where the time goes, and what a missed target is spent on:',
     markdownTable(busyTable(cases, machine.cores.length)),
