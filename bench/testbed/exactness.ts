@@ -4,10 +4,10 @@
 import type { LoadRecord } from '../verification/load-record.ts';
 import { readEvidence } from '../verification/evidence.ts';
 import { faultsIn } from '../verification/judgement.ts';
-import type { Stand } from './testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 /** The stores of a run. */
-type Stores = Pick<Stand, 'redis' | 'database' | 'config'>;
+type Stores = Pick<Testbed, 'redis' | 'database' | 'config'>;
 
 /** Coupons read at once: as many as there are connections to MySQL. */
 const AT_ONCE = 10;

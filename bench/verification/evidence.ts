@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { type Database, withConnection } from '../../src/mysql/database.ts';
+import { BenchError } from '../bench-error.ts';
 
 /** A row of `coupon_issues`. */
 export interface Row {
@@ -50,16 +51,11 @@ const PAGE = 10_000;
 /** Pause between two looks at the stream: how exact `drainedMs` is. */
 const LOOK_AGAIN_MS = 10;
 
-/** There is no such coupon. */
-export class NoSuchCoupon extends Error {
-  override readonly name = 'NoSuchCoupon';
-}
-
 /**
  * Waits until the stream of the coupon's partition is drained, at most `waitMsMax`, then reads everything. A stream that never
  * drains is evidence, not an error.
  *
- * @throws NoSuchCoupon, and what Redis and MySQL throw
+ * @throws BenchError when there is no such coupon, and what Redis and MySQL throw
  */
 export async function readEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { redis, database, couponId, partitions } = options;
@@ -129,7 +125,7 @@ async function readCouponRow(database: Database, couponId: number) {
   const [row] = await withConnection(database, (session) =>
     session.select().from(coupons).where(eq(coupons.id, couponId)),
   );
-  if (row === undefined) throw new NoSuchCoupon(`there is no coupon ${couponId} in this MySQL`);
+  if (row === undefined) throw new BenchError(`there is no coupon ${couponId} in this MySQL`);
   return {
     total: row.totalQuantity,
     issuedQuantity: row.issuedQuantity,

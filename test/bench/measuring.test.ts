@@ -1,6 +1,7 @@
 // The pure parts of the bench: what it reads from the system and from wrk, and the statistics it makes of that.
 import { describe, expect, test } from 'bun:test';
-import { FlagFault, readFlags } from '../../bench/compare/flags.ts';
+import { BenchError } from '../../bench/bench-error.ts';
+import { readFlags } from '../../bench/compare/flags.ts';
 import { mediansOf } from '../../bench/compare/figures.ts';
 import { ownTimes } from '../../bench/report/profile.ts';
 import { readHeard } from '../../bench/rush/million.ts';
@@ -165,7 +166,7 @@ describe('flags', () => {
     ['--only', 'nobody'],
   ]) {
     test(`${wrong.join(' ')} is refused`, () => {
-      expect(() => readFlags(wrong)).toThrow(FlagFault);
+      expect(() => readFlags(wrong)).toThrow(BenchError);
     });
   }
 });

@@ -2,8 +2,9 @@
 // planted damage.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
+import { BenchError } from '../../bench/bench-error.ts';
 import { brokenPromises } from '../../bench/testbed/exactness.ts';
-import { type Verdict, VerificationFault, verify } from '../../bench/verify.ts';
+import { type Verdict, verify } from '../../bench/verify.ts';
 import type { LoadRecord } from '../../bench/verification/load-record.ts';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
@@ -129,6 +130,6 @@ test('the rounds of the comparison are held to the same, and to the number of an
 test('a coupon that is not there cannot be verified', async () => {
   const record = await finishedCoupon();
   const failure: unknown = await judged({ ...record, couponId: 1 }).catch((error: unknown) => error);
-  expect(failure).toBeInstanceOf(VerificationFault);
-  expect(failure).toHaveProperty('message', 'verification: there is no coupon 1 in this MySQL');
+  expect(failure).toBeInstanceOf(BenchError);
+  expect(failure).toHaveProperty('message', 'there is no coupon 1 in this MySQL');
 });
