@@ -12,7 +12,7 @@ import { type Evidence, readEvidence } from './verification/evidence.ts';
 import { faultsIn } from './verification/judgement.ts';
 import { type LoadRecord, readLoadRecord } from './verification/load-record.ts';
 
-/** How the verification ended, for people. */
+/** The result of a verification, for people. */
 export interface Verdict {
   /** What is wrong; empty when every promise held. */
   readonly faults: readonly string[];
@@ -24,7 +24,7 @@ export interface VerifyOptions {
   /** `DATABASE_URL`, `REDIS_URL`, and `PARTITIONS` if it is not the default. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly couponId: number;
-  /** What the callers were told; null judges the stores alone. */
+  /** The answers that callers got; null judges the stores alone. */
   readonly record: LoadRecord | null;
   readonly waitMsMax?: number;
 }
@@ -61,7 +61,7 @@ export async function verify({
   // What goes wrong with the connection is thrown by the command that needed it.
   const redis = issuingConnection(config, () => undefined);
   try {
-    // What the stores lose in a crash is their business here; that they can be read is ours.
+    // Whether the stores are durable does not matter here; that they can be read does.
     await preflight(database, [redis], true);
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
@@ -87,7 +87,7 @@ function accountOf({ couponId, rows, total, stream, redis }: Evidence, record: L
   const stores = `coupon ${couponId}: ${rows.length} rows of ${total ?? 'an unlimited stock'}, each read${
     redis === null ? '' : ' and compared with Redis'
   }; ${drained}`;
-  if (record === null) return `${stores}; without a record of what callers were told`;
+  if (record === null) return `${stores}; without a record of the answers`;
   const { accepted, duplicated, soldOut, indeterminate } = record.counts;
   const named = `${accepted} issued and ${duplicated} duplicated, each looked up`;
   return `${stores}; answers: ${named}; ${soldOut} sold out, ${indeterminate} indeterminate`;

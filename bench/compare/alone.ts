@@ -27,7 +27,7 @@ export interface Alone {
   }[];
 }
 
-/** Measures with one connection that asks again as soon as it is answered. The worker runs beside it, as it does in life. */
+/** Measures with one connection that sends the next request as soon as the last is answered. The worker runs beside it, as in production. */
 export async function alone(testbed: Testbed): Promise<Alone> {
   const cases = await allCases(testbed);
   const p50 = async (name: string): Promise<{ title: string; p50Ms: number }> => {

@@ -1,4 +1,4 @@
-// cases.ts -- Who is compared: the ceilings, our three endpoints, refusals, and the ordinary way of each.
+// cases.ts -- The cases that are compared: the ceilings, our three endpoints, refusals, and the ordinary way of each.
 
 import { baselineKeys } from '../baselines/baseline.ts';
 import { ask, makeCoupon } from '../testbed/coupons.ts';
@@ -15,14 +15,14 @@ export const caseNames = [
   'hello',
   'scripted',
   'scripted sold out',
-  'scripted again',
+  'scripted duplicate',
   'scripted with tokens and limits',
   'locked',
   'locked sold out',
-  'locked again',
+  'locked duplicate',
   'synchronous',
   'synchronous sold out',
-  'synchronous again',
+  'synchronous duplicate',
   'row lock',
   'lock',
   'script',
@@ -45,7 +45,7 @@ export interface Case {
   readonly group: Group;
   /** The processes that answer: one, unless it is about their number. */
   readonly services: readonly Service[];
-  /** The only outcome that our API may give; null for who does not count outcomes: then every answer must be 2xx. */
+  /** The only outcome that our API may give; null for a service that does not count outcomes: then every answer must be 2xx. */
   readonly outcome: 'issued' | 'already issued' | 'sold out' | null;
   /** What is accepted is written later. */
   readonly later: 'by our worker' | 'a row a message' | null;
@@ -53,7 +53,7 @@ export interface Case {
   prepare(seconds: number): Promise<Prepared>;
 }
 
-/** Users who come again and again when duplicates are measured. */
+/** Users that repeat their requests when duplicates are measured. */
 const OWNERS = 2000;
 
 const endpoints = [
@@ -132,7 +132,7 @@ function soldOutCase(testbed: Testbed, { name, path, title }: Endpoint): Case {
   return ourCase(testbed, about, async (url) => {
     const couponId = await makeCoupon(testbed, 1);
     await ask(url, couponId, 'winner');
-    // The first refusal hangs the sign that all others meet.
+    // The first refusal fills the refusal cache, which answers all others.
     await ask(url, couponId, 'loser');
     return { couponId, issuedBefore: 1, cycle: 0 };
   });
@@ -140,9 +140,9 @@ function soldOutCase(testbed: Testbed, { name, path, title }: Endpoint): Case {
 
 function duplicateCase(testbed: Testbed, { name, path, title }: Endpoint): Case {
   const about = {
-    name: `${name} again` as const,
+    name: `${name} duplicate` as const,
     path,
-    title: `${title}, by who has it`,
+    title: `${title}, duplicate request`,
     outcome: 'already issued',
   } as const;
   return ourCase(testbed, about, async (url) => {

@@ -1,5 +1,5 @@
-// compare.ts -- Everybody in one run, interleaved: each round has every contestant once, so that what else the machine does meets
-// all of them alike.
+// compare.ts -- All cases in one run, interleaved: each round has every case once, so that other work on the machine affects all of them
+// alike.
 
 import { say } from '../../tools/progress.ts';
 import type { Testbed } from '../testbed/testbed.ts';
@@ -15,11 +15,9 @@ export interface CompareOptions extends RoundOptions {
 
 /** @throws FailedRun that names the case whose answers or rows are wrong */
 export async function compare(testbed: Testbed, options: CompareOptions): Promise<readonly CaseResult[]> {
-  const everybody = await allCases(testbed);
+  const all = await allCases(testbed);
   const cases =
-    options.only.length === 0
-      ? everybody
-      : everybody.filter(({ name }) => name === 'echo' || options.only.includes(name));
+    options.only.length === 0 ? all : all.filter(({ name }) => name === 'echo' || options.only.includes(name));
   const rounds = new Map<Case, Round[]>(cases.map((each) => [each, []]));
   // Not counted: compilers and caches warm up, and the tables get their first pages.
   for (const each of cases) await runRound(testbed, each, { ...options, seconds: 1 });

@@ -1,4 +1,4 @@
-// flags.ts -- What `bun run bench` can be told. Anything else is refused before anything is started.
+// flags.ts -- The command line of `bun run bench`. Anything else is refused before anything is started.
 
 import { BenchError } from '../bench-error.ts';
 import { type CaseName, caseNames } from './cases.ts';
@@ -43,12 +43,12 @@ export const quickCases: readonly CaseName[] = [
   'idle',
   'hello',
   'scripted',
-  'scripted again',
+  'scripted duplicate',
   'scripted sold out',
   'locked',
-  'locked again',
+  'locked duplicate',
   'synchronous',
-  'synchronous again',
+  'synchronous duplicate',
   'row lock',
   'lock',
   'script',

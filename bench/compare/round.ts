@@ -23,7 +23,7 @@ export interface Round {
   readonly answers: Readonly<Record<string, number>>;
 }
 
-/** A round is begun when the stores have been quiet for so long: MySQL tidies up for a while after many rows. */
+/** A round is begun when the stores have been quiet for so long: MySQL cleans up for a while after many rows. */
 const QUIET_MS = 100;
 const QUIET_SHARE_MAX = 0.1;
 const QUIET_WAIT_MS_MAX = 3000;
@@ -38,7 +38,7 @@ export async function runRound(testbed: Testbed, contestant: Case, options: Roun
   const endedMs = performance.now();
   for (const service of [...contestant.services, testbed.api, writer]) service.mustRun();
   const issues = contestant.outcome === 'issued';
-  // What is behind is asked at once, and what there is counted when it costs nobody anything.
+  // The backlog is read immediately; rows are counted later, when that disturbs no measurement.
   const behind = issues ? await backlogOf(testbed) : 0;
   const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(testbed, prepared) : null;
   if (contestant.group === 'system') await drained(testbed, contestant.services);
@@ -74,13 +74,13 @@ type SystemProcess = Exclude<ProcessName, 'generator'>;
 
 interface Look {
   readonly cpu: Readonly<Record<SystemProcess, number>>;
-  /** Of the processes that answer; null: the kernel does not tell. */
+  /** Of the processes that answer; null: the kernel does not count it. */
   readonly coreWaitUs: number | null;
   readonly api: Exposition;
   readonly durable: ReadonlyMap<number, number>;
 }
 
-/** Sends all loads at once, each with its part of the connections. */
+/** Sends all loads in parallel, each with its part of the connections. */
 async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOptions): Promise<LoadResult> {
   const share = Math.ceil(connections / loads.length);
   const results = await Promise.all(loads.map((load) => runWrk({ ...load, connections: share, seconds })));
@@ -146,7 +146,7 @@ async function quiet({ mysqlPid, redisPid }: Testbed): Promise<void> {
     const now = used();
     const share = (now - before) / (QUIET_MS * 1000);
     before = now;
-    // Not quiet by then is no failure: every contestant meets the same tidying.
+    // Not quiet by then is no failure: every case meets the same cleanup.
     return share <= QUIET_SHARE_MAX || performance.now() > deadlineMs;
   };
   await waitUntil('the stores to be quiet', calm, { waitMsMax: 2 * QUIET_WAIT_MS_MAX });

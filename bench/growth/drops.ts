@@ -9,7 +9,7 @@ import type { Testbed } from '../testbed/testbed.ts';
 
 /** Rows in one transaction, well below the time that one may take. */
 const ROWS = 5000;
-/** Openings at once. */
+/** Openings in parallel. */
 const OPENINGS = 64;
 const COUPONS_PER_INSERT = 1000;
 /** Not among the users of the load: see issue.lua. */

@@ -53,8 +53,8 @@ export async function growth(testbed: Testbed): Promise<readonly Curve[]> {
   return [
     ...curves,
     await processes(testbed),
-    await curve('open coupons', 'coupons open at once', COUPONS, (count) => withCoupons(testbed, count)),
-    await curve('owners', 'users who have it already', OWNERS, (owners) => withOwners(testbed, owners)),
+    await curve('open coupons', 'open coupons', COUPONS, (count) => withCoupons(testbed, count)),
+    await curve('owners', 'owners of the coupon', OWNERS, (owners) => withOwners(testbed, owners)),
   ];
 }
 
@@ -82,7 +82,7 @@ async function measure(testbed: Testbed, contestant: Case, options: RoundOptions
   return { figures, openingMs: null, bytesPerOwner: null };
 }
 
-/** A coupon that nobody has, without limit. */
+/** A coupon without owners, and without limit. */
 function fresh(testbed: Testbed, services?: Case['services']): Case {
   const open = async () => {
     const first = await makeCoupon(testbed, null);
@@ -153,7 +153,7 @@ async function withOwners(testbed: Testbed, owners: number): Promise<Omit<Point,
   const first = await makeCoupon(testbed, null);
   await addOwners(testbed, first, owners);
   const startMs = performance.now();
-  // A coupon with very many owners may take longer to open than a request waits; whoever asks again finds it open.
+  // A coupon with very many owners may take longer to open than a request waits; a retry finds it open.
   while ((await ask(urlOf(testbed), first, 'opener')) === 503) await Bun.sleep(100);
   const openingMs = performance.now() - startMs;
   const bytesPerOwner = (await redisBytesOf(testbed, first)) / (owners + 1);

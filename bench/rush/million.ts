@@ -1,6 +1,6 @@
 // million.ts -- A million requests for a hundred thousand coupons from two thousand connections: exact, or it is a failure.
 //
-// What the callers heard is kept outside the system, by the generator, and every winner is looked up in MySQL afterwards.
+// The answers are recorded outside the system, by the generator, and every winner is looked up in MySQL afterwards.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,12 +29,12 @@ export interface Rush {
   readonly p99Ms: number;
   readonly accepted: number;
   readonly refused: number;
-  /** Answers 503, decided for nobody or indeterminate. */
+  /** Answers 503: not decided, or ambiguous. */
   readonly unavailable: number;
   /** From the last answer until every accepted issue was a row. */
   readonly backlogMs: number;
   readonly apiMemoryMib: number;
-  /** What is not exact, as sentences; none when all is well. */
+  /** What is not exact, as sentences; empty when everything held. */
   readonly broken: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export async function rush(testbed: Testbed): Promise<Rush> {
     testbed.api.mustRun();
     await drained(testbed);
     const backlogMs = performance.now() - endedMs;
-    const record = readHeard(readFileSync(file, 'utf8'), couponId);
+    const record = readRecord(readFileSync(file, 'utf8'), couponId);
     const { accepted, soldOut: refused, indeterminate: unavailable } = record.counts;
     const broken = [
       ...(await brokenByRecord(testbed, record)),
@@ -90,7 +90,7 @@ const countsPattern = /^counts (\d+) (\d+) (\d+) (\d+)\n$/m;
  *
  * @throws BenchError when it was not finished, so that answers are missing, or when a line cannot be understood
  */
-export function readHeard(text: string, couponId: number): LoadRecord {
+export function readRecord(text: string, couponId: number): LoadRecord {
   const found = countsPattern.exec(text);
   if (found === null) throw new BenchError('the generator ended before all requests were answered');
   const [accepted = 0, soldOut = 0, indeterminate = 0, unexpected = 0] = found.slice(1).map(Number);

@@ -1,4 +1,4 @@
-// What a suite is told by its arguments and its environment: a name out of a list, whole numbers; anything else is refused.
+// Reads the arguments and the environment of a suite: a name out of a list, whole numbers, durations; anything else is refused.
 
 import { BenchError } from '../bench-error.ts';
 

@@ -14,15 +14,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The target that TARGET names, or null when it names none.
  *
- * @param issues whether the run makes a coupon, and so has to be an operator, and to be verified against the stores
- * @throws BenchError when it is not reachable, not ready, or refuses us as operators
+ * @param issues whether the run creates a coupon: it then needs the operators' key, and the stores for its verification
+ * @throws BenchError when it is not reachable, not ready, or rejects the operators' key
  */
 export async function givenTarget(environment: Environment, issues: boolean): Promise<Target | null> {
   const given = environment['TARGET']?.trim() ?? '';
   if (given === '') return null;
   const url = given.replace(/\/+$/, '');
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    throw new BenchError('TARGET is no address: expected one such as http://localhost:3000');
+    throw new BenchError('TARGET is not a URL: expected one such as http://localhost:3000');
   }
   const needed = issues ? ['ADMIN_API_KEY', 'DATABASE_URL', 'REDIS_URL'] : [];
   const missing = needed.filter((name) => (environment[name] ?? '') === '');
@@ -32,7 +32,7 @@ export async function givenTarget(environment: Environment, issues: boolean): Pr
     );
   }
   const readiness = await ask(`${url}/readyz`, {});
-  if (!readiness.ok) throw new BenchError(`TARGET is not ready: ${url}/readyz answers ${await told(readiness)}`);
+  if (!readiness.ok) throw new BenchError(`TARGET is not ready: ${url}/readyz answers ${await answerLine(readiness)}`);
   if (issues) await checkOperator(url, environment['ADMIN_API_KEY'] ?? '');
   return { url, environment };
 }
@@ -41,7 +41,7 @@ async function checkOperator(url: string, adminApiKey: string): Promise<void> {
   const coupons = `${url}/v1/coupons`;
   const answer = await ask(`${coupons}?limit=1`, { authorization: `Bearer ${adminApiKey}` });
   if (answer.ok) return;
-  throw new BenchError(`a coupon cannot be created: ${coupons} answers ${await told(answer)}; see ADMIN_API_KEY`);
+  throw new BenchError(`a coupon cannot be created: ${coupons} answers ${await answerLine(answer)}; see ADMIN_API_KEY`);
 }
 
 async function ask(url: string, headers: Record<string, string>): Promise<Response> {
@@ -53,6 +53,6 @@ async function ask(url: string, headers: Record<string, string>): Promise<Respon
   }
 }
 
-async function told(response: Response): Promise<string> {
+async function answerLine(response: Response): Promise<string> {
   return `${response.status} ${(await response.text()).replace(/\s+/g, ' ').slice(0, 300)}`.trimEnd();
 }

@@ -1,4 +1,4 @@
-// Where the load tools come from: the PATH, else a private copy under `.local/tools`, made once; else a word on how to get one.
+// Where the load tools come from: the PATH, else a private copy under `.local/tools`, made once; else an error that says how to install it.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { findProgram } from '../../tools/stack/find-program.ts';

@@ -14,7 +14,7 @@ const WATCH_MS = 500;
  *
  * @param count 0 for all
  * @returns the cores; all of them when the machine has no more
- * @throws BenchError when the machine has more, and cannot be told to use fewer
+ * @throws BenchError when the machine has more, and processes cannot be bound to fewer
  */
 export async function bindToCores(count: number): Promise<readonly number[]> {
   const before = busyTicksIn(readFileSync('/proc/stat', 'utf8'));

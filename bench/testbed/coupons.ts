@@ -1,4 +1,4 @@
-// coupons.ts -- Coupons for runs: made, asked for, drained, and their rows counted.
+// coupons.ts -- Coupons for runs: created, requested, drained, and their rows counted.
 
 import { sql } from 'drizzle-orm';
 import { createCatalog } from '../../src/coupon/catalog.ts';
@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 /** A backlog that is not gone by then is a failure of the run. */
 const DRAIN_MS_MAX = 120_000;
 
-/** Makes a coupon that is open now. Nobody has asked for it before, so no sign says that it does not exist. */
+/** Makes a coupon that is open now. It is new, so no refusal cache holds that it does not exist. */
 export async function makeCoupon({ database }: Testbed, totalQuantity: number | null): Promise<number> {
   const { id } = await createCatalog(database, async () => {}).create({
     title: 'A coupon of a bench',
@@ -26,7 +26,7 @@ export async function makeCoupon({ database }: Testbed, totalQuantity: number | 
   return id;
 }
 
-/** Asks for a coupon once. Returns the status. */
+/** Requests a coupon once. Returns the status. */
 export async function ask(url: string, couponId: number, userId: string | number, token?: string): Promise<number> {
   const response = await fetch(url, {
     method: 'POST',
@@ -47,10 +47,10 @@ export async function backlogOf({ redis, config }: Testbed): Promise<number> {
   return counts.reduce((sum, count) => sum + Number(count ?? 0), 0);
 }
 
-/** Waits until the API has answered all it was asked, and every accepted issue is a row. @throws Error after two minutes */
+/** Waits until the API has answered every request, and every accepted issue is a row. @throws Error after two minutes */
 export async function drained(testbed: Testbed, apis: readonly Service[] = [testbed.api]): Promise<void> {
   await waitUntil(
-    'the API to answer what it was asked',
+    'the API to answer every request',
     async () => {
       const expositions = await Promise.all(apis.map(({ metricsUrl }) => scrape(metricsUrl)));
       return expositions.every(

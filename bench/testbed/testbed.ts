@@ -27,7 +27,7 @@ export interface Testbed {
   readonly redis: Redis;
   readonly database: Database;
   readonly config: Config;
-  /** Starts the API anew with other settings, in place of the one that runs. */
+  /** Restarts the API with other settings. */
   restartApi(settings: Settings): Promise<void>;
   /** One more of our processes or of the baselines, stopped with the rest. */
   start(name: string, entry: string, options?: StartOptions): Promise<Service>;

@@ -15,7 +15,7 @@ export interface Load {
   readonly seconds: number;
 }
 
-/** What came of it. `refused` counts every answer above 399; which refusals they were, only the server can tell. */
+/** The result. `refused` counts every answer above 399; only the server counts them by outcome. */
 export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
@@ -33,7 +33,7 @@ export interface LoadResult {
 /** An answer may take this long: longer than the slowest ordinary way needs at its best. */
 const ANSWER_S_MAX = 20;
 
-/** How often it is asked whether a load is done. */
+/** How often to check whether a load is done. */
 const LOOK_MS = 20;
 
 /** Installs wrk where it is missing and that is allowed. @throws BenchError that says how to get it */

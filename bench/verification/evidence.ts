@@ -45,7 +45,7 @@ export interface EvidenceOptions {
   readonly waitMsMax: number;
 }
 
-/** Rows or fields read at once. */
+/** Rows or fields in one read. */
 const PAGE = 10_000;
 
 /** Pause between two looks at the stream: how exact `drainedMs` is. */
@@ -111,7 +111,7 @@ async function readDead(redis: Redis, key: string, couponId: number): Promise<st
     const letters = await redis.xrange(key, from, '+', 'COUNT', PAGE);
     for (const [, fields] of letters) {
       const value = (name: string) => fields[fields.findIndex((field, at) => at % 2 === 0 && field === name) + 1];
-      // A letter that nobody can read may be about this coupon as well.
+      // A dead letter that cannot be decoded may be about this coupon as well.
       const about = fields.some((field, at) => at % 2 === 0 && field === 'c') ? value('c') : undefined;
       if (about === undefined || about === String(couponId)) reasons.push(value('reason') ?? 'without a reason');
     }

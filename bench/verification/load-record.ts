@@ -1,4 +1,4 @@
-// What a load tool wrote down of a run: each sequence that an answer named, and how many answers of each kind there were.
+// What a load tool recorded of a run: each sequence that an answer named, and how many answers of each kind there were.
 //
 // A record is a folder. k6 and Locust write the same two kinds of file into it, each process its own:
 //   *.claims.log    one line for each answer that named a sequence: `<status> <user> <sequence>`; lines that begin with
@@ -28,7 +28,7 @@ const Counts = Type.Object({
   soldOut: count,
   /** No answer, or a 503: the coupon may or may not have been issued. */
   indeterminate: count,
-  /** Everything else: right in no run. */
+  /** Everything else: expected in no run. */
   unexpected: count,
 });
 

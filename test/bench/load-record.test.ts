@@ -1,4 +1,4 @@
-// The record of a load run is read as a whole, or refused: half a record would let a broken word pass.
+// The record of a load run is read as a whole, or rejected: half a record would let a broken promise pass.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -112,7 +112,7 @@ test('the section is not made of a comparison that leaves out what belongs there
   };
   expect(benchSection(sampleReport())).toMatch(/^\| hello +\| +1,000 \|/m);
   expect(without('hello')).toThrow('reports/bench.json has no hello: run bun run bench first');
-  expect(without('scripted again')).toThrow('has no scripted again');
+  expect(without('scripted duplicate')).toThrow('has no scripted duplicate');
 });
 
 test('without markers, or without a comparison, the document is left alone', () => {

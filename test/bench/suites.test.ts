@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A system whose readiness and operators' routes answer as told, and that counts what else it is asked. */
+/** A system whose readiness and operators' routes answer as given, and that counts all other requests. */
 function fakeTarget(readyStatus: number, couponsStatus: number) {
   let load = 0;
   const server = Bun.serve({
@@ -85,10 +85,10 @@ const refused: [name: string, args: string[], environment: Record<string, string
     'DURATION is wrong: expected a duration such as 30s, 10m or 1h',
   ],
   [
-    'a target that is no address',
+    'a target that is not a URL',
     [k6],
     { TARGET: 'localhost:3000' },
-    'TARGET is no address: expected one such as http://localhost:3000',
+    'TARGET is not a URL: expected one such as http://localhost:3000',
   ],
   [
     'a target whose stores are not named',
@@ -126,7 +126,7 @@ for (const [name, args, environment, says] of refused) {
 }
 
 for (const suite of [k6, locust]) {
-  test(`${suite} refuses a target that nobody listens at`, async () => {
+  test(`${suite} refuses a target at which no process listens`, async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const { ended, stderr } = await command([suite], { ...stores, TARGET: url });
     expect({ ended, lines: stderr.split('\n').length }).toEqual({ ended: 'code 2', lines: 2 });
