@@ -16,8 +16,8 @@ const options = { clockMsMax: 5 };
 const row = (userId: string, sequence: number, issuedMs = 2000): HistoryRow => {
   return { couponId: 1, userId, sequence, issuedMs };
 };
-const asked = (userId: string, ending: RequestResult, invokedMs = 1990, endedMs = 2010): Attempt => {
-  return { couponId: 1, userId, invokedMs, endedMs, ending };
+const asked = (userId: string, result: RequestResult, invokedMs = 1990, endedMs = 2010): Attempt => {
+  return { couponId: 1, userId, invokedMs, endedMs, result };
 };
 const ok = (sequence: number): RequestResult => ({ kind: 'ok', sequence });
 const duplicate = (sequence: number): RequestResult => ({ kind: 'duplicate', sequence });
