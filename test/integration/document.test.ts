@@ -127,7 +127,7 @@ describe.each(Object.keys(settings))('with %s', (name) => {
   });
 });
 
-/** Checks that the document has this status, this type and a schema that the body keeps, and that it is no fault of ours. */
+/** Checks that the document has this status, this type and a schema that the body keeps, and that it is no server error. */
 async function expectDocumented(document: OpenApi, operation: Operation, answer: Response): Promise<number> {
   const told = operation.responses[answer.status];
   const type = (answer.headers.get('content-type') ?? '').split(';')[0] ?? '';

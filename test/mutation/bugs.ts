@@ -242,7 +242,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the epoch is ignored',
     changes: [{ file: `${scripts}/put.lua`, from: 'if state[1] ~= ARGV[5] or state[2]', to: 'if state[2]' }],
-    guard: [`${integration}/locked.test.ts`, 'when the coupon was opened anew, it decides again under the new epoch'],
+    guard: [`${integration}/locked.test.ts`, 'when the coupon was reopened, it decides again under the new epoch'],
   },
   {
     name: 'the counter is raised by rows sent rather than by rows inserted',
@@ -308,7 +308,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       changes: [{ file: `${scripts}/${script}.lua`, from: 'not isServer(', to: 'false and not isServer(' }],
       guard: [
         `${integration}/restart.test.ts`,
-        'every script that decides, or tells who has a coupon, looks who the server is now',
+        'every script that decides, or reads the owners of a coupon, checks which server it runs on',
       ],
     };
   }),
@@ -394,7 +394,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       'test/unit/refusal-cache.test.ts',
-      'of a sold-out coupon no owner is refused, since he must hear that he has it',
+      'of a sold-out coupon no owner is refused, since their answer is already issued',
     ],
   },
   {
