@@ -1,16 +1,18 @@
 // Entry: `bun bench/verify.ts <record folder | coupon id>`, after any run, and what the suites call: do the promises hold?
 //
 // It reads the live stores that DATABASE_URL and REDIS_URL name. A fast wrong run is a failure: the exit code is not 0.
-import { ConfigFault, readConfig } from '../src/config/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
-import { DatabaseUrlFault } from '../src/mysql/url.ts';
-import { PreflightFault, preflight, reasonOf } from '../src/runtime/preflight.ts';
+import { StartFault } from '../src/operator-error.ts';
+import { preflight, reasonOf } from '../src/runtime/preflight.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
-import { type Evidence, NoSuchCoupon, readEvidence } from './verification/evidence.ts';
+import { BenchError } from './bench-error.ts';
+import { runCommand } from './command.ts';
+import { type Evidence, readEvidence } from './verification/evidence.ts';
 import { faultsIn } from './verification/judgement.ts';
-import { type LoadRecord, readLoadRecord, RecordFault } from './verification/load-record.ts';
+import { type LoadRecord, readLoadRecord } from './verification/load-record.ts';
 
-/** How the verification ended, for people. */
+/** The result of a verification, for people. */
 export interface Verdict {
   /** What is wrong; empty when every promise held. */
   readonly faults: readonly string[];
@@ -22,7 +24,7 @@ export interface VerifyOptions {
   /** `DATABASE_URL`, `REDIS_URL`, and `PARTITIONS` if it is not the default. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly couponId: number;
-  /** What the callers were told; null judges the stores alone. */
+  /** The answers that callers got; null judges the stores alone. */
   readonly record: LoadRecord | null;
   readonly waitMsMax?: number;
 }
@@ -30,15 +32,10 @@ export interface VerifyOptions {
 /** How long the backlog may take; a fault when it takes longer. */
 const WAIT_MS_MAX = 30_000;
 
-/** The stores cannot be asked: nothing is known. The message is one line for people. */
-export class VerificationFault extends Error {
-  override readonly name = 'VerificationFault';
-}
-
 /**
  * Waits until the stream is drained, then judges.
  *
- * @throws VerificationFault when a store or the coupon cannot be read; ConfigFault, DatabaseUrlFault for wrong addresses
+ * @throws StartFault when a setting is wrong, or a store or the coupon cannot be read
  */
 export async function verify({
   environment,
@@ -64,14 +61,13 @@ export async function verify({
   // What goes wrong with the connection is thrown by the command that needed it.
   const redis = issuingConnection(config, () => undefined);
   try {
-    // What the stores lose in a crash is their business here; that they can be read is ours.
+    // Whether the stores are durable does not matter here; that they can be read does.
     await preflight(database, [redis], true);
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {
-    if (error instanceof PreflightFault) throw new VerificationFault(error.message, { cause: error });
-    const reason = error instanceof NoSuchCoupon ? error.message : `the stores cannot be read (${reasonOf(error)})`;
-    throw new VerificationFault(`verification: ${reason}`, { cause: error });
+    if (error instanceof StartFault) throw error;
+    throw new BenchError(`the stores cannot be read (${reasonOf(error)})`, { cause: error });
   } finally {
     redis.disconnect();
     await closeDatabase(database);
@@ -91,30 +87,25 @@ function accountOf({ couponId, rows, total, stream, redis }: Evidence, record: L
   const stores = `coupon ${couponId}: ${rows.length} rows of ${total ?? 'an unlimited stock'}, each read${
     redis === null ? '' : ' and compared with Redis'
   }; ${drained}`;
-  if (record === null) return `${stores}; without a record of what callers were told`;
+  if (record === null) return `${stores}; without a record of the answers`;
   const { accepted, duplicated, soldOut, indeterminate } = record.counts;
   const named = `${accepted} issued and ${duplicated} duplicated, each looked up`;
   return `${stores}; answers: ${named}; ${soldOut} sold out, ${indeterminate} indeterminate`;
 }
 
-async function main(argument: string | undefined): Promise<number> {
+async function verifyGiven([argument]: readonly string[]): Promise<boolean> {
   if (argument === undefined) {
-    console.error('Say what to verify: bun bench/verify.ts <folder of a record, or id of a coupon>');
-    return 2;
+    throw new BenchError('Say what to verify: bun bench/verify.ts <folder of a record, or id of a coupon>');
   }
-  try {
-    const record = /^[1-9]\d*$/.test(argument) ? null : readLoadRecord(argument);
-    const verdict = await verify({ environment: process.env, couponId: record?.couponId ?? Number(argument), record });
-    for (const line of verdictLines(verdict)) console.log(line);
-    return verdict.faults.length === 0 ? 0 : 1;
-  } catch (error) {
-    const isKnown = [VerificationFault, ConfigFault, DatabaseUrlFault, RecordFault].some(
-      (kind) => error instanceof kind,
-    );
-    if (!(isKnown && error instanceof Error)) throw error;
-    console.error(error.message);
-    return 2;
-  }
+  const record = /^[1-9]\d*$/.test(argument) ? null : readLoadRecord(argument);
+  const verdict = await verify({ environment: process.env, couponId: record?.couponId ?? Number(argument), record });
+  for (const line of verdictLines(verdict)) console.log(line);
+  return verdict.faults.length === 0;
 }
 
-if (import.meta.main) process.exit(await main(process.argv[2]));
+const usage = `bun bench/verify.ts <folder of a record, or id of a coupon>
+
+Checks the promises P1 to P5 on the live stores that DATABASE_URL and REDIS_URL name (and PARTITIONS, if it is not the default).
+Exit code: 0 all held; 1 a promise is broken; 2 it could not be judged. More: bench/README.md`;
+
+if (import.meta.main) await runCommand(usage, verifyGiven);

@@ -34,7 +34,7 @@ export interface Attempt {
   readonly invokedMs: number;
   /** When the caller had the answer, or gave up. */
   readonly endedMs: number;
-  readonly ending: RequestResult;
+  readonly result: RequestResult;
 }
 
 /** A row in the end. */
@@ -130,7 +130,7 @@ function checkRows({ coupon, rows, accuse }: Case): void {
 function checkSequences({ rows, attemptsOf, options, accuse }: Case): void {
   if (options.mayHaveGaps) return;
   const known = new Set(rows.map(({ sequence }) => sequence));
-  for (const { ending } of [...attemptsOf.values()].flat()) if ('sequence' in ending) known.add(ending.sequence);
+  for (const { result } of [...attemptsOf.values()].flat()) if ('sequence' in result) known.add(result.sequence);
   const highest = rows.reduce((most, { sequence }) => Math.max(most, sequence), 0);
   for (let sequence = 1; sequence < highest; sequence++) {
     if (!known.has(sequence)) accuse('lost', `sequence ${sequence} is nobody's`);
@@ -141,7 +141,7 @@ function checkSequences({ rows, attemptsOf, options, accuse }: Case): void {
 function checkOrigins({ rows, attemptsOf, options, accuse }: Case): void {
   for (const { userId, issuedMs } of rows) {
     const possible = (attemptsOf.get(userId) ?? []).filter(
-      ({ ending }) => ending.kind === 'ok' || ending.kind === 'indeterminate',
+      ({ result }) => result.kind === 'ok' || result.kind === 'indeterminate',
     );
     if (possible.length === 0) accuse('unexpected', `${userId} has a row and no request that can have issued it`);
     else if (!possible.some(({ invokedMs }) => invokedMs - options.clockMsMax <= issuedMs))
@@ -151,21 +151,21 @@ function checkOrigins({ rows, attemptsOf, options, accuse }: Case): void {
 
 /** P3: what one user was told. */
 function checkAnswers({ coupon, rowOf, options, accuse }: Case, asked: readonly Attempt[]): void {
-  if (asked.filter(({ ending }) => ending.kind === 'ok').length > 1)
+  if (asked.filter(({ result }) => result.kind === 'ok').length > 1)
     accuse('twice', `${asked[0]?.userId} was issued the coupon by more than one answer`);
-  for (const { userId, ending, invokedMs, endedMs } of asked) {
+  for (const { userId, result, invokedMs, endedMs } of asked) {
     const row = rowOf.get(userId);
-    if (ending.kind === 'ok' || ending.kind === 'duplicate') {
-      const told = `${userId} was told ${ending.kind} ${ending.sequence}`;
+    if (result.kind === 'ok' || result.kind === 'duplicate') {
+      const told = `${userId} was told ${result.kind} ${result.sequence}`;
       if (!row) accuse('lost', `${told} and has no row`);
-      else if (row.sequence !== ending.sequence) accuse('wrong sequence', `${told} and has ${row.sequence}`);
+      else if (row.sequence !== result.sequence) accuse('wrong sequence', `${told} and has ${row.sequence}`);
       else if (row.issuedMs - options.clockMsMax > endedMs) accuse('lost', `${told} before it was issued`);
     }
-    if (ending.kind !== 'refused') continue;
-    if (ending.reason === 'sold out' && row && row.issuedMs + options.clockMsMax < invokedMs)
+    if (result.kind !== 'refused') continue;
+    if (result.reason === 'sold out' && row && row.issuedMs + options.clockMsMax < invokedMs)
       accuse('denied', `${userId} had ${row.sequence} and was told sold out`);
-    if (isWrong(ending.reason, coupon, invokedMs, endedMs, options.clockMsMax))
-      accuse('refused wrongly', `${userId} was told ${ending.reason}`);
+    if (isWrong(result.reason, coupon, invokedMs, endedMs, options.clockMsMax))
+      accuse('refused wrongly', `${userId} was told ${result.reason}`);
   }
 }
 
@@ -195,8 +195,8 @@ function checkSoldOut({ coupon, rows, attemptsOf, options, accuse }: Case): void
   const issuedMs = rows.map((row) => row.issuedMs).sort((a, b) => a - b);
   /** When the last piece went; never for an unlimited coupon or one that has stock left in the end. */
   const goneMs = coupon.total === null ? undefined : issuedMs[coupon.total - 1];
-  for (const { userId, ending, endedMs } of [...attemptsOf.values()].flat()) {
-    if (ending.kind !== 'refused' || ending.reason !== 'sold out') continue;
+  for (const { userId, result, endedMs } of [...attemptsOf.values()].flat()) {
+    if (result.kind !== 'refused' || result.reason !== 'sold out') continue;
     if (goneMs === undefined) accuse('sold out with stock left', `${userId} at ${rows.length} of ${coupon.total}`);
     else if (goneMs - options.clockMsMax > endedMs)
       accuse('sold out with stock left', `${userId} ${goneMs - endedMs} ms before the last piece went`);

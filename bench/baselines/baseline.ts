@@ -27,7 +27,7 @@ export async function openBaselineStores(): Promise<BaselineStores> {
   return { config, redis, database: openDatabase(config) };
 }
 
-/** Serves until the process is told to end: nothing of a baseline has to survive its run. */
+/** Serves until the process is stopped: nothing of a baseline has to survive its run. */
 export async function serveBaseline(routes: AnyElysia): Promise<void> {
   const { HOST: host, PORT: port } = readConfig(['HOST', 'PORT']);
   const app = new Elysia({ precompile: true, handler: { standardHostname: false } })
@@ -36,7 +36,7 @@ export async function serveBaseline(routes: AnyElysia): Promise<void> {
   await serve((request) => app.fetch(request), { host, port, onError: (error) => console.error(error) });
 }
 
-/** The keys of the two baselines that decide in Redis; no key of ours begins like them. Messages, one an issue, go to `stream`. */
+/** The keys of the two baselines that decide in Redis; no key of our system has their prefix. Messages, one an issue, go to `stream`. */
 export function baselineKeys(couponId: number) {
   const coupon = `baseline:${couponId}`;
   return { owners: `${coupon}:owners`, lock: `${coupon}:lock`, stream: `${coupon}:issues` };

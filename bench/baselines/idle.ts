@@ -1,4 +1,4 @@
-// Entry of the nearer ceiling: our own API with all that stands around a decision, and none made: everybody gets the first piece at once.
+// Entry of the nearer ceiling: our own API with everything around a decision, but none made: each request gets sequence 1 immediately.
 //
 // What it leaves of the echo is the price of checks, headers and measuring; what lies below it is the price of issuing.
 

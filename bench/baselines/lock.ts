@@ -4,9 +4,9 @@ import { Elysia } from 'elysia';
 import { createRedlock, IoredisAdapter } from 'redlock-universal';
 import { baselineKeys, IssueRequest, openBaselineStores, serveBaseline } from './baseline.ts';
 
-/** Pause between two tries: the default of the library. Shorter ones gave less (50 ms 0.8 of it, 5 ms 0.6): tries crowd out work. */
+/** Delay between two attempts: the default of the library. Shorter ones gave less (50 ms 0.8 of it, 5 ms 0.6): attempts crowd out work. */
 const RETRY_MS = 200;
-/** So many tries that nobody at 256 connections gives up: what is measured is the lock, not the giving up. */
+/** So many attempts that no request at 256 connections fails: what is measured is the lock, not the failures. */
 const RETRIES_MAX = 100;
 
 const { redis } = await openBaselineStores();

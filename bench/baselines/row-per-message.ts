@@ -6,7 +6,7 @@ import { Elysia } from 'elysia';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { baselineKeys, openBaselineStores, serveBaseline } from './baseline.ts';
 
-/** Messages in hand at once: as many as there are connections. */
+/** Messages written in parallel: as many as there are connections. */
 const CONCURRENCY = 10;
 const GROUP = 'rows';
 

@@ -2,7 +2,7 @@
 
 import { withConnection } from '../../src/mysql/database.ts';
 import { median } from '../testbed/statistics.ts';
-import type { Stand } from '../testbed/testbed.ts';
+import type { Testbed } from '../testbed/testbed.ts';
 import { allCases, type Case } from './cases.ts';
 import { runRound } from './round.ts';
 
@@ -27,15 +27,15 @@ export interface Alone {
   }[];
 }
 
-/** Measures with one connection that asks again as soon as it is answered. The worker runs beside it, as it does in life. */
-export async function alone(stand: Stand): Promise<Alone> {
-  const cases = await allCases(stand);
+/** Measures with one connection that sends the next request as soon as the last is answered. The worker runs beside it, as in production. */
+export async function alone(testbed: Testbed): Promise<Alone> {
+  const cases = await allCases(testbed);
   const p50 = async (name: string): Promise<{ title: string; p50Ms: number }> => {
     const found = cases.find((each) => each.name === name);
     if (found === undefined) throw new Error(`there is no case ${name}`);
-    return { title: found.title, p50Ms: await p50Of(stand, found) };
+    return { title: found.title, p50Ms: await p50Of(testbed, found) };
   };
-  const trips = { hello: (await p50('hello')).p50Ms, ...(await roundTrips(stand)) };
+  const trips = { hello: (await p50('hello')).p50Ms, ...(await roundTrips(testbed)) };
   const needs = [
     { name: 'scripted', unavoidable: 'hello + one flushed write', ms: trips.hello + trips.set },
     {
@@ -56,13 +56,13 @@ export async function alone(stand: Stand): Promise<Alone> {
   return { trips, endpoints };
 }
 
-async function p50Of(stand: Stand, contestant: Case): Promise<number> {
+async function p50Of(testbed: Testbed, contestant: Case): Promise<number> {
   const options = { connections: 1, seconds: SECONDS };
-  await runRound(stand, contestant, options);
-  return (await runRound(stand, contestant, options)).figures.p50Ms;
+  await runRound(testbed, contestant, options);
+  return (await runRound(testbed, contestant, options)).figures.p50Ms;
 }
 
-async function roundTrips({ redis, database }: Stand) {
+async function roundTrips({ redis, database }: Testbed) {
   const ping = await medianMs(() => redis.ping());
   const set = await medianMs((i) => redis.set('bench:trip', i));
   await redis.unlink('bench:trip');

@@ -1,9 +1,9 @@
-// cases.ts -- Who is compared: the ceilings, our three endpoints, refusals, and the ordinary way of each.
+// cases.ts -- The cases that are compared: the ceilings, our three endpoints, refusals, and the ordinary way of each.
 
 import { baselineKeys } from '../baselines/baseline.ts';
 import { ask, makeCoupon } from '../testbed/coupons.ts';
 import type { Service } from '../testbed/own-process.ts';
-import type { Stand } from '../testbed/testbed.ts';
+import type { Testbed } from '../testbed/testbed.ts';
 import { issuerSettings, tokenOf, userOf, writeTokens } from '../testbed/users.ts';
 import type { Load } from '../testbed/wrk.ts';
 import type { Group } from './figures.ts';
@@ -15,14 +15,14 @@ export const caseNames = [
   'hello',
   'scripted',
   'scripted sold out',
-  'scripted again',
+  'scripted duplicate',
   'scripted with tokens and limits',
   'locked',
   'locked sold out',
-  'locked again',
+  'locked duplicate',
   'synchronous',
   'synchronous sold out',
-  'synchronous again',
+  'synchronous duplicate',
   'row lock',
   'lock',
   'script',
@@ -45,7 +45,7 @@ export interface Case {
   readonly group: Group;
   /** The processes that answer: one, unless it is about their number. */
   readonly services: readonly Service[];
-  /** The only outcome that our API may give; null for who does not count outcomes: then every answer must be 2xx. */
+  /** The only outcome that our API may give; null for a service that does not count outcomes: then every answer must be 2xx. */
   readonly outcome: 'issued' | 'already issued' | 'sold out' | null;
   /** What is accepted is written later. */
   readonly later: 'by our worker' | 'a row a message' | null;
@@ -53,7 +53,7 @@ export interface Case {
   prepare(seconds: number): Promise<Prepared>;
 }
 
-/** Users who come again and again when duplicates are measured. */
+/** Users that repeat their requests when duplicates are measured. */
 const OWNERS = 2000;
 
 const endpoints = [
@@ -63,21 +63,21 @@ const endpoints = [
 ] as const;
 
 /** All cases, in the order of a round: the ceiling beside what is measured against it. Starts the baselines. */
-export async function allCases(stand: Stand): Promise<readonly Case[]> {
-  const ceilings = await ceilingsOf(stand);
+export async function allCases(testbed: Testbed): Promise<readonly Case[]> {
+  const ceilings = await ceilingsOf(testbed);
   const ours = endpoints.flatMap((endpoint) => [
-    issuingCase(stand, endpoint),
-    soldOutCase(stand, endpoint),
-    duplicateCase(stand, endpoint),
+    issuingCase(testbed, endpoint),
+    soldOutCase(testbed, endpoint),
+    duplicateCase(testbed, endpoint),
   ]);
-  return [...ceilings, ...ours, await guardedCase(stand), ...(await ordinaryCases(stand))];
+  return [...ceilings, ...ours, await guardedCase(testbed), ...(await ordinaryCases(testbed))];
 }
 
 type Endpoint = (typeof endpoints)[number];
 
-async function ceilingsOf(stand: Stand): Promise<Case[]> {
-  const echo = await stand.start('echo', 'bench/baselines/echo.ts');
-  const idle = await stand.start('idle', 'bench/baselines/idle.ts');
+async function ceilingsOf(testbed: Testbed): Promise<Case[]> {
+  const echo = await testbed.start('echo', 'bench/baselines/echo.ts');
+  const idle = await testbed.start('idle', 'bench/baselines/idle.ts');
   const none = { group: 'ceiling', outcome: null, later: null } as const;
   const finish = async () => {};
   return [
@@ -107,9 +107,9 @@ async function ceilingsOf(stand: Stand): Promise<Case[]> {
       ...none,
       name: 'hello',
       title: 'GET /hello',
-      services: [stand.api],
+      services: [testbed.api],
       prepare: async () => ({
-        loads: [{ url: `${stand.api.url}/hello`, script: 'hello', args: [] }],
+        loads: [{ url: `${testbed.api.url}/hello`, script: 'hello', args: [] }],
         coupons: null,
         finish,
       }),
@@ -118,35 +118,35 @@ async function ceilingsOf(stand: Stand): Promise<Case[]> {
 }
 
 /** A coupon that does not run out, new in each round, so that no round inherits the owners of another. */
-function issuingCase(stand: Stand, { name, path, title }: Endpoint): Case {
-  return ourCase(stand, { name, path, title, outcome: 'issued' }, async (url) => {
-    const couponId = await makeCoupon(stand, null);
+function issuingCase(testbed: Testbed, { name, path, title }: Endpoint): Case {
+  return ourCase(testbed, { name, path, title, outcome: 'issued' }, async (url) => {
+    const couponId = await makeCoupon(testbed, null);
     // Opens its stock, which the first request of a drop does once.
     await ask(url, couponId, 'opener');
     return { couponId, issuedBefore: 1, cycle: 0 };
   });
 }
 
-function soldOutCase(stand: Stand, { name, path, title }: Endpoint): Case {
+function soldOutCase(testbed: Testbed, { name, path, title }: Endpoint): Case {
   const about = { name: `${name} sold out` as const, path, title: `${title}, sold out`, outcome: 'sold out' } as const;
-  return ourCase(stand, about, async (url) => {
-    const couponId = await makeCoupon(stand, 1);
+  return ourCase(testbed, about, async (url) => {
+    const couponId = await makeCoupon(testbed, 1);
     await ask(url, couponId, 'winner');
-    // The first refusal hangs the sign that all others meet.
+    // The first refusal fills the refusal cache, which answers all others.
     await ask(url, couponId, 'loser');
     return { couponId, issuedBefore: 1, cycle: 0 };
   });
 }
 
-function duplicateCase(stand: Stand, { name, path, title }: Endpoint): Case {
+function duplicateCase(testbed: Testbed, { name, path, title }: Endpoint): Case {
   const about = {
-    name: `${name} again` as const,
+    name: `${name} duplicate` as const,
     path,
-    title: `${title}, by who has it`,
+    title: `${title}, duplicate request`,
     outcome: 'already issued',
   } as const;
-  return ourCase(stand, about, async (url) => {
-    const couponId = await makeCoupon(stand, null);
+  return ourCase(testbed, about, async (url) => {
+    const couponId = await makeCoupon(testbed, null);
     for (let i = 0; i < OWNERS; i += 100) {
       await Promise.all(Array.from({ length: 100 }, (_, k) => ask(url, couponId, userOf(i + k))));
     }
@@ -155,9 +155,9 @@ function duplicateCase(stand: Stand, { name, path, title }: Endpoint): Case {
 }
 
 /** As `scripted`, but every user shows a token that this API has not seen before, and is counted. */
-async function guardedCase(stand: Stand): Promise<Case> {
+async function guardedCase(testbed: Testbed): Promise<Case> {
   const settings = { ...issuerSettings, USER_REQUESTS_MAX: '10' };
-  const api = await stand.start('guarded', 'src/server.ts', { settings });
+  const api = await testbed.start('guarded', 'src/server.ts', { settings });
   return {
     name: 'scripted with tokens and limits',
     title: 'POST /v2/issue-async, tokens and limits',
@@ -168,7 +168,7 @@ async function guardedCase(stand: Stand): Promise<Case> {
     async prepare(seconds) {
       const url = `${api.url}/v2/issue-async`;
       const tokens = writeTokens(Array.from({ length: TOKENS_PER_S * seconds }, (_, place) => String(userOf(place))));
-      const couponId = await makeCoupon(stand, null);
+      const couponId = await makeCoupon(testbed, null);
       await ask(url, couponId, 'opener', tokenOf('opener'));
       return {
         loads: [{ url, script: 'guarded', args: [couponId, tokens.file] }],
@@ -183,7 +183,7 @@ async function guardedCase(stand: Stand): Promise<Case> {
 const TOKENS_PER_S = 60_000;
 
 function ourCase(
-  stand: Stand,
+  testbed: Testbed,
   { path, ...about }: Pick<Case, 'name' | 'title'> & { path: string; outcome: NonNullable<Case['outcome']> },
   prepare: (url: string) => Promise<{ couponId: number; issuedBefore: number; cycle: number }>,
 ): Case {
@@ -191,11 +191,11 @@ function ourCase(
     ...about,
     group: 'system',
     get services() {
-      return [stand.api];
+      return [testbed.api];
     },
     later: 'by our worker',
     async prepare() {
-      const url = `${stand.api.url}${path}`;
+      const url = `${testbed.api.url}${path}`;
       const { couponId, issuedBefore, cycle } = await prepare(url);
       return {
         loads: [{ url, script: 'issue', args: [couponId, 1, cycle] }],
@@ -206,7 +206,7 @@ function ourCase(
   };
 }
 
-async function ordinaryCases(stand: Stand): Promise<Case[]> {
+async function ordinaryCases(testbed: Testbed): Promise<Case[]> {
   const about = [
     { name: 'row lock', path: 'row-lock', title: 'a row lock a request', later: null },
     { name: 'lock', path: 'lock', title: 'a lock a request, a row a message', later: 'a row a message' },
@@ -214,7 +214,7 @@ async function ordinaryCases(stand: Stand): Promise<Case[]> {
   ] as const;
   return Promise.all(
     about.map(async ({ name, path, title, later }): Promise<Case> => {
-      const service = await stand.start(path, `bench/baselines/${path}.ts`);
+      const service = await testbed.start(path, `bench/baselines/${path}.ts`);
       return {
         name,
         title,
@@ -222,19 +222,19 @@ async function ordinaryCases(stand: Stand): Promise<Case[]> {
         services: [service],
         outcome: null,
         later,
-        prepare: async () => ordinaryRound(stand, `${service.url}/${path}`),
+        prepare: async () => ordinaryRound(testbed, `${service.url}/${path}`),
       };
     }),
   );
 }
 
-async function ordinaryRound(stand: Stand, url: string): Promise<Prepared> {
-  const couponId = await makeCoupon(stand, null);
+async function ordinaryRound(testbed: Testbed, url: string): Promise<Prepared> {
+  const couponId = await makeCoupon(testbed, null);
   return {
     loads: [{ url, script: 'issue', args: [couponId, 1, 0] }],
     coupons: { first: couponId, count: 1, issuedBefore: 0 },
     async finish() {
-      await stand.redis.unlink(Object.values(baselineKeys(couponId)));
+      await testbed.redis.unlink(Object.values(baselineKeys(couponId)));
     },
   };
 }

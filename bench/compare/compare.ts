@@ -1,8 +1,8 @@
-// compare.ts -- Everybody in one run, interleaved: each round has every contestant once, so that what else the machine does meets
-// all of them alike.
+// compare.ts -- All cases in one run, interleaved: each round has every case once, so that other work on the machine affects all of them
+// alike.
 
 import { say } from '../../tools/progress.ts';
-import type { Stand } from '../testbed/testbed.ts';
+import type { Testbed } from '../testbed/testbed.ts';
 import { allCases, type Case, type CaseName } from './cases.ts';
 import { type CaseResult, type Figures, mediansOf } from './figures.ts';
 import { type Round, type RoundOptions, runRound } from './round.ts';
@@ -13,19 +13,17 @@ export interface CompareOptions extends RoundOptions {
   readonly only: readonly CaseName[];
 }
 
-/** @throws Error naming the case, when its answers or its rows are not what they must be */
-export async function compare(stand: Stand, options: CompareOptions): Promise<readonly CaseResult[]> {
-  const everybody = await allCases(stand);
+/** @throws FailedRun that names the case whose answers or rows are wrong */
+export async function compare(testbed: Testbed, options: CompareOptions): Promise<readonly CaseResult[]> {
+  const all = await allCases(testbed);
   const cases =
-    options.only.length === 0
-      ? everybody
-      : everybody.filter(({ name }) => name === 'echo' || options.only.includes(name));
+    options.only.length === 0 ? all : all.filter(({ name }) => name === 'echo' || options.only.includes(name));
   const rounds = new Map<Case, Round[]>(cases.map((each) => [each, []]));
   // Not counted: compilers and caches warm up, and the tables get their first pages.
-  for (const each of cases) await runRound(stand, each, { ...options, seconds: 1 });
+  for (const each of cases) await runRound(testbed, each, { ...options, seconds: 1 });
   for (let number = 1; number <= options.rounds; number += 1) {
     for (const [each, done] of rounds) {
-      const { echo: near, round } = await besideEcho(stand, cases, each, options);
+      const { echo: near, round } = await besideEcho(testbed, cases, each, options);
       const figures = { ...round.figures, shareOfEcho: round.figures.requestsPerS / near };
       done.push({ ...round, figures });
       say(`  ${number}/${options.rounds}  ${each.title.padEnd(42)} ${lineOf(figures)}`);
@@ -35,14 +33,14 @@ export async function compare(stand: Stand, options: CompareOptions): Promise<re
 }
 
 /** A round, and the ceiling's throughput right before it: on a shared machine a minute later is another machine. */
-async function besideEcho(stand: Stand, cases: readonly Case[], each: Case, options: RoundOptions) {
+async function besideEcho(testbed: Testbed, cases: readonly Case[], each: Case, options: RoundOptions) {
   const echo = cases.find(({ name }) => name === 'echo');
   if (echo === undefined || echo === each) {
-    const round = await runRound(stand, each, options);
+    const round = await runRound(testbed, each, options);
     return { echo: round.figures.requestsPerS, round };
   }
-  const before = await runRound(stand, echo, { ...options, seconds: Math.ceil(options.seconds / 2) });
-  return { echo: before.figures.requestsPerS, round: await runRound(stand, each, options) };
+  const before = await runRound(testbed, echo, { ...options, seconds: Math.ceil(options.seconds / 2) });
+  return { echo: before.figures.requestsPerS, round: await runRound(testbed, each, options) };
 }
 
 function resultOf({ name, title, group }: Case, rounds: readonly Round[]): CaseResult {

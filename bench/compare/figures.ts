@@ -1,4 +1,4 @@
-// figures.ts -- What is measured: of one round, and of a contestant over all its rounds.
+// figures.ts -- What is measured: of one round, and of a case over all its rounds.
 
 import { median } from '../testbed/statistics.ts';
 
@@ -6,7 +6,7 @@ import { median } from '../testbed/statistics.ts';
 export const processNames = ['generator', 'api', 'redis', 'worker', 'mysql'] as const;
 export type ProcessName = (typeof processNames)[number];
 
-/** One round of one contestant, or the medians of several. Null: does not apply. */
+/** One round of one case, or the medians of several. Null: does not apply. */
 export interface Figures {
   readonly requestsPerS: number;
   readonly p50Ms: number;
@@ -19,7 +19,7 @@ export interface Figures {
   readonly systemCpuUs: number;
   /** Share of one core that the generator took. At 1 it would be what is measured. */
   readonly generatorShare: number;
-  /** Share of the load's time in which the API could have gone on and waited for a core. Null: the kernel does not tell. */
+  /** Share of the load's time in which the API was ready to run and waited for a core. Null: the kernel does not count it. */
   readonly apiWaitShare: number | null;
   /** Rows in MySQL by the end of the load, a second. */
   readonly rowsPerS: number | null;
@@ -29,10 +29,10 @@ export interface Figures {
   readonly backlogMs: number | null;
 }
 
-/** Where a contestant belongs. */
+/** Where a case belongs. */
 export type Group = 'ceiling' | 'system' | 'ordinary';
 
-/** A contestant's result. */
+/** A case's result. */
 export interface CaseResult {
   readonly name: string;
   readonly title: string;

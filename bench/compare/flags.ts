@@ -1,5 +1,6 @@
-// flags.ts -- What `bun run bench` can be told. Anything else is refused before anything is started.
+// flags.ts -- The command line of `bun run bench`. Anything else is refused before anything is started.
 
+import { BenchError } from '../bench-error.ts';
 import { type CaseName, caseNames } from './cases.ts';
 
 /** What to run, and how long. */
@@ -14,16 +15,10 @@ export interface Flags {
   readonly only: readonly CaseName[];
   readonly profile: boolean;
   readonly readme: boolean;
-  readonly help: boolean;
 }
 
 const parts = ['compare', 'growth', 'million', 'alone'] as const;
 export type Part = (typeof parts)[number];
-
-/** The command line is wrong; `message` says what is allowed. */
-export class FlagFault extends Error {
-  override readonly name = 'FlagFault';
-}
 
 export const help = `bun run bench [flags]      without a part, the comparison of all cases
 
@@ -39,35 +34,36 @@ export const help = `bun run bench [flags]      without a part, the comparison o
   --cores N          cores for everything, the generator included (2); 0 for all
   --profile          CPU profiles of API and worker in reports/profiles
   --readme           write the section of docs/performance.md from reports/bench.json, and run nothing
-`;
 
-/** The cases that matter most: what the README shows at least. */
+Exit code: 0 all held; 1 an answer or a promise was wrong; 2 it could not be run. More: bench/README.md`;
+
+/** The cases that matter most: what docs/performance.md shows at least. */
 export const quickCases: readonly CaseName[] = [
   'echo',
   'idle',
   'hello',
   'scripted',
-  'scripted again',
+  'scripted duplicate',
   'scripted sold out',
   'locked',
-  'locked again',
+  'locked duplicate',
   'synchronous',
-  'synchronous again',
+  'synchronous duplicate',
   'row lock',
   'lock',
   'script',
 ];
 
-/** Reads the command line. @throws FlagFault */
+/** Reads the command line. @throws BenchError */
 export function readFlags(args: readonly string[]): Flags {
   const flags = { rounds: 5, seconds: 3, connections: 256, cores: 2, only: [] as readonly CaseName[] };
   const chosen = new Set<Part>();
-  const seen = { profile: false, readme: false, help: false };
+  const seen = { profile: false, readme: false };
   const rest = [...args];
   for (let flag = rest.shift(); flag !== undefined; flag = rest.shift()) {
     const name = flag.replace(/^--/, '');
     const part = parts.find((each) => each === name);
-    if (!flag.startsWith('--')) throw new FlagFault(`${flag} is no flag; see bun run bench --help`);
+    if (!flag.startsWith('--')) throw new BenchError(`${flag} is no flag; see bun run bench --help`);
     if (part !== undefined) chosen.add(part);
     else if (name === 'all') for (const each of parts) chosen.add(each);
     else if (name === 'quick') Object.assign(flags, { rounds: 3, seconds: 2, only: quickCases });
@@ -76,8 +72,8 @@ export function readFlags(args: readonly string[]): Flags {
     else if (name === 'seconds') flags.seconds = wholeOf(flag, rest.shift(), 1, 600);
     else if (name === 'connections') flags.connections = wholeOf(flag, rest.shift(), 1, 16_384);
     else if (name === 'cores') flags.cores = wholeOf(flag, rest.shift(), 0, 1024);
-    else if (name === 'profile' || name === 'readme' || name === 'help') seen[name] = true;
-    else throw new FlagFault(`${flag} is unknown; see bun run bench --help`);
+    else if (name === 'profile' || name === 'readme') seen[name] = true;
+    else throw new BenchError(`${flag} is unknown; see bun run bench --help`);
   }
   return { ...flags, ...seen, parts: chosen.size === 0 ? new Set(['compare']) : chosen };
 }
@@ -85,7 +81,7 @@ export function readFlags(args: readonly string[]): Flags {
 function casesOf(text: string | undefined): readonly CaseName[] {
   return (text ?? '').split(',').map((part) => {
     const found = caseNames.find((name) => name === part.trim());
-    if (found === undefined) throw new FlagFault(`--only: no case "${part}"; there are ${caseNames.join(', ')}`);
+    if (found === undefined) throw new BenchError(`--only: no case "${part}"; there are ${caseNames.join(', ')}`);
     return found;
   });
 }
@@ -93,5 +89,5 @@ function casesOf(text: string | undefined): readonly CaseName[] {
 function wholeOf(flag: string, text: string | undefined, minimum: number, maximum: number): number {
   const value = /^\d{1,6}$/.test(text ?? '') ? Number(text) : Number.NaN;
   if (value >= minimum && value <= maximum) return value;
-  throw new FlagFault(`${flag} needs a whole number from ${minimum} to ${maximum}`);
+  throw new BenchError(`${flag} needs a whole number from ${minimum} to ${maximum}`);
 }

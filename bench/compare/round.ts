@@ -1,12 +1,13 @@
 // round.ts -- One round: prepare, load, wait until all that was accepted is in MySQL, count, verify.
 
 import { waitUntil } from '../../tools/stack/wait-until.ts';
+import { FailedRun } from '../bench-error.ts';
 import { backlogOf, drained, rowsOf } from '../testbed/coupons.ts';
 import { brokenPromises } from '../testbed/exactness.ts';
 import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../testbed/exposition.ts';
 import { coreWaitUsOf, cpuUsOf } from '../testbed/process-cost.ts';
 import type { Service } from '../testbed/own-process.ts';
-import type { Stand } from '../testbed/testbed.ts';
+import type { Testbed } from '../testbed/testbed.ts';
 import { histogramQuantile } from '../testbed/statistics.ts';
 import { type LoadResult, runWrk } from '../testbed/wrk.ts';
 import type { Case, Prepared } from './cases.ts';
@@ -22,32 +23,32 @@ export interface Round {
   readonly answers: Readonly<Record<string, number>>;
 }
 
-/** A round is begun when the stores have been quiet for so long: MySQL tidies up for a while after many rows. */
+/** A round is begun when the stores have been quiet for so long: MySQL cleans up for a while after many rows. */
 const QUIET_MS = 100;
 const QUIET_SHARE_MAX = 0.1;
 const QUIET_WAIT_MS_MAX = 3000;
 
-/** @throws Error when anything went wrong: an answer that was not expected, or a promise that is broken */
-export async function runRound(stand: Stand, contestant: Case, options: RoundOptions): Promise<Round> {
+/** @throws FailedRun for an unexpected answer or a broken promise */
+export async function runRound(testbed: Testbed, contestant: Case, options: RoundOptions): Promise<Round> {
   const prepared = await contestant.prepare(options.seconds);
-  const writer = contestant.later === 'a row a message' ? await startRowWorker(stand, prepared) : stand.worker;
-  await quiet(stand);
-  const before = await look(stand, contestant, writer);
+  const writer = contestant.later === 'a row a message' ? await startRowWorker(testbed, prepared) : testbed.worker;
+  await quiet(testbed);
+  const before = await look(testbed, contestant, writer);
   const result = await runLoads(prepared, options);
   const endedMs = performance.now();
-  for (const service of [...contestant.services, stand.api, writer]) service.mustRun();
+  for (const service of [...contestant.services, testbed.api, writer]) service.mustRun();
   const issues = contestant.outcome === 'issued';
-  // What is behind is asked at once, and what there is counted when it costs nobody anything.
-  const behind = issues ? await backlogOf(stand) : 0;
-  const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(stand, prepared) : null;
-  if (contestant.group === 'system') await drained(stand, contestant.services);
+  // The backlog is read immediately; rows are counted later, when that disturbs no measurement.
+  const behind = issues ? await backlogOf(testbed) : 0;
+  const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(testbed, prepared) : null;
+  if (contestant.group === 'system') await drained(testbed, contestant.services);
   const backlogMs = performance.now() - endedMs;
-  const after = await look(stand, contestant, writer);
-  if (writer !== stand.worker) await writer.kill();
+  const after = await look(testbed, contestant, writer);
+  if (writer !== testbed.worker) await writer.kill();
   await prepared.finish();
   const answers = answersOf(contestant, before.api, after.api, result);
-  await verify(stand, contestant, prepared, answers, result);
-  const rows = issues ? await rowsIn(stand, prepared) : ordinaryRows;
+  await verify(testbed, contestant, prepared, answers, result);
+  const rows = issues ? await rowsIn(testbed, prepared) : ordinaryRows;
   const durable = (share: number): number | null => {
     const seconds = histogramQuantile(before.durable, after.durable, share);
     return issues && seconds !== null ? seconds * 1000 : null;
@@ -73,13 +74,13 @@ type SystemProcess = Exclude<ProcessName, 'generator'>;
 
 interface Look {
   readonly cpu: Readonly<Record<SystemProcess, number>>;
-  /** Of the processes that answer; null: the kernel does not tell. */
+  /** Of the processes that answer; null: the kernel does not count it. */
   readonly coreWaitUs: number | null;
   readonly api: Exposition;
   readonly durable: ReadonlyMap<number, number>;
 }
 
-/** Sends all loads at once, each with its part of the connections. */
+/** Sends all loads in parallel, each with its part of the connections. */
 async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOptions): Promise<LoadResult> {
   const share = Math.ceil(connections / loads.length);
   const results = await Promise.all(loads.map((load) => runWrk({ ...load, connections: share, seconds })));
@@ -98,18 +99,18 @@ async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOpti
   };
 }
 
-async function look(stand: Stand, { group, services }: Case, writer: Service): Promise<Look> {
+async function look(testbed: Testbed, { group, services }: Case, writer: Service): Promise<Look> {
   const [worker, ...apis] = await Promise.all([
-    scrape(stand.worker.metricsUrl),
+    scrape(testbed.worker.metricsUrl),
     // Only ours count their answers.
     ...(group === 'system' ? services : []).map(({ metricsUrl }) => scrape(metricsUrl)),
   ]);
   return {
     cpu: {
       api: services.reduce((sum, { pid }) => sum + cpuUsOf(pid), 0),
-      redis: cpuUsOf(stand.redisPid),
+      redis: cpuUsOf(testbed.redisPid),
       worker: cpuUsOf(writer.pid),
-      mysql: cpuUsOf(stand.mysqlPid),
+      mysql: cpuUsOf(testbed.mysqlPid),
     },
     coreWaitUs: services.reduce<number | null>((sum, { pid }) => added(sum, coreWaitUsOf(pid)), 0),
     api: apis.flat(),
@@ -131,12 +132,12 @@ function costOf(before: Look['cpu'], after: Look['cpu'], result: LoadResult): Pi
   };
 }
 
-async function startRowWorker(stand: Stand, { coupons }: Prepared): Promise<Service> {
+async function startRowWorker(testbed: Testbed, { coupons }: Prepared): Promise<Service> {
   const entry = 'bench/baselines/row-per-message.ts';
-  return stand.start('row-per-message', entry, { args: [String(coupons?.first)] });
+  return testbed.start('row-per-message', entry, { args: [String(coupons?.first)] });
 }
 
-async function quiet({ mysqlPid, redisPid }: Stand): Promise<void> {
+async function quiet({ mysqlPid, redisPid }: Testbed): Promise<void> {
   const used = () => cpuUsOf(mysqlPid) + cpuUsOf(redisPid);
   let before = used();
   const deadlineMs = performance.now() + QUIET_WAIT_MS_MAX;
@@ -145,14 +146,14 @@ async function quiet({ mysqlPid, redisPid }: Stand): Promise<void> {
     const now = used();
     const share = (now - before) / (QUIET_MS * 1000);
     before = now;
-    // Not quiet by then is no failure: every contestant meets the same tidying.
+    // Not quiet by then is no failure: every case meets the same cleanup.
     return share <= QUIET_SHARE_MAX || performance.now() > deadlineMs;
   };
   await waitUntil('the stores to be quiet', calm, { waitMsMax: 2 * QUIET_WAIT_MS_MAX });
 }
 
-async function rowsIn(stand: Stand, { coupons }: Prepared): Promise<number | null> {
-  return coupons === null ? null : rowsOf(stand, coupons.first, coupons.count);
+async function rowsIn(testbed: Testbed, { coupons }: Prepared): Promise<number | null> {
+  return coupons === null ? null : rowsOf(testbed, coupons.first, coupons.count);
 }
 
 function answersOf(
@@ -174,7 +175,7 @@ function outcomesOf(exposition: Exposition): ReadonlyMap<string, number> {
 }
 
 async function verify(
-  stand: Stand,
+  testbed: Testbed,
   { name, group, outcome }: Case,
   { coupons }: Prepared,
   answers: Readonly<Record<string, number>>,
@@ -183,14 +184,14 @@ async function verify(
   const expected = outcome ?? 'ok';
   const unexpected = Object.entries(answers).filter(([answer]) => answer !== expected);
   if (unexpected.length > 0) {
-    throw new Error(`${name}: only "${expected}" was expected: ${JSON.stringify(Object.fromEntries(unexpected))}`);
+    throw new FailedRun(`${name}: only "${expected}" was expected: ${JSON.stringify(Object.fromEntries(unexpected))}`);
   }
-  if (result.requests === 0) throw new Error(`${name}: nothing was answered`);
+  if (result.requests === 0) throw new FailedRun(`${name}: nothing was answered`);
   const refusals = outcome === 'issued' || outcome === null ? 0 : result.requests;
-  if (result.refused !== refusals) throw new Error(`${name}: ${result.refused} of ${result.requests} refused`);
+  if (result.refused !== refusals) throw new FailedRun(`${name}: ${result.refused} of ${result.requests} refused`);
   if (group !== 'system' || coupons === null) return;
   // Where everything was refused, nothing may have changed.
   const issued = (answers['issued'] ?? 0) + coupons.issuedBefore;
-  const broken = await brokenPromises(stand, coupons, issued);
-  if (broken.length > 0) throw new Error(`${name}: ${broken.join('; ')}`);
+  const broken = await brokenPromises(testbed, coupons, issued);
+  if (broken.length > 0) throw new FailedRun(`${name}: ${broken.join('; ')}`);
 }

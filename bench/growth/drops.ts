@@ -5,11 +5,11 @@ import { couponKeys } from '../../src/stream/keys.ts';
 import { insertIssues, raiseIssued } from '../../src/ledger/ledger.ts';
 import { withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { ask, makeCoupon } from '../testbed/coupons.ts';
-import type { Stand } from '../testbed/testbed.ts';
+import type { Testbed } from '../testbed/testbed.ts';
 
 /** Rows in one transaction, well below the time that one may take. */
 const ROWS = 5000;
-/** Openings at once. */
+/** Openings in parallel. */
 const OPENINGS = 64;
 const COUPONS_PER_INSERT = 1000;
 /** Not among the users of the load: see issue.lua. */
@@ -18,7 +18,7 @@ const STRIDE = 618_033_989;
 const OWNERS = 10_000_000_000;
 
 /** Gives a coupon, whose stock is still in MySQL, to `count` users. Their ids are as long as those of the load. */
-export async function addOwners({ database }: Stand, couponId: number, count: number): Promise<void> {
+export async function addOwners({ database }: Testbed, couponId: number, count: number): Promise<void> {
   for (let done = 0; done < count; done += ROWS) {
     const issues = Array.from({ length: Math.min(ROWS, count - done) }, (_, i) => ({
       couponId,
@@ -35,10 +35,10 @@ export async function addOwners({ database }: Stand, couponId: number, count: nu
 }
 
 /** Makes `count` coupons with ids one after the other and opens each. Returns the first id; each has one owner then. */
-export async function openAll(stand: Stand, url: string, count: number): Promise<number> {
-  const first = await makeCoupon(stand, null);
+export async function openAll(testbed: Testbed, url: string, count: number): Promise<number> {
+  const first = await makeCoupon(testbed, null);
   const copies = Array.from({ length: count - 1 }, (_, i) => first + 1 + i);
-  await withConnection(stand.database, async (session) => {
+  await withConnection(testbed.database, async (session) => {
     const [model] = await session.select().from(coupons).orderBy(coupons.id).limit(1);
     if (model === undefined) throw new Error('there is no coupon to copy');
     const fields = { ...model, totalQuantity: null, issuedQuantity: 0, stockHome: 'mysql', epoch: 0 } as const;
@@ -58,7 +58,7 @@ export async function openAll(stand: Stand, url: string, count: number): Promise
 }
 
 /** What the owners of a coupon take in the memory of Redis. */
-export async function redisBytesOf({ redis, config }: Stand, couponId: number): Promise<number> {
+export async function redisBytesOf({ redis, config }: Testbed, couponId: number): Promise<number> {
   const { owners } = couponKeys(couponId, config.PARTITIONS);
   return Number(await redis.call('MEMORY', 'USAGE', owners, 'SAMPLES', '0'));
 }

@@ -8,7 +8,7 @@ import type { Case } from '../compare/cases.ts';
 import type { Figures } from '../compare/figures.ts';
 import { type RoundOptions, runRound } from '../compare/round.ts';
 import { ask, makeCoupon } from '../testbed/coupons.ts';
-import type { Settings, Stand } from '../testbed/testbed.ts';
+import type { Settings, Testbed } from '../testbed/testbed.ts';
 import { addOwners, openAll, redisBytesOf } from './drops.ts';
 
 export interface Point {
@@ -35,26 +35,26 @@ const IN_FLIGHT = [1, 2, 4, 8];
 
 const usual: RoundOptions = { connections: 256, seconds: 2 };
 
-export async function growth(stand: Stand): Promise<readonly Curve[]> {
-  await measure(stand, fresh(stand), usual);
+export async function growth(testbed: Testbed): Promise<readonly Curve[]> {
+  await measure(testbed, fresh(testbed), usual);
   const curves = [
     await curve('connections', 'connections', CONNECTIONS, (connections) =>
-      measure(stand, fresh(stand), { ...usual, connections }),
+      measure(testbed, fresh(testbed), { ...usual, connections }),
     ),
     await curve('users a batch', 'users in a batch, at most', BATCH, (users) =>
-      withSettings(stand, { USERS_PER_BATCH_MAX: String(users) }),
+      withSettings(testbed, { USERS_PER_BATCH_MAX: String(users) }),
     ),
     await curve('batches in flight', 'batches in flight, at most', IN_FLIGHT, (batches) =>
-      withSettings(stand, { BATCHES_IN_FLIGHT_MAX: String(batches) }),
+      withSettings(testbed, { BATCHES_IN_FLIGHT_MAX: String(batches) }),
     ),
   ];
-  await stand.restartApi({});
-  await measure(stand, fresh(stand), usual);
+  await testbed.restartApi({});
+  await measure(testbed, fresh(testbed), usual);
   return [
     ...curves,
-    await processes(stand),
-    await curve('open coupons', 'coupons open at once', COUPONS, (count) => withCoupons(stand, count)),
-    await curve('owners', 'users who have it already', OWNERS, (owners) => withOwners(stand, owners)),
+    await processes(testbed),
+    await curve('open coupons', 'open coupons', COUPONS, (count) => withCoupons(testbed, count)),
+    await curve('owners', 'owners of the coupon', OWNERS, (owners) => withOwners(testbed, owners)),
   ];
 }
 
@@ -77,26 +77,26 @@ async function curve(
   return { name, xTitle, points };
 }
 
-async function measure(stand: Stand, contestant: Case, options: RoundOptions): Promise<Omit<Point, 'x'>> {
-  const { figures } = await runRound(stand, contestant, options);
+async function measure(testbed: Testbed, contestant: Case, options: RoundOptions): Promise<Omit<Point, 'x'>> {
+  const { figures } = await runRound(testbed, contestant, options);
   return { figures, openingMs: null, bytesPerOwner: null };
 }
 
-/** A coupon that nobody has, without limit. */
-function fresh(stand: Stand, services?: Case['services']): Case {
+/** A coupon without owners, and without limit. */
+function fresh(testbed: Testbed, services?: Case['services']): Case {
   const open = async () => {
-    const first = await makeCoupon(stand, null);
-    await ask(urlOf(stand), first, 'opener');
+    const first = await makeCoupon(testbed, null);
+    await ask(urlOf(testbed), first, 'opener');
     return { first, count: 1, issuedBefore: 1 };
   };
-  return dropOf(stand, open, services);
+  return dropOf(testbed, open, services);
 }
 
 /** A drop of `POST /v2/issue-async` over the coupons that `open` makes ready. */
 function dropOf(
-  stand: Stand,
+  testbed: Testbed,
   open: () => Promise<{ first: number; count: number; issuedBefore: number }>,
-  services: Case['services'] = [stand.api],
+  services: Case['services'] = [testbed.api],
 ): Case {
   return {
     name: 'scripted',
@@ -120,47 +120,47 @@ function dropOf(
   };
 }
 
-async function withSettings(stand: Stand, settings: Settings): Promise<Omit<Point, 'x'>> {
-  await stand.restartApi(settings);
+async function withSettings(testbed: Testbed, settings: Settings): Promise<Omit<Point, 'x'>> {
+  await testbed.restartApi(settings);
   // Warm, as the others are.
-  await measure(stand, fresh(stand), usual);
-  return measure(stand, fresh(stand), usual);
+  await measure(testbed, fresh(testbed), usual);
+  return measure(testbed, fresh(testbed), usual);
 }
 
 /** Both processes share one port, and the system spreads the connections over them. The usual one stands idle beside them. */
-async function processes(stand: Stand): Promise<Curve> {
+async function processes(testbed: Testbed): Promise<Curve> {
   const sharedPort = await freePort();
-  const services = [await stand.start('api-1', 'src/server.ts', { sharedPort })];
+  const services = [await testbed.start('api-1', 'src/server.ts', { sharedPort })];
   const found = await curve('API processes', 'API processes', [1, 2], async (count) => {
-    if (services.length < count) services.push(await stand.start(`api-${count}`, 'src/server.ts', { sharedPort }));
+    if (services.length < count) services.push(await testbed.start(`api-${count}`, 'src/server.ts', { sharedPort }));
     // Warm, as the others are.
-    await measure(stand, fresh(stand, services), usual);
-    return measure(stand, fresh(stand, services), usual);
+    await measure(testbed, fresh(testbed, services), usual);
+    return measure(testbed, fresh(testbed, services), usual);
   });
   for (const service of services) await service.stop();
   return found;
 }
 
-async function withCoupons(stand: Stand, count: number): Promise<Omit<Point, 'x'>> {
+async function withCoupons(testbed: Testbed, count: number): Promise<Omit<Point, 'x'>> {
   const open = async () => {
-    const first = await openAll(stand, urlOf(stand), count);
+    const first = await openAll(testbed, urlOf(testbed), count);
     return { first, count, issuedBefore: count };
   };
-  return measure(stand, dropOf(stand, open), usual);
+  return measure(testbed, dropOf(testbed, open), usual);
 }
 
-async function withOwners(stand: Stand, owners: number): Promise<Omit<Point, 'x'>> {
-  const first = await makeCoupon(stand, null);
-  await addOwners(stand, first, owners);
+async function withOwners(testbed: Testbed, owners: number): Promise<Omit<Point, 'x'>> {
+  const first = await makeCoupon(testbed, null);
+  await addOwners(testbed, first, owners);
   const startMs = performance.now();
-  // A coupon with very many owners may take longer to open than a request waits; whoever asks again finds it open.
-  while ((await ask(urlOf(stand), first, 'opener')) === 503) await Bun.sleep(100);
+  // A coupon with very many owners may take longer to open than a request waits; a retry finds it open.
+  while ((await ask(urlOf(testbed), first, 'opener')) === 503) await Bun.sleep(100);
   const openingMs = performance.now() - startMs;
-  const bytesPerOwner = (await redisBytesOf(stand, first)) / (owners + 1);
+  const bytesPerOwner = (await redisBytesOf(testbed, first)) / (owners + 1);
   const open = async () => ({ first, count: 1, issuedBefore: owners + 1 });
-  return { ...(await measure(stand, dropOf(stand, open), usual)), openingMs, bytesPerOwner };
+  return { ...(await measure(testbed, dropOf(testbed, open), usual)), openingMs, bytesPerOwner };
 }
 
-function urlOf(stand: Stand): string {
-  return `${stand.api.url}/v2/issue-async`;
+function urlOf(testbed: Testbed): string {
+  return `${testbed.api.url}/v2/issue-async`;
 }

@@ -1,8 +1,8 @@
-// What became of each request: counted by kind for the thresholds, and each named sequence written down for the verification.
+// The result of each request: counted by kind for the thresholds, with each sequence recorded for the verification.
 import exec from 'k6/execution';
 import type { Response } from 'k6/http';
 import { Counter, Rate, Trend } from 'k6/metrics';
-import { told } from './log.ts';
+import { answerLine } from './log.ts';
 
 const greeted = new Counter('answers_greeted');
 const accepted = new Counter('answers_accepted');
@@ -13,7 +13,7 @@ const unexpected = new Counter('answers_unexpected');
 const indeterminateShare = new Rate('answers_indeterminate_share');
 const firstSoldOut = new Trend('first_sold_out_after', true);
 
-/** Every virtual user has a copy of this module: each tells of its first such answer only. */
+/** Every virtual user has a copy of this module: each reports its first such answer only. */
 let sawSoldOut = false;
 let sawUnexpected = false;
 
@@ -63,5 +63,5 @@ function countUnexpected(response: Response): void {
   unexpected.add(1);
   if (sawUnexpected) return;
   sawUnexpected = true;
-  console.log(`note ${told(response)}`);
+  console.log(`note ${answerLine(response)}`);
 }

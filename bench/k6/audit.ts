@@ -1,10 +1,10 @@
-// The audit of the run's coupon, asked by `teardown`: each promise is a check, so that k6 itself fails a run that is wrong.
+// The audit of the run's coupon, read by `teardown`: each promise is a check, so that k6 itself fails a run that is wrong.
 //
-// It is the system's own count. `bench/verify.ts` reads the stores without it, and holds each single answer against its row.
+// It is the system's own count. `bench/verify.ts` reads the stores without it, and compares each single answer with its row.
 import { check, sleep } from 'k6';
 import http from 'k6/http';
 import { type Audit, promisesIn } from './promises.ts';
-import { told } from './log.ts';
+import { answerLine } from './log.ts';
 
 export interface AuditOptions {
   readonly target: string;
@@ -37,5 +37,5 @@ export function checkPromises(options: AuditOptions): void {
 function ask({ target, adminApiKey, couponId }: AuditOptions): { audit: Audit | null; text: string } {
   const headers = { Authorization: `Bearer ${adminApiKey}` };
   const response = http.get(`${target}/v1/coupons/${couponId}/audit`, { headers, timeout: '30s' });
-  return { audit: response.status === 200 ? (response.json() as unknown as Audit) : null, text: told(response) };
+  return { audit: response.status === 200 ? (response.json() as unknown as Audit) : null, text: answerLine(response) };
 }

@@ -1,15 +1,15 @@
 // The coupon of a run: made by k6's `setup` through the operators' routes, once the target says that it is ready.
 import exec from 'k6/execution';
 import http from 'k6/http';
-import { told } from './log.ts';
+import { answerLine } from './log.ts';
 
 const dayMs = 86_400_000;
-const patience = { timeout: '5s' };
+const requestOptions = { timeout: '5s' };
 
 /** Ends the run before any load is sent, when the target is not ready. */
 export function refuseUnhealthy(target: string): void {
-  const response = http.get(`${target}/readyz`, patience);
-  if (response.status !== 200) exec.test.abort(`TARGET is not ready: ${target}/readyz answers ${told(response)}`);
+  const response = http.get(`${target}/readyz`, requestOptions);
+  if (response.status !== 200) exec.test.abort(`TARGET is not ready: ${target}/readyz answers ${answerLine(response)}`);
 }
 
 /**
@@ -29,12 +29,14 @@ export function createCoupon(target: string, adminApiKey: string, stock: number 
     dateIssueEnd: new Date(startMs + dayMs).toISOString(),
   };
   const response = http.post(`${target}/v1/coupons`, JSON.stringify(coupon), {
-    ...patience,
+    ...requestOptions,
     headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${adminApiKey}` },
   });
-  const id = Number(/"id":(\d+)/.exec(told(response))?.[1]);
+  const id = Number(/"id":(\d+)/.exec(answerLine(response))?.[1]);
   if (response.status !== 201 || !(id > 0)) {
-    exec.test.abort(`a coupon cannot be created: ${target}/v1/coupons answers ${told(response)}; see ADMIN_API_KEY`);
+    exec.test.abort(
+      `a coupon cannot be created: ${target}/v1/coupons answers ${answerLine(response)}; see ADMIN_API_KEY`,
+    );
   }
   return id;
 }

@@ -32,7 +32,7 @@ export interface Script {
   summarize(data: SummaryData): Record<string, string>;
 }
 
-/** One request in ten is of somebody who has asked before, a moment ago: impatient people are part of every rush. */
+/** One request in ten repeats a recent user: impatient users are part of every rush. */
 const REPEAT_EVERY = 10;
 const REPEAT_AFTER = 5;
 

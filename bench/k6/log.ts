@@ -2,7 +2,7 @@
 import type { Response } from 'k6/http';
 
 /** `503 {"type":…}`, or `0 dial tcp: connection refused` when there was no answer. */
-export function told(response: Response): string {
+export function answerLine(response: Response): string {
   const text = typeof response.body === 'string' && response.body !== '' ? response.body : response.error;
   return `${response.status} ${text.slice(0, 300).replace(/\s+/g, ' ')}`;
 }

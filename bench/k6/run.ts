@@ -36,13 +36,13 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
         'run',
         '--quiet',
         '--no-usage-report',
-        // The console is the record of what callers were told.
+        // The console is the record of the answers.
         `--console-output=${folder}/k6.claims.log`,
         '--log-format=raw',
         `bench/k6/${script}.ts`,
       ],
       environment: {
-        // Not as arguments: everybody on the machine can read those, and the operators' key is among the variables.
+        // Not as arguments: every user of the machine can read those, and the operators' key is among the variables.
         ...settings,
         TARGET: url,
         RECORD: folder,

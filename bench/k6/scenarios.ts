@@ -1,4 +1,4 @@
-// The four scenarios, each an open model: requests arrive at a rate, whether or not those before them were answered.
+// The four scenarios, each an open model: requests arrive at a rate, whether or not the previous ones were answered.
 //
 // Each has thresholds that fail the run. `dropped_iterations` counts requests that k6 could not send since all its virtual
 // users were waiting: where it is not 0, the rate was not the one that is claimed.
@@ -68,10 +68,10 @@ export function optionsFor(settings: Settings, issues: boolean): Options {
 const RUSH_STOCK = 5_000;
 
 /**
- * Short, so that anybody runs them. A real soak is `DURATION=1h`.
+ * Short, so that they are run often. A real soak is `DURATION=1h`.
  *
- * What makes a run good is that all is answered, and right. The bounds of latency are no aims but what nobody would call
- * working, far above what two cores give (p99 of 10 to 60 ms), so that a laptop that is busy with other things passes.
+ * A good run is one in which every request is answered, and correctly. The bounds of latency are not targets: they are far above
+ * what two cores give (p99 of 10 to 60 ms), so that a laptop that is busy with other work passes.
  */
 const defaults: Record<ScenarioName, Pick<Settings, 'ratePerS' | 'durationS' | 'virtualUsersMax' | 'p99MsMax'>> = {
   steady: { ratePerS: 300, durationS: 15, virtualUsersMax: 300, p99MsMax: 1_000 },
@@ -81,12 +81,12 @@ const defaults: Record<ScenarioName, Pick<Settings, 'ratePerS' | 'durationS' | '
 };
 
 const thresholds: Record<ScenarioName, Record<string, string[]>> = {
-  // Below capacity everything is sent and everything is answered; a spike may make people wait, but turns nobody away.
+  // Below capacity everything is sent and everything is answered; a spike may make people wait, but no request is rejected.
   steady: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'] },
   soak: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'] },
   spike: { dropped_iterations: ['count==0'], answers_indeterminate: ['count==0'] },
   // Far past capacity, of k6 as well: what it cannot send (dropped_iterations) says where its own end is, and is allowed. The
-  // system may answer 503 with `Retry-After`, its stated back-pressure, to one in a hundred. It may not be wrong or stuck.
+  // system may answer 503 with `Retry-After`, its documented back-pressure, to one in a hundred. It may not be wrong or stuck.
   rush: { answers_indeterminate_share: ['rate<0.01'] },
 };
 

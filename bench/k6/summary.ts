@@ -25,7 +25,7 @@ export interface SummaryData {
  * @param folder where they go; none are written when it is not set
  */
 export function summaryFiles(data: SummaryData, folder: string | undefined): Record<string, string> {
-  // Ended by its setup, which has said why: no figures of nothing.
+  // Aborted by its setup, which has printed why: there are no figures.
   if (data.metrics['iterations'] === undefined) return { stdout: '' };
   const stdout = `${lines(data).join('\n')}\n`;
   if (folder === undefined) return { stdout };

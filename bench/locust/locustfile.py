@@ -1,8 +1,8 @@
-# Locust: five kinds of people who want a coupon, and the record of what each was told.
+# Locust: five classes of users that request a coupon, and the record of their answers.
 #
-# A refusal is a right answer: it stands in the statistics under a name of its own and is no failure. A 503, a lost
+# A refusal is an expected answer: it stands in the statistics under a name of its own and is no failure. A 503, a lost
 # connection and every other status are failures. The first process makes the coupon, before any load is sent, and hands
-# its id to the others; each process that sends load writes down what it was told, for `bench/verify.ts`.
+# its id to the others; each process that sends load records its answers for `bench/verify.ts`.
 #
 # Environment: TARGET, ADMIN_API_KEY, STOCK (pieces of the coupon, `0` for no limit), RECORD (folder; nothing is written
 # when it is not set), P99_MS_MAX.
@@ -25,13 +25,13 @@ P99_MS_MAX = int(os.environ.get("P99_MS_MAX", "2000"))
 # The process that read this file: the workers of `--processes` are copies of it.
 IMPORTED_BY = os.getpid()
 
-# One request in ten is of somebody who has asked before, a moment ago.
+# One request in ten repeats a recent user.
 REPEAT_EVERY = 10
 REPEAT_AFTER = 5
 
 
 class Record:
-    """What this process was told: a line for each answer that named a sequence, and the number of answers of each kind."""
+    """The answers that this process got: a line for each answer that named a sequence, and the number of answers of each kind."""
 
     def __init__(self, coupon_id, process_name):
         self.coupon_id = coupon_id
@@ -43,7 +43,7 @@ class Record:
         self.claims = None if self.path is None else open(f"{self.path}.claims.log", "w", encoding="utf-8")
 
     def next_user_id(self):
-        """A user of this process alone, or one who has asked five turns ago."""
+        """A new user of this process, or the one of five requests ago."""
         turn = next(self.turns)
         return f"{self.process_name}-{turn - REPEAT_AFTER if turn % REPEAT_EVERY == REPEAT_EVERY - 1 else turn}"
 
@@ -61,7 +61,7 @@ class Record:
 
 
 class CouponUser(FastHttpUser):
-    """Somebody who asks ten times a second, as long as answers come."""
+    """A user who sends ten requests a second, as long as answers come."""
 
     abstract = True
     host = TARGET
@@ -78,7 +78,7 @@ class CouponUser(FastHttpUser):
 
 
 def judge(response, path, user_id, success, record):
-    """Tells a right answer from a failure, and writes down what it says."""
+    """Separates expected answers from failures, and records them."""
     status = response.status_code
     answer = read_json(response.text)
     sequence = answer.get("sequence")
@@ -106,7 +106,7 @@ def read_json(text):
     try:
         parsed = json.loads(text or "null")
     except ValueError:
-        # Not an answer of ours, perhaps of a proxy in between: whoever called judges by the status.
+        # Not JSON, perhaps an answer of a proxy in between: the caller judges by the status.
         return {}
     return parsed if isinstance(parsed, dict) else {}
 
@@ -182,7 +182,7 @@ def prepare(environment, **_):
 
 
 def leave_with_parent(runner):
-    """A worker that `--processes` made would wait a minute for a master that ended at once, and call that an error."""
+    """A worker that `--processes` made would wait a minute for a master that ended immediately, and call that an error."""
     if os.getpid() == IMPORTED_BY:
         return
     while os.getppid() == IMPORTED_BY:
@@ -255,7 +255,7 @@ def judge_run(environment, **_):
         return
     total = environment.stats.total
     if total.num_requests == 0:
-        print("FAILED: nothing was asked", file=sys.stderr)
+        print("FAILED: no request was sent", file=sys.stderr)
         environment.process_exit_code = 1
     elif total.get_response_time_percentile(0.99) > P99_MS_MAX:
         print(f"FAILED: p99 is above {P99_MS_MAX} ms", file=sys.stderr)

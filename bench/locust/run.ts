@@ -40,10 +40,10 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
         '--headless',
         '--only-summary',
         `--users=${users}`,
-        // All of them within the first seconds.
+        // All users start within the first seconds.
         `--spawn-rate=${Math.max(1, Math.ceil(users / 3))}`,
         `--run-time=${durationS}s`,
-        // Nobody is cut off in the middle of a request: each waits for its answer, which may have issued a coupon.
+        // No request is cut off: each user waits for the answer, which may have issued a coupon.
         '--stop-timeout=15',
         // One master and so many workers, each a process.
         ...(processes > 1 ? [`--processes=${processes}`] : []),

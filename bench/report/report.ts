@@ -8,7 +8,7 @@ import type { Curve } from '../growth/growth.ts';
 import type { Rush } from '../rush/million.ts';
 import type { Machine } from '../testbed/machine.ts';
 
-/** Raised when the shape changes: an older file is then begun anew. */
+/** Raised when the shape changes: an older file is then discarded. */
 const FORMAT = 3;
 
 /** A part, with where and when it was taken. */

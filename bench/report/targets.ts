@@ -1,101 +1,90 @@
-// targets.ts -- What the system is held to, and whether it got there: each target is read off the findings, none is typed in.
+// targets.ts -- The performance targets, and whether they are reached: each is computed from the findings, none is typed in.
 
-import type { CaseResult } from '../compare/figures.ts';
+import type { CaseName } from '../compare/cases.ts';
 import type { Report } from './report.ts';
 import { number, type Table } from './tables.ts';
 
 interface Target {
   readonly title: string;
   readonly wanted: string;
-  /** Null when what it needs was not measured. */
-  readonly found: { readonly text: string; readonly reached: boolean } | null;
-}
-
-/** Every target that the findings can tell something about. */
-export function targetsOf(report: Report): readonly Target[] {
-  const cases = report.compare?.findings.cases ?? [];
-  const of = (name: string) => cases.find((each) => each.name === name);
-  return [...throughputTargets(of), ...costTargets(of), ...otherTargets(report)].filter(({ found }) => found !== null);
+  readonly found: string;
+  readonly reached: boolean;
 }
 
 /** As a table, for people. */
 export function targetTable(report: Report): Table {
-  const rows = targetsOf(report).map(({ title, wanted, found }) => [
+  const rows = targetsOf(report).map(({ title, wanted, found, reached }) => [
     title,
     wanted,
-    found?.text ?? '',
-    found?.reached === true ? 'yes' : 'no',
+    found,
+    reached ? 'yes' : 'no',
   ]);
   return [['target', 'wanted', 'found', 'reached'], ...rows];
 }
 
-type Find = (name: string) => CaseResult | undefined;
+/** `found` is NaN when it was not measured or does not apply. */
+type Bound = readonly [title: string, kind: 'at least' | 'at most', wanted: number, found: number, digits: number];
 
-function throughputTargets(of: Find): Target[] {
-  const plain = of('scripted')?.median.shareOfEcho ?? null;
-  const guarded = of('scripted with tokens and limits')?.median.shareOfEcho ?? null;
-  const kept = plain === null || guarded === null ? null : guarded / plain;
-  const shares = [
-    ['scripted', 0.6],
-    ['synchronous', 0.55],
-    ['locked', 0.5],
-    ['scripted sold out', 0.95],
-  ] as const;
-  const times = [
-    ['synchronous', 'row lock'],
-    ['locked', 'lock'],
-  ] as const;
+/** The targets whose figures were measured. */
+export function targetsOf({ compare, alone, million }: Report): readonly Target[] {
+  const bounds = [...(compare === undefined ? [] : comparisonBounds(compare.findings.cases)), ...aloneBounds(alone)];
+  const targets = bounds
+    .filter(([, , , found]) => Number.isFinite(found))
+    .map(([title, kind, wanted, found, digits]) => ({
+      title,
+      wanted: `${kind} ${wanted.toLocaleString('en')}`,
+      found: number(found, digits),
+      reached: kind === 'at least' ? found >= wanted : found <= wanted,
+    }));
+  if (million === undefined) return targets;
+  const { broken } = million.findings;
+  const exact = { wanted: 'exact', found: broken.join('; ') || 'exact', reached: broken.length === 0 };
+  return [...targets, { title: 'a million requests for 100,000 coupons', ...exact }];
+}
+
+function comparisonBounds(cases: NonNullable<Report['compare']>['findings']['cases']): Bound[] {
+  const of = (name: CaseName) => cases.find((each) => each.name === name);
+  const median = (name: CaseName) => of(name)?.median;
+  const share = (name: CaseName) => median(name)?.shareOfEcho ?? Number.NaN;
+  const rate = (name: CaseName) => median(name)?.requestsPerS ?? Number.NaN;
+  const ofEcho = (name: CaseName, wanted: number): Bound => [
+    `${of(name)?.title}: share of the echo`,
+    'at least',
+    wanted,
+    share(name),
+    2,
+  ];
+  const times = (name: CaseName, ordinary: CaseName): Bound => [
+    `${of(name)?.title}: times ${of(ordinary)?.title}`,
+    'at least',
+    25,
+    rate(name) / rate(ordinary),
+    1,
+  ];
+  const guarded = share('scripted with tokens and limits') / share('scripted');
+  const { cpuUs, systemCpuUs = Number.NaN, durableP99Ms, backlogMs } = median('scripted') ?? {};
+  const apiCpu = (cpuUs?.api ?? Number.NaN) / (median('echo')?.cpuUs.api ?? Number.NaN);
   return [
-    ...shares.map(([name, wanted]) =>
-      atLeast(`${of(name)?.title ?? name}: share of the echo`, wanted, of(name)?.median.shareOfEcho ?? null, 2),
-    ),
-    atLeast('POST /v2/issue-async: share that is left with tokens and limits', 0.8, kept, 2),
-    ...times.map(([name, ordinary]) => {
-      const ours = of(name)?.median.requestsPerS;
-      const theirs = of(ordinary)?.median.requestsPerS;
-      const ratio = ours === undefined || theirs === undefined ? null : ours / theirs;
-      return atLeast(`${of(name)?.title ?? name}: times ${of(ordinary)?.title ?? ordinary}`, 25, ratio, 1);
-    }),
+    ofEcho('scripted', 0.6),
+    ofEcho('synchronous', 0.55),
+    ofEcho('locked', 0.5),
+    ofEcho('scripted sold out', 0.95),
+    ['POST /v2/issue-async: share that is left with tokens and limits', 'at least', 0.8, guarded, 2],
+    times('synchronous', 'row lock'),
+    times('locked', 'lock'),
+    ['POST /v2/issue-async: CPU of the API, times the echo', 'at most', 1.4, apiCpu, 2],
+    ['POST /v2/issue-async: CPU of all a coupon, µs', 'at most', 45, systemCpuUs, 1],
+    ['POST /v2/issue-async: accept to durable, p99, ms', 'at most', 1000, durableP99Ms ?? Number.NaN, 0],
+    ['POST /v2/issue-async: backlog after the load, ms', 'at most', 1000, backlogMs ?? Number.NaN, 0],
   ];
 }
 
-function costTargets(of: Find): Target[] {
-  const scripted = of('scripted')?.median;
-  const echo = of('echo')?.median;
-  const api = scripted === undefined || echo === undefined ? null : scripted.cpuUs.api / echo.cpuUs.api;
-  const slowest = scripted?.durableP99Ms ?? null;
-  return [
-    atMost('POST /v2/issue-async: CPU of the API, times the echo', 1.4, api, 2),
-    atMost('POST /v2/issue-async: CPU of all a coupon, µs', 45, scripted?.systemCpuUs ?? null, 1),
-    atMost('POST /v2/issue-async: accept to durable, p99, ms', 1000, slowest, 0),
-    atMost('POST /v2/issue-async: backlog after the load, ms', 1000, scripted?.backlogMs ?? null, 0),
-  ];
-}
-
-function otherTargets({ alone, million }: Report): Target[] {
-  const rush = million?.findings;
-  return [
-    ...(alone?.findings.endpoints ?? []).map(({ title, p50Ms, unavoidableMs }) =>
-      atMost(`${title}, alone: beyond its round trips, ms`, 1, p50Ms - unavoidableMs, 2),
-    ),
-    {
-      title: 'a million requests for 100,000 coupons',
-      wanted: 'exact',
-      found: rush === undefined ? null : { text: rush.broken.join('; ') || 'exact', reached: rush.broken.length === 0 },
-    },
-  ];
-}
-
-function atLeast(title: string, wanted: number, found: number | null, digits: number): Target {
-  const text = number(found, digits);
-  return { title, wanted: `at least ${wanted}`, found: found === null ? null : { text, reached: found >= wanted } };
-}
-
-function atMost(title: string, wanted: number, found: number | null, digits: number): Target {
-  const text = number(found, digits);
-  return {
-    title,
-    wanted: `at most ${number(wanted, wanted % 1 === 0 ? 0 : 1)}`,
-    found: found === null ? null : { text, reached: found <= wanted },
-  };
+function aloneBounds(alone: Report['alone']): Bound[] {
+  return (alone?.findings.endpoints ?? []).map(({ title, p50Ms, unavoidableMs }) => [
+    `${title}, alone: beyond its round trips, ms`,
+    'at most',
+    1,
+    p50Ms - unavoidableMs,
+    2,
+  ]);
 }

@@ -1,14 +1,15 @@
 // million.ts -- A million requests for a hundred thousand coupons from two thousand connections: exact, or it is a failure.
 //
-// What the callers heard is kept outside the system, by the generator, and every winner is looked up in MySQL afterwards.
+// The answers are recorded outside the system, by the generator, and every winner is looked up in MySQL afterwards.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BenchError } from '../bench-error.ts';
 import { drained, makeCoupon } from '../testbed/coupons.ts';
 import { brokenByRecord } from '../testbed/exactness.ts';
 import { residentBytesOf } from '../testbed/process-cost.ts';
-import type { Stand } from '../testbed/testbed.ts';
+import type { Testbed } from '../testbed/testbed.ts';
 import { runWrk } from '../testbed/wrk.ts';
 import { type LoadRecord, readClaims } from '../verification/load-record.ts';
 
@@ -28,21 +29,21 @@ export interface Rush {
   readonly p99Ms: number;
   readonly accepted: number;
   readonly refused: number;
-  /** Answers 503, decided for nobody or indeterminate. */
+  /** Answers 503: not decided, or ambiguous. */
   readonly unavailable: number;
   /** From the last answer until every accepted issue was a row. */
   readonly backlogMs: number;
   readonly apiMemoryMib: number;
-  /** What is not exact, as sentences; none when all is well. */
+  /** What is not exact, as sentences; empty when everything held. */
   readonly broken: readonly string[];
 }
 
-export async function rush(stand: Stand): Promise<Rush> {
-  const couponId = await makeCoupon(stand, COUPONS);
+export async function rush(testbed: Testbed): Promise<Rush> {
+  const couponId = await makeCoupon(testbed, COUPONS);
   const file = join(tmpdir(), `coupon-winners-${process.pid}`);
   try {
     const load = {
-      url: `${stand.api.url}/v2/issue-async`,
+      url: `${testbed.api.url}/v2/issue-async`,
       script: 'million',
       args: [couponId, REQUESTS, file],
     } as const;
@@ -51,13 +52,13 @@ export async function rush(stand: Stand): Promise<Rush> {
       () => existsSync(file) && countsPattern.test(readFileSync(file, 'latin1')),
     );
     const endedMs = performance.now();
-    stand.api.mustRun();
-    await drained(stand);
+    testbed.api.mustRun();
+    await drained(testbed);
     const backlogMs = performance.now() - endedMs;
-    const record = readHeard(readFileSync(file, 'utf8'), couponId);
+    const record = readRecord(readFileSync(file, 'utf8'), couponId);
     const { accepted, soldOut: refused, indeterminate: unavailable } = record.counts;
     const broken = [
-      ...(await brokenByRecord(stand, record)),
+      ...(await brokenByRecord(testbed, record)),
       ...(accepted === COUPONS ? [] : [`P4: ${accepted} accepted of ${COUPONS}`]),
       ...(result.broken + result.timeouts === 0 ? [] : [`${result.broken} broken, ${result.timeouts} timeouts`]),
     ];
@@ -73,7 +74,7 @@ export async function rush(stand: Stand): Promise<Rush> {
       refused,
       unavailable,
       backlogMs,
-      apiMemoryMib: Math.round(residentBytesOf(stand.api.pid) / 2 ** 20),
+      apiMemoryMib: Math.round(residentBytesOf(testbed.api.pid) / 2 ** 20),
       broken,
     };
   } finally {
@@ -87,11 +88,11 @@ const countsPattern = /^counts (\d+) (\d+) (\d+) (\d+)\n$/m;
 /**
  * Reads what million.lua wrote. All users are different, so that every refusal must be `sold out`.
  *
- * @throws Error when it was not finished: then answers are missing; RecordFault for a line that cannot be understood
+ * @throws BenchError when it was not finished, so that answers are missing, or when a line cannot be understood
  */
-export function readHeard(text: string, couponId: number): LoadRecord {
+export function readRecord(text: string, couponId: number): LoadRecord {
   const found = countsPattern.exec(text);
-  if (found === null) throw new Error('the generator ended before all requests were answered');
+  if (found === null) throw new BenchError('the generator ended before all requests were answered');
   const [accepted = 0, soldOut = 0, indeterminate = 0, unexpected = 0] = found.slice(1).map(Number);
   const { claims, notes } = readClaims(text.slice(0, found.index), 'the record of the generator');
   return { couponId, claims, notes, counts: { accepted, duplicated: 0, soldOut, indeterminate, unexpected } };

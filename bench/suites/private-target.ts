@@ -1,4 +1,4 @@
-// A target of our own: private durable stores, migrated, one API process and one worker, on free ports; gone afterwards.
+// A private target: durable stores, migrated, one API process and one worker, on free ports; gone afterwards.
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,7 @@ const readyMsMax = 60_000;
 /**
  * Starts everything, and hands each stop to `cleanup`.
  *
- * @throws Error with what a process that does not come up had to say
+ * @throws Error with the log of a process that does not come up
  */
 export async function startPrivateTarget(cleanup: Cleanup): Promise<Target> {
   const folder = tempFolder('coupon-bench-');
@@ -79,7 +79,7 @@ async function startProcess({ entry, log, environment, cleanup }: ProcessOptions
     await child.stop();
   });
   void child.ended.then((how) => {
-    // A run whose target died still goes on to its end, and fails there; here stands why.
+    // A run whose target died goes on to its end, and fails there; this says why.
     if (isWanted) console.error(`${entry} ended with ${how}:\n${readFileSync(log, 'utf8').trimEnd()}`);
   });
   return child;
@@ -89,7 +89,7 @@ async function isReady(url: string): Promise<boolean> {
   try {
     return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
   } catch {
-    // Not listening yet: asked again until the bound.
+    // Not listening yet: retried until the bound.
     return false;
   }
 }

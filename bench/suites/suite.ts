@@ -1,17 +1,15 @@
 // One run of a load suite, whatever the tool: target, tool, load, verification; it fails when any of them does.
 import { mkdirSync, rmSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import { ConfigFault } from '../../src/config/config.ts';
 import { startChild } from '../../tools/stack/child-process.ts';
-import { type Cleanup, cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
+import type { Cleanup } from '../../tools/stack/cleanup.ts';
 import { say } from '../../tools/progress.ts';
-import { DatabaseUrlFault } from '../../src/mysql/url.ts';
-import { readLoadRecord, RecordFault } from '../verification/load-record.ts';
-import { VerificationFault, verdictLines, verify } from '../verify.ts';
+import { withBenchError } from '../bench-error.ts';
+import { runCommand } from '../command.ts';
+import { readLoadRecord } from '../verification/load-record.ts';
+import { verdictLines, verify } from '../verify.ts';
 import { startPrivateTarget } from './private-target.ts';
-import { SettingFault } from './setting.ts';
-import { givenTarget, type Target, TargetFault } from './target.ts';
-import { ToolMissing } from './tool.ts';
+import { givenTarget, type Target } from './target.ts';
 
 export interface Suite {
   /** As in the folder of its reports: `k6`. */
@@ -20,7 +18,7 @@ export interface Suite {
   readonly run: string;
   /** Whether it issues coupons; else there is nothing to verify. */
   readonly issues: boolean;
-  /** @throws ToolMissing when the tool is neither here nor can be had */
+  /** @throws BenchError when the tool is missing and cannot be installed */
   findTool(): Promise<string>;
   command(target: Target, folder: string): { args: string[]; environment: Record<string, string | undefined> };
 }
@@ -31,44 +29,20 @@ const root = resolve(import.meta.dirname, '../..');
  * Runs a suite as a command.
  *
  * @param usage what `--help` prints
- * @param read makes the suite of the arguments and the environment; throws SettingFault for what it does not know
- * @returns never: 0 when the tool's thresholds and every promise held, 1 when not, 2 when it could not be run or not be judged
+ * @param read makes the suite of the arguments and the environment; throws BenchError for what it does not know
  */
-export async function runSuite(
+export function runSuite(
   usage: string,
   read: (args: readonly string[], environment: NodeJS.ProcessEnv) => Suite,
 ): Promise<never> {
-  const args = process.argv.slice(2);
-  if (args.includes('--help')) {
-    say(usage);
-    process.exit(0);
-  }
-  const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
-  let code = 2;
-  try {
-    code = await run(read(args, process.env), cleanup);
-  } catch (error) {
-    const known = [
-      SettingFault,
-      TargetFault,
-      ToolMissing,
-      RecordFault,
-      VerificationFault,
-      ConfigFault,
-      DatabaseUrlFault,
-    ];
-    console.error(error instanceof Error && known.some((kind) => error instanceof kind) ? error.message : error);
-  } finally {
-    await cleanup.run();
-  }
-  process.exit(code);
+  return runCommand(usage, (args, cleanup) => run(read(args, process.env), cleanup));
 }
 
-async function run(suite: Suite, cleanup: Cleanup): Promise<number> {
-  // A given target is looked at first: to install a tool for minutes and then find nobody at home helps no one.
+async function run(suite: Suite, cleanup: Cleanup): Promise<boolean> {
+  // A given target is checked first: else a tool is installed for minutes, and only then the target is found to be down.
   const given = await givenTarget(process.env, suite.issues);
   const program = await suite.findTool();
-  const target = given ?? (await startOwn(cleanup));
+  const target = given ?? (await withBenchError(() => startPrivateTarget(cleanup)));
   const folder = resolve(root, 'reports', suite.name, suite.run);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -83,23 +57,11 @@ async function run(suite: Suite, cleanup: Cleanup): Promise<number> {
   cleanup.add(() => child.stop());
   const ended = await child.ended;
   say('');
-  const held = suite.issues ? await verifyRun(target, folder) : true;
+  const promisesHeld = suite.issues ? await verifyRun(target, folder) : true;
+  const passed = ended === 'code 0' && promisesHeld;
   say(`  report     ${relative(root, folder)}/report.html`);
-  say(
-    ended === 'code 0' && held
-      ? `  ${suite.name} ${suite.run}: passed`
-      : `  ${suite.name} ${suite.run}: FAILED (${suite.name} ended with ${ended})`,
-  );
-  return ended === 'code 0' && held ? 0 : 1;
-}
-
-/** @throws TargetFault with the words of whatever did not come up: they are for people */
-async function startOwn(cleanup: Cleanup): Promise<Target> {
-  try {
-    return await startPrivateTarget(cleanup);
-  } catch (error) {
-    throw new TargetFault(error instanceof Error ? error.message : String(error), { cause: error });
-  }
+  say(`  ${suite.name} ${suite.run}: ${passed ? 'passed' : `FAILED (${suite.name} ended with ${ended})`}`);
+  return passed;
 }
 
 async function verifyRun(target: Target, folder: string): Promise<boolean> {

@@ -1,5 +1,7 @@
 // What a suite sends its load to; one that TARGET names is looked at before anything is sent.
 
+import { BenchError } from '../bench-error.ts';
+
 export interface Target {
   /** Without a slash at the end. */
   readonly url: string;
@@ -7,35 +9,30 @@ export interface Target {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** The run cannot begin; the message is one line that says why and what to do. Nothing was sent. */
-export class TargetFault extends Error {
-  override readonly name = 'TargetFault';
-}
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The target that TARGET names, or null when it names none.
  *
- * @param issues whether the run makes a coupon, and so has to be an operator, and to be verified against the stores
- * @throws TargetFault when it is not reachable, not ready, or refuses us as operators
+ * @param issues whether the run creates a coupon: it then needs the operators' key, and the stores for its verification
+ * @throws BenchError when it is not reachable, not ready, or rejects the operators' key
  */
 export async function givenTarget(environment: Environment, issues: boolean): Promise<Target | null> {
   const given = environment['TARGET']?.trim() ?? '';
   if (given === '') return null;
   const url = given.replace(/\/+$/, '');
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    throw new TargetFault('TARGET is no address: expected one such as http://localhost:3000');
+    throw new BenchError('TARGET is not a URL: expected one such as http://localhost:3000');
   }
   const needed = issues ? ['ADMIN_API_KEY', 'DATABASE_URL', 'REDIS_URL'] : [];
   const missing = needed.filter((name) => (environment[name] ?? '') === '');
   if (missing.length > 0) {
-    throw new TargetFault(
+    throw new BenchError(
       `${missing.join(', ')} not set: with TARGET they say how to make a coupon and where to verify it`,
     );
   }
   const readiness = await ask(`${url}/readyz`, {});
-  if (!readiness.ok) throw new TargetFault(`TARGET is not ready: ${url}/readyz answers ${await told(readiness)}`);
+  if (!readiness.ok) throw new BenchError(`TARGET is not ready: ${url}/readyz answers ${await answerLine(readiness)}`);
   if (issues) await checkOperator(url, environment['ADMIN_API_KEY'] ?? '');
   return { url, environment };
 }
@@ -44,7 +41,7 @@ async function checkOperator(url: string, adminApiKey: string): Promise<void> {
   const coupons = `${url}/v1/coupons`;
   const answer = await ask(`${coupons}?limit=1`, { authorization: `Bearer ${adminApiKey}` });
   if (answer.ok) return;
-  throw new TargetFault(`a coupon cannot be created: ${coupons} answers ${await told(answer)}; see ADMIN_API_KEY`);
+  throw new BenchError(`a coupon cannot be created: ${coupons} answers ${await answerLine(answer)}; see ADMIN_API_KEY`);
 }
 
 async function ask(url: string, headers: Record<string, string>): Promise<Response> {
@@ -52,10 +49,10 @@ async function ask(url: string, headers: Record<string, string>): Promise<Respon
     return await fetch(url, { headers, signal: AbortSignal.timeout(5_000) });
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error);
-    throw new TargetFault(`TARGET cannot be reached: ${url}: ${reason}`, { cause: error });
+    throw new BenchError(`TARGET cannot be reached: ${url}: ${reason}`, { cause: error });
   }
 }
 
-async function told(response: Response): Promise<string> {
+async function answerLine(response: Response): Promise<string> {
   return `${response.status} ${(await response.text()).replace(/\s+/g, ' ').slice(0, 300)}`.trimEnd();
 }

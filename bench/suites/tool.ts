@@ -1,14 +1,10 @@
-// Where the load tools come from: the PATH, else a private copy under `.local/tools`, made once; else a word on how to get one.
+// Where the load tools come from: the PATH, else a private copy under `.local/tools`, made once; else an error that says how to install it.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { findProgram } from '../../tools/stack/find-program.ts';
 import { say, step } from '../../tools/progress.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
-
-/** The tool is not here and could not be had; the message says how to get it. */
-export class ToolMissing extends Error {
-  override readonly name = 'ToolMissing';
-}
+import { BenchError } from '../bench-error.ts';
 
 /** Where to look, and where a private copy goes. */
 export interface Places {
@@ -22,7 +18,7 @@ const usual: Places = { folder: resolve(import.meta.dirname, '../../.local/tools
 const k6Version = 'v1.8.1';
 export const locustVersion = '2.43.4';
 
-/** @throws ToolMissing */
+/** @throws BenchError that says how to get it */
 export async function findK6({ folder, find }: Places = usual): Promise<string> {
   const bin = resolve(folder, 'bin');
   const own = resolve(bin, 'k6');
@@ -31,7 +27,7 @@ export async function findK6({ folder, find }: Places = usual): Promise<string> 
   const howTo =
     'k6 not found: install it (https://grafana.com/docs/k6/latest/set-up/install-k6/), or Go, which can build it';
   const go = find('go');
-  if (go === undefined) throw new ToolMissing(howTo);
+  if (go === undefined) throw new BenchError(howTo);
   say(`  k6 not found: building it with Go, once, which takes some minutes`);
   mkdirSync(bin, { recursive: true });
   await step(
@@ -39,12 +35,12 @@ export async function findK6({ folder, find }: Places = usual): Promise<string> 
     () => mustRun(go, ['install', `go.k6.io/k6@${k6Version}`], { environment: { ...process.env, GOBIN: bin } }),
     () => 'built',
   ).catch((error: unknown) => {
-    throw new ToolMissing(`${howTo}. Go could not: ${lastLine(error)}`, { cause: error });
+    throw new BenchError(`${howTo}. Go could not: ${lastLine(error)}`, { cause: error });
   });
   return own;
 }
 
-/** @throws ToolMissing */
+/** @throws BenchError that says how to get it */
 export async function findLocust({ folder, find }: Places = usual): Promise<string> {
   const environment = resolve(folder, 'locust');
   const own = resolve(environment, 'bin/locust');
@@ -52,7 +48,7 @@ export async function findLocust({ folder, find }: Places = usual): Promise<stri
   if (found !== undefined) return found;
   const howTo = `Locust not found: install it (pip install locust==${locustVersion}), or Python 3.10 or newer with venv and pip`;
   const python = find('python3');
-  if (python === undefined) throw new ToolMissing(howTo);
+  if (python === undefined) throw new BenchError(howTo);
   say(`  Locust not found: installing it into an environment of its own, once`);
   await step(
     'locust',
@@ -64,7 +60,7 @@ export async function findLocust({ folder, find }: Places = usual): Promise<stri
   ).catch((error: unknown) => {
     // Half an environment would be taken for a whole one the next time.
     rmSync(environment, { recursive: true, force: true });
-    throw new ToolMissing(`${howTo}. Python could not: ${lastLine(error)}`, { cause: error });
+    throw new BenchError(`${howTo}. Python could not: ${lastLine(error)}`, { cause: error });
   });
   return own;
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findProgram } from '../../tools/stack/find-program.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
+import { BenchError } from '../bench-error.ts';
 
 /** How long cores are watched to find the idle ones. */
 const WATCH_MS = 500;
@@ -13,13 +14,15 @@ const WATCH_MS = 500;
  *
  * @param count 0 for all
  * @returns the cores; all of them when the machine has no more
- * @throws Error when the machine has more, and cannot be told to use fewer
+ * @throws BenchError when the machine has more, and processes cannot be bound to fewer
  */
 export async function bindToCores(count: number): Promise<readonly number[]> {
   const before = busyTicksIn(readFileSync('/proc/stat', 'utf8'));
   if (count === 0 || before.length <= count) return before.map((_, core) => core);
   if (findProgram('taskset') === undefined) {
-    throw new Error('taskset not found, and it keeps the run on a few cores: install util-linux, or use --cores 0.');
+    throw new BenchError(
+      'taskset not found, and it keeps the run on a few cores: install util-linux, or use --cores 0.',
+    );
   }
   await pause(WATCH_MS);
   const cores = leastBusy(before, busyTicksIn(readFileSync('/proc/stat', 'utf8')), count);

@@ -1,4 +1,4 @@
-// coupons.ts -- Coupons for runs: made, asked for, drained, and their rows counted.
+// coupons.ts -- Coupons for runs: created, requested, drained, and their rows counted.
 
 import { sql } from 'drizzle-orm';
 import { createCatalog } from '../../src/coupon/catalog.ts';
@@ -7,14 +7,14 @@ import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { scrape, totalOf } from './exposition.ts';
 import type { Service } from './own-process.ts';
-import type { Stand } from './testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 const DAY_MS = 86_400_000;
 /** A backlog that is not gone by then is a failure of the run. */
 const DRAIN_MS_MAX = 120_000;
 
-/** Makes a coupon that is open now. Nobody has asked for it before, so no sign says that it does not exist. */
-export async function makeCoupon({ database }: Stand, totalQuantity: number | null): Promise<number> {
+/** Makes a coupon that is open now. It is new, so no refusal cache holds that it does not exist. */
+export async function makeCoupon({ database }: Testbed, totalQuantity: number | null): Promise<number> {
   const { id } = await createCatalog(database, async () => {}).create({
     title: 'A coupon of a bench',
     totalQuantity,
@@ -26,7 +26,7 @@ export async function makeCoupon({ database }: Stand, totalQuantity: number | nu
   return id;
 }
 
-/** Asks for a coupon once. Returns the status. */
+/** Requests a coupon once. Returns the status. */
 export async function ask(url: string, couponId: number, userId: string | number, token?: string): Promise<number> {
   const response = await fetch(url, {
     method: 'POST',
@@ -41,16 +41,16 @@ export async function ask(url: string, couponId: number, userId: string | number
 }
 
 /** Users accepted and not yet rows, of all partitions. */
-export async function backlogOf({ redis, config }: Stand): Promise<number> {
+export async function backlogOf({ redis, config }: Testbed): Promise<number> {
   const keys = Array.from({ length: config.PARTITIONS }, (_, partition) => partitionKeys(partition).unpersisted);
   const counts = await redis.mget(keys);
   return counts.reduce((sum, count) => sum + Number(count ?? 0), 0);
 }
 
-/** Waits until the API has answered all it was asked, and every accepted issue is a row. @throws Error after two minutes */
-export async function drained(stand: Stand, apis: readonly Service[] = [stand.api]): Promise<void> {
+/** Waits until the API has answered every request, and every accepted issue is a row. @throws Error after two minutes */
+export async function drained(testbed: Testbed, apis: readonly Service[] = [testbed.api]): Promise<void> {
   await waitUntil(
-    'the API to answer what it was asked',
+    'the API to answer every request',
     async () => {
       const expositions = await Promise.all(apis.map(({ metricsUrl }) => scrape(metricsUrl)));
       return expositions.every(
@@ -59,14 +59,14 @@ export async function drained(stand: Stand, apis: readonly Service[] = [stand.ap
     },
     { waitMsMax: DRAIN_MS_MAX, pauseMs: 5 },
   );
-  await waitUntil('the backlog to be in MySQL', async () => (await backlogOf(stand)) === 0, {
+  await waitUntil('the backlog to be in MySQL', async () => (await backlogOf(testbed)) === 0, {
     waitMsMax: DRAIN_MS_MAX,
     pauseMs: 2,
   });
 }
 
 /** Rows of a range of coupons, now. */
-export async function rowsOf({ database }: Stand, first: number, count: number): Promise<number> {
+export async function rowsOf({ database }: Testbed, first: number, count: number): Promise<number> {
   const [rows] = await withConnection(database, (session) =>
     session.execute(sql`
       SELECT COUNT(*) AS number FROM coupon_issues WHERE coupon_id >= ${first} AND coupon_id < ${first + count}`),

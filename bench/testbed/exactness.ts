@@ -1,18 +1,18 @@
-// exactness.ts -- Whether what became of a run's coupons is exact, by the one verification that every load is held to: a fast
-// wrong run is a failure.
+// exactness.ts -- Whether the coupons of a run are exact, by the same verification as for every other load: a fast wrong run is a
+// failure.
 
 import type { LoadRecord } from '../verification/load-record.ts';
 import { readEvidence } from '../verification/evidence.ts';
 import { faultsIn } from '../verification/judgement.ts';
-import type { Stand } from './testbed.ts';
+import type { Testbed } from './testbed.ts';
 
 /** The stores of a run. */
-type Stores = Pick<Stand, 'redis' | 'database' | 'config'>;
+type Stores = Pick<Testbed, 'redis' | 'database' | 'config'>;
 
-/** Coupons read at once: as many as there are connections to MySQL. */
-const AT_ONCE = 10;
-/** Sentences told of a range; there is more wrong than anybody reads when there are so many. */
-const FAULTS_TOLD_MAX = 10;
+/** Coupons read in parallel: as many as there are connections to MySQL. */
+const PARALLEL = 10;
+/** Faults listed for a range; the rest is only counted. */
+const FAULTS_LISTED_MAX = 10;
 /** A backlog that is not gone by then is a failure of the run. */
 const DRAIN_MS_MAX = 120_000;
 
@@ -36,13 +36,13 @@ export async function brokenPromises(
       broken.push(...judged.faults);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, verifyNext));
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, verifyNext));
   if (rows !== issued) broken.push(`P3: ${issued} answers said issued, and there are ${rows} rows`);
-  const more = broken.length - FAULTS_TOLD_MAX;
-  return more > 0 ? [...broken.slice(0, FAULTS_TOLD_MAX), `and ${more} more`] : broken;
+  const more = broken.length - FAULTS_LISTED_MAX;
+  return more > 0 ? [...broken.slice(0, FAULTS_LISTED_MAX), `and ${more} more`] : broken;
 }
 
-/** The same for one coupon, with what each caller was told held against its row. */
+/** The same for one coupon, with each answer compared with its row. */
 export async function brokenByRecord(stores: Stores, record: LoadRecord): Promise<readonly string[]> {
   return (await judge(stores, record.couponId, record)).faults;
 }

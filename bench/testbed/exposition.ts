@@ -1,4 +1,4 @@
-// exposition.ts -- Reads what our processes tell Prometheus, and what changed between two readings.
+// exposition.ts -- Reads the metrics of our processes, and what changed between two readings.
 
 /** One line of the exposition text. */
 interface Sample {
@@ -18,10 +18,10 @@ export async function scrape(url: string): Promise<Exposition> {
 
 /** Reads the text format. */
 export function readExposition(text: string): Exposition {
-  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name = '', labels = '', value = '']) => ({
+  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name = '', labels = '', reading = '']) => ({
     name,
-    labels: new Map([...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', said = '']) => [key, said])),
-    value: value === '+Inf' ? Number.POSITIVE_INFINITY : Number(value),
+    labels: new Map([...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', value = '']) => [key, value])),
+    value: reading === '+Inf' ? Number.POSITIVE_INFINITY : Number(reading),
   }));
 }
 

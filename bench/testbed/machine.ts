@@ -1,4 +1,4 @@
-// machine.ts -- On what, and of what, figures were taken: without it they say nothing.
+// machine.ts -- The machine and the versions that figures were measured on: without them they mean nothing.
 
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -14,7 +14,7 @@ export interface Machine {
   /** The cores that the run kept to. */
   readonly cores: readonly number[];
   readonly memoryGib: number;
-  /** What else the machine was doing: processes that wanted a core, in the minute before the run. */
+  /** Load by other work: processes ready to run, averaged over the minute before the run. */
   readonly loadBefore: number;
   readonly kernel: string;
   readonly bun: string;
@@ -27,7 +27,7 @@ export interface Machine {
   readonly takenAt: string;
 }
 
-/** Asks everything for its version. */
+/** Reads the versions. */
 export async function describeMachine(cores: readonly number[], redis: Redis, database: Database): Promise<Machine> {
   const root = new URL('../..', import.meta.url).pathname;
   const git = async (...args: string[]) => (await runCommand('git', args, { folder: root })).output;

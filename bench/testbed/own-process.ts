@@ -5,19 +5,20 @@ import { join, resolve } from 'node:path';
 import { startChild } from '../../tools/stack/child-process.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
+import { BenchError } from '../bench-error.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
 export interface Service {
   readonly url: string;
-  /** Where this very process tells its metrics: not `url` when it shares its port with others. */
+  /** The metrics of this very process: not `url` when it shares its port with others. */
   readonly metricsUrl: string;
   readonly pid: number;
-  /** @throws Error with the end of its log when it has ended by itself */
+  /** @throws BenchError with the end of its log when it has ended by itself */
   mustRun(): void;
   /** Stops it as an operator would. */
   stop(): Promise<void>;
-  /** Ends it at once. */
+  /** Ends it immediately, with SIGKILL. */
   kill(): Promise<void>;
 }
 
@@ -36,7 +37,7 @@ export interface ServiceOptions {
   readonly args?: readonly string[];
 }
 
-/** @throws Error with the end of its log when it does not come up */
+/** @throws BenchError with the end of its log when it does not come up */
 export async function startService({
   name,
   entry,
@@ -61,12 +62,12 @@ export async function startService({
   closeSync(log);
   const url = `http://127.0.0.1:${port}`;
   const metricsUrl = `http://127.0.0.1:${ownPort}`;
-  // On a shared port somebody else may answer.
-  const sign = sharedPort === undefined ? `${url}/livez` : `${metricsUrl}/metrics`;
-  await waitUntil(`${name} to answer`, async () => child.hasEnded() || (await answers(sign)), { waitMsMax: 60_000 });
+  // On a shared port another process may answer.
+  const probe = sharedPort === undefined ? `${url}/livez` : `${metricsUrl}/metrics`;
+  await waitUntil(`${name} to answer`, async () => child.hasEnded() || (await answers(probe)), { waitMsMax: 60_000 });
   const mustRun = (): void => {
     if (child.hasEnded())
-      throw new Error(`${name} has ended by itself:\n${readFileSync(logFile, 'utf8').slice(-2000)}`);
+      throw new BenchError(`${name} has ended by itself:\n${readFileSync(logFile, 'utf8').slice(-2000)}`);
   };
   mustRun();
   return {

@@ -21,7 +21,7 @@ export function cpuUsIn(stat: string): number {
 
 /**
  * How long the threads of a process have been ready to run and waited for a core, in microseconds, all together; null where
- * the kernel keeps no such books. Of threads that have ended nothing is known.
+ * the kernel does not count it. Threads that have ended are not counted.
  */
 export function coreWaitUsOf(pid: number): number | null {
   if (!existsSync(`/proc/${pid}/schedstat`)) return null;

@@ -18,7 +18,7 @@ import { type Service, startService } from './own-process.ts';
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string>>>;
 
-export interface Stand {
+export interface Testbed {
   readonly api: Service;
   readonly worker: Service;
   readonly redisPid: number;
@@ -27,7 +27,7 @@ export interface Stand {
   readonly redis: Redis;
   readonly database: Database;
   readonly config: Config;
-  /** Starts the API anew with other settings, in place of the one that runs. */
+  /** Restarts the API with other settings. */
   restartApi(settings: Settings): Promise<void>;
   /** One more of our processes or of the baselines, stopped with the rest. */
   start(name: string, entry: string, options?: StartOptions): Promise<Service>;
@@ -40,14 +40,14 @@ export interface StartOptions {
   readonly sharedPort?: number;
 }
 
-export interface StandOptions {
+export interface TestbedOptions {
   readonly cleanup: Cleanup;
   /** Where CPU profiles of API and worker go; none are taken without it. */
   readonly profileFolder?: string | undefined;
 }
 
 /** @throws Error for people when a server is missing or does not come up */
-export async function openStand({ cleanup, profileFolder }: StandOptions): Promise<Stand> {
+export async function openTestbed({ cleanup, profileFolder }: TestbedOptions): Promise<Testbed> {
   const folder = tempFolder('coupon-bench-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await step(

@@ -33,7 +33,7 @@ export function tokenOf(userId: string): string {
   return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
 }
 
-/** Writes the tokens of users into a new file, a line each. Whoever asked for it removes it. */
+/** Writes the tokens of users into a new file, a line each. The caller removes it. */
 export function writeTokens(userIds: readonly string[]): { readonly file: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'coupon-bench-tokens-'));
   const file = join(folder, 'tokens');

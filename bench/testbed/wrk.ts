@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { canInstallWithApt, installWithApt } from '../../tools/stack/apt-packages.ts';
 import { findProgram } from '../../tools/stack/find-program.ts';
 import { step } from '../../tools/progress.ts';
+import { BenchError } from '../bench-error.ts';
 
 /** What to send. */
 export interface Load {
@@ -14,7 +15,7 @@ export interface Load {
   readonly seconds: number;
 }
 
-/** What came of it. `refused` counts every answer above 399; which refusals they were, only the server can tell. */
+/** The result. `refused` counts every answer above 399; only the server counts them by outcome. */
 export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
@@ -32,10 +33,10 @@ export interface LoadResult {
 /** An answer may take this long: longer than the slowest ordinary way needs at its best. */
 const ANSWER_S_MAX = 20;
 
-/** How often it is asked whether a load is done. */
+/** How often to check whether a load is done. */
 const LOOK_MS = 20;
 
-/** Installs wrk where it is missing and that is allowed. @throws Error that says how to get it */
+/** Installs wrk where it is missing and that is allowed. @throws BenchError that says how to get it */
 export async function ensureWrk(): Promise<void> {
   if (findProgram('wrk') === undefined && canInstallWithApt()) {
     await step(
@@ -50,7 +51,7 @@ export async function ensureWrk(): Promise<void> {
 function requireWrk(): string {
   const program = findProgram('wrk');
   if (program !== undefined) return program;
-  throw new Error(
+  throw new BenchError(
     'wrk not found, and it sends the load: install it (Debian, Ubuntu: apt-get install wrk; macOS: brew install wrk).',
   );
 }
@@ -58,7 +59,7 @@ function requireWrk(): string {
 /**
  * Sends a load, for its time or until `isDone`.
  *
- * @throws Error with what wrk printed when it fails
+ * @throws BenchError with what wrk printed when it fails
  */
 export async function runWrk(load: Load, isDone?: () => boolean): Promise<LoadResult> {
   const child = Bun.spawn(
@@ -85,7 +86,7 @@ export async function runWrk(load: Load, isDone?: () => boolean): Promise<LoadRe
     new Response(child.stderr).text(),
     child.exited,
   ]).finally(() => clearInterval(watch));
-  if (code !== 0) throw new Error(`wrk ended with code ${code}:\n${output}${errors}`);
+  if (code !== 0) throw new BenchError(`wrk ended with code ${code}:\n${output}${errors}`);
   const { user = 0, system = 0 } = child.resourceUsage()?.cpuTime ?? {};
   return { ...readResult(output), cpuUs: Number(user) + Number(system) };
 }

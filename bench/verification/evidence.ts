@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { type Database, withConnection } from '../../src/mysql/database.ts';
+import { BenchError } from '../bench-error.ts';
 
 /** A row of `coupon_issues`. */
 export interface Row {
@@ -44,22 +45,17 @@ export interface EvidenceOptions {
   readonly waitMsMax: number;
 }
 
-/** Rows or fields read at once. */
+/** Rows or fields in one read. */
 const PAGE = 10_000;
 
 /** Pause between two looks at the stream: how exact `drainedMs` is. */
 const LOOK_AGAIN_MS = 10;
 
-/** There is no such coupon. */
-export class NoSuchCoupon extends Error {
-  override readonly name = 'NoSuchCoupon';
-}
-
 /**
  * Waits until the stream of the coupon's partition is drained, at most `waitMsMax`, then reads everything. A stream that never
  * drains is evidence, not an error.
  *
- * @throws NoSuchCoupon, and what Redis and MySQL throw
+ * @throws BenchError when there is no such coupon, and what Redis and MySQL throw
  */
 export async function readEvidence(options: EvidenceOptions): Promise<Evidence> {
   const { redis, database, couponId, partitions } = options;
@@ -115,7 +111,7 @@ async function readDead(redis: Redis, key: string, couponId: number): Promise<st
     const letters = await redis.xrange(key, from, '+', 'COUNT', PAGE);
     for (const [, fields] of letters) {
       const value = (name: string) => fields[fields.findIndex((field, at) => at % 2 === 0 && field === name) + 1];
-      // A letter that nobody can read may be about this coupon as well.
+      // A dead letter that cannot be decoded may be about this coupon as well.
       const about = fields.some((field, at) => at % 2 === 0 && field === 'c') ? value('c') : undefined;
       if (about === undefined || about === String(couponId)) reasons.push(value('reason') ?? 'without a reason');
     }
@@ -129,7 +125,7 @@ async function readCouponRow(database: Database, couponId: number) {
   const [row] = await withConnection(database, (session) =>
     session.select().from(coupons).where(eq(coupons.id, couponId)),
   );
-  if (row === undefined) throw new NoSuchCoupon(`there is no coupon ${couponId} in this MySQL`);
+  if (row === undefined) throw new BenchError(`there is no coupon ${couponId} in this MySQL`);
   return {
     total: row.totalQuantity,
     issuedQuantity: row.issuedQuantity,

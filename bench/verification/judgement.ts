@@ -1,7 +1,7 @@
-// The promises, judged on what the stores hold and on what the callers were told. Pure: the same evidence, the same faults.
+// The promises, judged on the contents of the stores and on the answers that callers got. Pure: the same evidence, the same faults.
 //
 // What cannot be seen from outside is not claimed. That `sold out` was never answered a moment too early cannot be proved
-// after the run; that stock was left at the end although somebody read `sold out` can, and that is what P4 is held to here.
+// after the run; that stock was left at the end although a caller was answered `sold out` can, and that is how P4 is checked here.
 import type { Evidence, Row } from './evidence.ts';
 import type { Claim, LoadRecord } from './load-record.ts';
 
@@ -64,27 +64,29 @@ function neverABrokenWord({ rows }: Evidence, { claims, counts, notes }: LoadRec
   const accepted = claims.filter(({ status }) => status !== 409);
   const duplicated = claims.length - accepted.length;
   if (accepted.length !== counts.accepted || duplicated !== counts.duplicated) {
-    const told = `${accepted.length} and ${duplicated} written down, ${counts.accepted} and ${counts.duplicated} counted`;
-    faults.push(`the record is not whole: of the answers that named a sequence, issued and duplicated, ${told}`);
+    const both = `${accepted.length} and ${duplicated} recorded, ${counts.accepted} and ${counts.duplicated} counted`;
+    faults.push(`the record is incomplete: of the answers with a sequence, issued and duplicated, ${both}`);
   }
   const rowOf = new Map(rows.map((row) => [row.userId, row]));
   const broken = claims.filter(({ userId, sequence }) => rowOf.get(userId)?.sequence !== sequence);
-  if (broken.length > 0) faults.push(`P3: ${broken.length} answers named what is not a row, ${first(broken)}`);
-  const told = new Set(accepted.map(({ userId }) => userId));
-  if (told.size !== accepted.length) {
-    faults.push(`P2: ${accepted.length - told.size} answers issued the coupon to a user who had been told so before`);
-  }
-  // Somebody who got no answer may have the coupon; nobody else may without having been told.
-  const known = new Set(claims.map(({ userId }) => userId));
-  const untold = rows.filter(({ userId }) => !known.has(userId));
-  if (untold.length > counts.indeterminate) {
+  if (broken.length > 0) faults.push(`P3: ${broken.length} answers named a sequence without its row, ${first(broken)}`);
+  const issuedTo = new Set(accepted.map(({ userId }) => userId));
+  if (issuedTo.size !== accepted.length) {
     faults.push(
-      `P3: ${untold.length} rows that nobody was told of, but only ${counts.indeterminate} requests without an answer`,
+      `P2: ${accepted.length - issuedTo.size} answers issued the coupon to a user who had been issued it before`,
+    );
+  }
+  // A user without an answer may have the coupon; any other row needs an answer that named it.
+  const known = new Set(claims.map(({ userId }) => userId));
+  const unanswered = rows.filter(({ userId }) => !known.has(userId));
+  if (unanswered.length > counts.indeterminate) {
+    faults.push(
+      `P3: ${unanswered.length} rows that no answer named, but only ${counts.indeterminate} requests without an answer`,
     );
   }
   if (counts.accepted === 0) faults.push('nothing was issued: this run shows nothing');
   if (counts.unexpected > 0) {
-    faults.push(`${counts.unexpected} answers were wrong here, such as: ${notes[0] ?? 'none that was noted'}`);
+    faults.push(`${counts.unexpected} answers were unexpected, such as: ${notes[0] ?? 'none that was recorded'}`);
   }
   return faults;
 }

@@ -1,4 +1,4 @@
-// What a load tool wrote down of a run: each sequence that an answer named, and how many answers of each kind there were.
+// What a load tool recorded of a run: each sequence that an answer named, and how many answers of each kind there were.
 //
 // A record is a folder. k6 and Locust write the same two kinds of file into it, each process its own:
 //   *.claims.log    one line for each answer that named a sequence: `<status> <user> <sequence>`; lines that begin with
@@ -8,6 +8,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { BenchError } from '../bench-error.ts';
 
 /** An answer that named a sequence: 201 and 202 say that it was issued now, 409 that the user had it already. */
 export interface Claim {
@@ -27,7 +28,7 @@ const Counts = Type.Object({
   soldOut: count,
   /** No answer, or a 503: the coupon may or may not have been issued. */
   indeterminate: count,
-  /** Everything else: right in no run. */
+  /** Everything else: expected in no run. */
   unexpected: count,
 });
 
@@ -44,24 +45,19 @@ export interface LoadRecord {
   readonly notes: readonly string[];
 }
 
-/** The record is missing, broken off or about more than one coupon: nothing can be concluded from it. */
-export class RecordFault extends Error {
-  override readonly name = 'RecordFault';
-}
-
 /**
  * Reads the record of a run, of all its processes together.
  *
- * @throws RecordFault when a line or a file cannot be understood, or when nothing was recorded at all
+ * @throws BenchError when a line or a file cannot be understood, or when nothing was recorded at all
  */
 export function readLoadRecord(folder: string): LoadRecord {
   const logs = filesOf(folder, '*.claims.log').map((path) => readClaims(readFileSync(path, 'utf8'), path));
   const files = filesOf(folder, '*.counts.json').map(readCountsFile);
   const [first] = files;
   if (first === undefined)
-    throw new RecordFault(`${folder} holds no *.counts.json: the load tool did not finish its run`);
+    throw new BenchError(`${folder} holds no *.counts.json: the load tool did not finish its run`);
   if (files.some(({ couponId }) => couponId !== first.couponId)) {
-    throw new RecordFault(`${folder} is about more than one coupon`);
+    throw new BenchError(`${folder} is about more than one coupon`);
   }
   return {
     couponId: first.couponId,
@@ -71,9 +67,9 @@ export function readLoadRecord(folder: string): LoadRecord {
   };
 }
 
-/** @throws RecordFault naming the first line that is no claim; a line that broke off in the middle is one of those */
+/** @throws BenchError naming the first line that is no claim; a line that broke off in the middle is one of those */
 export function readClaims(text: string, path: string): Pick<LoadRecord, 'claims' | 'notes'> {
-  if (text !== '' && !text.endsWith('\n')) throw new RecordFault(`${path} breaks off in the middle of a line`);
+  if (text !== '' && !text.endsWith('\n')) throw new BenchError(`${path} breaks off in the middle of a line`);
   const claims: Claim[] = [];
   const notes: string[] = [];
   for (const [at, line] of text.split('\n').slice(0, -1).entries()) {
@@ -85,7 +81,7 @@ export function readClaims(text: string, path: string): Pick<LoadRecord, 'claims
 
 function claimOf(line: string, place: string): Claim {
   const match = /^(201|202|409) ([A-Za-z0-9_-]{1,64}) ([1-9][0-9]{0,15})$/.exec(line);
-  if (match === null) throw new RecordFault(`${place} is no claim: ${JSON.stringify(line.slice(0, 200))}`);
+  if (match === null) throw new BenchError(`${place} is no claim: ${JSON.stringify(line.slice(0, 200))}`);
   return { status: statusOf(match[1]), userId: match[2] ?? '', sequence: Number(match[3]) };
 }
 
@@ -96,7 +92,7 @@ function statusOf(text: string | undefined): Claim['status'] {
 
 function readCountsFile(path: string): Static<typeof CountsFile> {
   const parsed = parseJson(readFileSync(path, 'utf8'));
-  if (!Value.Check(CountsFile, parsed)) throw new RecordFault(`${path} does not hold a coupon and counts`);
+  if (!Value.Check(CountsFile, parsed)) throw new BenchError(`${path} does not hold a coupon and counts`);
   return parsed;
 }
 

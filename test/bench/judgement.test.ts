@@ -1,4 +1,4 @@
-// The judgement on a load run: nothing is found in a right one, and each way to be wrong is found in one that is wrong so.
+// The judgement on a load run: no fault is found in a correct run, and each kind of fault is found in a run that has it.
 import { expect, test } from 'bun:test';
 import type { Evidence, Row } from '../../bench/verification/evidence.ts';
 import { faultsIn } from '../../bench/verification/judgement.ts';
@@ -7,7 +7,7 @@ import type { Counts, LoadRecord } from '../../bench/verification/load-record.ts
 const START_MS = 1_000;
 const END_MS = 2_000;
 
-/** Four of four pieces: three that callers were told of, and one whose answer was lost. */
+/** Four of four pieces: three that answers named, and one whose answer was lost. */
 const rows: readonly Row[] = ['ann', 'ben', 'cem', 'dan'].map((userId, at) => ({
   sequence: at + 1,
   userId,
@@ -47,7 +47,7 @@ function recordOf(change: Partial<LoadRecord> = {}): LoadRecord {
   };
 }
 
-test('a right run has no faults, with a record and without', () => {
+test('a correct run has no faults, with a record and without', () => {
   expect(faultsIn(evidenceOf(), recordOf())).toEqual([]);
   expect(faultsIn(evidenceOf(), null)).toEqual([]);
 });
@@ -114,39 +114,39 @@ const wrongRuns: { name: string; evidence?: Partial<Evidence>; record?: Partial<
   {
     name: 'an accepted answer without a row',
     evidence: { rows: without(3) },
-    finds: /^P3: 1 answers named what is not a row, the first: user cem under 3$/,
+    finds: /^P3: 1 answers named a sequence without its row, the first: user cem under 3$/,
   },
   {
     name: 'an answer with a sequence that the row has not',
     record: { claims: claims.map((claim) => (claim.userId === 'ben' ? { ...claim, sequence: 4 } : claim)) },
-    finds: /^P3: 1 answers named what is not a row, the first: user ben under 4$/,
+    finds: /^P3: 1 answers named a sequence without its row, the first: user ben under 4$/,
   },
   {
     name: 'a refusal that names a sequence the row has not',
     record: { claims: claims.map((claim) => (claim.status === 409 ? { ...claim, sequence: 2 } : claim)) },
-    finds: /^P3: 1 answers named what is not a row, the first: user ann under 2$/,
+    finds: /^P3: 1 answers named a sequence without its row, the first: user ann under 2$/,
   },
   {
     name: 'a coupon issued to the same user twice',
     record: { claims: [...claims, { status: 202, userId: 'ann', sequence: 1 }], counts: { ...counts, accepted: 4 } },
-    finds: /^P2: 1 answers issued the coupon to a user who had been told so before$/,
+    finds: /^P2: 1 answers issued the coupon to a user who had been issued it before$/,
   },
   {
-    name: 'a row that nobody can have been told of',
+    name: 'a row that no answer can have named',
     record: { counts: { ...counts, indeterminate: 0 } },
-    finds: /^P3: 1 rows that nobody was told of/,
+    finds: /^P3: 1 rows that no answer named/,
   },
-  { name: 'a line missing from the record', record: { claims: claims.slice(1) }, finds: /^the record is not whole/ },
+  { name: 'a line missing from the record', record: { claims: claims.slice(1) }, finds: /^the record is incomplete/ },
   {
-    name: 'stock left although somebody was told sold out',
+    name: 'stock left although an answer was sold out',
     evidence: { total: 5 },
     finds: /^P4: 9 answers said sold out, but 4 of 5 were issued$/,
   },
   { name: 'sold out of a coupon without limit', evidence: { total: null }, finds: /^P4: 9 answers said sold out/ },
   {
-    name: 'an answer that is right nowhere',
+    name: 'an answer that is expected in no run',
     record: { counts: { ...counts, unexpected: 2 }, notes: ['500 INTERNAL'] },
-    finds: /^2 answers were wrong here, such as: 500 INTERNAL$/,
+    finds: /^2 answers were unexpected, such as: 500 INTERNAL$/,
   },
   {
     name: 'a run in which nothing happened',

@@ -1,9 +1,10 @@
-// The record of a load run is read as a whole, or refused: half a record would let a broken word pass.
+// The record of a load run is read as a whole, or rejected: half a record would let a broken promise pass.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readClaims, readLoadRecord, RecordFault } from '../../bench/verification/load-record.ts';
+import { BenchError } from '../../bench/bench-error.ts';
+import { readClaims, readLoadRecord } from '../../bench/verification/load-record.ts';
 
 let root: string;
 beforeAll(() => {
@@ -58,7 +59,7 @@ const broken: [name: string, files: Record<string, string>, says: RegExp][] = [
 for (const [name, files, says] of broken) {
   test(`refused as a record: ${name}`, () => {
     const folder = recordFolder(name.replaceAll(' ', '-'), files);
-    expect(() => readLoadRecord(folder)).toThrow(RecordFault);
+    expect(() => readLoadRecord(folder)).toThrow(BenchError);
     expect(() => readLoadRecord(folder)).toThrow(says);
   });
 }

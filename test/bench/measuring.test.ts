@@ -1,9 +1,10 @@
 // The pure parts of the bench: what it reads from the system and from wrk, and the statistics it makes of that.
 import { describe, expect, test } from 'bun:test';
-import { FlagFault, readFlags } from '../../bench/compare/flags.ts';
+import { BenchError } from '../../bench/bench-error.ts';
+import { readFlags } from '../../bench/compare/flags.ts';
 import { mediansOf } from '../../bench/compare/figures.ts';
 import { ownTimes } from '../../bench/report/profile.ts';
-import { readHeard } from '../../bench/rush/million.ts';
+import { readRecord } from '../../bench/rush/million.ts';
 import { busyTicksIn, leastBusy } from '../../bench/testbed/cores.ts';
 import { bucketsOf, countsBy, growthOf, readExposition, totalOf } from '../../bench/testbed/exposition.ts';
 import { coreWaitUsIn, coreWaitUsOf, cpuUsIn, cpuUsOf, residentBytesIn } from '../../bench/testbed/process-cost.ts';
@@ -120,13 +121,13 @@ describe('what wrk says', () => {
     });
   });
 
-  test('without its result, or with half of it, nothing is believed', () => {
+  test('without its result, or with half of it, nothing is accepted', () => {
     expect(() => readResult('Running 2s test\n')).toThrow('no result');
     expect(() => readResult('result {"requests":10}\n')).toThrow('no microseconds');
   });
 
-  test('what callers heard is believed only when the last answer was counted', () => {
-    expect(readHeard('202 100 1\n202 200 2\ncounts 2 7 1 0\n', 5)).toEqual({
+  test('the record of answers is accepted only when the last answer was counted', () => {
+    expect(readRecord('202 100 1\n202 200 2\ncounts 2 7 1 0\n', 5)).toEqual({
       couponId: 5,
       claims: [
         { status: 202, userId: '100', sequence: 1 },
@@ -135,8 +136,8 @@ describe('what wrk says', () => {
       notes: [],
       counts: { accepted: 2, duplicated: 0, soldOut: 7, indeterminate: 1, unexpected: 0 },
     });
-    expect(() => readHeard('202 100 1\n202 200 2\n', 5)).toThrow('before all requests');
-    expect(() => readHeard('202 100\ncounts 1 0 0 0\n', 5)).toThrow('is no claim');
+    expect(() => readRecord('202 100 1\n202 200 2\n', 5)).toThrow('before all requests');
+    expect(() => readRecord('202 100\ncounts 1 0 0 0\n', 5)).toThrow('is no claim');
   });
 });
 
@@ -162,15 +163,15 @@ describe('flags', () => {
     ['--rounds', '0'],
     ['--cores', 'two'],
     ['--only'],
-    ['--only', 'nobody'],
+    ['--only', 'no such case'],
   ]) {
     test(`${wrong.join(' ')} is refused`, () => {
-      expect(() => readFlags(wrong)).toThrow(FlagFault);
+      expect(() => readFlags(wrong)).toThrow(BenchError);
     });
   }
 });
 
-test('a profile tells own time by function, without the time asleep', () => {
+test('a profile shows own time by function, without the time asleep', () => {
   const node = (id: number, functionName: string, url = '') => ({
     id,
     callFrame: { functionName, url, lineNumber: 9 },

@@ -1,8 +1,8 @@
-// sample-report.ts -- A small report with round numbers, to see what pages and tables make of it.
+// sample-report.ts -- A small report with round numbers, to check pages and tables with.
 import type { CaseResult, Figures, Group } from '../../bench/compare/figures.ts';
 import type { Report } from '../../bench/report/report.ts';
 
-/** Figures with some of one's own. */
+/** Figures, some of them given. */
 export function figures(own: Partial<Figures> = {}): Figures {
   return {
     requestsPerS: 1000,
@@ -21,15 +21,15 @@ export function figures(own: Partial<Figures> = {}): Figures {
   };
 }
 
-/** Cases that the README shows and no test looks at one by one. */
+/** Cases that the document shows and no test checks one by one. */
 const plain = [
   'idle',
   'hello',
-  'scripted again',
+  'scripted duplicate',
   'scripted sold out',
   'locked',
-  'locked again',
-  'synchronous again',
+  'locked duplicate',
+  'synchronous duplicate',
   'lock',
   'script',
 ];
@@ -62,7 +62,7 @@ export function sampleReport(): Report {
   return {
     format: 3,
     compare: { machine, findings: { rounds: 3, seconds: 2, connections: 256, cases } },
-    growth: { machine, findings: [{ name: 'owners', xTitle: 'users who have it already', points }] },
+    growth: { machine, findings: [{ name: 'owners', xTitle: 'owners of the coupon', points }] },
   };
 }
 

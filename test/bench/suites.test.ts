@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { findK6, findLocust, locustVersion, ToolMissing } from '../../bench/suites/tool.ts';
+import { BenchError } from '../../bench/bench-error.ts';
+import { findK6, findLocust, locustVersion } from '../../bench/suites/tool.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { startChild } from '../../tools/stack/child-process.ts';
 
@@ -14,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A system whose readiness and operators' routes answer as told, and that counts what else it is asked. */
+/** A system whose readiness and operators' routes answer as given, and that counts all other requests. */
 function fakeTarget(readyStatus: number, couponsStatus: number) {
   let load = 0;
   const server = Bun.serve({
@@ -74,6 +75,7 @@ const refused: [name: string, args: string[], environment: Record<string, string
     {},
     'unknown class "User": expected one of mixed, hello, issue, issue-async-v1, issue-async-v2',
   ],
+  ['an unknown flag', ['bench/bench.ts', '--fast'], {}, '--fast is unknown; see bun run bench --help'],
   ['an argument too many', [locust, 'mixed', 'hello'], {}, 'unknown argument "hello"'],
   ['a rate that is no number', [k6], { RATE: '1e3' }, 'RATE is wrong: expected a whole number from 1 to 999999999'],
   [
@@ -83,10 +85,10 @@ const refused: [name: string, args: string[], environment: Record<string, string
     'DURATION is wrong: expected a duration such as 30s, 10m or 1h',
   ],
   [
-    'a target that is no address',
+    'a target that is not a URL',
     [k6],
     { TARGET: 'localhost:3000' },
-    'TARGET is no address: expected one such as http://localhost:3000',
+    'TARGET is not a URL: expected one such as http://localhost:3000',
   ],
   [
     'a target whose stores are not named',
@@ -124,7 +126,7 @@ for (const [name, args, environment, says] of refused) {
 }
 
 for (const suite of [k6, locust]) {
-  test(`${suite} refuses a target that nobody listens at`, async () => {
+  test(`${suite} refuses a target at which no process listens`, async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const { ended, stderr } = await command([suite], { ...stores, TARGET: url });
     expect({ ended, lines: stderr.split('\n').length }).toEqual({ ended: 'code 2', lines: 2 });
@@ -146,9 +148,28 @@ for (const suite of [k6, locust]) {
 }
 
 test.each([
+  ['return true', 'code 0', /^$/],
+  ['return false', 'code 1', /^$/],
+  ["throw new FailedRun('rows are missing')", 'code 1', /^rows are missing\n$/],
+  ["throw new BenchError('no wrk')", 'code 2', /^no wrk\n$/],
+  ["throw new Error('a bug')", 'code 2', /a bug[^]*\n +at /],
+])('a command that ends with `%s` has its exit code, and a stack only for a bug', async (end, code, says) => {
+  const script = [
+    "import { BenchError, FailedRun } from './bench/bench-error.ts';",
+    "import { runCommand } from './bench/command.ts';",
+    `await runCommand('usage', async () => { ${end}; });`,
+  ];
+  const { ended, stderr } = await command(['--eval', script.join('\n')], {});
+  expect(ended).toBe(code);
+  expect(stderr).toMatch(says);
+});
+
+test.each([
+  ['bench/bench.ts', ['--quick', '--growth', 'Exit code']],
+  ['bench/verify.ts', ['DATABASE_URL', 'Exit code']],
   [k6, ['steady', 'issue-async-v2', 'P99_MS_MAX', 'TARGET']],
   [locust, ['mixed', 'issue-async-v2', 'PROCESSES', 'TARGET']],
-])('asked for help, %s tells its arguments and settings, and sends nothing', async (program, words) => {
+])('asked for help, %s prints its arguments and settings, and sends nothing', async (program, words) => {
   const { ended, stdout, stderr } = await command([program, '--help'], {});
   expect({ ended, stderr }).toEqual({ ended: 'code 0', stderr: '' });
   for (const word of words) expect(stdout).toContain(word);
@@ -156,9 +177,9 @@ test.each([
 
 test('a tool that is neither here nor can be had is named, with the way to get it', async () => {
   const nowhere = { folder: join(folder, 'empty'), find: () => undefined };
-  await expect(findK6(nowhere)).rejects.toThrow(ToolMissing);
+  await expect(findK6(nowhere)).rejects.toThrow(BenchError);
   await expect(findK6(nowhere)).rejects.toThrow(/^k6 not found: install it .*, or Go, which can build it$/);
-  await expect(findLocust(nowhere)).rejects.toThrow(ToolMissing);
+  await expect(findLocust(nowhere)).rejects.toThrow(BenchError);
   await expect(findLocust(nowhere)).rejects.toThrow(/^Locust not found: install it .*, or Python/);
 });
 

@@ -1,9 +1,10 @@
-// The verification of load runs, against a real API and worker: it waits for the worker, passes what is right, and sees each
+// The verification of load runs, against a real API and worker: it waits for the worker, passes correct stores, and finds each
 // planted damage.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
+import { BenchError } from '../../bench/bench-error.ts';
 import { brokenPromises } from '../../bench/testbed/exactness.ts';
-import { type Verdict, VerificationFault, verify } from '../../bench/verify.ts';
+import { type Verdict, verify } from '../../bench/verify.ts';
 import type { LoadRecord } from '../../bench/verification/load-record.ts';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
@@ -19,7 +20,7 @@ afterAll(() => stores.close());
 
 const users = ['ann', 'ben', 'cem'];
 
-/** A new coupon of three, given out to three, and what they were told. No worker has seen it yet. */
+/** A new coupon of three, issued to three users, and their answers. No worker has seen it yet. */
 async function issuedCoupon(): Promise<LoadRecord> {
   const { id } = await stores.coupon({ totalQuantity: users.length });
   const claims = [];
@@ -61,7 +62,7 @@ test('a worker that is still to come is waited for, and one that never comes is 
     'P3: 3 accepted users are not yet rows',
     'P3: 3 owners in Redis, 0 rows',
     'P3: the next sequence in Redis is 4 after 0 rows',
-    'P3: 3 answers named what is not a row, the first: user ann under 1',
+    'P3: 3 answers named a sequence without its row, the first: user ann under 1',
     'P4: 1 answers said sold out, but 0 of 3 were issued',
   ]);
   const waiting = judged(record, 30_000);
@@ -84,7 +85,7 @@ test('a row that went missing is seen, by every way that leads to it', async () 
     'P3: where sequence 1 should be is 2: the numbers are not dense',
     'P3: 3 owners in Redis, 2 rows',
     'P3: the next sequence in Redis is 4 after 2 rows',
-    'P3: 1 answers named what is not a row, the first: user ann under 1',
+    'P3: 1 answers named a sequence without its row, the first: user ann under 1',
     'P4: 1 answers said sold out, but 2 of 3 were issued',
   ]);
 });
@@ -96,7 +97,7 @@ test('a dead entry of this coupon is seen, one of another coupon is not', async 
   expect((await judged(record)).faults).toEqual([]);
   await stores.redis.xadd(dead, '*', 'entry', '1-0', 'reason', 'no such coupon', 'v', 1, 'c', record.couponId);
   expect((await judged(record)).faults).toEqual(['P3: 1 entries are dead, the first for: no such coupon']);
-  // Nobody can tell whose this one is.
+  // The coupon of this one is unknown.
   await stores.redis.xadd(dead, '*', 'entry', '2-0', 'reason', 'unknown version', 'x', 'c');
   expect((await judged(record)).faults).toEqual(['P3: 2 entries are dead, the first for: no such coupon']);
   await stores.redis.del(dead);
@@ -129,6 +130,6 @@ test('the rounds of the comparison are held to the same, and to the number of an
 test('a coupon that is not there cannot be verified', async () => {
   const record = await finishedCoupon();
   const failure: unknown = await judged({ ...record, couponId: 1 }).catch((error: unknown) => error);
-  expect(failure).toBeInstanceOf(VerificationFault);
-  expect(failure).toHaveProperty('message', 'verification: there is no coupon 1 in this MySQL');
+  expect(failure).toBeInstanceOf(BenchError);
+  expect(failure).toHaveProperty('message', 'there is no coupon 1 in this MySQL');
 });

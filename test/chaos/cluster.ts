@@ -24,7 +24,7 @@ export interface ClusterOptions {
   readonly settings?: Settings;
   /** Override the durable ones of the private Redis. */
   readonly redisSettings?: Record<string, string>;
-  /** What the processes are told of where the stores are, for a proxy in between. */
+  /** The addresses of the stores that the processes get, for a proxy in between. */
   readonly route?: (urls: StoreUrls) => Promise<{ readonly api: Settings; readonly worker: Settings }>;
   /** The program of another MySQL server than the one on the PATH. */
   readonly mysqlProgram?: string | undefined;
@@ -47,7 +47,7 @@ export interface Cluster {
   readonly redis: Redis;
   readonly database: Database;
   readonly config: Config;
-  /** The lines in which a process says that it is at fault itself. */
+  /** The log lines in which a process reports a bug of its own. */
   ownFaults(): string[];
   stop(): Promise<void>;
 }

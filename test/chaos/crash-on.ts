@@ -29,7 +29,7 @@ export function crashOnCommit(moment: Moment, done: RegExp): void {
   });
 }
 
-/** Dies before a script of ours is sent. */
+/** Dies before one of our scripts is sent. */
 export function crashOnScript({ digest }: { readonly digest: string }): void {
   const { prototype } = Redis;
   const { sendCommand } = prototype;

@@ -4,7 +4,7 @@
 export const workerCrashPoints = ['before insert', 'before commit', 'after commit'] as const;
 
 /**
- * The first is of `/v1/issue` on a stock in Redis: reserved, and MySQL has not heard of it. The next two are of any of its
+ * The first is of `/v1/issue` on a stock in Redis: reserved, and not yet in MySQL. The next two are of any of its
  * transactions; `after commit` is before the answer. The last two are of an opening: Redis is the home of the stock and has
  * nothing of it yet; the owners are loaded, and not yet swapped in with the state, which is one script.
  */

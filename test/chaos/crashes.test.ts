@@ -1,5 +1,5 @@
-// crashes.test.ts -- An API that dies between two steps of an issue or of an opening: who was not answered asks again, and hears
-// the one truth. The worker stands still meanwhile, so that what is true does not depend on its haste.
+// crashes.test.ts -- An API that dies between two steps of an issue or of an opening: a caller without an answer retries, and gets
+// the one correct answer. The worker is stopped meanwhile, so that the result does not depend on its speed.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
@@ -30,14 +30,14 @@ afterAll(async () => {
 interface RequestResult {
   readonly point: ApiCrashPoint;
   readonly home: 'mysql' | 'redis';
-  /** What the dying API is asked. */
+  /** The request to the dying API. */
   readonly path: '/v1/issue' | '/v1/issue-async' | '/v2/issue-async';
-  /** What the next one answers to the same question, and who has the coupon before the worker did anything. */
+  /** The next one's answer to the same request, and the users with a row before the worker did anything. */
   readonly again: string;
   readonly rows: readonly string[];
 }
 
-const endings: readonly RequestResult[] = [
+const results: readonly RequestResult[] = [
   { point: 'after reserving', home: 'redis', path: '/v1/issue', again: '409 #2', rows: ['first'] },
   { point: 'before commit', home: 'redis', path: '/v1/issue', again: '409 #2', rows: ['first'] },
   { point: 'before commit', home: 'mysql', path: '/v1/issue', again: '201 #2', rows: ['first', 'second'] },
@@ -48,7 +48,7 @@ const endings: readonly RequestResult[] = [
 ];
 
 describe('an API dies', () => {
-  test.each(endings.map((ending) => [ending.point, ending.home, ending] as const))(
+  test.each(results.map((result) => [result.point, result.home, result] as const))(
     '%s (stock in %s): who asked is not answered, and asking again tells the truth',
     async (point, home, { path, again, rows }) => {
       const couponId = await createCoupon(3);
@@ -60,7 +60,7 @@ describe('an API dies', () => {
         expect(await askUntilKnown(path, couponId, 'second')).toBe(again);
         expect(await rowsOf(couponId)).toEqual([...rows]);
       });
-      // Whoever died held nothing back: the rest of the stock is there, through each endpoint, and no more than that.
+      // The dead API holds nothing back: the rest of the stock is there, through each endpoint, and no more than that.
       expect(await askUntilKnown('/v1/issue', couponId, 'third')).toBe('201 #3');
       for (const other of ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const) {
         expect(await askUntilKnown(other, couponId, 'second')).toBe('409 #2');
@@ -72,7 +72,7 @@ describe('an API dies', () => {
   );
 });
 
-/** Starts the API anew so that it dies at a point, asks, and waits until it has died of it and another is there. */
+/** Restarts the API so that it dies at a point, sends a request, and waits until it has died of it and is replaced. */
 async function dieAt(point: ApiCrashPoint, question: () => Promise<string>): Promise<void> {
   const [api] = cluster.apis;
   if (!api) throw new Error('there is no API');
@@ -103,7 +103,7 @@ async function ask(path: string, couponId: number, userId: string): Promise<stri
   return `${reply.status} ${sequence === undefined ? code : `#${sequence}`}`;
 }
 
-/** Asks again while nobody knows, as a client should. */
+/** Retries while the result is ambiguous, as a client should. */
 async function askUntilKnown(path: string, couponId: number, userId: string): Promise<string> {
   let answer = '';
   const known = async () => {

@@ -1,6 +1,6 @@
-// crowd.ts -- Many callers at once over real HTTP, who keep a history of everything they asked and were told.
+// crowd.ts -- Many concurrent callers over real HTTP, which keep a history of all their requests and answers.
 //
-// A caller whose request ended indeterminate asks again later, at any endpoint of any process, until it knows. Coupons come and
+// A caller with an ambiguous result retries later, at any endpoint of any process, until it is known. Coupons come and
 // go: limited, unlimited, soon over, not yet open.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -49,7 +49,7 @@ const paths = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
 
 /** Longer than any process waits for a store, so that an answer is not missed by a hair. */
 const ANSWER_MS_MAX = 6000;
-/** After a refused connection, or a 503: what a client with manners does, only quicker. */
+/** After a refused connection, or a 503: the backoff of a good client, only shorter. */
 const BACKOFF_MS = 25;
 
 type Kind = 'limited' | 'unlimited' | 'ending' | 'later';
@@ -58,7 +58,7 @@ const kinds: readonly Kind[] = ['limited', 'limited', 'limited', 'unlimited', 'e
 export class Crowd {
   readonly attempts: Attempt[] = [];
   readonly coupons: HistoryCoupon[] = [];
-  /** What no answer may ever be: a 500, a malformed body, the wrong user. */
+  /** Answers that no caller may ever get: a 500, a malformed body, the wrong user. */
   readonly wrongAnswers: string[] = [];
   readonly counts: Counts = {
     ok: 0,
@@ -83,7 +83,7 @@ export class Crowd {
     this.#options = options;
   }
 
-  /** Creates the first coupons and lets everybody in. */
+  /** Creates the first coupons and starts all callers. */
   async start(): Promise<void> {
     const lanes = this.#lanes();
     await Promise.all(kinds.map((kind, slot) => this.#offer(lanes, slot, kind)));
@@ -91,19 +91,19 @@ export class Crowd {
     this.#running = Promise.all(Array.from({ length: this.#options.callers }, () => this.#call()));
   }
 
-  /** Lets everybody finish the request in hand. */
+  /** Lets every caller finish its current request. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
   }
 
-  /** Asks for everybody who does not know yet, until everybody knows. Call it when the system is well again. */
+  /** Retries every ambiguous request until its result is known. Call it when the system is healthy again. */
   async settle(waitMsMax: number): Promise<void> {
     const deadlineMs = performance.now() + waitMsMax;
     const asking = Array.from({ length: this.#options.callers }, async () => {
       const lanes = this.#lanes();
       for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
-        if (performance.now() > deadlineMs) throw new Error(`somebody still had no answer after ${waitMsMax} ms`);
+        if (performance.now() > deadlineMs) throw new Error(`a request still had no answer after ${waitMsMax} ms`);
         await this.#ask(lanes, next.couponId, next.userId);
       }
       for (const lane of lanes) lane.close();
@@ -131,10 +131,10 @@ export class Crowd {
       else {
         const again = offer.users.length > 0 && random.chance(0.1);
         const userId = again ? random.pick(offer.users) : this.#newUser(offer);
-        const ending = await this.#ask(lanes, offer.coupon.id, userId);
-        if (ending.kind === 'ok' && random.chance(0.1))
-          await this.#askStatus(lanes, offer.coupon, ending.sequence, userId);
-        if (ending.kind === 'refused' && ending.reason !== 'not started') offer.refusalsLeft -= 1;
+        const result = await this.#ask(lanes, offer.coupon.id, userId);
+        if (result.kind === 'ok' && random.chance(0.1))
+          await this.#askStatus(lanes, offer.coupon, result.sequence, userId);
+        if (result.kind === 'refused' && result.reason !== 'not started') offer.refusalsLeft -= 1;
       }
     }
     for (const lane of lanes) lane.close();
@@ -163,7 +163,7 @@ export class Crowd {
     return at < 0 ? null : (this.#pending.splice(at, 1)[0] ?? null);
   }
 
-  /** Asks once, at any endpoint of any process, and writes down what came of it. */
+  /** Sends one request to any endpoint of any process, and records its result. */
   async #ask(lanes: readonly Lane[], couponId: number, userId: string): Promise<RequestResult> {
     const { random } = this.#options;
     const path = random.pick(paths);
@@ -171,18 +171,18 @@ export class Crowd {
     const reply = await random.pick(lanes).ask({ method: 'POST', path, body: { couponId, userId } });
     const endedMs = Date.now();
     this.#count(reply);
-    const ending = this.#endingOf(reply, couponId, userId);
+    const result = this.#resultOf(reply, couponId, userId);
     if (reply.kind !== 'not sent') {
-      this.attempts.push({ couponId, userId, invokedMs, endedMs, ending });
-      this.counts[ending.kind] += 1;
+      this.attempts.push({ couponId, userId, invokedMs, endedMs, result });
+      this.counts[result.kind] += 1;
     }
-    if (ending.kind !== 'indeterminate') return ending;
+    if (result.kind !== 'indeterminate') return result;
     this.#pending.push({ couponId, userId, dueMs: performance.now() + random.between(50, 1500) });
     await pause(BACKOFF_MS);
-    return ending;
+    return result;
   }
 
-  /** A winner asks any process whether it has the coupon. Nobody knowing just now is an answer; `no` is none. */
+  /** A winner asks any process whether it has the coupon. 503 is a correct answer; `no` is not. */
   async #askStatus(lanes: readonly Lane[], coupon: HistoryCoupon, sequence: number, userId: string): Promise<void> {
     const path = `/v1/coupons/${coupon.id}/issues/${userId}`;
     const reply = await this.#options.random.pick(lanes).ask({ method: 'GET', path });
@@ -201,11 +201,11 @@ export class Crowd {
     if (reply.kind === 'answer' && reply.status === 503) this.counts.unavailable += 1;
   }
 
-  #endingOf(reply: Reply, couponId: number, userId: string): RequestResult {
+  #resultOf(reply: Reply, couponId: number, userId: string): RequestResult {
     if (reply.kind !== 'answer') return { kind: 'indeterminate' };
     if (reply.status === 503 && !reply.headers.has('retry-after')) this.wrongAnswers.push('503 without Retry-After');
-    const ending = readEnding(reply.status, reply.body, { couponId, userId });
-    if (ending) return ending;
+    const result = readResult(reply.status, reply.body, { couponId, userId });
+    if (result) return result;
     this.wrongAnswers.push(`${reply.status} ${reply.body}`);
     return { kind: 'indeterminate' };
   }
@@ -252,8 +252,8 @@ function readCoupon(body: string): HistoryCoupon {
   return { id, total: totalQuantity, startMs: Date.parse(dateIssueStart), endMs: Date.parse(dateIssueEnd) };
 }
 
-/** What an answer means; null when it is one that nobody may ever get. */
-function readEnding(status: number, text: string, asked: { couponId: number; userId: string }): RequestResult | null {
+/** What an answer means; null for one that no caller may ever get. */
+function readResult(status: number, text: string, asked: { couponId: number; userId: string }): RequestResult | null {
   if (status === 503) return { kind: 'indeterminate' };
   const body = JSON.parse(text) as Partial<Record<'couponId' | 'userId' | 'sequence' | 'code' | 'detail', unknown>>;
   const { sequence, code, detail } = body;

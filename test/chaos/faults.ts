@@ -114,7 +114,7 @@ function serverFaults(name: string, of: (cluster: Cluster) => PrivateServer | nu
   ];
 }
 
-/** Several at once. */
+/** Several in parallel. */
 const collapses: readonly Fault[] = [
   {
     name: 'kill -9 Redis and every API',

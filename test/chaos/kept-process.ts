@@ -78,7 +78,7 @@ export class KeptProcess {
     this.#child?.signal(signal);
   }
 
-  /** Kills it without warning; it is started again at once, once in another way if `next` says so. */
+  /** Kills it without warning; it is restarted immediately, the next time with `next` if that is given. */
   async kill(next: NextStart | null = null): Promise<void> {
     this.#next = next;
     const child = this.#child;

@@ -1,11 +1,11 @@
-// lane.ts -- One HTTP connection that tells exactly what happened to a request, and never sends one twice.
+// lane.ts -- One HTTP connection that reports exactly what happened to a request, and never sends one twice.
 //
 // Client libraries hide what counts here: they send a request again when an idle connection turns out to be closed, and they do
-// not tell an answer that broke off from one that never came.
+// not distinguish an answer that broke off from one that never came.
 
 import { connect, type Socket } from 'node:net';
 
-/** What became of a request. */
+/** The result of a request. */
 export type Reply =
   | {
       readonly kind: 'answer';
@@ -14,11 +14,11 @@ export type Reply =
       readonly headers: ReadonlyMap<string, string>;
       readonly body: string;
     }
-  /** Nobody listened: the request was never sent. */
+  /** The connection was refused: the request was never sent. */
   | { readonly kind: 'not sent' }
   /** The connection ended without one byte of an answer. */
   | { readonly kind: 'unanswered' }
-  /** The caller gave up waiting. */
+  /** The caller timed out. */
   | { readonly kind: 'timed out' }
   /** The connection ended in the middle of an answer. */
   | { readonly kind: 'cut' };

@@ -1,4 +1,4 @@
-// options.ts -- What `bun run chaos` was told. Anything it does not understand is a clear line, and nothing is started.
+// options.ts -- The command line of `bun run chaos`. An unknown argument is refused with one line, and nothing is started.
 
 import { accessSync, constants } from 'node:fs';
 

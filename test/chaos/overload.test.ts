@@ -1,4 +1,4 @@
-// overload.test.ts -- Ten times more callers than there are places: the excess is told so at once, the others stay fast, none is lost.
+// overload.test.ts -- Ten times more callers than there are places: the excess is refused immediately, the others stay fast, none is lost.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
@@ -40,7 +40,7 @@ test('beyond its places it refuses at once, and is itself again as soon as the c
   expect(crowd.counts).toMatchObject({ unanswered: 0, timedOut: 0, cut: 0, notSent: 0 });
   expect(crowd.counts.unavailable).toBeGreaterThan(REQUESTS / 10);
   expect(duringMb - beforeMb).toBeLessThan(GROWTH_MB_MAX);
-  // Within the bounded waits of settling, it answers and writes as if nothing had been.
+  // Within the bounded waits of settling, it answers and writes as before the overload.
   expect(await settleAlone(crowd)).toEqual({ accusations: [], otherFaults: [] });
 });
 
@@ -91,13 +91,13 @@ test('memory that goes on growing is found, and so is one leap; a level with noi
   ).toHaveLength(1);
 });
 
-test('normal again is the first whole second in which nobody was refused and answers were as quick as before', () => {
+test('recovery is the first whole second without a refusal and with answers as quick as before', () => {
   const ask = (endedMs: number, latencyMs: number, isKnown = true): Attempt => ({
     couponId: 1,
     userId: 'a',
     invokedMs: endedMs - latencyMs,
     endedMs,
-    ending: isKnown ? { kind: 'ok', sequence: 1 } : { kind: 'indeterminate' },
+    result: isKnown ? { kind: 'ok', sequence: 1 } : { kind: 'indeterminate' },
   });
   const everyWindow = (latencyOf: (atMs: number) => number) =>
     Array.from({ length: 32 }, (_, i) => ask(10_000 + i * 250 + 1, latencyOf(i * 250)));

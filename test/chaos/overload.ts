@@ -1,4 +1,4 @@
-// overload.ts -- Ten times more clients than an API has places for, for as long as is wanted, and what callers and memory say of it.
+// overload.ts -- Ten times more clients than an API has places for, for a given time, with the effects on callers and on memory.
 //
 // Three crowds, one after the other: few callers, for what is normal; ten times more than there are places; few again. The API has
 // few places here, so that a crowd on the same machine can be ten times too many for them and not merely for the processor.
@@ -27,7 +27,7 @@ export interface Phase {
   readonly accepted: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** Share of the requests that were told 503. */
+  /** Share of the requests that were answered 503. */
   readonly unavailable: number;
 }
 
@@ -37,7 +37,7 @@ export interface Overloaded {
   readonly after: Phase;
   /** Memory of the API in MB: before the overload, then at each tenth of it, then at the end. */
   readonly memoryMb: readonly number[];
-  /** From the end of the overload until nobody was refused and answers were as quick as before; null if it did not come to that. */
+  /** From the end of the overload until no request was refused and answers were as quick as before; null if that did not happen in time. */
   readonly normalAfterMs: number | null;
   /** Everything that is wrong; the run has failed unless it is empty. */
   readonly faults: readonly string[];
@@ -52,12 +52,12 @@ export const PLACES = 6 * 3 * 4;
 const FEW = 4;
 const PHASE_MS = 8000;
 const SAMPLES = 60;
-/** Parts of the overload: the level of the last is held against the second, as in a soak. */
+/** Parts of the overload: the level of the last is compared with the second, as in a soak. */
 const EARLY = [0.25, 0.5] as const;
 const LATE = [0.75, 1] as const;
 /** What an API may grow by: far below what it would take to remember the excess. */
 export const GROWTH_MB_MAX = 128;
-/** Normal again is told by so many windows of this length in a row: a second. */
+/** Recovered means so many good windows of this length in a row: a second. */
 const WINDOW_MS = 250;
 const NORMAL_WINDOWS = 4;
 /** A window is as quick as before if its median is, up to this: a slow answer now and then is the noise of any machine. */
@@ -84,10 +84,10 @@ export async function runOverload(cluster: Cluster, { seed, runMs, say }: Overlo
   const after = await phaseOf(crowds.after, FEW, () => pause(PHASE_MS));
   const normalAfterMs = recoveryOf(crowds.after.attempts, endMs, normal.p50Ms ?? 0);
   const afterMb = residentMb(pidOf(cluster));
-  say('  asking for everybody who does not know yet, and checking');
+  say('  retrying every ambiguous request, and checking');
   const faults = [...memoryFaults(beforeMb, levels), ...phaseFaults(crowds), ...(await brokenWords(cluster, crowds))];
-  if (overload.unavailable < 0.1) faults.push('nobody was in excess: it was no overload');
-  if (overload.accepted === 0) faults.push('nobody was accepted during the overload');
+  if (overload.unavailable < 0.1) faults.push('hardly a request was refused: it was no overload');
+  if (overload.accepted === 0) faults.push('no request was accepted during the overload');
   if (normalAfterMs === null) faults.push(`not normal again within ${RECOVERY_MS_MAX} ms`);
   const tenths = levels.filter((_, i) => (i + 1) % (SAMPLES / 10) === 0);
   return { normal, overload, after, memoryMb: [beforeMb, ...tenths, afterMb], normalAfterMs, faults };
@@ -130,7 +130,7 @@ async function phaseOf(crowd: Crowd, callers: number, whileItAsks: () => Promise
 }
 
 function acceptedMs(attempts: readonly Attempt[]): number[] {
-  return attempts.filter(({ ending }) => ending.kind === 'ok').map(({ invokedMs, endedMs }) => endedMs - invokedMs);
+  return attempts.filter(({ result }) => result.kind === 'ok').map(({ invokedMs, endedMs }) => endedMs - invokedMs);
 }
 
 /** When the first whole second that was normal began, as time since `endMs`; null when that is too late. */
@@ -140,7 +140,7 @@ export function recoveryOf(attempts: readonly Attempt[], endMs: number, normalMs
   const isNormal = (window: number): boolean => {
     const own = windows.get(window) ?? [];
     const median = quantile(acceptedMs(own), 0.5);
-    return median !== null && median <= bound && own.every(({ ending }) => ending.kind !== 'indeterminate');
+    return median !== null && median <= bound && own.every(({ result }) => result.kind !== 'indeterminate');
   };
   for (let first = 0; first * WINDOW_MS <= RECOVERY_MS_MAX; first++) {
     if (Array.from({ length: NORMAL_WINDOWS }, (_, i) => first + i).every(isNormal)) return first * WINDOW_MS;
@@ -163,7 +163,7 @@ export function memoryFaults(beforeMb: number, levels: readonly number[]): strin
 
 type Crowds = Readonly<Record<'normal' | 'overload' | 'after', Crowd>>;
 
-/** The excess is told so at once: nobody is left without an answer. */
+/** The excess is refused immediately: no request is left without an answer. */
 function phaseFaults(crowds: Crowds): string[] {
   const never = ['unanswered', 'timedOut', 'cut', 'notSent'] as const satisfies readonly (keyof Counts)[];
   return Object.entries(crowds).flatMap(([phase, { counts }]) =>

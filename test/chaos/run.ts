@@ -71,7 +71,7 @@ export async function runChaos(cluster: Cluster, options: RunOptions): Promise<R
   };
 }
 
-/** Waits until every accepted issue is in MySQL, and holds what the crowd was told against the rows. */
+/** Waits until every accepted issue is in MySQL, and checks the answers that the crowd got against the rows. */
 export async function auditRun(
   cluster: Cluster,
   crowd: Crowd,

@@ -26,7 +26,7 @@ export interface Soaked {
   readonly requests: number;
   readonly ratePerSecond: number;
   readonly levels: readonly Level[];
-  /** Every process that grew, and every answer that nobody may get; the soak has failed unless it is empty. */
+  /** Every process that grew, and every answer that no caller may get; the soak has failed unless it is empty. */
   readonly faults: readonly string[];
 }
 
@@ -39,7 +39,7 @@ interface Sample {
 
 const FULL_LOAD_MS = 10_000;
 const SAMPLES = 100;
-/** Parts of the time: before the first, caches and compiled code still grow; the level of the last is held against the second. */
+/** Parts of the time: before the first, caches and compiled code still grow; the level of the last is compared with the second. */
 const WARM_UP = 0.25;
 const EARLY = 0.5;
 const LATE = 0.75;

@@ -43,7 +43,7 @@ for (const { name, issuer, opened } of ways) {
   describe(name, () => {
     describeStock(issue, coupon);
     describeOrder(issue, coupon);
-    // Under the lock one decides after another, whatever is asked at once.
+    // Under the lock one decides after another, however many requests come together.
     if (issuer !== 'synchronous') describePeriodInRedis(issue, coupon, issuer === 'locked' ? 1 : 60);
     // With the stock in Redis it is the script of `scripted` that decides.
     else if (!opened) describePeriodInMysql();
@@ -63,7 +63,7 @@ function describeStock(issue: Issue, coupon: MakeCoupon): void {
     expect(await issue(id, 'd', 'e', 'f')).toEqual([issued(4), issued(5), issued(6)]);
   });
 
-  test('tells who has it already which sequence that is', async () => {
+  test('answers an owner with their sequence', async () => {
     const { id } = await coupon();
     await issue(id, 'a', 'b');
     expect(await issue(id, 'b')).toEqual([already(2)]);
@@ -89,7 +89,7 @@ function describeStock(issue: Issue, coupon: MakeCoupon): void {
     expect(await issue(id, 'd', 'c')).toEqual([refused('sold out'), already(3)]);
   });
 
-  test('refuses everybody when there is nothing to give from the beginning', async () => {
+  test('refuses every user when there is nothing to give from the beginning', async () => {
     const { id } = await coupon({ totalQuantity: 0 });
     expect(await issue(id, 'a', 'a')).toEqual([refused('sold out'), refused('sold out')]);
   });
@@ -102,7 +102,7 @@ function describeStock(issue: Issue, coupon: MakeCoupon): void {
     }
   });
 
-  test('answers a thousand users at once, each with one outcome in its place', async () => {
+  test('answers a thousand users in one batch, each with one outcome in its place', async () => {
     const { id } = await coupon({ totalQuantity: 600 });
     const users = people(1000);
     expect(await issue(id, ...users)).toEqual(users.map((_, i) => (i < 600 ? issued(i + 1) : refused('sold out'))));
@@ -190,7 +190,7 @@ function describePeriodInRedis(issue: Issue, coupon: MakeCoupon, volleySize: num
     const [seconds, microseconds] = await api.redis.time();
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   };
-  /** Moves an edge of the period to some milliseconds from now: in turn fewer and more, since on a busy machine few are over at once. */
+  /** Moves an edge of the period to some milliseconds from now: in turn fewer and more, since on a busy machine few are over immediately. */
   const moveEdge = async (id: number, edge: 'start' | 'end', tries: number): Promise<number> => {
     // Every distance comes in turn: a busy machine gives us its time in slices, and some distances would always fall between two.
     const edgeMs = (await redisNowMs()) + 4 + ((7 * tries) % 23);

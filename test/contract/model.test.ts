@@ -1,6 +1,6 @@
 // model.test.ts -- Random histories of a small coupon: every issuer agrees, step by step, with the pure rules of `decide`.
 //
-// The history is random, its seed is printed; `TEST_SEED=… bun run test test/contract/model.test.ts` tells it again.
+// The history is random, its seed is printed; `TEST_SEED=… bun run test test/contract/model.test.ts` repeats it.
 
 import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';

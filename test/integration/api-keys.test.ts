@@ -13,7 +13,7 @@ beforeAll(async () => {
   stores = await openStores();
 });
 afterAll(() => stores.close());
-// Whether anybody can be let in is what the next test may be about.
+// Whether any caller can authenticate is what the next test may be about.
 afterEach(async () => {
   for (const { digest } of await validKeys(stores.database)) {
     await withConnection(stores.database, (session) =>
@@ -96,7 +96,7 @@ describe('bun run keys', () => {
 });
 
 describe('bun run start', () => {
-  test('refuses when nobody could be let in, and names the ways out', async () => {
+  test('refuses when no caller could authenticate, and names the ways out', async () => {
     const { code, err } = await run(['src/server.ts']);
     expect(code).toBe(1);
     expect(err).toMatch(/^AUTH: nobody could be let in.* JWT_SECRET.* ADMIN_API_KEY.* AUTH=off/);
@@ -134,7 +134,7 @@ describe('bun run start', () => {
   });
 });
 
-/** Where a server listens, as its log tells. Reads on to the end, since a process whose log nobody reads cannot write it. */
+/** Where a server listens, by its log. Reads on to the end, since a process blocks when its log is not read. */
 function addressesOf(log: ReadableStream<Uint8Array>): Promise<{ url: string; metricsUrl: string }> {
   const found = Promise.withResolvers<{ url: string; metricsUrl: string }>();
   const decoder = new TextDecoder();

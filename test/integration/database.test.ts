@@ -116,7 +116,7 @@ describe('reading, deciding and writing', () => {
     expect(await stores.rows(id)).toMatchObject([{ sequence: 1, userId: 'a' }]);
   });
 
-  test('holds what it locked until it is done, so that nobody decides from the same', async () => {
+  test('holds what it locked until it is done, so that no other transaction decides from the same', async () => {
     await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 4 });
     const { id } = await stores.coupon();
     const raise = () =>
@@ -136,7 +136,7 @@ describe('reading, deciding and writing', () => {
       write: [],
       result: idOf(rows),
     }));
-    // Would wait for ever, were the row still locked.
+    // Would wait forever, were the row still locked.
     await withTransaction(stores.database, (tx) => lockCoupon(tx, id));
     expect(await connectionOf(database)).toBe(first);
   });
@@ -175,7 +175,7 @@ describe('reading, deciding and writing', () => {
     }
   });
 
-  test('alone may ask several things at once: elsewhere a second statement is an error', async () => {
+  test('alone may send several statements in one query: elsewhere a second statement is an error', async () => {
     await using database = ownDatabase();
     const two = withConnection(database, (session) => session.execute(sql.raw('SELECT 1; SELECT 2')));
     await expect(two).rejects.toMatchObject({ cause: { code: 'ER_PARSE_ERROR' } });
@@ -351,7 +351,7 @@ test('two transactions that lock one another out: one fails with a transient err
   expect(failures.map(isDataFault)).toEqual([false]);
 });
 
-test('processes that migrate an empty database at once all succeed, and one of them did it', async () => {
+test('processes that migrate an empty database in parallel all succeed, and one of them did it', async () => {
   const name = `coupon_test_${crypto.randomUUID().replaceAll('-', '')}`;
   const url = new URL(stores.config.DATABASE_URL);
   url.pathname = `/${name}`;

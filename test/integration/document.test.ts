@@ -149,7 +149,7 @@ test('examples can be sent as they stand: a coupon that is issued today, and ano
   expect(statuses).toEqual([201, 201, 202, 202, 201, 201, 202, 202]);
 });
 
-/** Checks that the document has this status, this type and a schema that the body keeps, and that it is no fault of ours. */
+/** Checks that the document has this status, this type and a schema that the body keeps, and that it is no server error. */
 async function expectDocumented(document: OpenApi, operation: Operation, answer: Response): Promise<number> {
   const told = operation.responses[answer.status];
   const type = (answer.headers.get('content-type') ?? '').split(';')[0] ?? '';

@@ -30,7 +30,7 @@ async function ask(couponId: number): Promise<Heard> {
 
 interface Rush {
   readonly heard: Heard[];
-  /** Waits until so many more have heard how it ended. */
+  /** Waits until so many more have their result. */
   more(count: number): Promise<void>;
   end(): Promise<Heard[]>;
 }
@@ -42,12 +42,12 @@ function rush(couponId: number, callers = 60): Rush {
   const caller = async () => {
     while (!ended) {
       heard.push(await ask(couponId));
-      // A closed sign answers in the same turn; over a network the next request would come in another.
+      // The refusal cache answers in the same turn; over a network the next request would come in another.
       await setImmediate();
     }
   };
   const callersEnded = Promise.all(Array.from({ length: callers }, caller));
-  // Told when the rush is ended; until then nobody listens.
+  // Called when the rush is over; until then there is no listener.
   callersEnded.catch(() => {});
   const more = (count: number) => {
     const enough = heard.length + count;
@@ -129,19 +129,19 @@ for (const home of ['mysql', 'redis'] as const) {
     return [...new Set(kinds)];
   };
 
-  test(`with the stock in ${home}, an edit is in force for every request that comes after its answer`, async () => {
+  test(`with the stock in ${home}, an edit is in effect for every request that comes after its answer`, async () => {
     const { id, startMs, endMs } = await stores.coupon({ totalQuantity: null });
     expect(await everywhere(id)).toEqual(['issued']);
     for (let version = 2; version < 20; version += 4) {
       expect(await edit(id, { paused: true })).toMatchObject({ version, stockHome: home });
       expect(await everywhere(id)).toEqual(['paused']);
       await edit(id, { paused: false, endMs: Date.now() });
-      // A sign that says `paused` may hang for a moment more in another process.
-      await eventually('the end to be in force', async () => (await everywhere(id)).join() === 'ended');
+      // Another process may have `paused` in its refusal cache for a moment more.
+      await eventually('the end to be in effect', async () => (await everywhere(id)).join() === 'ended');
       await edit(id, { startMs: Date.now() + 60_000, endMs: Date.now() + 120_000 });
-      await eventually('the new start to be in force', async () => (await everywhere(id)).join() === 'not started');
+      await eventually('the new start to be in effect', async () => (await everywhere(id)).join() === 'not started');
       await edit(id, { startMs, endMs });
-      await eventually('the period to be in force', async () => (await everywhere(id)).join() === 'issued');
+      await eventually('the period to be in effect', async () => (await everywhere(id)).join() === 'issued');
     }
   });
 }
@@ -179,7 +179,7 @@ test('of edits that saw the same version one is made; of blind ones all are, one
   expect(await api.editor.repair(id)).toBe('in step');
 });
 
-test('an edit that meets an opening is in force when both are done', async () => {
+test('an edit during an opening is in effect when both are done', async () => {
   const { id } = await stores.coupon({ totalQuantity: null });
   for (let i = 0; i < 20; i++) {
     await stores.redis.del(stores.keys(id).state);
@@ -188,14 +188,14 @@ test('an edit that meets an opening is in force when both are done', async () =>
     expect(await api.editor.repair(id)).toBe('in step');
     const { outcome } = await ask(id);
     await eventually(
-      'the edit to be in force',
+      'the edit to be in effect',
       async () => (await ask(id)).outcome.kind === (paused ? 'paused' : 'issued'),
     );
     expect(['paused', 'issued']).toContain(outcome.kind);
   }
 });
 
-/** Asks until so many are issued, and sees that there is not one more. A sign of the stock of before may hang for a moment. */
+/** Asks until so many are issued, and sees that there is not one more. The refusal cache may hold the previous stock for a moment. */
 async function expectToSell(id: number, pieces: number): Promise<void> {
   const issued = async () => Number(await stores.redis.hget(stores.keys(id).state, 'next')) - 1;
   await eventually(`${pieces} pieces to be issued`, async () => {

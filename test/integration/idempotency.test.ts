@@ -71,7 +71,7 @@ test('a refusal is no answer to keep: the same key may try again', async () => {
   expect(await api.issueOnce(key, 'scripted', id, 'a')).toEqual(decided('issued', true, 1));
 });
 
-test('the same request many times at once makes one issue, and all who hear of success hear of that one', async () => {
+test('the same request many times in parallel makes one issue, and every success names that one', async () => {
   for (const issuer of issuerNames) {
     const { id } = await stores.coupon({ totalQuantity: null });
     const key = newKey();
@@ -80,14 +80,14 @@ test('the same request many times at once makes one issue, and all who hear of s
     const issued = heard.filter((one) => one.kind === 'decided' && one.outcome.kind === 'issued');
     expect(issued.filter((one) => one.kind === 'decided' && !one.replayed)).toHaveLength(1);
     for (const one of issued) expect(one).toMatchObject({ outcome: { sequence: 1 } });
-    // The first to come may have been overtaken by another and been told that it was too late; nobody was told anything else.
+    // The first to come may have been overtaken by another and answered that it was too late; no other answer is possible.
     expect(heard.length - issued.length).toBeLessThanOrEqual(1);
-    // And from now on it is the same again for everybody.
+    // And from now on every request gets the same again.
     expect(await ask(0)).toEqual(decided('issued', true, 1));
   }
 });
 
-test('an answer that was lost after the decision is told by the next attempt', async () => {
+test('an answer that was lost after the decision is given to the next attempt', async () => {
   const { id } = await stores.coupon();
   const key = newKey();
   const losing = createIssueOnce({
@@ -105,7 +105,7 @@ test('an answer that was lost after the decision is told by the next attempt', a
   expect(await other.issueOnce(key, 'scripted', id, 'a')).toMatchObject({ outcome: { kind: 'issued', sequence: 1 } });
 });
 
-test('a synchronous answer is not told again before its row is there', async () => {
+test('a synchronous answer is not replayed before its row is there', async () => {
   const { id } = await stores.coupon();
   const key = newKey();
   // A crash between Redis and MySQL: accepted, and left to the worker.

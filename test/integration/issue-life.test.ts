@@ -33,7 +33,7 @@ test('callers who wait for their rows are answered as soon as these are there', 
   expect(statuses).toEqual(names.map((name) => ({ kind: 'issued', sequence: rows.get(name) ?? 0 })));
 });
 
-test('waiting ends with its time, its caller or its server, and tells what is known', async () => {
+test('waiting ends with its time, its caller or its server, and returns what is known', async () => {
   const { id } = await stores.coupon({ totalQuantity: null });
   await accept(id, ['a', 'b', 'c']);
   const accepted = { kind: 'accepted', sequence: expect.any(Number) as unknown } as never;
@@ -55,7 +55,7 @@ test('waiting ends with its time, its caller or its server, and tells what is kn
   const first = issues.statusOf(id, 'a', 60_000, gone.signal);
   const second = issues.statusOf(id, 'b', 60_000);
   await eventually('two to wait', () => watch.waiting === 2);
-  // The third is one too many, and hears at once.
+  // The third is one too many, and is answered immediately.
   expect(await issues.statusOf(id, 'c', 60_000)).toEqual(accepted);
   gone.abort();
   expect(await first).toEqual(accepted);
@@ -64,13 +64,13 @@ test('waiting ends with its time, its caller or its server, and tells what is kn
   expect(watch.waiting).toBe(0);
 });
 
-test('who does not have the coupon is told so at once, however long they would wait', async () => {
+test('a user without the coupon is answered immediately, however long they would wait', async () => {
   const { id } = await stores.coupon();
   expect(await api.issues.statusOf(id, 'nobody', 30_000)).toEqual({ kind: 'none' });
   expect(await api.issues.statusOf(id + 1_000_000, 'nobody', 30_000)).toBe(null);
 });
 
-test('of many who use an issue at the same time one does, and all hear when', async () => {
+test('of many who use an issue at the same time one does, and all get its time', async () => {
   const { id } = await stores.coupon();
   await api.issuance.issue('synchronous', id, 'someone');
   const uses = await Promise.all(users(20).map(() => api.issues.use(id, 'someone')));
@@ -141,7 +141,7 @@ test('listeners follow a coupon from its first piece to its end, with one sample
   await using worker = await stores.startWorker();
   await worker.drained();
   await eventually('all to hear of the rows', () => last().every((progress) => progress?.unpersisted === 0));
-  // Each sample was heard by everybody, and nobody asked on their own.
+  // Each sample went to every listener, and no listener sampled on its own.
   expect(samples).toBeGreaterThanOrEqual(heard[0]?.length ?? 0);
   for (const mine of heard) expect(mine.length).toBeLessThanOrEqual(samples);
   await hub.close();
@@ -149,7 +149,7 @@ test('listeners follow a coupon from its first piece to its end, with one sample
   await expect(hub.listen(id, { next: ignore, end: ignore })).rejects.toMatchObject({ reason: 'stopping' });
 });
 
-test('who leaves is not told any more, and an unwatched or deleted coupon is not sampled', async () => {
+test('a listener that leaves gets no more events, and an unwatched or deleted coupon is not sampled', async () => {
   const { id } = await stores.coupon();
   let ended = false;
   const leave = await api.progress.listen(id, { next: ignore, end: ignore });

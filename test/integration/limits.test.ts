@@ -84,7 +84,7 @@ test('processes that share a Redis let a user through about as often as one proc
   }
   expect(faults).toEqual([]);
   expect(passed).toBeGreaterThanOrEqual(REQUESTS_MAX);
-  // At most one untold request and one within the round trip, of each further process.
+  // At most one pending request and one within the round trip, of each further process.
   expect(passed).toBeLessThanOrEqual(REQUESTS_MAX + 6);
   expect(await redis.hgetall(key)).toEqual({ eager: String(passed) });
 });
@@ -99,7 +99,7 @@ test('in one moment each process is exact by itself, and afterwards all know the
   expect(await redis.hget(key, 'eager')).toBe('300');
 });
 
-test('without Redis every process limits alone, at once, and says so', async () => {
+test('without Redis every process limits alone, immediately, and reports it', async () => {
   const away = redis.duplicate({ lazyConnect: true, enableOfflineQueue: false });
   const { limiters, faults } = processes(2, away);
   for (const limiter of limiters) {

@@ -49,7 +49,7 @@ async function prepare(meddle: (couponId: number, nth: number) => Promise<unknow
 const once = (meddle: (couponId: number) => Promise<unknown>) => (couponId: number, nth: number) =>
   nth === 1 ? meddle(couponId) : Promise.resolve();
 
-test('with nobody in between, one read and one write decide', async () => {
+test('with no other decision in between, one read and one write decide', async () => {
   const { api, id, sent } = await prepare(() => Promise.resolve());
   expect(await api.issuers.locked.issue(id, ['a', 'first', 'b'])).toEqual([issued(2), already(1), issued(3)]);
   expect(sent).toEqual({ puts: 1, takes: 0 });
@@ -87,7 +87,7 @@ test('when another issuer was faster, it decides again from what is then true', 
   expect(sent).toEqual({ puts: 2, takes: 0 });
 });
 
-test('when the coupon was opened anew, it decides again under the new epoch', async () => {
+test('when the coupon was reopened, it decides again under the new epoch', async () => {
   const { api, id, sent } = await prepare(
     once(async (couponId) => {
       await stores.redis.del(stores.keys(couponId).state);
@@ -221,7 +221,7 @@ test('the lock is given back, whatever the end', async () => {
   await eventually('the lock to be free again', async () => (await stores.redis.exists(lock)) === 0);
 });
 
-test('two processes keep each other out: nobody decides in vain', async () => {
+test('two processes exclude each other: no decision is in vain', async () => {
   const { id } = await stores.coupon({ totalQuantity: 200 });
   await other.stock.open(id);
   const plans = ['p', 'q'].map((prefix) => {

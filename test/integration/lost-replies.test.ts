@@ -1,5 +1,5 @@
 // lost-replies.test.ts -- The decision was made, the reply was lost: nothing is sent again behind the caller's back, since he
-// would then hear that somebody, he himself, already has the coupon. He hears that nobody knows, and asking again tells.
+// would then be answered already issued for their own coupon. Instead the result is ambiguous, and a retry shows it.
 
 import { afterAll, expect, test } from 'bun:test';
 import { issuerNames } from '../../src/issuing/issuer.ts';
@@ -12,7 +12,7 @@ const stores = await openStores();
 afterAll(() => stores.close());
 
 for (const issuer of issuerNames) {
-  test(`of Redis, for ${issuer}: the ending is unknown, and asking again tells`, async () => {
+  test(`of Redis, for ${issuer}: the result is ambiguous, and a retry shows it`, async () => {
     await using proxy = await openTcpProxy(stores.config.REDIS_URL);
     await using api = await stores.createApi({ REDIS_URL: proxy.url });
     const { id } = await stores.coupon();
@@ -36,7 +36,7 @@ for (const issuer of issuerNames) {
   });
 }
 
-test('of MySQL to a commit, for synchronous: the ending is unknown, and asking again tells', async () => {
+test('of MySQL to a commit, for synchronous: the result is ambiguous, and a retry shows it', async () => {
   await using proxy = await openTcpProxy(stores.config.DATABASE_URL);
   await using api = await stores.createApi({ DATABASE_URL: proxy.url });
   const { id } = await stores.coupon();

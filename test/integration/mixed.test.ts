@@ -1,4 +1,4 @@
-// mixed.test.ts -- A rush through all three endpoints at once, as the API serves it: closed signs, combiners, two processes'
+// mixed.test.ts -- A rush through all three endpoints together, as the API serves it: refusal cache, combiners, two processes'
 // worth of API, two workers. Afterwards the promises are checked by SQL and against every answer that was given.
 
 import { afterAll, expect, test } from 'bun:test';
@@ -12,7 +12,7 @@ const stores = await openStores();
 const apis = await Promise.all([stores.createApi(), stores.createApi()]);
 afterAll(() => stores.close());
 
-/** Callers at once, each waiting for its answer before it asks again. */
+/** Concurrent callers, each waiting for its answer before the next request. */
 const CALLERS = 400;
 
 /** One request to a random API by a random endpoint. */
@@ -29,7 +29,7 @@ async function rush(couponId: number, next: () => string | null): Promise<Heard[
   const caller = async () => {
     for (let userId = next(); userId !== null; userId = next()) {
       heard.push(await ask(couponId, userId));
-      // A closed sign answers in the same turn; over a network the next request would come in another.
+      // The refusal cache answers in the same turn; over a network the next request would come in another.
       await setImmediate();
     }
   };

@@ -35,7 +35,7 @@ async function drain(): Promise<void> {
 const sequencesOf = async (couponId: number) => (await stores.rows(couponId)).map(({ sequence }) => sequence);
 const epochInRedis = async (couponId: number) => Number(await stores.redis.hget(stores.keys(couponId).state, 'epoch'));
 
-test('raced by several processes, it is done once, raises the epoch once, and loses nobody', async () => {
+test('raced by several processes, it is done once, raises the epoch once, and loses no user', async () => {
   const { id } = await stores.coupon({ totalQuantity: 500 });
   await using api = await stores.createApi();
   // Owners to load, so that the opening takes its time.
@@ -314,7 +314,7 @@ test('an opening whose lease ran out changes nothing any more', async () => {
     finishOpening(stores.redis, { ...late, owners: 0, server: serverOf(api.redis), stock, epoch: 1, version: 1 });
   expect(await loadOwners(stores.redis, { ...late, owners: ['z', 1] })).toBe(null);
   expect(await swap()).toBe('superseded');
-  // Nor when somebody else is at it just now.
+  // Nor while another process opens it.
   await stores.redis.set(keys.opening, 'another', 'PX', 5000);
   expect(await loadOwners(stores.redis, { ...late, owners: ['z', 1] })).toBe(null);
   expect(await swap()).toBe('superseded');
@@ -404,7 +404,7 @@ test('what was accepted of a coupon that is over is not denied when its state is
   expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'issued', sequence: 2 });
 });
 
-test('the status of an issue is told before the opening, while it is accepted, and when it is a row', async () => {
+test('the status of an issue is known before the opening, while it is accepted, and when it is a row', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'none' });

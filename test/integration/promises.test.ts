@@ -12,7 +12,7 @@ afterAll(() => stores.close());
 const run = (statement: string) => withConnection(stores.database, (session) => session.execute(sql.raw(statement)));
 const soldOut: Heard = { userId: 'late', outcome: { kind: 'sold out' } };
 
-/** A coupon of two pieces that was issued to a and b, and what everybody heard. */
+/** A coupon of two pieces that was issued to a and b, and all answers. */
 async function issued() {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 2 });
@@ -60,13 +60,13 @@ test('P3: an answer without its row, with another sequence, and a row without an
   ]);
 });
 
-test('P3: an owner who heard sold out is found', async () => {
+test('P3: an owner who was answered sold out is found', async () => {
   const { id, heard } = await issued();
   const broken = await brokenPromises(stores, id, [...heard, { userId: 'b', outcome: { kind: 'sold out' } }]);
   expect(broken).toEqual(['P3: b heard sold out, and has 2']);
 });
 
-test('P4: stock that is left although somebody heard sold out is found', async () => {
+test('P4: stock that is left although a user was answered sold out is found', async () => {
   const { id, heard } = await issued();
   await run(`UPDATE coupons SET total_quantity = 3 WHERE id = ${id}`);
   expect(await brokenPromises(stores, id, heard)).toEqual(['P4: sold out at 2 of 3']);

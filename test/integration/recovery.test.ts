@@ -35,7 +35,7 @@ async function audited(couponId: number): Promise<Audit> {
   return audit;
 }
 
-/** One round, with what it told. Coupons of other tests are there too, but open nowhere. */
+/** One round, with what it reported. Coupons of other tests are there too, but open nowhere. */
 async function round(api: TestApi, settings: Partial<ReconcileDependencies['settings']> = {}) {
   const drift: Audit[] = [];
   const told = { repaired: [] as number[], closed: [] as number[] };
@@ -108,7 +108,7 @@ test('it is exact while the coupon is being issued and written', async () => {
   await load;
 });
 
-test('an issue that Redis gave and that is nowhere is missing, and the reconciler tells of it', async () => {
+test('an issue that Redis gave and that is nowhere is missing, and the reconciler reports it', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, people(4));
@@ -131,7 +131,7 @@ test('a count of unpersisted users whose stream was lost does not refuse everybo
   expect(await stores.redis.get(stores.keys(id).unpersisted)).toBe('1');
 });
 
-test('an issue that Redis does not know of makes the reconciler have it opened anew, so that its user gets no second', async () => {
+test('an issue that Redis does not know of makes the reconciler have the coupon reopened, so that its user gets no second', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, people(1));

@@ -1,6 +1,6 @@
-// refusal-cache.test.ts -- A sign refuses without asking, but never what is not so: not to a winner, not after an edit, not for long.
+// refusal-cache.test.ts -- The refusal cache refuses without a request to a store, but never wrongly: not a winner, not after an edit, not for long.
 //
-// The clock by which signs grow old stands still here unless a test moves it, so that none comes down by itself.
+// The clock of the refusal cache stands still here unless a test moves it, so that no refusal expires by itself.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, expect, type Mock, spyOn, test } from 'bun:test';
@@ -38,9 +38,9 @@ async function untilAsked(what: string, isSo: () => Promise<boolean>): Promise<v
   }
 }
 
-/** Asks until a sign gives the answer. */
+/** Sends requests until the refusal cache answers. */
 function untilSignHangs(couponId: number, issuer: IssuerName = 'scripted'): Promise<void> {
-  return untilAsked('a sign hangs', async () => {
+  return untilAsked('the refusal is cached', async () => {
     const before = await api.refusalCacheHits();
     await api.issuance.issue(issuer, couponId, 'late');
     return (await api.refusalCacheHits()) > before;
@@ -56,16 +56,16 @@ function untilIssued(couponId: number): Promise<void> {
 }
 
 for (const issuer of issuerNames) {
-  test(`a winner who asks again by ${issuer} hears his sequence although the coupon is sold out and its sign hangs`, async () => {
+  test(`a winner who repeats the request by ${issuer} gets their sequence although sold out is cached`, async () => {
     const { id } = await stores.coupon({ totalQuantity: 200 });
     const winners = people(200);
     const outcomes = await api.issuers[issuer].issue(id, winners);
     expect(kindsOf(outcomes)).toEqual(['issued']);
-    // One who hears it from the issuer hangs the sign; the stock stays where it was.
+    // An answer of the issuer fills the refusal cache; the stock stays where it was.
     await untilSignHangs(id, issuer);
     const again = await Promise.all(winners.map((user) => api.issuance.issue(issuer, id, user)));
     expect(again).toEqual(winners.map((_, i) => ({ kind: 'already issued', sequence: i + 1 })));
-    // And hardly anybody else asks a store: a filter lets one in a thousand through.
+    // And hardly any other request reaches a store: a filter lets one in a thousand through.
     const losers = Array.from({ length: 300 }, (_, i) => `loser-${i}`);
     const before = await api.refusalCacheHits();
     const refusals = await Promise.all(losers.map((user) => api.issuance.issue(issuer, id, user)));
@@ -75,7 +75,7 @@ for (const issuer of issuerNames) {
   });
 }
 
-test('an edit that is announced takes the sign down at once', async () => {
+test('an edit that is announced invalidates the cached refusal immediately', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuance.issue('scripted', id, 'winner');
   await untilSignHangs(id);
@@ -85,7 +85,7 @@ test('an edit that is announced takes the sign down at once', async () => {
   await untilIssued(id);
 });
 
-test('an edit whose message was lost is seen as soon as the sign is as old as it may be', async () => {
+test('an edit whose message was lost is seen as soon as the cached refusal expires', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuance.issue('scripted', id, 'winner');
   await untilSignHangs(id);
@@ -96,7 +96,7 @@ test('an edit whose message was lost is seen as soon as the sign is as old as it
   expect(await api.issuance.issue('scripted', id, 'insistent')).toEqual({ kind: 'issued', sequence: 2 });
 });
 
-test('messages that were lost with the connection do not matter: every sign comes down when it is back', async () => {
+test('messages that were lost with the connection do not matter: every cached refusal is dropped when it is back', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuance.issue('scripted', id, 'winner');
   await untilSignHangs(id);
@@ -116,7 +116,7 @@ for (const [where, creator] of [
   ['here', api],
   ['in another process', other],
 ] as const) {
-  test(`a coupon that nobody knew is issued at once when it is made ${where}`, async () => {
+  test(`a coupon that did not exist is issued immediately when it is created ${where}`, async () => {
     const { id } = await stores.coupon();
     await untilSignHangs(id + 1);
     const startMs = Date.now() - HOUR_MS;
@@ -128,7 +128,7 @@ for (const [where, creator] of [
   });
 }
 
-test('a sign that says not started gives way before the start, by as much as clocks may differ', async () => {
+test('a cached not started expires before the start, by as much as clocks may differ', async () => {
   const thisMs = Date.now();
   using _ = spyOn(Date, 'now').mockReturnValue(thisMs);
   const { id } = await stores.coupon({ startMs: thisMs + HOUR_MS });
@@ -144,14 +144,14 @@ test('a sign that says not started gives way before the start, by as much as clo
   expect(await api.refusalCacheHits()).toBe(before + 1);
 });
 
-test('no sign hangs over a coupon that starts sooner than clocks may differ', async () => {
+test('no refusal is cached for a coupon that starts sooner than clocks may differ', async () => {
   const { id } = await stores.coupon({ startMs: Date.now() + 29_000 });
   const before = await api.refusalCacheHits();
   for (let i = 0; i < 30; i++) expect(await api.issuance.issue('scripted', id, 'a')).toEqual({ kind: 'not started' });
   expect(await api.refusalCacheHits()).toBe(before);
 });
 
-test('a sign of a coupon that was paused or is over tells which', async () => {
+test('a cached refusal of a coupon that was paused or is over says which', async () => {
   const paused = await stores.coupon();
   await stores.edit(paused.id, { paused: true });
   const over = await stores.coupon({ startMs: Date.now() - 2 * HOUR_MS, endMs: Date.now() - HOUR_MS });
@@ -164,7 +164,7 @@ test('a sign of a coupon that was paused or is over tells which', async () => {
   }
 });
 
-test('an owner who used the coupon long ago is still an owner to the sign', async () => {
+test('an owner who used the coupon long ago is still an owner to the refusal cache', async () => {
   const { id } = await stores.coupon({ totalQuantity: 2 });
   await api.issuers.synchronous.issue(id, ['a', 'b']);
   await withConnection(stores.database, (_, connection) =>

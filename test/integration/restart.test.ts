@@ -115,7 +115,7 @@ test('while Redis is away every issuer that needs it fails, and afterwards it is
   expect(await api.issuers.synchronous.issue(id, ['a', 'b'])).toEqual([already(1), issued(2)]);
 });
 
-test('a Redis that would not tell at once which server it is, is asked again', async () => {
+test('a Redis that does not say immediately which server it is, is asked again', async () => {
   const { id } = await stores.coupon();
   await using asking = await stores.createApi();
   await asking.issuers.scripted.issue(id, ['a']);
@@ -151,7 +151,7 @@ test('while Redis hangs every issuer gives up in time', async () => {
   } finally {
     await server.kill('SIGCONT');
   }
-  // What was sent may have been decided in the end: asking again tells.
+  // What was sent may have been decided in the end: a retry shows it.
   await eventually(
     'Redis to answer again',
     () => impatient.redis.status === 'ready' && serverOf(impatient.redis) !== '',
@@ -196,7 +196,7 @@ test('a Redis restored from an old backup is rebuilt from the rows, and gives no
   );
 });
 
-test('every script that decides, or tells who has a coupon, looks who the server is now', async () => {
+test('every script that decides, or reads the owners of a coupon, checks which server it runs on', async () => {
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, ['a']);
   const keys = stores.keys(id);

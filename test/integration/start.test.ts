@@ -31,7 +31,7 @@ afterAll(async () => {
   await stores.close();
 });
 
-/** Runs an entry that is to refuse, and tells what it says to people. */
+/** Runs an entry that must refuse to start, and returns what it prints. */
 async function refusal(entry: string, environment: Readonly<Record<string, string>>) {
   const child = Bun.spawn([process.execPath, ...entry.split(' ')], {
     cwd: root,
@@ -65,7 +65,7 @@ const unusableRedis = (reason: string) =>
 
 describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
   test.concurrent.each([
-    ['a Redis that nobody runs', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis('ECONNREFUSED')],
+    ['a Redis that is not running', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis('ECONNREFUSED')],
     ['a user whom Redis does not know', { REDIS_URL: withUser(REDIS_URL) }, unusableRedis('WRONGPASS')],
     ['a database that Redis does not have', { REDIS_URL: urlWith(REDIS_URL, '/99999') }, unusableRedis('ERR')],
     [
@@ -74,7 +74,7 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
       'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',
     ],
     [
-      'a MySQL that nobody runs',
+      'a MySQL that is not running',
       { DATABASE_URL: 'mysql://root@127.0.0.1:1/coupons' },
       'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
     ],
@@ -104,7 +104,7 @@ test.concurrent.each([
 });
 
 test.concurrent.each([
-  ['a MySQL that nobody runs', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
+  ['a MySQL that is not running', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
   ['a database that MySQL does not have', urlWith(DATABASE_URL, '/nowhere'), 'ER_BAD_DB_ERROR 1049'],
 ])('src/commands/migrate.ts refuses %s', async (_, url, reason) => {
   expect(await refusal('src/commands/migrate.ts', { DATABASE_URL: url })).toEqual({
@@ -113,7 +113,7 @@ test.concurrent.each([
   });
 });
 
-test.concurrent('src/commands/dead-letters.ts refuses a Redis that nobody runs', async () => {
+test.concurrent('src/commands/dead-letters.ts refuses a Redis that is not running', async () => {
   expect(await refusal('src/commands/dead-letters.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
     code: 1,
     said: 'REDIS_URL: the dead letters cannot be reached (ECONNREFUSED); start Redis, or correct address, user and password\n',

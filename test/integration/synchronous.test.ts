@@ -99,7 +99,7 @@ test('when Redis gives out a number that is a row already, the answer names the 
   expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
 });
 
-test('when Redis gives out what is not there any more, nobody is told that he has it', async () => {
+test('when Redis gives out what is not there any more, no user is answered that it was issued', async () => {
   const { id } = await stores.coupon({ totalQuantity: 2 });
   await api.stock.open(id);
   await api.issuers.synchronous.issue(id, ['a', 'b']);

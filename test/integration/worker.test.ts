@@ -25,7 +25,7 @@ const people = (count: number, prefix = 'user') => Array.from({ length: count },
 const accept = (couponId: number, ...users: readonly string[]) => api.issuers.scripted.issue(couponId, users);
 const run = (statement: string) => withConnection(stores.database, (session) => session.execute(sql.raw(statement)));
 
-/** Works until the streams are empty, and tells what it did. */
+/** Works until the streams are empty, and returns what it did. */
 async function drain(settings: Settings = {}): Promise<TestWorker> {
   const worker = await stores.startWorker(settings);
   try {
@@ -41,7 +41,7 @@ async function rowsOf(couponId: number): Promise<string[]> {
   return (await stores.rows(couponId)).map(({ sequence, userId }) => `${sequence} ${userId}`);
 }
 
-/** Appends an entry that no script of ours would have written. */
+/** Appends an entry that none of our scripts would have written. */
 async function plant(couponId: number, fields: readonly string[]): Promise<string> {
   const id = await stores.redis.xadd(stores.keys(couponId).stream, '*', ...fields);
   if (id === null) throw new Error('Redis gives every entry an id');
@@ -163,7 +163,7 @@ describe('delivery', () => {
   });
 
   for (const loss of ['flushdb', 'stream'] as const) {
-    test(`a running worker makes its group anew after Redis lost it (${loss})`, async () => {
+    test(`a running worker recreates its group after Redis lost it (${loss})`, async () => {
       const { id } = await stores.coupon();
       await using worker = await stores.startWorker();
       await accept(id, 'a');
@@ -188,7 +188,7 @@ describe('delivery', () => {
 });
 
 describe('the ledger', () => {
-  test('writing the same entries again and again, also at once, writes them once', async () => {
+  test('writing the same entries again and again, also in parallel, writes them once', async () => {
     const { id } = await stores.coupon({ totalQuantity: 40 });
     const entries = [entryOf(id, 1, ...people(30, 'x')), entryOf(id, 31, ...people(10, 'y'))];
     const written = await Promise.all(people(5).map(() => writeEntries(stores.database, entries)));
@@ -356,7 +356,7 @@ describe('the ledger', () => {
 });
 
 describe('what can never be a row', () => {
-  test('entries that nobody understands go to the dead stream as they were, and hold nobody up', async () => {
+  test('entries that cannot be decoded go to the dead stream as they were, and block no others', async () => {
     const { id } = await stores.coupon();
     await accept(id, 'a');
     const [fields] = (await stores.redis.xrange(stores.keys(id).stream, '-', '+')).map((entry) => entry[1]);
@@ -544,7 +544,7 @@ describe('bounds', () => {
       const refused = bounded.issuers[issuer].issue(id, ['e', 'f']);
       await expect(refused).rejects.toMatchObject({ name: 'Unavailable', reason: 'overloaded' });
       expect(await everything()).toEqual(before);
-      // Who has it already hears so all the same.
+      // An owner still gets their answer.
       expect(await bounded.issuers[issuer].issue(id, ['b'])).toEqual([{ kind: 'already issued', sequence: 2 }]);
     }
     expect(await bounded.issuers.scripted.issue(id, ['e'])).toEqual([{ kind: 'issued', sequence: 5 }]);

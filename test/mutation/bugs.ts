@@ -1,7 +1,7 @@
-// bugs.ts -- Bugs that somebody could put into this system, each as a change of its source, and the test that must notice.
+// bugs.ts -- Planted bugs: plausible mistakes, each as a change of the source, and the test that must fail.
 //
 // A test suite is believed only after it has caught planted bugs. Each `from` stands exactly once in its file: when the source
-// moves on, the change no longer applies, and `planted.test.ts` says so.
+// moves on, the change no longer applies, and `mutation.test.ts` fails.
 
 /** One change of one file. */
 export interface Change {
@@ -216,7 +216,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'an opening goes on although an entry does not tell who holds what',
+    name: 'an opening goes on although an entry does not say which user has which sequence',
     changes: [
       {
         file: 'src/stream/entries.ts',
@@ -249,7 +249,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/opening.test.ts`, 'an opening whose lease ran out changes nothing any more'],
   },
   {
-    name: 'sequences that Redis lost count as issued for ever',
+    name: 'sequences that Redis lost count as issued forever',
     changes: [
       {
         file: 'src/stock/opening.ts',
@@ -294,7 +294,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the epoch is ignored',
     changes: [{ file: `${scripts}/put.lua`, from: 'if state[1] ~= ARGV[5] or state[2]', to: 'if state[2]' }],
-    guard: [`${integration}/locked.test.ts`, 'when the coupon was opened anew, it decides again under the new epoch'],
+    guard: [`${integration}/locked.test.ts`, 'when the coupon was reopened, it decides again under the new epoch'],
   },
   {
     name: 'the counter is raised by rows sent rather than by rows inserted',
@@ -360,7 +360,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       changes: [{ file: `${scripts}/${script}.lua`, from: 'not isServer(', to: 'false and not isServer(' }],
       guard: [
         `${integration}/restart.test.ts`,
-        'every script that decides, or tells who has a coupon, looks who the server is now',
+        'every script that decides, or reads the owners of a coupon, checks which server it runs on',
       ],
     };
   }),
@@ -446,7 +446,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       'test/unit/refusal-cache.test.ts',
-      'of a sold-out coupon no owner is refused, since he must hear that he has it',
+      'of a sold-out coupon no owner is refused, since their answer is already issued',
     ],
   },
   {
@@ -468,7 +468,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/worker.test.ts`, 'a worker that died before it wrote finds its entries when it comes back'],
   },
   {
-    name: 'nobody takes over the entries of a worker that died',
+    name: 'the entries of a dead worker are not claimed by another',
     changes: [{ file: 'workers/inbox.ts', from: ' ?? (await this.#claimed())', to: '' }],
     guard: [`${integration}/worker.test.ts`, 'entries of a worker that never comes back are taken over by another'],
   },

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'bun:test';
 import { type PlantedBug, plantedBugs } from './bugs.ts';
 import { type GuardRun, runGuards } from './run-guards.ts';
 
-/** Runs at once: each is a process, and mostly waits for the stores. */
+/** Parallel runs: each is a process, and mostly waits for the stores. */
 const RUNS_AT_ONCE = 3;
 
 /** Each bug's run; settled when it is done. */
@@ -40,7 +40,7 @@ describe('a planted bug is noticed', () => {
     test(bug.name, async () => {
       const [, name] = bug.guard;
       const { results, output } = await runOf(bug);
-      // It ran, and said no: a file that does not load, or a name that is not there, is no guard.
+      // It ran and failed: a file that does not load, or a name that does not exist, is no guard.
       expect(results.length, output).toBeGreaterThan(0);
       expect(results.every((result) => result.test === name)).toBe(true);
       expect(results.some(({ passed }) => !passed)).toBe(true);

@@ -14,20 +14,20 @@ export interface GuardResult {
 
 export interface GuardRun {
   readonly results: readonly GuardResult[];
-  /** What the run printed, for whoever has to find out why. */
+  /** The output of the run, to find out why. */
   readonly output: string;
 }
 
 const root = resolve(import.meta.dirname, '../..');
 
 /** With a bug a test waits less for what will never come. Without one it is as patient as ever. */
-const impatience: Change = { file: 'test/eventually.ts', from: 'WAIT_MS_MAX = 15_000', to: 'WAIT_MS_MAX = 2_500' };
+const shorterWait: Change = { file: 'test/eventually.ts', from: 'WAIT_MS_MAX = 15_000', to: 'WAIT_MS_MAX = 2_500' };
 
 /**
  * Runs tests on a changed copy.
  *
  * @param guards files and names of tests, without those of their groups
- * @throws Error when a change does not apply: what it replaces must stand in its file exactly once
+ * @throws Error when a change does not apply: its text must be in its file exactly once
  */
 export async function runGuards(
   guards: readonly (readonly [file: string, test: string])[],
@@ -38,7 +38,7 @@ export async function runGuards(
     for (const name of ['src', 'workers', 'drizzle', 'tools', 'test', 'package.json', 'tsconfig.json', 'bunfig.toml'])
       cpSync(join(root, name), join(folder, name), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    for (const change of changes.length > 0 ? [impatience, ...changes] : []) apply(change, folder);
+    for (const change of changes.length > 0 ? [shorterWait, ...changes] : []) apply(change, folder);
     const report = join(folder, 'report.xml');
     const names = guards.map(([, test]) => `${escaped(test)}$`).join('|');
     const files = [...new Set(guards.map(([file]) => `./${file}`))];

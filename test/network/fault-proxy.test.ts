@@ -7,16 +7,16 @@ import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 
 /** Answers each piece with itself, and remembers all. */
 let echo: Server;
-let heard = '';
+let received = '';
 let proxy: FaultProxy;
 let wire: Wire;
 
 beforeEach(async () => {
-  heard = '';
+  received = '';
   echo = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (bytes) => {
-      heard += bytes.toString('latin1');
+      received += bytes.toString('latin1');
       socket.write(bytes);
     });
   });
@@ -72,7 +72,7 @@ test('half-open swallows what is sent on what was open, ends nothing, and lets n
   wire.write('swallowed too');
   next.write(' and more');
   await next.until(/and more/);
-  expect(heard).toBe('beforeafter and more');
+  expect(received).toBe('beforeafter and more');
   next.destroy();
 });
 
@@ -83,7 +83,7 @@ test('the second of two requests can be chosen', async () => {
   wire.write('x2');
   await dropped;
   expect(await wire.closed()).toBe('x1');
-  expect(heard).toBe('x1x2');
+  expect(received).toBe('x1x2');
 });
 
 test('a dropped reply belongs to a request that arrived; others pass', async () => {
@@ -93,5 +93,5 @@ test('a dropped reply belongs to a request that arrived; others pass', async () 
   wire.write('COMMIT');
   await dropped;
   expect(await wire.closed()).toBe('BEGIN');
-  expect(heard).toBe('BEGINCOMMIT');
+  expect(received).toBe('BEGINCOMMIT');
 });

@@ -8,7 +8,7 @@ export type Weather =
   | { readonly kind: 'clear' }
   /** Each piece, in both directions, arrives later by so much; the order is kept. */
   | { readonly kind: 'delay'; readonly delayMs: number }
-  /** Open connections are reset at once, and so is every new one. */
+  /** Open connections are reset immediately, and so is every new one. */
   | { readonly kind: 'reset' }
   /** What is open now stays open, and nothing passes there ever again, as when the other side lost its power. New ones are clear. */
   | { readonly kind: 'half-open' };

@@ -212,7 +212,7 @@ async function openInRedis(couponId: number): Promise<void> {
   );
   // The status of an issue opens a coupon whose home is Redis.
   const opened = async () => {
-    const reply = await lane.ask({ method: 'GET', path: `/v1/coupons/${couponId}/issues/nobody` });
+    const reply = await lane.ask({ method: 'GET', path: `/v1/coupons/${couponId}/issues/no-owner` });
     return reply.kind === 'answer' && reply.status === 200;
   };
   await waitUntil('the coupon to be open', opened, WAIT);

@@ -1,7 +1,7 @@
-// crash.ts -- A process that dies between two steps: from a chosen question to a store on, it neither asks nor hears anything.
+// crash.ts -- A process that dies between two steps: from a chosen command to a store on, it sends nothing and receives nothing.
 //
-// Everything a process does to the world is a question to Redis or MySQL. So its death is told completely by how many it still
-// asks, and whether the last one was carried out although its answer never came.
+// Everything a process does to the world is a command to Redis or MySQL. So its death is described completely by how many it still
+// sends, and whether the last one was executed although its reply never came.
 
 import type { Redis } from 'ioredis';
 import type { Pool } from 'mysql2/promise';
@@ -9,13 +9,13 @@ import type { Database } from '../../src/mysql/database.ts';
 
 /** When a process dies. */
 export interface Death {
-  /** Questions that are still asked and answered. */
+  /** Commands that are still sent and answered. */
   readonly after: number;
   /** Whether the next one is carried out; its answer is lost in any case. */
   readonly lastIsDone: boolean;
 }
 
-/** What a dead process would have thrown, if there were anybody left to hear it. */
+/** Thrown in a process that is dead, where nothing can catch it any more. */
 export class Died extends Error {
   override readonly name = 'Died';
 }
@@ -41,11 +41,11 @@ export function watchOver({ redis, database }: Mortal): Executioner {
   let dead = false;
   /** Asks, if the process still can. */
   const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer> => {
-    if (dead) throw new Died('asked nothing more');
+    if (dead) throw new Died('sends nothing more');
     if (death === null || asked++ < death.after) return question();
     dead = true;
     if (death.lastIsDone) await question();
-    throw new Died('heard no answer');
+    throw new Died('received no reply');
   };
   const send = redis.sendCommand.bind(redis);
   redis.sendCommand = (...command) => ask(async () => send(...command));

@@ -35,7 +35,7 @@ export type Loss = 'state' | 'owners' | 'proof' | 'restore' | 'first entry' | 'e
 export type Step =
   | ApiParts
   | Working
-  /** All at once; the stores decide on the order. */
+  /** Concurrently; the stores decide on the order. */
   | { readonly kind: 'together'; readonly parts: readonly (ApiParts | Working)[] }
   | { readonly kind: 'edit'; readonly api: number; readonly edit: Edit; readonly death: Death | null }
   | { readonly kind: 'lose'; readonly what: Loss }

@@ -1,8 +1,8 @@
 // simulation.test.ts -- Random histories of a coupon, in which processes die between any two steps, Redis loses what it had, and
-// operators edit. After every step the promises are checked, and every answer is held against the pure rules.
+// operators edit. After every step the promises are checked, and every answer is compared with the pure rules.
 //
-// The seed is printed: `TEST_SEED=… bun run test ./test/simulation` tells the same histories again. What happens `together` is
-// ordered by the stores, so such a step may have to be told a few times. `TEST_SIMULATION_S=600` goes on for ten minutes.
+// The seed is printed: `TEST_SEED=… bun run test ./test/simulation` runs the same histories again. What happens `together` is
+// ordered by the stores, so such a step may need a few runs to fail again. `TEST_SIMULATION_S=600` goes on for ten minutes.
 
 import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
@@ -19,13 +19,13 @@ const seconds = Number(process.env['TEST_SIMULATION_S'] ?? 12);
 const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
 
 test(
-  'whoever dies and whatever Redis loses, the promises hold after every step',
+  'whatever process dies and whatever Redis loses, the promises hold after every step',
   async () => {
     console.log(`seed of the simulation: ${seed}`);
     let lived = 0;
     await fc.assert(
-      fc.asyncProperty(history, async (told) => {
-        await World.live(stores, told);
+      fc.asyncProperty(history, async (one) => {
+        await World.live(stores, one);
         lived += 1;
       }),
       { seed, numRuns: 1_000_000, plugins: [fc.interruptAfterTimeLimit(seconds * 1000)] },

@@ -11,7 +11,7 @@ export interface Truth {
   readonly rows: ReadonlyMap<string, number>;
   /** Who is a row, or waits in the stream. */
   readonly holders: ReadonlyMap<string, number>;
-  /** What is broken whatever anybody was told. */
+  /** What is broken whatever the answers were. */
   readonly broken: readonly string[];
 }
 

@@ -41,8 +41,8 @@ interface WorkerProcess extends AsyncDisposable {
   work(): Promise<void>;
 }
 
-/** What somebody was told, or that he heard nothing. */
-interface Told {
+/** The answer to a batch; null when none arrived. */
+interface Answered {
   readonly step: ApiParts;
   readonly outcomes: readonly Outcome[] | null;
 }
@@ -57,7 +57,7 @@ export class World {
   readonly #couponId: number;
   readonly #apis: (Alive<TestApi> | null)[] = [];
   readonly #workers: (Alive<WorkerProcess> | null)[] = [];
-  /** Who was told which sequence, and can rely on it. */
+  /** The sequences that answers named, by user: promised. */
   readonly #promised = new Map<string, number>();
   readonly #asked = new Set<string>();
   /** Keys and what they held. */
@@ -89,15 +89,15 @@ export class World {
 
   async #take(step: Step, name: string): Promise<void> {
     const before = this.#truth;
-    const told = await this.#do(step);
+    const answers = await this.#do(step);
     this.#truth = await readTruth(this.#stores, this.#couponId);
     if (step.kind === 'lose' && ['everything', 'restore', 'first entry'].includes(step.what)) this.#forgetWhatIsLost();
-    const broken = [...this.#truth.broken, ...this.#brokenWords(before, told)];
-    if (step.kind === 'issue') broken.push(...this.#brokenRules(before, told));
+    const broken = [...this.#truth.broken, ...this.#brokenWords(before, answers)];
+    if (step.kind === 'issue') broken.push(...this.#brokenRules(before, answers));
     if (broken.length > 0) throw new Broken(`after ${name}:\n  ${broken.join('\n  ')}`);
   }
 
-  async #do(step: Step): Promise<readonly Told[]> {
+  async #do(step: Step): Promise<readonly Answered[]> {
     switch (step.kind) {
       case 'issue':
         return [await this.#issue(step)];
@@ -106,7 +106,7 @@ export class World {
         return [];
       case 'together': {
         const parts = step.parts.map((part) => (part.kind === 'issue' ? this.#issue(part) : this.#work(part)));
-        return (await Promise.all(parts)).filter((told) => told !== null);
+        return (await Promise.all(parts)).filter((answer) => answer !== null);
       }
       case 'edit':
         await this.#edit(step.api, step.edit, step.death);
@@ -123,7 +123,7 @@ export class World {
     }
   }
 
-  async #issue(step: ApiParts): Promise<Told> {
+  async #issue(step: ApiParts): Promise<Answered> {
     for (const user of step.users) this.#asked.add(user);
     const outcomes = await this.#outlive(this.#apis, step.api, step.death, startApi, (api) =>
       api.issuers[step.issuer].issue(this.#couponId, step.users),
@@ -203,7 +203,7 @@ export class World {
     start: (stores: Stores, index: number) => Promise<Alive<Process>>,
     work: (process: Process) => Promise<Result>,
   ): Promise<Result | null> {
-    // Each death is that of a process of its own, so that nobody else dies of it.
+    // Each death is that of a process of its own, so that no other work dies with it.
     const alive = death ? await start(this.#stores, index) : (processes[index] ??= await start(this.#stores, index));
     if (death) alive.executioner.condemn(death);
     try {
@@ -224,21 +224,21 @@ export class World {
     for (const user of this.#promised.keys()) if (!this.#truth.holders.has(user)) this.#promised.delete(user);
   }
 
-  /** Holds what was told, now and before, against the truth. */
-  #brokenWords(before: Truth, told: readonly Told[]): string[] {
+  /** Compares the answers, those of now and of before, with the truth. */
+  #brokenWords(before: Truth, answers: readonly Answered[]): string[] {
     const { holders, rows, coupon } = this.#truth;
     const broken: string[] = [];
-    for (const { step, outcomes } of told) {
+    for (const { step, outcomes } of answers) {
       outcomes?.forEach((outcome, i) => {
         const user = step.users[i] ?? '';
         if ('sequence' in outcome) this.#promised.set(user, this.#promised.get(user) ?? outcome.sequence);
         if ('sequence' in outcome && holders.get(user) !== outcome.sequence)
-          broken.push(`P3: ${user} was told ${outcome.kind} ${outcome.sequence}, and has ${holders.get(user)}`);
+          broken.push(`P3: ${user} was answered ${outcome.kind} ${outcome.sequence}, and has ${holders.get(user)}`);
         if (outcome.kind === 'issued' && before.holders.has(user)) broken.push(`P2: ${user} was issued it again`);
         if (outcome.kind === 'issued' && step.issuer === 'synchronous' && !rows.has(user))
-          broken.push(`P3: ${user} was told that it is a row, and it is not`);
+          broken.push(`P3: ${user} was answered that it is a row, and it is not`);
         if (outcome.kind === 'sold out' && holders.size !== coupon.totalQuantity)
-          broken.push(`P4: ${user} was told sold out at ${holders.size} of ${coupon.totalQuantity}`);
+          broken.push(`P4: ${user} was answered sold out at ${holders.size} of ${coupon.totalQuantity}`);
         if (outcome.kind === 'issued' && (coupon.paused || coupon.endMs < Date.now()))
           broken.push(`P5: ${user} was issued it outside the time`);
       });
@@ -250,16 +250,16 @@ export class World {
   }
 
   /** A batch that was alone is decided exactly as the pure rules say. */
-  #brokenRules({ coupon, holders }: Truth, [told]: readonly Told[]): string[] {
-    if (!told?.outcomes) return [];
+  #brokenRules({ coupon, holders }: Truth, [answer]: readonly Answered[]): string[] {
+    if (!answer?.outcomes) return [];
     const next = Math.max(0, ...holders.values()) + 1;
     const stock = { ...coupon, next, until: lastSequence(next, holders.size, coupon.totalQuantity) };
-    const expected = decide(stock, holders, told.step.users, Date.now()).outcomes.map(({ kind }) => kind);
-    const heard = told.outcomes.map(({ kind }) => kind);
-    return Bun.deepEquals(expected, heard) ? [] : [`heard ${heard.join()}, and the rules say ${expected.join()}`];
+    const expected = decide(stock, holders, answer.step.users, Date.now()).outcomes.map(({ kind }) => kind);
+    const actual = answer.outcomes.map(({ kind }) => kind);
+    return Bun.deepEquals(expected, actual) ? [] : [`answered ${actual.join()}, and the rules say ${expected.join()}`];
   }
 
-  /** A healthy worker writes what is left: then everybody who has it is a row, and nothing is left to count. */
+  /** A healthy worker writes what is left: then every owner is a row, and nothing is left to count. */
   async #end(): Promise<void> {
     const { redis } = this.#stores;
     const { stream, unpersisted } = partitionKeys(0);
@@ -295,9 +295,9 @@ async function startWorker(stores: Stores, index: number): Promise<Alive<WorkerP
   await connect(redis);
   const database = openDatabase(config);
   const keys = partitionKeys(0);
-  // Whatever another left unfinished is taken over at once.
+  // What another worker left unfinished is claimed immediately.
   const inbox = new Inbox(redis, keys, { ...config, CLAIM_IDLE_MS: 0, BLOCK_MS: 1 });
-  // Told to stop from the beginning: it tries once, and dies rather than try again.
+  // Stopped from the beginning: it tries once, and throws instead of a retry.
   const stop = AbortSignal.abort();
   const ignore = () => {};
   const observer: DrainObserver = { written: ignore, retrying: ignore, deadLetter: ignore };

@@ -1,4 +1,4 @@
-// callers.ts -- Callers of the three endpoints over real HTTP. Every answer is kept, and in the end held against the rows.
+// callers.ts -- Callers of the three endpoints over real HTTP. Every answer is kept, and in the end compared with the rows.
 
 import { createApp } from '../../src/app.ts';
 import type { IssuerName } from '../../src/issuing/issuer.ts';
@@ -18,9 +18,9 @@ export interface Callers extends AsyncDisposable {
    *   `409 DUPLICATED_COUPON_ISSUE #3`, `503 FAIL_COUPON_ISSUE_REQUEST`
    */
   ask(issuer: IssuerName, couponId: number, userId: string): Promise<string>;
-  /** What these users were told so far is not held against anybody: the store really lost what it had told them. */
+  /** Drops the answers that these users got so far: the store really lost what they named. */
   forgive(couponId: number, ...userIds: readonly string[]): void;
-  /** What the rows prove wrong in all that was told. Ask when the streams are drained. */
+  /** The answers that the rows prove wrong. Call it when the streams are drained. */
   accusations(couponId: number): Promise<readonly Accusation[]>;
 }
 
@@ -32,14 +32,14 @@ const CLOCK_MS_MAX = 2;
 /** Serves the whole HTTP surface of an API on a free port. */
 export async function openCallers(stores: Stores, api: TestApi): Promise<Callers> {
   const { config } = stores;
-  const nobodyAsks = () => Promise.reject(new Error('nobody asks for it here'));
+  const unused = () => Promise.reject(new Error('no test needs it here'));
   const app = createApp({
     ...api,
     config,
     authority: fakeAuthority(),
     limiters: { user: null, address: null },
     pages,
-    readiness: nobodyAsks,
+    readiness: unused,
     metrics: createApiMetrics(),
     log: createLog('api', 'silent'),
   });
@@ -56,7 +56,7 @@ export async function openCallers(stores: Stores, api: TestApi): Promise<Callers
         body: JSON.stringify({ couponId, userId }),
       });
       const answer = (await response.json()) as Answer;
-      attempts.push({ couponId, userId, invokedMs, endedMs: Date.now(), ending: resultOf(response, answer) });
+      attempts.push({ couponId, userId, invokedMs, endedMs: Date.now(), result: resultOf(response, answer) });
       const { code, sequence } = answer;
       return [response.status, ...(code ? [code] : []), ...(sequence ? [`#${sequence}`] : [])].join(' ');
     },
@@ -64,7 +64,7 @@ export async function openCallers(stores: Stores, api: TestApi): Promise<Callers
       forgiven.add(couponId);
       attempts.forEach((attempt, i) => {
         if (attempt.couponId === couponId && userIds.includes(attempt.userId))
-          attempts[i] = { ...attempt, ending: { kind: 'indeterminate' } };
+          attempts[i] = { ...attempt, result: { kind: 'indeterminate' } };
       });
     },
     async accusations(couponId) {
@@ -90,7 +90,7 @@ interface Answer {
   readonly sequence?: number;
 }
 
-/** What the caller now knows. Anything that no store should ever cause is a fault of ours, and ends the test. */
+/** The result for the caller. An answer that no store should ever cause is a bug, and fails the test. */
 function resultOf(response: Response, { code = '', detail = '', sequence }: Answer): RequestResult {
   if (response.ok && sequence !== undefined) return { kind: 'ok', sequence };
   if (code === 'DUPLICATED_COUPON_ISSUE' && sequence !== undefined) return { kind: 'duplicate', sequence };

@@ -77,7 +77,7 @@ test.skipIf(!canMountDisks)(
 
 const people = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}-${i}`);
 
-/** Issues until the worker has heard that there is no room; returns to how many users. */
+/** Issues until the worker gets the error that there is no room; returns to how many users. */
 async function fillTables(
   retried: readonly unknown[],
   issue: (users: readonly string[]) => Promise<unknown>,

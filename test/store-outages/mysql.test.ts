@@ -93,7 +93,7 @@ async function expectHalfAnswers({ callers, opened }: Scene): Promise<void> {
   expect(await callers.ask('scripted', opened, 'c')).toBe(already(5));
 }
 
-/** Everything accepted becomes a row, with the numbers that were told, and nothing was thrown away. */
+/** Everything accepted becomes a row, with the sequences of the answers, and nothing was discarded. */
 async function expectAllWritten({ callers, worker: worked, opened, closed }: Scene, users: readonly string[]) {
   await worked.drained();
   expect((await stores.rows(opened)).map(({ userId }) => userId)).toEqual([...users]);
@@ -212,7 +212,7 @@ test('too many connections: 503 from MySQL alone, and all is written when there 
 
 const NO_SUCH_THREAD = 1094;
 
-/** Ends what the pools hold, so that they must connect anew. */
+/** Ends what the pools hold, so that they must reconnect. */
 async function endConnectionsOfOurs(others: readonly Connection[]): Promise<void> {
   const kept = new Set(others.map(({ threadId }) => threadId));
   const [rows] = await operator.query<RowDataPacket[]>(

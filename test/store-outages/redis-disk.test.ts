@@ -40,7 +40,7 @@ async function play(appendfsync: string, scene: (scene: Scene) => Promise<void>)
   }
 }
 
-/** Everything accepted becomes a row, and nobody was told anything wrong. */
+/** Everything accepted becomes a row, and no answer was wrong. */
 async function expectKept({ stores, callers }: Scene, id: number, users: readonly string[]): Promise<void> {
   await using worker = await stores.startWorker({ CLAIM_IDLE_MS: 100 });
   await worker.drained();

@@ -1,4 +1,4 @@
-// redis.test.ts -- Losing Redis, or a part of what it had: what callers hear, how it recovers with no process of ours
+// redis.test.ts -- Losing Redis, or a part of its data: the answers to callers, how it recovers with none of our processes
 // restarted, and that P1, P2, P4 and P5 hold, and P3 for all that Redis really had.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test';
@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'coupon-losing-redis-'));
 const settings: Record<string, string> = {};
 let server: PrivateServer;
 let stores: Stores;
-/** Between all of ours and Redis: an address that can lead elsewhere. */
+/** Between all our processes and Redis: an address that can be redirected. */
 let proxy: TcpProxy;
 let api: TestApi;
 let callers: Callers;
@@ -59,7 +59,7 @@ async function work(): Promise<void> {
   await worker.drained();
 }
 
-/** The worker is told to stop, so that what is accepted from here on is in Redis alone. */
+/** The worker is stopped, so that what is accepted from here on is in Redis alone. */
 async function rest(): Promise<void> {
   await worker?.stop();
   worker = null;
@@ -78,7 +78,7 @@ async function halfIssued(): Promise<number> {
   return id;
 }
 
-/** Issues what is left, and a little more, through all endpoints; returns who heard `sold out`. */
+/** Issues what is left, and a little more, through all endpoints; returns the users that were answered `sold out`. */
 async function sellOut(id: number, users: readonly string[]): Promise<string[]> {
   const turnedAway: string[] = [];
   for (const [i, user] of users.entries()) {
@@ -134,7 +134,7 @@ test('the stream alone missing: what was in it counts as issued and stays lost, 
   callers.forgive(id, 'd');
   expect(await sellOut(id, ['f', 'g', 'h'])).toEqual([]);
   await work();
-  // The state still counts those who were lost: once it is read anew, their pieces are given to others.
+  // The state still counts those who were lost: once it is read again, their pieces are given to others.
   await stores.redis.del(stores.keys(id).state);
   expect(await sellOut(id, ['i', 'j', 'k'])).toEqual(['k']);
   await expectKept(id, 8);
@@ -225,11 +225,11 @@ for (const { how, broken } of [
         /master_link_status:up/.test(await there.info('replication')),
       );
       await there.replicaof('NO', 'ONE');
-      // What the rival never heard of, and MySQL did.
+      // What the rival never received, and MySQL did.
       expect(await callers.ask('scripted', id, 'f')).toBe('202 #6');
       await work();
       await rest();
-      // The rival is the primary now, nobody asks it for this coupon, and it hands back what it has.
+      // The rival is the primary now, gets no request for this coupon, and hands back what it has.
       if (broken) proxy.cut();
       await stores.redis.replicaof('127.0.0.1', replica.port);
       await eventually('the old primary to follow', async () =>

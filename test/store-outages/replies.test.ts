@@ -50,7 +50,7 @@ test('entries that become rows while a coupon is being opened are not missed', a
   const xrange = api.redis.xrange.bind(api.redis);
   let reads = 0;
   api.redis.xrange = async (...args: [RedisKey, ...unknown[]]) => {
-    // The last moment before the stream is read: whoever has read the rows already does not know these.
+    // The last moment before the stream is read: a process that has read the rows already does not know these.
     reads += 1;
     if (reads === 1) await drain();
     return Reflect.apply(xrange, api.redis, args) as ReturnType<typeof xrange>;

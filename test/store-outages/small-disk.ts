@@ -65,7 +65,7 @@ function tryToMount(): boolean {
     mountSmallDisk().unmount();
     return true;
   } catch {
-    // A container without the right: whoever asks falls back to what needs none.
+    // A container without the right: the caller falls back to what needs none.
     return false;
   }
 }

@@ -33,7 +33,7 @@ test('an owner is never denied, however many there are', () => {
   );
 });
 
-test('an empty filter takes nobody for an owner', () => {
+test('an empty filter takes no user for an owner', () => {
   fc.assert(
     fc.property(userId, fc.nat(1000), (user, capacity) => expect(new BloomFilter(capacity).mayHave(user)).toBe(false)),
   );

@@ -16,8 +16,8 @@ const options = { clockMsMax: 5 };
 const row = (userId: string, sequence: number, issuedMs = 2000): HistoryRow => {
   return { couponId: 1, userId, sequence, issuedMs };
 };
-const asked = (userId: string, ending: RequestResult, invokedMs = 1990, endedMs = 2010): Attempt => {
-  return { couponId: 1, userId, invokedMs, endedMs, ending };
+const asked = (userId: string, result: RequestResult, invokedMs = 1990, endedMs = 2010): Attempt => {
+  return { couponId: 1, userId, invokedMs, endedMs, result };
 };
 const ok = (sequence: number): RequestResult => ({ kind: 'ok', sequence });
 const duplicate = (sequence: number): RequestResult => ({ kind: 'duplicate', sequence });
@@ -56,7 +56,7 @@ const good: readonly [string, readonly Attempt[], readonly HistoryRow[]][] = [
   ['ended at the very end', [asked('a', ended, 8000, 9000)], []],
 ];
 
-describe('accuses nobody for', () => {
+describe('finds no fault in', () => {
   test.each(good)('%s', (_, attempts, found) => {
     expect(verdictsOn(attempts, found)).toEqual([]);
   });
@@ -83,7 +83,7 @@ const bad: readonly [string, Verdict, readonly Attempt[], readonly HistoryRow[]]
   ['another number than was told', 'wrong sequence', [asked('a', ok(2)), asked('b', ok(2))], rows],
   ['another number than "duplicate" told', 'wrong sequence', [...winners, asked('a', duplicate(2))], rows],
   [
-    'sold out with a piece left for ever',
+    'sold out with a piece left forever',
     'sold out with stock left',
     [asked('a', ok(1)), asked('c', soldOut)],
     [row('a', 1)],

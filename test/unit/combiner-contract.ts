@@ -6,7 +6,7 @@ import type { BatchReport, CombinerBounds, DecideBatch } from '../../src/issuing
 import { Unavailable } from '../../src/coupon/outcome.ts';
 import { quiet } from './event-loop.ts';
 
-/** Objects, so that a test can tell whether they are still held. */
+/** Objects, so that a test can check whether they are still held. */
 export interface Key {
   readonly name: string;
 }
@@ -35,7 +35,7 @@ const cold: Key = { name: 'cold' };
 const one = { usersPerBatchMax: 100, batchesInFlightMax: 1, waitingMax: 100 };
 const outcomeOf = (request: number) => `outcome of ${request}`;
 
-/** Decisions that end when a test says so, and the endings of what was submitted. */
+/** Decisions that end when a test says so, and the results of what was submitted. */
 class Desk {
   readonly batches: { key: Key; requests: readonly number[]; end: () => void; fail: (failure: Error) => void }[] = [];
   readonly endings = new Map<number, string | Error>();
@@ -80,7 +80,7 @@ class Desk {
     await quiet();
   }
 
-  /** The endings of requests; null for one that has none. */
+  /** The results of requests; null for one that has none. */
   endingsOf(...requests: number[]): (string | Error | null)[] {
     return requests.map((request) => this.endings.get(request) ?? null);
   }
@@ -286,7 +286,7 @@ export const contract: readonly Sentence[] = [
     },
   },
   {
-    sentence: 'a decision that gives too few or too many outcomes answers nobody with the outcome of another',
+    sentence: 'a decision that gives too few or too many outcomes answers no request with the outcome of another',
     check: async (make) => {
       for (const outcomes of [[], ['a', 'b']]) {
         const combiner = make(() => Promise.resolve(outcomes), one);
@@ -317,7 +317,7 @@ export const contract: readonly Sentence[] = [
     sentence: 'a decision that is made and not yet answered still keeps `drain` waiting',
     check: async (make) => {
       const events: string[] = [];
-      // Decided at once, so that two batches are about to be answered at the same time.
+      // Decided immediately, so that two batches are about to be answered at the same time.
       const combiner = make((_, requests) => Promise.resolve(requests.map(outcomeOf)), one);
       const answers = [1, 2, 3].map((request) => combiner.submit(hot, request).then((outcome) => events.push(outcome)));
       await Promise.all([...answers, combiner.drain().then(() => events.push('drained'))]);

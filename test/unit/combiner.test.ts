@@ -37,7 +37,7 @@ test('every planted bug breaks a sentence that there is', () => {
   expect(lost).toEqual([]);
 });
 
-test('a decision that throws at once fails its batch, and the key goes on', async () => {
+test('a decision that throws immediately fails its batch, and the key goes on', async () => {
   const failure = new Error('not ready');
   let calls = 0;
   const combiner = make((_, requests) => {
@@ -88,7 +88,7 @@ describe('draining', () => {
 });
 
 describe('reports', () => {
-  test('a batch is told once, with the times of its decision in order', async () => {
+  test('a batch is reported once, with the times of its decision in order', async () => {
     const reports: BatchReport[] = [];
     const beforeMs = performance.now();
     const combiner = make(
@@ -108,7 +108,7 @@ describe('reports', () => {
     }
   });
 
-  test('a batch that failed is told as failed', async () => {
+  test('a batch that failed is reported as failed', async () => {
     const reports: BatchReport[] = [];
     const combiner = make(
       () => Promise.reject(new Error('no MySQL')),

@@ -1,4 +1,4 @@
-// Shows that a wrong environment is told of as a whole, in words that name the setting and never the value.
+// Shows that a wrong environment is reported as a whole, in words that name the setting and never the value.
 import { describe, expect, test } from 'bun:test';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -52,7 +52,7 @@ test('the configuration cannot be changed', () => {
   expect(() => Object.assign(config, { PORT: 1 })).toThrow(TypeError);
 });
 
-test('all faults are reported at once, each in a line that names its setting', () => {
+test('all faults are reported together, each in a line that names its setting', () => {
   const faults = faultsOf({ REDIS_URL: 'http://localhost', PORT: '65536', LOG_LEVEL: 'loud', ADMIN_API_KEY: 'short' });
   expect(faults.map((line) => line.split(' ')[0])).toEqual([
     'DATABASE_URL',
@@ -132,7 +132,7 @@ test.each(['redis://localhost:65536', 'redis://us er@[::1', 'redis://localhost/c
   },
 );
 
-test('an address of MySQL with a port that there cannot be is told of with the other faults', () => {
+test('an address of MySQL with an impossible port is reported with the other faults', () => {
   expect(
     faultsOf({ ...required, DATABASE_URL: 'mysql://u@h:65536/d', PORT: 'x' }).map((line) => line.split(' ')[0]),
   ).toEqual(['PORT', 'DATABASE_URL']);
@@ -175,7 +175,7 @@ describe('settings that are wrong together', () => {
     expect(faultsOf({ ...required, ...environment })).toEqual([expect.stringContaining(fault) as unknown as string]);
   });
 
-  test('are told of at once with those that are wrong by themselves, each in one line', () => {
+  test('are reported together with those that are wrong by themselves, each in one line', () => {
     const faults = faultsOf({ ...required, PORT: 'x', JWT_ISSUER: 'i', JWT_ALGORITHMS: 'none', REUSE_PORT: 'on' });
     expect(faults.map((line) => line.split(' ')[0])).toEqual(['PORT', 'JWT_ALGORITHMS', 'JWT_ISSUER', 'REUSE_PORT']);
   });

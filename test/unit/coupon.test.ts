@@ -86,7 +86,7 @@ describe('decide', () => {
     );
   });
 
-  test('P2: nobody is issued twice, and an owner is told his sequence', () => {
+  test('P2: no user is issued twice, and an owner gets their sequence', () => {
     fc.assert(
       fc.property(situation, ({ history: { stock, owners }, users, nowMs }) => {
         const { outcomes, taken } = decide(stock, owners, users, nowMs);
@@ -146,7 +146,7 @@ describe('decide', () => {
     });
   });
 
-  test('of a coupon that is gone an owner hears that he has it, and another that it is sold out', () => {
+  test('of a coupon that is gone an owner is answered already issued, and another user sold out', () => {
     expect(decide({ ...open, next: 4 }, new Map([['a', 2]]), ['b', 'a'], 150).outcomes).toEqual([
       refusal['sold out'],
       { kind: 'already issued', sequence: 2 },

@@ -107,7 +107,7 @@ test('a broken invariant buries its entry with the promise that it broke', async
   expect(told.deadLetters).toEqual([['P2: broken', 2]]);
 });
 
-test('an outage buries nothing, however long it lasts: the same entries are tried until told to stop', async () => {
+test('an outage buries nothing, however long it lasts: the same entries are retried until it is stopped', async () => {
   const outages = [
     socketFault(),
     serverFault(1213),

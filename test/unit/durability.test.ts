@@ -10,7 +10,7 @@ const durable: RedisDurability = {
   role: 'master',
 };
 
-/** A Redis that tells of itself; `fsync` null forbids CONFIG. */
+/** A Redis with these facts in INFO; `fsync` null forbids CONFIG. */
 function telling(facts: Record<string, string>, fsync: string | null): Redis {
   const lines = Object.entries(facts).map(([name, value]) => `${name}:${value}\r\n`);
   const redis = {
@@ -46,7 +46,7 @@ describe('what the server has is read', () => {
     });
   });
 
-  test('a server that tells nothing is not taken for a good one', async () => {
+  test('a server that reports nothing is not taken for a durable one', async () => {
     const silent = await readDurability(telling({}, null));
     expect(silent).toEqual({ version: '', appendFsync: 'off', maxmemoryPolicy: 'unknown', role: '' });
     expect(durabilityFaults(silent, false)).toHaveLength(2);

@@ -93,7 +93,7 @@ test('any fields at all are an entry or a reason, never a fault, and the reason 
   );
 });
 
-test('an entry of any version, whole or not, tells who holds what by three fields alone', () => {
+test('an entry of any version, whole or not, says which user has which sequence by three fields alone', () => {
   const version = fc.oneof(fc.constantFrom('1', '2', '17'), fc.string());
   fc.assert(
     fc.property(version, fc.boolean(), (v, isWhole) => {

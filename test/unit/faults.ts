@@ -13,7 +13,7 @@ export function serverFault(number: number): Error {
   });
 }
 
-/** What a socket throws when nobody listens, or the connection breaks. */
+/** What a socket throws when no process listens, or the connection breaks. */
 export function socketFault(): Error {
   return Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:3306'), { errno: -111, code: 'ECONNREFUSED' });
 }

@@ -1,4 +1,4 @@
-// Shows that what is logged of a failure helps to find it, and holds nobody's id.
+// Shows that what is logged of a failure helps to find it, and holds no user id.
 import { expect, test } from 'bun:test';
 import { inspect } from 'node:util';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
@@ -25,7 +25,7 @@ test.each([
       cause: new DrizzleQueryError(query, [secretUser]),
     }),
   ],
-])('no parameter is logged of a failure told by %s', (_, failure) => {
+])('no parameter is logged of a failure of %s', (_, failure) => {
   // There is something to leak.
   expect(inspect(failure)).toContain(secretUser);
   expect(JSON.stringify(describeFault(failure))).not.toContain(secretUser);
@@ -39,7 +39,7 @@ test('a failure without an answer of MySQL is named by the code of the socket', 
   expect(describeFault(cutOff)).toEqual({ name: 'MysqlError', number: null, code: 'ECONNREFUSED' });
 });
 
-test('a failure of ours keeps its words, and its cause', () => {
+test('our own failure keeps its message and its cause', () => {
   const failure = new Unavailable('dependency', 'Redis or MySQL failed', { cause: socketFault() });
   expect(describeFault(failure)).toEqual({
     name: 'Unavailable',

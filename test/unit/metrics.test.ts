@@ -39,7 +39,7 @@ test('a value that a label may not have is refused', () => {
   expect(() => things.of('blue' as 'red')).toThrow(InvariantViolation);
 });
 
-test('a level that nobody knows is not told', () => {
+test('an unknown level is not exposed', () => {
   const level = gauge(told);
   expect(level.samples()).toEqual([]);
   level.of().set(3);
@@ -61,7 +61,7 @@ test('a histogram counts a value in the first bucket that it is not above, once 
   ]);
 });
 
-test('the series of a passing gauge are replaced all at once, and never too many', () => {
+test('the series of a dynamic gauge are replaced all together, and never too many', () => {
   const left = dynamicGauge({ ...told, by: ['coupon'], seriesMax: 2 });
   left.replace([
     { labels: [1], value: 10 },
@@ -118,7 +118,7 @@ test('the table names every issuer and every script', () => {
   expect(metrics.scriptSeconds.samples()).toContain('coupon_script_seconds_count{script="take"} 1');
 });
 
-test('a request is counted by its ending, and its time by its issuer', async () => {
+test('a request is counted by its result, and its time by its issuer', async () => {
   const metrics = createApiMetrics();
   metrics.observeRequest('locked', 'sold out', 0.02);
   metrics.observeRequest('locked', 'sold out', 0.02);
@@ -129,7 +129,7 @@ test('a request is counted by its ending, and its time by its issuer', async () 
   expect(text).toContain('coupon_issue_seconds_bucket{issuer="locked",le="0.025"} 2\n');
 });
 
-test('of the process only what is true on this runtime is told', async () => {
+test('of the process only what is true on this runtime is exposed', async () => {
   const names = new Set(
     [...(await createWorkerMetrics().render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name),
   );

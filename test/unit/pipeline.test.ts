@@ -10,7 +10,7 @@ import { quiet } from './event-loop.ts';
 const cacheBounds = { ageMsMax: 1000, entriesMax: 10, ownersMax: 10, skewMsMax: 0 };
 const bounds = { usersPerBatchMax: 2, batchesInFlightMax: 1, waitingMax: 2 };
 
-/** The pipeline over one way of deciding, with what was decided and told. */
+/** The pipeline over one way of deciding, with what was decided and reported. */
 function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
   const decided: [issuer: IssuerName, couponId: number, users: readonly string[]][] = [];
   const told = { batches: [] as unknown[], refusedByCache: 0, failed: [] as unknown[] };
@@ -47,7 +47,7 @@ const winAll: Issuer['issue'] = (_, users) =>
   Promise.resolve(users.map((_user, i) => ({ kind: 'issued', sequence: i + 1 })));
 const failureOf = (answer: Promise<unknown>) => answer.catch((failure: unknown) => failure);
 
-test.each([...issuerNames])('a request for `%s` is decided by that issuer, and told', async (name) => {
+test.each([...issuerNames])('a request for `%s` is decided by that issuer, and reported', async (name) => {
   const { issuance, decided, told } = issuanceOver(winAll);
   const outcome: Outcome = { kind: 'issued', sequence: 1 };
   expect(await issuance.issue(name, 7, 'alice')).toEqual(outcome);
@@ -56,7 +56,7 @@ test.each([...issuerNames])('a request for `%s` is decided by that issuer, and t
   expect(told).toEqual({ batches: [[name, 1, false]], refusedByCache: 0, failed: [] });
 });
 
-test('what an issuer throws becomes indeterminate for every user of the batch, with its cause, and is told once', async () => {
+test('what an issuer throws becomes indeterminate for every user of the batch, with its cause, and is reported once', async () => {
   const cause = new Error('Connection is closed.');
   const gate = Promise.withResolvers<readonly Outcome[]>();
   const { issuance, told } = issuanceOver((_, users) => (users[0] === 'first' ? gate.promise : Promise.reject(cause)));
@@ -73,7 +73,7 @@ test('what an issuer throws becomes indeterminate for every user of the batch, w
   expect(told.failed).toEqual([['scripted', cause]]);
 });
 
-test('what an issuer throws at once, before it has promised anything, is treated the same', async () => {
+test('what an issuer throws immediately, before it returns a promise, is treated the same', async () => {
   const cause = new Error('not ready');
   const { issuance } = issuanceOver(() => {
     throw cause;
@@ -81,7 +81,7 @@ test('what an issuer throws at once, before it has promised anything, is treated
   expect(await failureOf(issuance.issue('locked', 7, 'alice'))).toMatchObject({ reason: 'dependency', cause });
 });
 
-test('a failure of a dependency that the issuer knew is passed as it is, and told', async () => {
+test('a failure of a dependency that the issuer knew is passed as it is, and reported', async () => {
   const failure = new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
   const { issuance, told } = issuanceOver(() => Promise.reject(failure));
   expect(await failureOf(issuance.issue('locked', 7, 'alice'))).toBe(failure);
@@ -89,7 +89,7 @@ test('a failure of a dependency that the issuer knew is passed as it is, and tol
 });
 
 test.each(['overloaded', 'stopping'] as const)(
-  '`%s` is passed as it is, and is no failure to tell of',
+  '`%s` is passed as it is, and is not reported as a failure',
   async (reason) => {
     const failure = new Unavailable(reason, 'not now');
     const { issuance, told } = issuanceOver(() => Promise.reject(failure));
@@ -115,7 +115,7 @@ test('a refusal is cached, and answers the next request of every endpoint withou
   expect(told.refusedByCache).toBe(issuerNames.length);
   expect(await issuance.issue('scripted', 8, 'bob')).toEqual(refusal.ended);
   expect(decided).toHaveLength(2);
-  // Nothing to wait for: a rush hears hardly anything else.
+  // Nothing to wait for: a rush gets hardly any other answer.
   expect(issueAtOnce('scripted', 7, 'one more')).toEqual(refusal.ended);
 });
 
@@ -155,7 +155,7 @@ test('what takes a lock has one batch under way at a time, whatever the bound: t
   await Promise.all(answers);
 });
 
-test('endpoints do not wait for one another, and each tells its own load', async () => {
+test('endpoints do not wait for one another, and each reports its own load', async () => {
   const gate = Promise.withResolvers<readonly Outcome[]>();
   const { issuance } = issuanceOver((_, users) => (users[0] === 'slow' ? gate.promise : winAll(7, users)));
   const slow = issuance.issue('synchronous', 7, 'slow');

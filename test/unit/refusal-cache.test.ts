@@ -62,7 +62,7 @@ function createCache(changes: Partial<RefusalCacheBounds> = {}) {
 }
 
 describe('what is refused', () => {
-  test('nobody is refused before anything was noted', () => {
+  test('no user is refused before anything is cached', () => {
     expect(createCache().cache.refuse(1, 'alice')).toBeNull();
   });
 
@@ -88,14 +88,14 @@ describe('what is refused', () => {
     expect(refused(1, 2)).toEqual([true, false]);
   });
 
-  test('of a sold-out coupon no owner is refused, since he must hear that he has it', async () => {
+  test('of a sold-out coupon no owner is refused, since their answer is already issued', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.stringMatching(/^[a-z]{1,6}$/), { maxLength: 50 }), async (owners) => {
         const { cache, sellOut, note } = createCache();
         sellOut(1, 'first', owners);
         await note(1, soldOut);
         expect(owners.filter((owner) => cache.refuse(1, owner) !== null)).toEqual([]);
-        // A capital letter: nobody of the owners.
+        // A capital letter: none of the owners.
         expect(cache.refuse(1, 'NOBODY')).toEqual(soldOut);
       }),
       { numRuns: 30 },

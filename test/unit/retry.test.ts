@@ -1,11 +1,11 @@
-// Shows that the worker tries until it works, waits longer each time up to its bound, and stops when told to.
+// Shows that the worker tries until it works, waits longer each time up to its bound, and stops on its signal.
 import { expect, test } from 'bun:test';
 import { type RetryOptions, Stopped, retryUntilSuccess } from '../../workers/retry.ts';
 
 class Passing extends Error {}
 class Final extends Error {}
 
-/** Options that keep what they are told. */
+/** Options that record the failures and pauses that are reported to them. */
 function options(changes: Partial<RetryOptions> = {}) {
   const told: { failure: unknown; pauseMs: number }[] = [];
   const retry: RetryOptions = {
@@ -43,7 +43,7 @@ test('a transient failure is reported, and the work retried until it succeeds', 
   expect({ tries: tries(), told: told.map(({ failure }) => failure) }).toEqual({ tries: 31, told: failures });
 });
 
-test('a failure that cannot pass is thrown at once, and not told', async () => {
+test('a permanent failure is thrown immediately, and not reported', async () => {
   const { retry, told } = options();
   const final = new Final('bad data');
   const { work, tries } = failing([final]);
@@ -63,7 +63,7 @@ test('no pause is longer than its bound, not even the first', async () => {
   expect(told.map(({ pauseMs }) => pauseMs)).toEqual([3, 3]);
 });
 
-test('a stop ends a pause at once, without another try', async () => {
+test('a stop ends a pause immediately, without another try', async () => {
   const stopping = new AbortController();
   const { retry, told } = options({ pauseMsMax: 20, stop: stopping.signal });
   const { work, tries } = failing([new Passing(), new Passing()]);

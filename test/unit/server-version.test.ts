@@ -1,4 +1,4 @@
-// Shows that a server on which the last guard of P1 would not stand is told from one that is new enough.
+// Shows that a server on which the last guard of P1 would not hold is distinguished from one that is new enough.
 import { expect, test } from 'bun:test';
 import { isTooOld, tooOld } from '../../src/mysql/server-version.ts';
 
@@ -16,7 +16,7 @@ test.each(['5.7.44-log', '8.0.15', '8.0', '10.6.18-MariaDB', '5.5.68-MariaDB', '
   },
 );
 
-test('a server that is too old is told of in a line that names the setting and the cure', () => {
+test('a server that is too old is reported in a line that names the setting and the cure', () => {
   expect(tooOld('5.7.44-log')).toBe(
     'DATABASE_URL: MySQL 5.7.44-log is too old; use MySQL 8.0.16 or MariaDB 10.11, or newer',
   );
