@@ -1,4 +1,4 @@
-// eden-api.ts -- The API as a type for `treaty` of @elysiajs/eden: types alone, so that Elysia is in nobody's bundle because of it.
+// eden-api.ts -- The API as a type for `treaty` of @elysiajs/eden: types alone, so that no bundle contains Elysia because of it.
 //
 // It is written here and not taken from the app: the routes read bodies and write answers themselves, which is what makes them
 // fast, so that Elysia knows neither. A test calls every route of it through Eden. Build Eden with `parseDate: false`: times are

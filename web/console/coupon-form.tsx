@@ -1,4 +1,4 @@
-// coupon-form.tsx -- Creates a coupon, or edits the version that the reader saw, so that nobody's change is lost.
+// coupon-form.tsx -- Creates a coupon, or edits the version that the reader saw, so that no change is lost.
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
