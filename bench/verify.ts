@@ -1,10 +1,10 @@
 // Entry: `bun bench/verify.ts <record folder | coupon id>`, after any run, and what the suites call: do the promises hold?
 //
 // It reads the live stores that DATABASE_URL and REDIS_URL name. A fast wrong run is a failure: the exit code is not 0.
-import { ConfigFault, readConfig } from '../src/config/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
-import { DatabaseUrlFault } from '../src/mysql/url.ts';
-import { PreflightFault, preflight, reasonOf } from '../src/runtime/preflight.ts';
+import { OperatorError } from '../src/operator-error.ts';
+import { preflight, reasonOf } from '../src/runtime/preflight.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
 import { type Evidence, NoSuchCoupon, readEvidence } from './verification/evidence.ts';
 import { faultsIn } from './verification/judgement.ts';
@@ -38,7 +38,7 @@ export class VerificationFault extends Error {
 /**
  * Waits until the stream is drained, then judges.
  *
- * @throws VerificationFault when a store or the coupon cannot be read; ConfigFault, DatabaseUrlFault for wrong addresses
+ * @throws VerificationFault when a store or the coupon cannot be read; OperatorError for wrong addresses
  */
 export async function verify({
   environment,
@@ -69,7 +69,7 @@ export async function verify({
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {
-    if (error instanceof PreflightFault) throw new VerificationFault(error.message, { cause: error });
+    if (error instanceof OperatorError) throw new VerificationFault(error.message, { cause: error });
     const reason = error instanceof NoSuchCoupon ? error.message : `the stores cannot be read (${reasonOf(error)})`;
     throw new VerificationFault(`verification: ${reason}`, { cause: error });
   } finally {
@@ -108,9 +108,7 @@ async function main(argument: string | undefined): Promise<number> {
     for (const line of verdictLines(verdict)) console.log(line);
     return verdict.faults.length === 0 ? 0 : 1;
   } catch (error) {
-    const isKnown = [VerificationFault, ConfigFault, DatabaseUrlFault, RecordFault].some(
-      (kind) => error instanceof kind,
-    );
+    const isKnown = [VerificationFault, OperatorError, RecordFault].some((kind) => error instanceof kind);
     if (!(isKnown && error instanceof Error)) throw error;
     console.error(error.message);
     return 2;

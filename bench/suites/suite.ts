@@ -1,11 +1,10 @@
 // One run of a load suite, whatever the tool: target, tool, load, verification; it fails when any of them does.
 import { mkdirSync, rmSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import { ConfigFault } from '../../src/config/config.ts';
 import { startChild } from '../../tools/stack/child-process.ts';
 import { type Cleanup, cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
 import { say } from '../../tools/progress.ts';
-import { DatabaseUrlFault } from '../../src/mysql/url.ts';
+import { OperatorError } from '../../src/operator-error.ts';
 import { readLoadRecord, RecordFault } from '../verification/load-record.ts';
 import { VerificationFault, verdictLines, verify } from '../verify.ts';
 import { startPrivateTarget } from './private-target.ts';
@@ -48,15 +47,7 @@ export async function runSuite(
   try {
     code = await run(read(args, process.env), cleanup);
   } catch (error) {
-    const known = [
-      SettingFault,
-      TargetFault,
-      ToolMissing,
-      RecordFault,
-      VerificationFault,
-      ConfigFault,
-      DatabaseUrlFault,
-    ];
+    const known = [SettingFault, TargetFault, ToolMissing, RecordFault, VerificationFault, OperatorError];
     console.error(error instanceof Error && known.some((kind) => error instanceof kind) ? error.message : error);
   } finally {
     await cleanup.run();

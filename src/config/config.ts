@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { StartFault } from '../operator-error.ts';
+import { OperatorError } from '../operator-error.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: fallback, minimum, maximum, description });
@@ -220,18 +220,13 @@ export const settings = Type.Object({
 /** What the process runs with. */
 export type Config = Readonly<Static<typeof settings>>;
 
-/** The environment is wrong. `message` has one line per fault, each naming the variable and what is allowed. */
-export class ConfigFault extends StartFault {
-  override readonly name = 'ConfigFault';
-}
-
 /**
  * Decodes the environment.
  *
  * @param names the settings that the process needs; all of them unless said otherwise
  * @param environment variables as strings; unknown ones are left alone, an empty one counts as not set
  * @returns the frozen configuration
- * @throws ConfigFault naming every variable that is missing or wrong; the values are not repeated, since they may be secret
+ * @throws OperatorError naming every variable that is missing or wrong; the values are not repeated, since they may be secret
  */
 export function readConfig<Name extends keyof Config = keyof Config>(
   names: readonly Name[] = Object.keys(settings.properties) as Name[],
@@ -250,7 +245,7 @@ export function readConfig<Name extends keyof Config = keyof Config>(
   const named = new Set(alone.map(settingOf));
   // What is wrong by itself needs no second line.
   const faults = [...alone, ...faultsBetween(given as Partial<Config>).filter((line) => !named.has(settingOf(line)))];
-  if (faults.length > 0) throw new ConfigFault(faults.join('\n'));
+  if (faults.length > 0) throw new OperatorError(faults.join('\n'));
   const decoded: unknown = Value.Decode(needed, given);
   return Object.freeze(decoded as Pick<Config, Name>);
 }

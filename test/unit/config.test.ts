@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'bun:test';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { ConfigFault, readConfig, settings } from '../../src/config/config.ts';
+import { readConfig, settings } from '../../src/config/config.ts';
+import { OperatorError } from '../../src/operator-error.ts';
 
 const required = { DATABASE_URL: 'mysql://root@localhost/coupons', REDIS_URL: 'redis://localhost:6379' };
 
@@ -24,8 +25,8 @@ function faultsOf(environment: Record<string, string | undefined>): string[] {
     readConfig(undefined, environment);
     return [];
   } catch (fault) {
-    expect(fault).toBeInstanceOf(ConfigFault);
-    return fault instanceof ConfigFault ? fault.message.split('\n') : [];
+    expect(fault).toBeInstanceOf(OperatorError);
+    return fault instanceof OperatorError ? fault.message.split('\n') : [];
   }
 }
 
