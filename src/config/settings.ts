@@ -154,7 +154,7 @@ export const settings = Type.Object({
     1,
     1,
     64,
-    'concurrent decisions of `POST /v2/issue-async` per coupon: 1 gives the largest batches, more helps where Redis is far away. The other endpoints always have 1',
+    'concurrent decisions of `POST /v2/issue-async` per coupon: 1 makes the largest batches, more helps where Redis is far; the others always have 1',
   ),
   WAITING_USERS_MAX: integer(20_000, 1, 1_000_000, 'users waiting per coupon and endpoint; beyond it 503'),
   UNPERSISTED_USERS_MAX: integer(

@@ -168,6 +168,34 @@ describe('bun run start', () => {
       await server.exited;
     }
   });
+
+  test('asks the CAPTCHA service that is configured', async () => {
+    const service = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ success: true }) });
+    const server = Bun.spawn([process.execPath, 'src/server.ts'], {
+      env: environment({
+        AUTH: 'off',
+        METRICS_PORT: '0',
+        CAPTCHA_VERIFY_URL: `http://127.0.0.1:${service.port}/siteverify`,
+        CAPTCHA_SECRET: 's',
+      }),
+      cwd: `${import.meta.dir}/../..`,
+      stdout: 'pipe',
+      stderr: 'inherit',
+    });
+    try {
+      const { url } = await addressesOf(server.stdout);
+      const coupon = await stores.coupon();
+      const issue = async (token: Record<string, string>) => {
+        const headers = { 'content-type': 'application/json', ...token };
+        const body = JSON.stringify({ couponId: coupon.id, userId: 'u1' });
+        return (await fetch(`${url}/v2/issue-async`, { method: 'POST', headers, body })).status;
+      };
+      expect([await issue({}), await issue({ 'x-captcha-token': 'person' })]).toEqual([403, 202]);
+    } finally {
+      server.kill('SIGTERM');
+      await Promise.all([server.exited, service.stop(true)]);
+    }
+  });
 });
 
 /** Where a server listens, as its log tells. Reads on to the end, since a process whose log nobody reads cannot write it. */
