@@ -1,9 +1,9 @@
 // bench-error.ts -- Why a bench command fails, in one line for people: it could not run or judge a run, or the run was wrong.
 
-import { StartFault } from '../src/operator-error.ts';
+import { OperatorError } from '../src/operator-error.ts';
 
 /** The command cannot run, or cannot judge a run. `message` says why and what to do; a stack would say no more. */
-export class BenchError extends StartFault {
+export class BenchError extends OperatorError {
   override readonly name: string = 'BenchError';
 }
 

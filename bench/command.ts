@@ -5,7 +5,7 @@
 // 2    the command could not run, or could not judge the run
 // 130  interrupted
 
-import { StartFault } from '../src/operator-error.ts';
+import { OperatorError } from '../src/operator-error.ts';
 import { helpOn } from '../tools/help.ts';
 import { type Cleanup, cleanUpOnSignals } from '../tools/stack/cleanup.ts';
 import { FailedRun } from './bench-error.ts';
@@ -26,7 +26,7 @@ export async function runCommand(
   try {
     code = (await run(process.argv.slice(2), cleanup)) ? 0 : 1;
   } catch (error) {
-    console.error(error instanceof StartFault ? error.message : error);
+    console.error(error instanceof OperatorError ? error.message : error);
     if (error instanceof FailedRun) code = 1;
   } finally {
     await cleanup.run();

@@ -3,7 +3,7 @@
 // It reads the live stores that DATABASE_URL and REDIS_URL name. A fast wrong run is a failure: the exit code is not 0.
 import { readConfig } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
-import { StartFault } from '../src/operator-error.ts';
+import { OperatorError } from '../src/operator-error.ts';
 import { preflight, reasonOf } from '../src/runtime/preflight.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
 import { BenchError } from './bench-error.ts';
@@ -35,7 +35,7 @@ const WAIT_MS_MAX = 30_000;
 /**
  * Waits until the stream is drained, then judges.
  *
- * @throws StartFault when a setting is wrong, or a store or the coupon cannot be read
+ * @throws OperatorError when a setting is wrong, or a store or the coupon cannot be read
  */
 export async function verify({
   environment,
@@ -66,7 +66,7 @@ export async function verify({
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {
-    if (error instanceof StartFault) throw error;
+    if (error instanceof OperatorError) throw error;
     throw new BenchError(`the stores cannot be read (${reasonOf(error)})`, { cause: error });
   } finally {
     redis.disconnect();

@@ -32,8 +32,8 @@ export interface AppDependencies {
   readonly authority: Authority;
   /** null: not limited. */
   readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
-  /** Without one, no CAPTCHA is required. */
-  readonly humanVerifier?: HumanVerifier;
+  /** undefined: no CAPTCHA. */
+  readonly humanVerifier?: HumanVerifier | undefined;
   readonly issuance: IssuingDependencies['issuance'];
   readonly issueOnce: IssuingDependencies['issueOnce'];
   readonly issues: IssuingDependencies['issues'];
@@ -69,7 +69,7 @@ export function createApp(dependencies: AppDependencies): App {
   const isHuman =
     humanVerifier === undefined
       ? null
-      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'a CAPTCHA was not checked'));
+      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'could not check a CAPTCHA'));
   const app = new Elysia({
     name: 'app',
     // Handlers are compiled when the app is built, not in the first request of a rush.

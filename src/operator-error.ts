@@ -1,20 +1,20 @@
-// operator-error.ts -- Why a process does not start, said to people in one line for each fault, with a code that is not 0.
+// operator-error.ts -- An error that the operator can fix: its message alone is printed, and the process exits with 1.
 
-/** Whoever started the process can cure it: `message` has one line per fault, each naming the setting and the cure. */
-export class StartFault extends Error {
-  override readonly name: string = 'StartFault';
+/** `message` has one line per fault, each naming the setting and the cure. It holds no secret. */
+export class OperatorError extends Error {
+  override readonly name: string = 'OperatorError';
 }
 
 /**
- * Runs an entry. A fault of its start ends the process with its words alone.
+ * Runs an entry. An OperatorError ends the process with its message alone.
  *
- * @throws everything else that `start` throws: a bug of ours, to be seen with its stack
+ * @throws everything else that `start` throws: a bug of ours, which is shown with its stack
  */
 export async function startOrExplain(start: () => Promise<void>): Promise<void> {
   try {
     await start();
   } catch (error) {
-    if (!(error instanceof StartFault)) throw error;
+    if (!(error instanceof OperatorError)) throw error;
     console.error(error.message);
     process.exit(1);
   }

@@ -3,6 +3,7 @@
 import { openAccess } from './wiring/access.ts';
 import { createApp } from './app.ts';
 import { readConfig } from './config/config.ts';
+import { createHumanVerifier } from './http/captcha.ts';
 import { metricsApp } from './operations/health-routes.ts';
 import { wireApi } from './wiring/api.ts';
 import { loadPages } from './runtime/page-files.ts';
@@ -32,6 +33,7 @@ async function start(): Promise<void> {
     ...access,
     pages,
     ...issuing,
+    humanVerifier: createHumanVerifier(config),
     config,
     readiness: probe.check,
     metrics,

@@ -5,6 +5,7 @@ import { apiKeys } from '../../drizzle/schema.ts';
 import { digestOf } from './authority.ts';
 import { type Scope, type StoredKey, scopes } from './api-keys.ts';
 import { type Database, withConnection, withTransaction } from '../mysql/database.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** A key as operators see it. */
 export interface KeyRow {
@@ -25,8 +26,8 @@ const MARK = 'ck_';
 /**
  * Makes a key of 256 random bits. Several are valid at once, so that one can take the place of another without a gap.
  *
- * @returns its id, and the key itself, which is told this once
- * @throws Error when there are as many as there may be; what MySQL throws
+ * @returns its id, and the key itself, which is shown only here
+ * @throws OperatorError when there are KEYS_MAX valid keys; what MySQL throws
  */
 export async function createKey(
   database: Database,
@@ -36,7 +37,7 @@ export async function createKey(
   const row = { name, scopes: granted.join(','), digest: digestOf(key), dateCreated: new Date() };
   return withTransaction(database, async (session) => {
     if ((await session.$count(apiKeys, isNull(apiKeys.dateRevoked))) >= KEYS_MAX) {
-      throw new Error(`there are ${KEYS_MAX} valid keys; revoke one first`);
+      throw new OperatorError(`there are ${KEYS_MAX} valid keys; revoke one first`);
     }
     const [{ insertId }] = await session.insert(apiKeys).values(row);
     return { id: insertId, key };

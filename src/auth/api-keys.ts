@@ -1,9 +1,9 @@
-// api-keys.ts -- The API keys of this installation, in memory: no request waits for MySQL to be told who asks.
+// api-keys.ts -- The API keys of this installation, in memory: no request waits for MySQL.
 //
-// All keys are read anew every few seconds, since they are few. So a wrong key costs no query, however many are tried, and an
-// outage of MySQL locks nobody out; a key cannot be revoked during one anyway.
+// All keys are reloaded every few seconds, since they are few. So a wrong key costs no query, and an outage of MySQL locks no
+// caller out; a key cannot be revoked during one anyway.
 
-import { constantTimeEqual } from './constant-time-equal.ts';
+import { timingSafeEqual } from 'node:crypto';
 
 /** `issue`: for any user. `read`: coupons, and the issues of any user. `admin`: everything. */
 export const scopes = ['issue', 'read', 'admin'] as const;
@@ -22,7 +22,7 @@ export interface KeyRingDependencies {
   readonly load: () => Promise<readonly StoredKey[]>;
   /** How old the list may become, in milliseconds. */
   readonly ageMsMax: number;
-  /** Operation when the list could not be read; the one before it stays in force. */
+  /** Called when the list could not be read; the previous one stays in effect. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -43,11 +43,11 @@ export class KeyRing {
   /**
    * The key with this digest.
    *
-   * Finding by a part of the digest tells a caller nothing: who does not know a key cannot choose the digest of a guess.
+   * The lookup by a prefix leaks nothing: a caller who does not know a key cannot choose the digest of a guess.
    */
   find(digest: string): StoredKey | null {
     const key = this.#byPrefix.get(digest.slice(0, PREFIX));
-    return key && constantTimeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null;
+    return key && timingSafeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null;
   }
 
   isEmpty(): boolean {
@@ -60,7 +60,7 @@ export class KeyRing {
     this.#byPrefix = indexOf([...stored, ...this.#dependencies.fixed]);
   }
 
-  /** From now on reads the keys anew before they are too old. */
+  /** From now on reloads the keys before they are too old. */
   watch(): void {
     this.#timer = setInterval(() => void this.#refreshQuietly(), this.#dependencies.ageMsMax);
     this.#timer.unref();
@@ -71,7 +71,7 @@ export class KeyRing {
   }
 
   async #refreshQuietly(): Promise<void> {
-    // A store that hangs gets one question, not one more every few seconds.
+    // A store that hangs gets one query, not one more every few seconds.
     if (this.#refreshing) return;
     this.#refreshing = true;
     try {

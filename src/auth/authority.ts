@@ -1,26 +1,26 @@
-// authority.ts -- Who may do what: users by a token, backends and operators by a key. Nobody learns from an answer which keys or users exist.
+// authority.ts -- Who may do what: users by a token, backends and operators by a key. No answer reveals which keys or users exist.
 //
-// A key is known by its SHA-256 digest alone, made once for each request; by the same digest a token that was verified before.
-// With `AUTH=off` everybody may issue and read a status; operators need a key all the same.
+// Keys are stored as SHA-256 digests, and verified tokens are cached by theirs; it is computed once per request. With `AUTH=off`
+// any caller may issue and read a status; operator routes still require a key.
 
 import { hash } from 'node:crypto';
 import type { KeyRing, Scope } from './api-keys.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
 import { problem } from '../http/problem.ts';
 
-/** Refuses a request with 401 or 403, or lets it go on with null. */
+/** Refuses a request with 401 or 403, or returns null. */
 export type Guard = (request: Request) => Response | null;
 
 export interface Authority {
   /** Whether callers of the issue routes must say who they are. */
   readonly isOn: boolean;
-  /** For routes that are no user's: a key with this scope, or with `admin`. Works with `AUTH=off` too. */
+  /** For routes of backends and operators: a key with this scope, or with `admin`. Works with `AUTH=off` too. */
   guard(scope: Scope): Guard;
-  /** What the key that a request shows may do, or the answer that refuses: 401, or 403 where there are no keys at all. */
+  /** The scopes of the key in a request, or the answer that refuses: 401, or 403 where there are no keys at all. */
   scopesOf(request: Request): readonly Scope[] | Response;
   /**
-   * For routes about one user: a key with this scope acts for every user, a user's own token for that user alone. Answered at
-   * once but for a token of public keys that has not been seen lately.
+   * For routes about one user: a key with this scope acts for every user, a user's own token for that user alone. Synchronous,
+   * except for a token of public keys that is not cached.
    *
    * @returns the caller, or the answer that refuses: 401, 403, or 503 when the keys that tokens are signed with cannot be read
    */
@@ -30,13 +30,13 @@ export interface Authority {
 export interface AuthorityDependencies {
   readonly isOn: boolean;
   readonly keys: Pick<KeyRing, 'find' | 'isEmpty'>;
-  /** null: this installation takes no tokens of users. */
+  /** null: tokens of users are not accepted. */
   readonly tokens: Tokens | null;
   readonly retryAfterS: number;
 }
 
 const SCHEME = 'bearer ';
-/** Longer than any key, and than tokens that servers let through; bounds what is digested for a stranger. */
+/** Longer than any key, and than tokens that servers let through; bounds what is hashed before authentication. */
 const CREDENTIAL_LENGTH_MAX = 8192;
 
 export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDependencies): Authority {
@@ -73,12 +73,12 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
   };
 }
 
-/** The refusal of a caller who names somebody else. The same whether that user exists or not. */
+/** The refusal of a caller who names another user. The same whether that user exists or not. */
 export function userMismatch(): Response {
   return problem('FORBIDDEN', 'The token is of another user than the one named.');
 }
 
-/** What stands for a credential in memory and in MySQL, as 64 hexadecimal digits. */
+/** What is stored of a credential, in memory and in MySQL: 64 hexadecimal digits. */
 export function digestOf(credential: string): string {
   return hash('sha256', credential, 'hex');
 }
@@ -117,7 +117,7 @@ function missing(): Response {
   );
 }
 
-/** One answer for all that is wrong with a credential: which part it is helps only those who try. */
+/** One answer for every invalid credential: details would only help an attacker. */
 function unknown(): Response {
   const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' };
   return problem('UNAUTHENTICATED', 'This is no key of this installation, and no token it takes.', {}, challenge);

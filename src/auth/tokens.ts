@@ -1,9 +1,9 @@
-// tokens.ts -- Tokens of users (JWT). Those signed with a shared secret are verified each time, since that is cheap. Those of
-// public keys are verified once and then remembered by their digest: for a bounded time, never beyond their end, and never more
-// than a bounded number of them.
+// tokens.ts -- Tokens of users (JWT). Those signed with a shared secret are verified each time, since that is cheap. Those signed
+// with a private key are verified once and then cached by their digest: for a bounded time, never beyond their expiry, and a
+// bounded number of them.
 //
-// Nothing is left to the token: algorithms, issuer and audience are ours, and it must have an end. Algorithms are of one family,
-// so that a public key is never taken for a shared secret.
+// The token decides nothing: algorithms, issuer and audience are configured, and it must expire. Algorithms are of one family,
+// so that a public key is never used as a shared secret.
 
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import { type Claims, secretTokenVerifier } from './hs256.ts';
@@ -22,20 +22,20 @@ export interface TokenSettings {
   readonly JWT_CACHE_MAX: number;
 }
 
-/** Whom a caller may act for. */
+/** The user a caller may act for. */
 export interface Caller {
   /** The only user; null: every user. */
   readonly userId: string | null;
 }
 
 export interface Tokens {
-  /** Whose token it is, where that is told sooner than a digest is made; null where it is not, and for what is no token. */
+  /** The caller, where verifying is cheaper than a digest; else null, and for an invalid token. */
   recognize(token: string): Caller | null;
   /**
-   * Whose token it is. At once if it is signed with a secret, or has been verified lately.
+   * The caller. Synchronous if the token is signed with a secret, or is cached.
    *
-   * @param digest what it is remembered by
-   * @returns `invalid`: it is wrong in any way; `unverifiable`: the keys of the issuer cannot be read
+   * @param digest its key in the cache
+   * @returns `unverifiable`: the keys of the issuer cannot be read
    */
   verify(token: string, digest: string): Verified | Promise<Verified>;
 }
@@ -44,16 +44,16 @@ export type Verified = Caller | 'invalid' | 'unverifiable';
 
 /** Wait for the keys of the issuer. */
 const JWKS_MS_MAX = 3000;
-/** Pause between two questions for keys that tokens name and the issuer has not: else every forged token would cost one. */
+/** Pause between two requests for keys that a token names and the issuer does not have: else every forged token would cost one. */
 const JWKS_PAUSE_MS = 30_000;
-/** Age of the keys: also how long a key that the issuer has withdrawn is still believed. */
+/** Age of the keys: also how long a key that the issuer has withdrawn is still accepted. */
 const JWKS_AGE_MS_MAX = 600_000;
 
 /**
  * Makes the verifier.
  *
- * @param onFault told when the keys of the issuer cannot be read
- * @returns null when the settings name neither a secret nor an address of keys: no tokens are taken
+ * @param onFault called when the keys of the issuer cannot be read
+ * @returns null when the settings name neither a secret nor a JWKS address: no tokens are accepted
  */
 export function createTokens(settings: TokenSettings, onFault: (error: unknown) => void): Tokens | null {
   const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl } = settings;
@@ -65,7 +65,7 @@ function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
   const { JWT_SECRET_PREVIOUS: previous } = settings;
   const claimsOf = secretTokenVerifier({
     ...expected(settings, 'HS256'),
-    // The one that signs now is tried first.
+    // The current one is tried first.
     secrets: previous === undefined ? [secret] : [secret, previous],
     clockSkewS: settings.JWT_CLOCK_SKEW_S,
   });
@@ -104,11 +104,11 @@ function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknow
   return { recognize: () => null, verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
 }
 
-/** What every token must be, whatever it says of itself. */
+/** What every token must satisfy. */
 function expected(settings: TokenSettings, usualAlgorithms: string) {
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
   if (issuer === undefined || audience === undefined) {
-    // The library would not check what it is not told.
+    // The library skips checks without a value.
     throw new Error('tokens need an issuer and an audience');
   }
   return { algorithms: (settings.JWT_ALGORITHMS ?? usualAlgorithms).split(','), issuer, audience };
@@ -121,7 +121,7 @@ function callerOf(claims: Claims, { JWT_USER_CLAIM: name }: TokenSettings): Call
   return typeof claim === 'number' && Number.isSafeInteger(claim) && claim >= 0 ? { userId: String(claim) } : null;
 }
 
-/** Whether it is the token that is wrong, not the way to the keys of its issuer. */
+/** Whether the token is invalid, rather than the JWKS unreachable. */
 function isFaultOfToken(error: unknown): boolean {
   if (!(error instanceof errors.JOSEError)) return false;
   // `JOSEError` itself: the issuer answered with another status than 200, or with something that is not JSON.

@@ -1,26 +1,22 @@
-// keys.ts -- Entry of `bun run keys create | list | revoke`: the API keys of backends and operators. A key is shown once, when it is made.
+// keys.ts -- Entry of `bun run keys`: creates, lists and revokes the API keys of backends and operators. A key is shown once, when created.
 
 import { parseArgs } from 'node:util';
-import { ConfigFault, readConfig } from '../config/config.ts';
+import { readConfig } from '../config/config.ts';
 import { type Scope, scopes } from '../auth/api-keys.ts';
 import { createKey, listKeys, revokeKey } from '../auth/api-key-store.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
-import { DatabaseUrlFault } from '../mysql/url.ts';
-import { reasonOf } from '../runtime/preflight.ts';
+import { OperatorError } from '../operator-error.ts';
+import { explainStoreFailure } from '../runtime/preflight.ts';
+import { runCommand, UsageError } from './command.ts';
 
-const usage = `bun run keys create --scope issue,read [--name "shop backend"]   makes a key and shows it, once
-bun run keys list                                                  every key, without the keys themselves
-bun run keys revoke <id>                                           ends a key, everywhere within KEYS_MS_MAX
+const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backend"]   creates a key and shows it, once
+       bun run keys list                                                  lists the keys, without their secrets
+       bun run keys revoke <id>                                           revokes a key, everywhere within KEYS_MS_MAX
 
 Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
 
-/** The command was called in a way it does not know. */
-class UsageFault extends Error {
-  override readonly name = 'UsageFault';
-}
-
-try {
-  const run = readCommand(process.argv.slice(2));
+await runCommand(USAGE, async (args) => {
+  const run = readCommand(args);
   const config = readConfig([
     'DATABASE_URL',
     'MYSQL_CONNECTIONS_MAX',
@@ -31,13 +27,16 @@ try {
   const database = openDatabase(config);
   try {
     await run(database);
+  } catch (error) {
+    throw explainStoreFailure(
+      error,
+      (reason) =>
+        `DATABASE_URL: MySQL cannot be used (${reason}); start it, correct the address, or run \`bun run migrate\``,
+    );
   } finally {
     await closeDatabase(database);
   }
-} catch (error) {
-  console.error(wordsOf(error));
-  process.exit(1);
-}
+});
 
 function readCommand(args: string[]): (database: Database) => Promise<void> {
   const { values, positionals } = parseArguments(args);
@@ -45,14 +44,14 @@ function readCommand(args: string[]): (database: Database) => Promise<void> {
   if (command === 'create' && id === undefined) {
     const granted = readScopes(values.scope);
     const name = values.name ?? granted.join(' and ');
-    if (name.length > 100) throw new UsageFault('--name is longer than 100 characters');
+    if (name.length > 100) throw new UsageError('--name is longer than 100 characters');
     return (database) => create(database, name, granted);
   }
   if (command === 'list' && id === undefined) return list;
   if (command === 'revoke' && id !== undefined && /^[1-9]\d{0,14}$/.test(id) && more.length === 0) {
     return (database) => revoke(database, Number(id));
   }
-  throw new UsageFault(usage);
+  throw new UsageError(command === undefined ? 'missing command' : `wrong command: ${args.join(' ')}`);
 }
 
 function parseArguments(args: string[]) {
@@ -60,15 +59,15 @@ function parseArguments(args: string[]) {
     const options = { scope: { type: 'string', multiple: true }, name: { type: 'string' } } as const;
     return parseArgs({ args, options, allowPositionals: true });
   } catch {
-    // Its message names an option that is not there; all there are stand here.
-    throw new UsageFault(usage);
+    // The message of `parseArgs` spans several sentences.
+    throw new UsageError(`wrong option: ${args.join(' ')}`);
   }
 }
 
 function readScopes(given: readonly string[] = []): readonly Scope[] {
   const named = given.flatMap((text) => text.split(',')).map((text) => text.trim());
   const wrong = named.filter((name) => !scopes.some((scope) => scope === name));
-  if (named.length === 0 || wrong.length > 0) throw new UsageFault(`--scope must be of: ${scopes.join(', ')}`);
+  if (named.length === 0 || wrong.length > 0) throw new UsageError(`--scope must be of: ${scopes.join(', ')}`);
   return scopes.filter((scope) => named.includes(scope));
 }
 
@@ -87,12 +86,6 @@ async function list(database: Database): Promise<void> {
 }
 
 async function revoke(database: Database, id: number): Promise<void> {
-  if (!(await revokeKey(database, id))) throw new UsageFault(`there is no valid key ${id}`);
+  if (!(await revokeKey(database, id))) throw new OperatorError(`there is no valid key ${id}`);
   console.error(`Key ${id} is revoked.`);
-}
-
-function wordsOf(error: unknown): string {
-  const isKnown = error instanceof UsageFault || error instanceof ConfigFault || error instanceof DatabaseUrlFault;
-  if (isKnown) return error.message;
-  return `DATABASE_URL: MySQL cannot be used (${reasonOf(error)}); start it, correct the address, or run \`bun run migrate\``;
 }

@@ -1,41 +1,55 @@
-// captcha.ts -- A hook for a CAPTCHA: whether a request of a user comes from a person. Off unless a verifier is given to the app.
+// captcha.ts -- Checks the CAPTCHA token of a user with the siteverify call that Turnstile, hCaptcha and reCAPTCHA share.
 //
-// Which service verifies is for who builds the app to say; nothing here knows one. Backends with a key are not asked.
+// Backends with a key are not asked. While the service cannot be asked, users get 503.
 
 import { problem } from './problem.ts';
 
-/** Asks the service behind a CAPTCHA. */
-export interface HumanVerifier {
-  /**
-   * @param token what the page got from the CAPTCHA, 1 to 2048 characters, as the caller sent it
-   * @returns whether the service takes it; a token should be good for one use
-   * @throws whatever it likes when the service cannot be asked; the caller is then told to try again
-   */
-  isHuman(token: string, userId: string): Promise<boolean>;
-}
+/** Whether the service accepts a token. Throws when it cannot be asked. */
+export type HumanVerifier = (token: string) => Promise<boolean>;
 
-/** Where a token is sent. */
 const HEADER = 'x-captcha-token';
 const TOKEN_LENGTH_MAX = 2048;
+/** Longest wait for the service. */
+const VERIFY_MS_MAX = 3000;
+
+/** @returns undefined when no service is configured */
+export function createHumanVerifier(
+  { CAPTCHA_VERIFY_URL: url, CAPTCHA_SECRET: secret }: { CAPTCHA_VERIFY_URL?: string; CAPTCHA_SECRET?: string },
+  waitMsMax = VERIFY_MS_MAX,
+): HumanVerifier | undefined {
+  if (url === undefined || secret === undefined) return undefined;
+  return async (token) => {
+    const body = new URLSearchParams({ secret, response: token });
+    // A redirect would carry the secret elsewhere.
+    const reply = await fetch(url, { method: 'POST', body, redirect: 'error', signal: AbortSignal.timeout(waitMsMax) });
+    const verdict = (await reply.json()) as { success?: unknown; 'error-codes'?: unknown } | null;
+    const codes = JSON.stringify(verdict?.['error-codes'] ?? []);
+    // A wrong secret is our fault and not the user's.
+    if (typeof verdict?.success !== 'boolean' || /secret|internal|bad-request/.test(codes)) {
+      throw new Error(`the CAPTCHA service answered ${reply.status} without a verdict (${codes})`);
+    }
+    return verdict.success;
+  };
+}
 
 /**
  * Makes the check before an issue.
  *
- * @param onFault told when the service could not be asked
- * @returns a function that gives null if the request may go on, else 403, or 503 when the service cannot be asked
+ * @param onFault called when the service could not be asked
+ * @returns a function that returns null if the request may go on, else 403, or 503 when the service cannot be asked
  */
 export function humanCheck(
-  verifier: HumanVerifier,
+  verify: HumanVerifier,
   retryAfterS: number,
   onFault: (error: unknown) => void,
-): (request: Request, userId: string) => Promise<Response | null> {
-  return async (request, userId) => {
+): (request: Request) => Promise<Response | null> {
+  return async (request) => {
     const token = request.headers.get(HEADER) ?? '';
     if (token === '' || token.length > TOKEN_LENGTH_MAX) {
-      return problem('FORBIDDEN', 'This needs `X-Captcha-Token`, as the page got it.');
+      return problem('FORBIDDEN', 'The header `X-Captcha-Token` is required, with the token that the CAPTCHA gave.');
     }
     try {
-      if (await verifier.isHuman(token, userId)) return null;
+      if (await verify(token)) return null;
     } catch (error) {
       onFault(error);
       const detail = 'The CAPTCHA cannot be checked now. Nothing was decided.';

@@ -31,8 +31,8 @@ export interface EndpointDependencies {
   readonly authority: Pick<Authority, 'isOn' | 'admit'>;
   /** null: users are not limited. */
   readonly userLimiter: Pick<Limiter, 'take'> | null;
-  /** null: no CAPTCHA is required. Gives null, or the answer that refuses. */
-  readonly isHuman: ((request: Request, userId: string) => Promise<Response | null>) | null;
+  /** null: no CAPTCHA. Returns null, or the answer that refuses. */
+  readonly isHuman: ((request: Request) => Promise<Response | null>) | null;
   readonly issuance: {
     /** @throws Unavailable when it was not decided, or the result is unknown */
     issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
@@ -76,7 +76,7 @@ export function issueEndpoint(
     if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
     // A backend with a key answers for its users itself.
     if (isHuman !== null && (caller.userId !== null || !authority.isOn)) {
-      const answer = await isHuman(request, userId);
+      const answer = await isHuman(request);
       if (answer !== null) return refused(resultOf(answer), startMs, answer);
     }
     const decided = decide(request, body.couponId, userId, startMs);

@@ -9,22 +9,12 @@ import type { PoolConnection } from 'mysql2/promise';
 import { type Database, type Session, withConnection } from './database.ts';
 import { errorNumber } from './faults.ts';
 import { isTooOld, readServerVersion, tooOld } from './server-version.ts';
-import { StartFault } from '../operator-error.ts';
+import { OperatorError } from '../operator-error.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url));
 
 /** Where Drizzle records what was applied. */
 const JOURNAL = '__drizzle_migrations';
-
-/** Another process was migrating for as long as we may wait; the message says so. */
-export class MigrationsLocked extends StartFault {
-  override readonly name = 'MigrationsLocked';
-}
-
-/** The server is too old for the tables to mean what they say; the message says what to use. */
-export class ServerTooOld extends StartFault {
-  override readonly name = 'ServerTooOld';
-}
 
 /** MySQL: there is no such table. */
 const NO_SUCH_TABLE = 1146;
@@ -34,12 +24,12 @@ const NO_SUCH_TABLE = 1146;
  *
  * @param waitS how long to wait for another process that migrates
  * @returns how many were applied
- * @throws MigrationsLocked when the lock was not had in time; ServerTooOld; what MySQL throws
+ * @throws OperatorError when the server is too old, or the lock was not acquired in time; what MySQL throws
  */
 export async function applyMigrations(database: Database, waitS: number): Promise<number> {
   return withConnection(database, async (session, connection) => {
     const version = await readServerVersion(session);
-    if (isTooOld(version)) throw new ServerTooOld(tooOld(version));
+    if (isTooOld(version)) throw new OperatorError(tooOld(version));
     await lockMigrations(connection, waitS);
     try {
       const missing = await countMissing(session);
@@ -62,7 +52,7 @@ async function lockMigrations(connection: PoolConnection, waitS: number): Promis
   const [rows] = await connection.query("SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), ?) AS locked", [waitS]);
   const [row] = rows as { locked: number | null }[];
   if (row?.locked !== 1)
-    throw new MigrationsLocked(
+    throw new OperatorError(
       `DATABASE_URL: another process has been migrating for ${waitS} s; try again when it is done`,
     );
 }

@@ -1,7 +1,7 @@
 // url.ts -- A database URL as connection options. TLS, when asked for, always checks certificate and host name.
 
 import type { SslOptions } from 'mysql2';
-import { StartFault } from '../operator-error.ts';
+import { OperatorError } from '../operator-error.ts';
 
 /** What the URL says. */
 export interface DatabaseAddress {
@@ -13,11 +13,6 @@ export interface DatabaseAddress {
   readonly ssl: SslOptions | undefined;
 }
 
-/** The URL is wrong; the message does not repeat it, since it holds a password. */
-export class DatabaseUrlFault extends StartFault {
-  override readonly name = 'DatabaseUrlFault';
-}
-
 /** Ways to say "TLS" in a URL: PlanetScale's `?ssl={"rejectUnauthorized":true}` and `?sslaccept=strict`, and `sslmode`. */
 const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'verify_identity', 'verify-full']);
 
@@ -25,14 +20,15 @@ const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'veri
  * Reads a database URL.
  *
  * @param url `mysql://user:password@host:port/database`, with TLS by `?ssl=…`, `?sslaccept=strict` or `?sslmode=…`
- * @throws DatabaseUrlFault for anything else, also for `sslaccept=accept_invalid_certs`: unchecked TLS protects nothing
+ * @throws OperatorError for anything else, also for `sslaccept=accept_invalid_certs`: unchecked TLS protects nothing. The message
+ *   does not repeat the URL, which holds a password
  */
 export function readDatabaseUrl(url: string): DatabaseAddress {
-  if (!URL.canParse(url)) throw new DatabaseUrlFault('DATABASE_URL is not a URL');
+  if (!URL.canParse(url)) throw new OperatorError('DATABASE_URL is not a URL');
   const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
   const database = decoded(pathname.slice(1));
   if (protocol !== 'mysql:' || hostname === '' || database === '' || database.includes('/'))
-    throw new DatabaseUrlFault('DATABASE_URL must look like mysql://user:password@host:3306/database');
+    throw new OperatorError('DATABASE_URL must look like mysql://user:password@host:3306/database');
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? 3306 : Number(port),
@@ -48,7 +44,7 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new DatabaseUrlFault('DATABASE_URL: write a % in user, password or database as %25');
+    throw new OperatorError('DATABASE_URL: write a % in user, password or database as %25');
   }
 }
 
@@ -56,10 +52,9 @@ function wantsTls(parameters: URLSearchParams): boolean {
   const ssl = parameters.get('ssl');
   const accept = parameters.get('sslaccept');
   const mode = parameters.get('sslmode')?.toLowerCase();
-  if (accept !== null && accept !== 'strict') throw new DatabaseUrlFault('DATABASE_URL: sslaccept must be strict');
-  if (ssl?.includes('false') || ssl === '0')
-    throw new DatabaseUrlFault('DATABASE_URL: leave ssl out to go without TLS');
+  if (accept !== null && accept !== 'strict') throw new OperatorError('DATABASE_URL: sslaccept must be strict');
+  if (ssl?.includes('false') || ssl === '0') throw new OperatorError('DATABASE_URL: leave ssl out to go without TLS');
   if (mode !== undefined && mode !== 'disable' && mode !== 'disabled' && !tlsModes.has(mode))
-    throw new DatabaseUrlFault('DATABASE_URL: sslmode must be verify_identity, or be left out');
+    throw new OperatorError('DATABASE_URL: sslmode must be verify_identity, or be left out');
   return ssl !== null || accept !== null || (mode !== undefined && tlsModes.has(mode));
 }

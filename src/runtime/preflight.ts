@@ -1,24 +1,19 @@
 // preflight.ts -- What must be right before a process may start: each fault is one line that names the setting and the cure.
 
 import type { Redis } from 'ioredis';
-import { type Database, withConnection } from '../mysql/database.ts';
+import { type Database, DatabaseTimeout, withConnection } from '../mysql/database.ts';
 import { errorNumber, rootCause } from '../mysql/faults.ts';
 import { missingMigrations } from '../mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld } from '../mysql/server-version.ts';
 import { connect } from '../redis/connection.ts';
 import { durabilityFaults, readDurability } from '../redis/durability.ts';
-import { StartFault } from '../operator-error.ts';
-
-/** The process cannot start; `message` has one line per fault. */
-export class PreflightFault extends StartFault {
-  override readonly name = 'PreflightFault';
-}
+import { OperatorError } from '../operator-error.ts';
 
 /**
  * Connects and checks everything, then reports all faults together.
  *
  * @param connections every Redis connection of the process; the first is asked about durability
- * @throws PreflightFault
+ * @throws OperatorError with one line per fault
  */
 export async function preflight(
   database: Database,
@@ -27,25 +22,25 @@ export async function preflight(
 ): Promise<void> {
   const found = await Promise.all([checkRedis(connections, allowVolatile), checkMysql(database)]);
   const faults = found.flat();
-  if (faults.length > 0) throw new PreflightFault(faults.join('\n'));
+  if (faults.length > 0) throw new OperatorError(faults.join('\n'));
 }
 
 async function checkRedis(connections: readonly [Redis, ...Redis[]], allowVolatile: boolean): Promise<string[]> {
-  // Why a connection does not come about is told by an event alone: what `connect` throws then names no cause.
-  const told: unknown[] = [];
-  const hear = (error: unknown) => told.push(error);
-  for (const connection of connections) connection.on('error', hear);
+  // Why a connection failed is reported by an event; what `connect` throws then names no cause.
+  const errors: unknown[] = [];
+  const onError = (error: unknown) => errors.push(error);
+  for (const connection of connections) connection.on('error', onError);
   try {
     await Promise.all(connections.map(connect));
     const faults = durabilityFaults(await readDurability(connections[0]), allowVolatile);
     // A database that the server does not have does not even throw: the driver would go on with database 0. An address at which
     // nobody listened at first is no fault once somebody does.
-    const refused = told.find((error) => isReply(rootCause(error)));
+    const refused = errors.find((error) => isReply(rootCause(error)));
     return refused === undefined ? faults : [unusableRedis(refused)];
   } catch (error) {
-    return [unusableRedis(told[0] ?? error)];
+    return [unusableRedis(errors[0] ?? error)];
   } finally {
-    for (const connection of connections) connection.off('error', hear);
+    for (const connection of connections) connection.off('error', onError);
   }
 }
 
@@ -62,6 +57,23 @@ async function checkMysql(database: Database): Promise<string[]> {
   } catch (error) {
     return [`DATABASE_URL: MySQL cannot be used (${reasonOf(error)}); start it, or correct address, user and database`];
   }
+}
+
+/**
+ * A failure of a store as an OperatorError, and any other, which is a bug of ours, as it is.
+ *
+ * @param line the message, given the reason
+ */
+export function explainStoreFailure(error: unknown, line: (reason: string) => string): unknown {
+  const cause = rootCause(error);
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  // The codes of Node's own checks of arguments begin with ERR_; ioredis reports its own faults without a code.
+  const isOfStore =
+    (code !== '' && !code.startsWith('ERR_')) ||
+    isReply(cause) ||
+    cause instanceof DatabaseTimeout ||
+    (cause instanceof Error && /^(Command timed out|Connection is closed)/.test(cause.message));
+  return isOfStore ? new OperatorError(line(reasonOf(error)), { cause: error }) : error;
 }
 
 /** The code of a failure; messages may hold addresses and names of users. */

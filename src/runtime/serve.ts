@@ -5,7 +5,7 @@
 
 import type { App } from '../app.ts';
 import type { PeerOf } from '../http/rate-limit/address.ts';
-import { StartFault } from '../operator-error.ts';
+import { OperatorError } from '../operator-error.ts';
 
 export interface ServeOptions {
   readonly host: string;
@@ -34,21 +34,9 @@ export interface Listening {
 /** Seconds an idle connection is kept: longer than the 60 s of common load balancers, which else would meet closed ones. */
 const IDLE_S = 75;
 
-/** Nobody can listen there; `message` is one line that names the setting and the cure. */
-export class ListenFault extends StartFault {
-  override readonly name = 'ListenFault';
-  /** Of the system, such as EADDRINUSE; undefined where the runtime tells none. */
-  readonly code: unknown;
-
-  constructor(cause: unknown, portSetting: string) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    super(adviceFor(code, portSetting), { cause });
-    this.code = code;
-  }
-}
-
-function adviceFor(code: unknown, portSetting: string): string {
-  switch (code) {
+/** One line that names the setting and the cure. Some runtimes give no code. */
+function listenFault(cause: unknown, portSetting: string): string {
+  switch (cause instanceof Error && 'code' in cause ? cause.code : undefined) {
     case 'EADDRINUSE':
       return `${portSetting}: this port is taken; stop what listens there, or set it to another`;
     case 'EACCES':
@@ -61,13 +49,13 @@ function adviceFor(code: unknown, portSetting: string): string {
 /**
  * Serves `fetch`.
  *
- * @throws ListenFault when the port is taken or not allowed, or the address is not of this machine
+ * @throws OperatorError when the port is taken or not allowed, or the address is not of this machine
  */
 export async function serve(fetch: App['fetch'], options: ServeOptions): Promise<Listening> {
   try {
     return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
   } catch (error) {
-    throw new ListenFault(error, options.portSetting ?? 'PORT');
+    throw new OperatorError(listenFault(error, options.portSetting ?? 'PORT'), { cause: error });
   }
 }
 

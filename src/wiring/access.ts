@@ -9,7 +9,7 @@ import { type Counted, countRequests } from '../http/rate-limit/count-requests.t
 import { Limiter } from '../http/rate-limit/limiter.ts';
 import { validKeys } from '../auth/api-key-store.ts';
 import type { Database } from '../mysql/database.ts';
-import { PreflightFault } from '../runtime/preflight.ts';
+import { OperatorError } from '../operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface Access {
@@ -28,7 +28,7 @@ export interface AccessDependencies {
 /**
  * Reads the keys and begins to watch them.
  *
- * @throws PreflightFault when nobody could be let in, and that was not asked for by name; what MySQL throws
+ * @throws OperatorError when no caller could be authenticated and AUTH is not explicitly off; what MySQL throws
  */
 export async function openAccess({ config, database, redis, log }: AccessDependencies): Promise<Access> {
   const adminKey = config.ADMIN_API_KEY;
@@ -36,14 +36,12 @@ export async function openAccess({ config, database, redis, log }: AccessDepende
     fixed: adminKey === undefined ? [] : [{ digest: digestOf(adminKey), scopes: ['admin'] }],
     load: () => validKeys(database),
     ageMsMax: config.KEYS_MS_MAX,
-    onFault: (error) => log.warn({ error }, 'the API keys could not be read; those of before stay in force'),
+    onFault: (error) => log.warn({ error }, 'could not read the API keys; keeping the previous ones'),
   });
   await keys.refresh();
-  const tokens = createTokens(config, (error) =>
-    log.error({ error }, 'the keys of the issuer of tokens cannot be read'),
-  );
+  const tokens = createTokens(config, (error) => log.error({ error }, 'could not read the JWKS of the token issuer'));
   const isOn = config.AUTH === 'on';
-  if (isOn && tokens === null && keys.isEmpty()) throw new PreflightFault(NOBODY);
+  if (isOn && tokens === null && keys.isEmpty()) throw new OperatorError(NOBODY);
   if (!isOn) log.info('AUTH is off: everybody may issue for any user');
   keys.watch();
   const limiterOf = (kind: Counted['kind'], requestsMax: number) =>
@@ -82,7 +80,7 @@ function createLimiter(
     onFault: (error) => {
       if (Date.now() < quietUntilMs) return;
       quietUntilMs = Date.now() + LOG_PAUSE_MS;
-      log.warn({ error, kind }, 'the counts of the limits could not be shared; this process limits alone');
+      log.warn({ error, kind }, 'rate-limit sync failed; limiting per process');
     },
   });
 }

@@ -1,9 +1,10 @@
 // auth.test.ts -- Shows what each kind of caller may do, and that nobody else may: users for themselves, keys by their scopes.
 
-import { describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
 import type { App, AppDependencies } from '../../src/app.ts';
 import { digestOf } from '../../src/auth/authority.ts';
 import { KeyRing, type Scope } from '../../src/auth/api-keys.ts';
+import { createHumanVerifier } from '../../src/http/captcha.ts';
 import type { Tokens } from '../../src/auth/tokens.ts';
 import { fakeApp, fakeAuthority, fixedKeys, OPERATOR_KEY } from './fakes.ts';
 import { sign, tokensWith } from './tokens.ts';
@@ -278,31 +279,60 @@ describe('keys', () => {
 });
 
 describe('a CAPTCHA', () => {
-  const seen: unknown[] = [];
-  const verifier = {
-    isHuman: async (token: string, userId: string) => {
-      seen.push({ token, userId });
-      if (token === 'broken') throw new Error('the service is away');
-      return token === 'person';
-    },
+  const seen: string[] = [];
+  const replies: Readonly<Record<string, () => Response>> = {
+    person: () => Response.json({ success: true }),
+    robot: () => Response.json({ success: false, 'error-codes': ['invalid-input-response'] }),
+    'with our wrong secret': () => Response.json({ success: false, 'error-codes': ['invalid-input-secret'] }),
+    broken: () => new Response('<h1>502</h1>', { status: 502 }),
+    strange: () => Response.json({ success: 'true' }),
+    moved: () => Response.redirect('/elsewhere', 307),
   };
+  /** A stand-in for the service. */
+  const service = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: async (request) => {
+      const form = new URLSearchParams(await request.text());
+      const token = form.get('response') ?? '';
+      seen.push(`${request.method} ${request.headers.get('content-type')} ${form.get('secret')} ${token}`);
+      return await (replies[token]?.() ?? new Promise<Response>(() => {}));
+    },
+  });
+  afterAll(() => service.stop(true));
+  const CAPTCHA_VERIFY_URL = `http://127.0.0.1:${service.port}/siteverify`;
+  const verifier = createHumanVerifier({ CAPTCHA_VERIFY_URL, CAPTCHA_SECRET: 'site secret' }, 200);
   const issueWith = async (app: App, headers: Record<string, string>) => {
     const body = '{"couponId":1,"userId":"u1"}';
     const init = { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } };
     return (await app.fetch(new Request('http://localhost/v2/issue-async', init))).status;
   };
 
-  test('lets persons through, and nobody whose token is missing, wrong, or cannot be checked', async () => {
+  test('lets persons through, and nobody whose token is missing, too long, wrong or used', async () => {
     const { app, told } = fakeApp({ humanVerifier: verifier });
+    const asked = seen.length;
     expect(await issueWith(app, {})).toBe(403);
     expect(await issueWith(app, { 'x-captcha-token': 'x'.repeat(3000) })).toBe(403);
-    expect(seen).toEqual([]);
+    expect(seen).toHaveLength(asked);
     expect(await issueWith(app, { 'x-captcha-token': 'robot' })).toBe(403);
-    expect(await issueWith(app, { 'x-captcha-token': 'broken' })).toBe(503);
     expect(told.issued).toEqual([]);
-    expect(told.logged).toHaveLength(1);
     expect(await issueWith(app, { 'x-captcha-token': 'person' })).toBe(202);
-    expect(seen.at(-1)).toEqual({ token: 'person', userId: 'u1' });
+    expect(seen.at(-1)).toBe('POST application/x-www-form-urlencoded;charset=UTF-8 site secret person');
+  });
+
+  test.each([...Object.keys(replies).slice(2), 'a service that hangs'])(
+    'that cannot be checked is 503: %s',
+    async (token) => {
+      const { app, told } = fakeApp({ humanVerifier: verifier });
+      expect(await issueWith(app, { 'x-captcha-token': token })).toBe(503);
+      expect(told.issued).toEqual([]);
+      expect(told.logged).toHaveLength(1);
+      expect(JSON.stringify(told.logged)).not.toContain('site secret');
+    },
+  );
+
+  test('is off unless it is configured', () => {
+    expect(createHumanVerifier({})).toBeUndefined();
   });
 
   test('is asked of users with a token, and not of backends', async () => {

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { sql } from 'drizzle-orm';
 import { digestOf } from '../../src/auth/authority.ts';
-import { createKey, listKeys, revokeKey, validKeys } from '../../src/auth/api-key-store.ts';
+import { createKey, KEYS_MAX, listKeys, revokeKey, validKeys } from '../../src/auth/api-key-store.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type Stores } from '../stores.ts';
@@ -89,9 +89,45 @@ describe('bun run keys', () => {
     const wrong = [[], ['create'], ['create', '--scope', 'root'], ['revoke', 'x'], ['list', '--all']];
     const results = await Promise.all(wrong.map((args) => key(...args)));
     for (const { code, err, out } of results) {
-      expect({ code, out }).toEqual({ code: 1, out: '' });
-      expect(err).toMatch(/^bun run keys create|^--scope must be of: issue, read, admin/);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      expect(err).toMatch(
+        /^(missing command|wrong (command|option): .*|--scope must be of: issue, read, admin)\nusage: bun run keys create/,
+      );
     }
+    const help = await key('--help');
+    expect({ ...help, out: help.out.split(' --')[0] }).toEqual({ code: 0, err: '', out: 'usage: bun run keys create' });
+  });
+
+  test('says in a line that there are too many keys, and does not take that for a fault of MySQL', async () => {
+    const row = (i: number) => sql`('full', 'read', ${digestOf(`full ${i}`)}, NOW(3))`;
+    const rows = sql.join(
+      Array.from({ length: KEYS_MAX }, (_, i) => row(i)),
+      sql`,`,
+    );
+    await withConnection(stores.database, (session) =>
+      session.execute(sql`INSERT INTO api_keys (name, scopes, digest, date_created) VALUES ${rows}`),
+    );
+    try {
+      expect(await key('create', '--scope', 'read')).toEqual({
+        code: 1,
+        out: '',
+        err: `there are ${KEYS_MAX} valid keys; revoke one first\n`,
+      });
+    } finally {
+      await withConnection(stores.database, (session) =>
+        session.execute(sql`DELETE FROM api_keys WHERE name = 'full'`),
+      );
+    }
+  });
+
+  test('names the setting when MySQL cannot be reached', async () => {
+    const { code, err } = await run(['src/commands/keys.ts', 'list'], {
+      DATABASE_URL: 'mysql://root@127.0.0.1:1/coupons',
+    });
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, correct the address, or run `bun run migrate`\n',
+    });
   });
 });
 
@@ -130,6 +166,34 @@ describe('bun run start', () => {
     } finally {
       server.kill('SIGTERM');
       await server.exited;
+    }
+  });
+
+  test('asks the CAPTCHA service that is configured', async () => {
+    const service = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ success: true }) });
+    const server = Bun.spawn([process.execPath, 'src/server.ts'], {
+      env: environment({
+        AUTH: 'off',
+        METRICS_PORT: '0',
+        CAPTCHA_VERIFY_URL: `http://127.0.0.1:${service.port}/siteverify`,
+        CAPTCHA_SECRET: 's',
+      }),
+      cwd: `${import.meta.dir}/../..`,
+      stdout: 'pipe',
+      stderr: 'inherit',
+    });
+    try {
+      const { url } = await addressesOf(server.stdout);
+      const coupon = await stores.coupon();
+      const issue = async (token: Record<string, string>) => {
+        const headers = { 'content-type': 'application/json', ...token };
+        const body = JSON.stringify({ couponId: coupon.id, userId: 'u1' });
+        return (await fetch(`${url}/v2/issue-async`, { method: 'POST', headers, body })).status;
+      };
+      expect([await issue({}), await issue({ 'x-captcha-token': 'person' })]).toEqual([403, 202]);
+    } finally {
+      server.kill('SIGTERM');
+      await Promise.all([server.exited, service.stop(true)]);
     }
   });
 });

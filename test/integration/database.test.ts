@@ -16,7 +16,8 @@ import {
   withTransaction,
 } from '../../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../../src/mysql/faults.ts';
-import { applyMigrations, MigrationsLocked, missingMigrations } from '../../src/mysql/migrations.ts';
+import { applyMigrations, missingMigrations } from '../../src/mysql/migrations.ts';
+import { OperatorError } from '../../src/operator-error.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type Settings } from '../stores.ts';
@@ -383,7 +384,7 @@ test('who waits in vain for another that migrates says so', async () => {
     await connection.query('DO GET_LOCK(?, 0)', [`${name}.migrations`]);
     await using another = ownDatabase();
     await expect(applyMigrations(another, 1)).rejects.toThrow(
-      new MigrationsLocked('DATABASE_URL: another process has been migrating for 1 s; try again when it is done'),
+      new OperatorError('DATABASE_URL: another process has been migrating for 1 s; try again when it is done'),
     );
     await connection.query('DO RELEASE_LOCK(?)', [`${name}.migrations`]);
   });

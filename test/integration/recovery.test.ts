@@ -448,9 +448,17 @@ test('`bun run dead-letters` lists, shows, replays and discards, and says in a l
   expect(dead('list')).toEqual({ exitCode: 0, said: 'There are no dead letters.' });
   expect(dead('replay', '--all')).toEqual({ exitCode: 1, said: 'There are no dead letters.' });
   expect(dead('show', '0-1-1')).toEqual({ exitCode: 1, said: 'There is no dead letter 0-1-1.' });
+  const help = dead('--help');
+  expect({ ...help, said: help.said.split('\n')[0] }).toEqual({
+    exitCode: 0,
+    said: 'usage: bun run dead-letters list',
+  });
   for (const wrong of [[], ['list', 'x'], ['show'], ['bury', '0-1-1'], ['replay', '0-1-1', 'x']]) {
     const { exitCode, said } = dead(...wrong);
-    expect({ exitCode, said: said.split('\n')[0] }).toEqual({ exitCode: 1, said: 'usage: bun run dead-letters list' });
+    expect({ exitCode, usage: said.split('\n')[1] }).toEqual({
+      exitCode: 2,
+      usage: 'usage: bun run dead-letters list',
+    });
   }
   const { id: couponId } = await stores.coupon();
   const entry = { couponId, epoch: 0, firstSequence: 1, acceptedMs: 0, users: ['a'] };

@@ -418,7 +418,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/auth/api-keys.ts',
-        from: 'constantTimeEqual(Buffer.from(key.digest), Buffer.from(digest))',
+        from: 'timingSafeEqual(Buffer.from(key.digest), Buffer.from(digest))',
         to: 'key.digest === digest',
       },
     ],

@@ -2,7 +2,8 @@
 import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { readConfig, settings } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { settings } from '../../src/config/settings.ts';
 import { documents, environmentExample, settingsTable, withSettingsTable } from '../../tools/docs/settings-table.ts';
 
 const addresses = { DATABASE_URL: 'mysql://root@localhost/coupons', REDIS_URL: 'redis://localhost' };

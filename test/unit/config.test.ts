@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'bun:test';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { ConfigFault, readConfig, settings } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { settings } from '../../src/config/settings.ts';
+import { OperatorError } from '../../src/operator-error.ts';
 
 const required = { DATABASE_URL: 'mysql://root@localhost/coupons', REDIS_URL: 'redis://localhost:6379' };
 
@@ -24,8 +26,8 @@ function faultsOf(environment: Record<string, string | undefined>): string[] {
     readConfig(undefined, environment);
     return [];
   } catch (fault) {
-    expect(fault).toBeInstanceOf(ConfigFault);
-    return fault instanceof ConfigFault ? fault.message.split('\n') : [];
+    expect(fault).toBeInstanceOf(OperatorError);
+    return fault instanceof OperatorError ? fault.message.split('\n') : [];
   }
 }
 
@@ -65,10 +67,10 @@ test('all faults are reported together, each in a line that names its setting', 
 
 test('a fault says what is allowed', () => {
   expect(faultsOf({ ...required, PORT: '-1' })).toEqual([
-    'PORT is wrong: expected a whole number from 0 to 65535 (port of the API; 0 takes a free one)',
+    'PORT is wrong: expected integer 0-65535 (port of the API; 0 takes a free one)',
   ]);
   expect(faultsOf({ ...required, ALLOW_VOLATILE_REDIS: 'true' })[0]).toContain('expected one of on, off');
-  expect(faultsOf({ ...required, ADMIN_API_KEY: 'short' })[0]).toContain('expected text of at least 16 characters');
+  expect(faultsOf({ ...required, ADMIN_API_KEY: 'short' })[0]).toContain('expected string of at least 16 characters');
 });
 
 test('no fault repeats a value, since it may be a secret', () => {
@@ -88,9 +90,9 @@ describe.each(wholeSettings)('$name', ({ name, minimum, maximum }) => {
   });
 
   test.each(['1.5', '1e3', '0x10', '1,000', 'many', 'NaN', 'Infinity', '99999999999999999999'])(
-    'does not take %p for a whole number',
+    'does not take %p for an integer',
     (value) => {
-      expect(() => read(value)).toThrow(`${name} is wrong: expected a whole number from ${minimum} to ${maximum}`);
+      expect(() => read(value)).toThrow(`${name} is wrong: expected integer ${minimum}-${maximum}`);
     },
   );
 });
@@ -154,7 +156,7 @@ describe('settings that are wrong together', () => {
     ['no issuer', { ...tokens, JWT_ISSUER: '' }, 'JWT_ISSUER is not set'],
     ['no audience', { ...tokens, JWT_AUDIENCE: '' }, 'JWT_AUDIENCE is not set'],
     [
-      'a secret of before without one of now',
+      'a previous secret without a current one',
       { JWT_SECRET_PREVIOUS: tokens.JWT_SECRET },
       'JWT_SECRET_PREVIOUS is set without JWT_SECRET',
     ],
@@ -169,6 +171,8 @@ describe('settings that are wrong together', () => {
     ['a network that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES is wrong'],
     ['an address that is none', { TRUSTED_PROXIES: '10.0.0.1,10.0.0.256' }, 'TRUSTED_PROXIES is wrong'],
     ['metrics of any process', { REUSE_PORT: 'on' }, 'REUSE_PORT is on without METRICS_PORT'],
+    ['a CAPTCHA without its secret', { CAPTCHA_VERIFY_URL: url }, 'CAPTCHA_VERIFY_URL and CAPTCHA_SECRET'],
+    ['a CAPTCHA without its address', { CAPTCHA_SECRET: 's' }, 'CAPTCHA_VERIFY_URL and CAPTCHA_SECRET'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS is wrong'],
     ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, 'CORS_ORIGINS is wrong'],
   ])('%s', (_, environment, fault) => {

@@ -1,7 +1,8 @@
 // Shows what a database URL means, above all when it means TLS, and that a wrong one is never repeated.
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { DatabaseUrlFault, readDatabaseUrl } from '../../src/mysql/url.ts';
+import { readDatabaseUrl } from '../../src/mysql/url.ts';
+import { OperatorError } from '../../src/operator-error.ts';
 
 const base = 'mysql://root:secret@db.example:3307/coupons';
 const checkedTls = { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' };
@@ -66,7 +67,7 @@ test.each([
   'sslmode=prefer',
   'sslmode=',
 ])('TLS that checks nothing is refused: ?%s', (query) => {
-  expect(() => readDatabaseUrl(`${base}?${query}`)).toThrow(DatabaseUrlFault);
+  expect(() => readDatabaseUrl(`${base}?${query}`)).toThrow(OperatorError);
 });
 
 test.each([
@@ -83,7 +84,7 @@ test.each([
   'mysql://root:secret@localhost/100%',
 ])('%p is refused without repeating it', (url) => {
   const read = () => readDatabaseUrl(url);
-  expect(read).toThrow(DatabaseUrlFault);
+  expect(read).toThrow(OperatorError);
   expect(read).not.toThrow('secret');
 });
 
@@ -98,7 +99,7 @@ test('any text at all is an address or a fault that says so', () => {
       try {
         expect(readDatabaseUrl(url).database).not.toBe('');
       } catch (fault) {
-        expect(fault).toBeInstanceOf(DatabaseUrlFault);
+        expect(fault).toBeInstanceOf(OperatorError);
       }
     }),
   );

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { allowedValues, settings } from '../../src/config/config.ts';
+import { allowedValues, settings } from '../../src/config/settings.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 

@@ -1,0 +1,28 @@
+// command.ts -- The one policy of commands for usage and exit codes: 0 done, 1 failed, 2 called wrongly.
+
+import { startOrExplain } from '../operator-error.ts';
+
+/** Thrown for wrong arguments: `message` is one line, and the usage is printed below it. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Runs a command with the arguments of the process. `--help` prints the usage instead. Throws as `startOrExplain` does. */
+export async function runCommand(usage: string, run: (args: string[]) => Promise<void>): Promise<void> {
+  const args = process.argv.slice(2);
+  if (args.includes('--help')) return console.log(usage);
+  await startOrExplain(async () => {
+    try {
+      await run(args);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      console.error(`${error.message}\n${usage}`);
+      process.exit(2);
+    }
+  });
+}
+
+/** For commands that take no arguments. @throws UsageError if there are any */
+export function refuseArguments(args: readonly string[]): void {
+  if (args.length > 0) throw new UsageError(`unexpected argument: ${args.join(' ')}`);
+}
