@@ -31,8 +31,8 @@ export interface AppDependencies {
   readonly authority: Authority;
   /** null: not limited. */
   readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
-  /** undefined: no CAPTCHA. */
-  readonly humanVerifier?: HumanVerifier | undefined;
+  /** Without one, nobody is asked to prove to be a person. */
+  readonly humanVerifier?: HumanVerifier;
   readonly issuance: IssuingDependencies['issuance'];
   readonly issueOnce: IssuingDependencies['issueOnce'];
   readonly issues: IssuingDependencies['issues'];
@@ -68,7 +68,7 @@ export function createApp(dependencies: AppDependencies): App {
   const isHuman =
     humanVerifier === undefined
       ? null
-      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'could not check a CAPTCHA'));
+      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'a CAPTCHA was not checked'));
   const app = new Elysia({
     name: 'app',
     // Handlers are compiled when the app is built, not in the first request of a rush.

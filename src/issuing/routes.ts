@@ -45,8 +45,8 @@ export interface IssuingDependencies extends IssuesDependencies {
   readonly authority: Pick<Authority, 'isOn' | 'admit'>;
   /** null: users are not limited. */
   readonly userLimiter: Pick<Limiter, 'take'> | null;
-  /** null: no CAPTCHA. Returns null, or the answer that refuses. */
-  readonly isHuman: ((request: Request) => Promise<Response | null>) | null;
+  /** null: nobody is asked to prove to be a person. Gives null, or the answer that refuses. */
+  readonly isHuman: ((request: Request, userId: string) => Promise<Response | null>) | null;
   readonly issuance: {
     /** @throws Unavailable when it was not decided, or nobody knows */
     issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
@@ -147,7 +147,7 @@ function issueEndpoint(
     if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
     // A backend with a key answers for its users itself.
     if (isHuman !== null && (caller.userId !== null || !authority.isOn)) {
-      const answer = await isHuman(request);
+      const answer = await isHuman(request, userId);
       if (answer !== null) return refused(resultOf(answer), startMs, answer);
     }
     const decided = decide(request, body.couponId, userId, startMs);
