@@ -80,7 +80,8 @@ module.exports = {
       comment: 'An entry runs when it is imported. Workers may import their own loop; nobody else may import an entry.',
       severity: 'error',
       from: { pathNot: `${checks}|^workers/` },
-      to: { path: entries },
+      // What the entries of commands share.
+      to: { path: entries, pathNot: '^src/commands/command[.]ts$' },
     },
     {
       name: 'elysia-has-few-doors',

@@ -32,8 +32,8 @@ export interface AppDependencies {
   readonly authority: Authority;
   /** null: not limited. */
   readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
-  /** undefined: no CAPTCHA. */
-  readonly humanVerifier?: HumanVerifier | undefined;
+  /** Without one, no CAPTCHA is required. */
+  readonly humanVerifier?: HumanVerifier;
   readonly issuance: IssuingDependencies['issuance'];
   readonly issueOnce: IssuingDependencies['issueOnce'];
   readonly issues: IssuingDependencies['issues'];

@@ -12,7 +12,7 @@ import { createReadiness } from './runtime/readiness.ts';
 import { serve } from './runtime/serve.ts';
 import { startOrExplain } from './operator-error.ts';
 import { createLog } from './telemetry/log.ts';
-import { createApiMetrics } from './telemetry/metrics.ts';
+import { createApiMetrics } from './wiring/metrics.ts';
 
 await startOrExplain(start);
 
@@ -29,11 +29,12 @@ async function start(): Promise<void> {
   await issuing.listen();
   const probe = createReadiness({ redis, database });
   const access = await openAccess({ config, database, redis, log });
+  const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({
     ...access,
     pages,
     ...issuing,
-    humanVerifier: createHumanVerifier(config),
+    ...(verifyUrl && secret && { humanVerifier: createHumanVerifier(verifyUrl, secret) }),
     config,
     readiness: probe.check,
     metrics,

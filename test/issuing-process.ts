@@ -9,7 +9,7 @@ import type { Outcome } from '../src/coupon/outcome.ts';
 import { wireApi } from '../src/wiring/api.ts';
 import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
-import { createApiMetrics } from '../src/telemetry/metrics.ts';
+import { createApiMetrics } from '../src/wiring/metrics.ts';
 
 /** What the process prints in the end. */
 export interface ProcessReport {

@@ -18,7 +18,7 @@ import { closeDatabase, type Database, openDatabase, withConnection } from '../s
 import { applyMigrations } from '../src/mysql/migrations.ts';
 import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
-import { type ApiMetrics, createApiMetrics } from '../src/telemetry/metrics.ts';
+import { type ApiMetrics, createApiMetrics } from '../src/wiring/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 import { claimRedisDatabase, connectTo } from './redis-database.ts';
 

@@ -1,7 +1,7 @@
 // observers.ts -- The observers of the worker: metrics for each step, log lines for what an operator should know.
 
 import type { Log } from '../src/telemetry/log.ts';
-import type { WorkerMetrics } from '../src/telemetry/metrics.ts';
+import type { WorkerMetrics } from './metrics.ts';
 import type { DrainObserver } from './drain.ts';
 import type { ReconcileObserver } from './reconcile.ts';
 

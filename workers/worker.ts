@@ -12,7 +12,7 @@ import { blockingConnection, issuingConnection } from '../src/redis/connection.t
 import { serve } from '../src/runtime/serve.ts';
 import { startOrExplain } from '../src/operator-error.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
-import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/metrics.ts';
+import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts';
 import { drainPartition } from './partition.ts';
 import { keepReconciled } from './reconcile.ts';
 import { createReconcileObserver, createDrainObserver } from './observers.ts';

@@ -10,7 +10,7 @@ import { loadPages } from '../../src/runtime/page-files.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { createApiMetrics } from '../../src/telemetry/metrics.ts';
+import { createApiMetrics } from '../../src/wiring/metrics.ts';
 
 const config = readConfig();
 const log = createLog('api', config.LOG_LEVEL);

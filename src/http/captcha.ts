@@ -12,12 +12,8 @@ const TOKEN_LENGTH_MAX = 2048;
 /** Longest wait for the service. */
 const VERIFY_MS_MAX = 3000;
 
-/** @returns undefined when no service is configured */
-export function createHumanVerifier(
-  { CAPTCHA_VERIFY_URL: url, CAPTCHA_SECRET: secret }: { CAPTCHA_VERIFY_URL?: string; CAPTCHA_SECRET?: string },
-  waitMsMax = VERIFY_MS_MAX,
-): HumanVerifier | undefined {
-  if (url === undefined || secret === undefined) return undefined;
+/** Verifies tokens at the siteverify address of a service, with the secret of this site. */
+export function createHumanVerifier(url: string, secret: string, waitMsMax = VERIFY_MS_MAX): HumanVerifier {
   return async (token) => {
     const body = new URLSearchParams({ secret, response: token });
     // A redirect would carry the secret elsewhere.

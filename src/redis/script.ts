@@ -27,6 +27,9 @@ export interface Script<Input, Result> {
 /** Called with the time that a script took from sending it to its reply or failure. */
 export type OnScript = (script: string, seconds: number) => void;
 
+/** The names of all scripts that are defined: every one that this process imports. */
+export const scriptNames = new Set<string>();
+
 /** The observer of each connection. */
 const observers = new WeakMap<Redis, OnScript>();
 
@@ -45,6 +48,7 @@ export function defineScript<Input, Result>(definition: ScriptDefinition<Input, 
   const source = sourceOf(definition.source);
   const digest = createHash('sha1').update(source).digest('hex');
   const name = basename(definition.source.pathname, '.lua');
+  scriptNames.add(name);
   const run = async (redis: Redis, input: Input) => {
     const keys = definition.keys(input);
     const rest = [...keys, ...definition.args(input)];

@@ -9,6 +9,7 @@ import { RefusalCache } from '../issuing/refusal-cache.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
 import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 import { createSnapshots, type Snapshots } from '../stock/snapshot.ts';
+import { answerTotals } from '../issuing/metrics.ts';
 import { createIssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
@@ -24,11 +25,11 @@ import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
 import { createCouponEditor } from '../stock/editing.ts';
-import { measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
+import { type ApiMetrics, measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { issuingConnection, subscribingConnection } from '../redis/connection.ts';
 import type { Log } from '../telemetry/log.ts';
-import { answerTotals, type ApiMetrics, promiseBrokenBy } from '../telemetry/metrics.ts';
+import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
 
 /** Everything that answers requests, before HTTP. */
 export type ApiParts = ReturnType<typeof wireApi>;

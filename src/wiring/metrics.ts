@@ -8,19 +8,40 @@ import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '
 import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
 import { timeScripts } from '../redis/script.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createIssuingMetrics, requestMeter } from '../issuing/metrics.ts';
+import { COUPONS_LISTED_MAX, createOpeningMetrics, createStockMetrics, type OpeningMetrics } from '../stock/metrics.ts';
+import { createStreamMetrics } from '../stream/metrics.ts';
 import {
-  type ApiMetrics,
-  COUPONS_TOLD_MAX,
-  type ProcessMetrics,
+  createProcessMetrics,
+  createRuntimeMetrics,
+  measureRuntime,
   scriptMeter,
-  type Exposed,
-} from '../telemetry/metrics.ts';
+} from '../telemetry/process-metrics.ts';
+import { expose } from '../telemetry/registry.ts';
 
 /** How often a store is asked, however often Prometheus asks. */
 const AGE_MS_MAX = 1000;
+/** A store that hangs must not cost the whole scrape, for which Prometheus waits 10 s. */
+export const READING_MS_MAX = 2000;
 
-/** Both processes' metrics. */
-type Metrics = ProcessMetrics & Exposed;
+export type ApiMetrics = ReturnType<typeof createApiMetrics>;
+/** What API and worker have in common. */
+type Metrics = ReturnType<typeof exposeMetrics>;
+
+export function createApiMetrics() {
+  const issuing = createIssuingMetrics();
+  const exposed = exposeMetrics({ ...issuing, ...createStockMetrics() }, READING_MS_MAX);
+  return { ...exposed, observeRequest: requestMeter(issuing) };
+}
+
+/** Exposes the metrics of a process together with those that every process has. */
+export function exposeMetrics<Table extends object>(own: Table, readingMsMax: number) {
+  const runtime = createRuntimeMetrics();
+  const table = { ...own, ...createProcessMetrics(), ...createOpeningMetrics(), ...createStreamMetrics() };
+  const exposed = expose({ ...table, ...runtime }, table.collectErrors.of(), readingMsMax);
+  measureRuntime(runtime, exposed.onRender);
+  return { ...table, ...exposed };
+}
 
 interface MeasuredStores {
   readonly redisStock: RedisStock;
@@ -57,7 +78,7 @@ async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStoc
   const { nowMs, partitions: backlogs } = await readBacklog(redis, partitions);
   skew.set(secondsAhead(nowMs, askedMs));
   const series = (value: (backlog: PartitionBacklog) => number) =>
-    backlogs.map((backlog) => ({ labels: [backlog.partition] as const, value: value(backlog) }));
+    backlogs.map((backlog) => [backlog.partition, value(backlog)] as const);
   metrics.unpersisted.replace(series(({ unpersistedUsers }) => unpersistedUsers));
   metrics.oldestSeconds.replace(series(({ oldestMs }) => oldestMs / 1000));
   metrics.deadEntries.replace(series(({ deadEntries }) => deadEntries));
@@ -71,7 +92,7 @@ export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDepen
     const skew = metrics.clockSkew.of('mysql');
     skew.set(Number.NaN);
     const askedMs = Date.now();
-    const { nowMs, levels } = await readStockLevels(dependencies, COUPONS_TOLD_MAX);
+    const { nowMs, levels } = await readStockLevels(dependencies, COUPONS_LISTED_MAX);
     skew.set(secondsAhead(nowMs, askedMs));
     stockQuantity.replace(seriesOf(levels, ({ quantity }) => quantity));
     stockIssued.replace(seriesOf(levels, ({ issued }) => issued));
@@ -88,13 +109,13 @@ function secondsAhead(storeMs: number, askedMs: number): number {
 function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) => number | null) {
   return levels.flatMap((level) => {
     const value = valueOf(level);
-    return value === null ? [] : [{ labels: [level.couponId] as const, value }];
+    return value === null ? [] : [[level.couponId, value] as const];
   });
 }
 
 /** Counts and logs openings. */
 export function createOpeningObserver(
-  { openings }: Pick<ProcessMetrics, 'openings'>,
+  { openings }: OpeningMetrics,
   log: Log,
 ): Pick<StockDependencies, 'onOpened' | 'onBlocked'> {
   return {

@@ -3,7 +3,9 @@ import { expect, test } from 'bun:test';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { monitoringReadme, readAlertGroups, withMonitoringTables } from '../../tools/docs/monitoring-tables.ts';
-import { createApiMetrics, createWorkerMetrics, instrumentsOf } from '../../src/telemetry/metrics.ts';
+import { metricsOf } from '../../src/telemetry/registry.ts';
+import { createApiMetrics } from '../../src/wiring/metrics.ts';
+import { createWorkerMetrics } from '../../workers/metrics.ts';
 import { alertExpressions, metricsIn, monitoringFolder, panelExpressions, recordingRules } from './dashboards.ts';
 
 const read = (path: string): string => readFileSync(resolve(monitoringFolder, path), 'utf8');
@@ -12,7 +14,7 @@ const asked = [
   ...alertExpressions(),
   ...recordingRules().map((rule) => ({ where: rule.record, expr: rule.expr })),
 ];
-const ours = [createApiMetrics(), createWorkerMetrics()].flatMap(instrumentsOf);
+const ours = [createApiMetrics(), createWorkerMetrics()].flatMap(metricsOf);
 const exposed = new Set(
   ours.flatMap(({ name, kind }) =>
     kind === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => name + end) : [name],

@@ -5,7 +5,7 @@ import type { IssuerName } from '../../src/issuing/issuer.ts';
 import type { Refusal } from '../../src/coupon/outcome.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { createApiMetrics } from '../../src/telemetry/metrics.ts';
+import { createApiMetrics } from '../../src/wiring/metrics.ts';
 import { type Accusation, type Attempt, checkHistory, type RequestResult } from '../checker.ts';
 import { fakeAuthority, pages } from '../http/fakes.ts';
 import type { Stores, TestApi } from '../stores.ts';

@@ -2,28 +2,22 @@
 import { expect, test } from 'bun:test';
 import { globSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { counter, exposition, gauge, histogram, dynamicGauge } from '../../src/telemetry/instruments.ts';
-import {
-  createApiMetrics,
-  createWorkerMetrics,
-  instrumentsOf,
-  promiseBrokenBy,
-  scriptMeter,
-} from '../../src/telemetry/metrics.ts';
+import { counter, exposition, gauge, histogram, dynamicGauge, metricsOf } from '../../src/telemetry/registry.ts';
+import { promiseBrokenBy, scriptMeter } from '../../src/telemetry/process-metrics.ts';
+import { createApiMetrics } from '../../src/wiring/metrics.ts';
+import { createWorkerMetrics } from '../../workers/metrics.ts';
+// These import every script, as the two processes do.
+import '../../src/wiring/access.ts';
+import '../../src/wiring/api.ts';
+import '../../workers/partition.ts';
 import { InvariantViolation } from '../../src/invariant.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 
-const told = { name: 'coupon_thing', unit: 'things', help: 'Things' };
+const thing = ['coupon_thing', 'Things'] as const;
 const colours = ['red', 'green'] as const;
 
 test('every series of a counter is there from the start, at 0', () => {
-  const things = counter({
-    ...told,
-    labels: [
-      ['colour', colours],
-      ['size', ['big']],
-    ],
-  });
+  const things = counter(...thing, ['colour', colours], ['size', ['big']]);
   things.of('red', 'big').add();
   things.of('red', 'big').add(4);
   expect(things.samples()).toEqual([
@@ -34,13 +28,13 @@ test('every series of a counter is there from the start, at 0', () => {
 });
 
 test('a value that a label may not have is refused', () => {
-  const things = counter({ ...told, labels: [['colour', colours]] });
+  const things = counter(...thing, ['colour', colours]);
   // A caller without types, such as a parsed message.
   expect(() => things.of('blue' as 'red')).toThrow(InvariantViolation);
 });
 
-test('an unknown level is not exposed', () => {
-  const level = gauge(told);
+test('an unknown level is left out', () => {
+  const level = gauge(...thing);
   expect(level.samples()).toEqual([]);
   level.of().set(3);
   expect(level.samples()).toEqual(['coupon_thing 3']);
@@ -49,7 +43,7 @@ test('an unknown level is not exposed', () => {
 });
 
 test('a histogram counts a value in the first bucket that it is not above, once for each of its weight', () => {
-  const spread = histogram({ ...told, buckets: [0.5, 1] });
+  const spread = histogram(...thing, [0.5, 1]);
   for (const value of [0, 0.5, 0.75]) spread.of().observe(value);
   spread.of().observe(2, 10);
   expect(spread.samples()).toEqual([
@@ -61,26 +55,26 @@ test('a histogram counts a value in the first bucket that it is not above, once 
   ]);
 });
 
-test('the series of a dynamic gauge are replaced all together, and never too many', () => {
-  const left = dynamicGauge({ ...told, by: ['coupon'], seriesMax: 2 });
+test('the series of a dynamic gauge are replaced together, and are never too many', () => {
+  const left = dynamicGauge(...thing, 'coupon', 2);
   left.replace([
-    { labels: [1], value: 10 },
-    { labels: [2], value: 20 },
+    [1, 10],
+    [2, 20],
   ]);
-  left.replace([{ labels: [3], value: 30 }]);
+  left.replace([[3, 30]]);
   expect(left.samples()).toEqual(['coupon_thing{coupon="3"} 30']);
-  const three = [1, 2, 3].map((id) => ({ labels: [id] as const, value: id }));
+  const three = [1, 2, 3].map((id) => [id, id] as const);
   expect(() => left.replace(three)).toThrow(InvariantViolation);
 });
 
 test('the exposition has help, type and samples of each', () => {
-  expect(exposition([counter(told), gauge(told)])).toBe(
+  expect(exposition([counter(...thing), gauge(...thing)])).toBe(
     '# HELP coupon_thing Things\n# TYPE coupon_thing counter\ncoupon_thing 0\n\n# HELP coupon_thing Things\n# TYPE coupon_thing gauge\n',
   );
 });
 
-const tables = [createApiMetrics(), createWorkerMetrics()].map(instrumentsOf);
-const instruments = new Map(tables.flat().map((each) => [each.name, each])).values();
+const tables = [createApiMetrics(), createWorkerMetrics()].map(metricsOf);
+const distinct = new Map(tables.flat().map((each) => [each.name, each])).values();
 
 test('the tables have metrics, and no name twice in a process', () => {
   for (const table of tables) {
@@ -89,11 +83,17 @@ test('the tables have metrics, and no name twice in a process', () => {
   }
 });
 
-for (const { name, kind, unit, help, labels, buckets } of instruments) {
+const UNITS =
+  'seconds users rows issues issued left quantity entries openings batches in_flight hits failures requests connections faults ' +
+  'promises errors retries letters coupons';
+const UNIT = new RegExp(`_(${UNITS.replaceAll(' ', '|')})(_total|_max)?$`);
+
+for (const { name, kind, help, labels, buckets } of distinct) {
   test(`${name} follows the conventions`, () => {
     expect(name).toMatch(/^coupon_[a-z]+(_[a-z]+)*$/);
     expect(name.endsWith('_total')).toBe(kind === 'counter');
-    expect(name.includes('_seconds')).toBe(unit === 'seconds');
+    // The unit is the last word, but for a total, a limit and a timestamp.
+    expect(name).toMatch(UNIT);
     expect(help).toMatch(/^[A-Z][^\\\n]*[^.]$/);
     expect(buckets === undefined).toBe(kind !== 'histogram');
     expect(buckets ?? []).toEqual([...(buckets ?? [])].sort((a, b) => a - b));
@@ -104,7 +104,7 @@ for (const { name, kind, unit, help, labels, buckets } of instruments) {
   });
 }
 
-test('the table names every issuer and every script', () => {
+test('there is a series for every issuer and every script', () => {
   const metrics = createApiMetrics();
   const files = globSync('src/**/scripts/*.lua', { cwd: resolve(import.meta.dirname, '../..') }).concat(
     globSync('src/http/rate-limit/*.lua', { cwd: resolve(import.meta.dirname, '../..') }),
@@ -129,14 +129,43 @@ test('a request is counted by its result, and its time by its issuer', async () 
   expect(text).toContain('coupon_issue_seconds_bucket{issuer="locked",le="0.025"} 2\n');
 });
 
-test('of the process only what is true on this runtime is exposed', async () => {
+test('the series of the runtime are those that are correct on it', async () => {
   const names = new Set(
     [...(await createWorkerMetrics().render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name),
   );
   const ofProcess = [...names].filter((name) => !name?.startsWith('coupon_'));
-  expect(ofProcess).toContain('process_resident_memory_bytes');
-  expect(ofProcess).toContain('nodejs_eventloop_lag_p99_seconds');
-  expect(ofProcess.filter((name) => /heap|gc|active/.test(name ?? ''))).toEqual([]);
+  expect(ofProcess).toEqual([
+    'process_cpu_seconds_total',
+    'process_start_time_seconds',
+    'process_resident_memory_bytes',
+    'process_open_fds',
+    'process_max_fds',
+    'nodejs_eventloop_lag_p50_seconds',
+    'nodejs_eventloop_lag_p99_seconds',
+    'nodejs_eventloop_lag_max_seconds',
+  ]);
+});
+
+test('what the series of the runtime say is so', async () => {
+  const metrics = createWorkerMetrics();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await metrics.render();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const spunMs = performance.now();
+  while (performance.now() - spunMs < 150);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const text = await metrics.render();
+  const valueOf = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
+  const cpu = process.cpuUsage();
+  expect(valueOf('process_cpu_seconds_total')).toBeCloseTo((cpu.user + cpu.system) / 1e6, 0);
+  expect(Math.abs(valueOf('process_start_time_seconds') - (Date.now() / 1000 - process.uptime()))).toBeLessThan(2);
+  expect(valueOf('process_resident_memory_bytes')).toBeGreaterThan(10_000_000);
+  expect(valueOf('nodejs_eventloop_lag_max_seconds')).toBeGreaterThan(0.1);
+  expect(valueOf('nodejs_eventloop_lag_max_seconds')).toBeGreaterThanOrEqual(
+    valueOf('nodejs_eventloop_lag_p50_seconds'),
+  );
+  expect(valueOf('process_open_fds')).toBeGreaterThan(2);
+  expect(valueOf('process_max_fds')).toBeGreaterThan(valueOf('process_open_fds'));
 });
 
 test('a reading that fails, and one that hangs, are counted and cost nothing else', async () => {

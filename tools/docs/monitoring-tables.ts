@@ -2,8 +2,9 @@
 // differ from them. Entry: `bun tools/docs/monitoring-tables.ts` writes them anew.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Told } from '../../src/telemetry/instruments.ts';
-import { createApiMetrics, createWorkerMetrics, instrumentsOf } from '../../src/telemetry/metrics.ts';
+import { type Metric, metricsOf } from '../../src/telemetry/registry.ts';
+import { createApiMetrics } from '../../src/wiring/metrics.ts';
+import { createWorkerMetrics } from '../../workers/metrics.ts';
 
 const folder = resolve(import.meta.dirname, '../../monitoring');
 
@@ -37,11 +38,11 @@ export function withMonitoringTables(readme: string): string {
 }
 
 function metricsTable(): string {
-  const api = instrumentsOf(createApiMetrics());
-  const worker = instrumentsOf(createWorkerMetrics());
-  const namesOf = (instruments: readonly Told[]): Set<string> => new Set(instruments.map(({ name }) => name));
+  const api = metricsOf(createApiMetrics());
+  const worker = metricsOf(createWorkerMetrics());
+  const namesOf = (metrics: readonly Metric[]): Set<string> => new Set(metrics.map(({ name }) => name));
   const [inApi, inWorker] = [namesOf(api), namesOf(worker)];
-  const all = new Map([...api, ...worker].map((told) => [told.name, told]));
+  const all = new Map([...api, ...worker].map((metric) => [metric.name, metric]));
   const rows = [...all.values()].map(({ name, kind, labels, help }) => {
     const where = inApi.has(name) && inWorker.has(name) ? 'both' : inApi.has(name) ? 'API' : 'worker';
     return [`\`${name}\``, kind, labels.map(([label]) => `\`${label}\``).join(', '), where, help];
