@@ -235,7 +235,7 @@ export class Crowd {
   }
 }
 
-function creationOf(kind: Kind, random: SeededRandom): Question {
+export function creationOf(kind: Kind, random: SeededRandom): Question {
   const nowMs = Date.now();
   const startMs = nowMs + (kind === 'later' ? random.between(1000, 2500) : -1000);
   const endMs = nowMs + (kind === 'ending' ? random.between(3000, 8000) : 3_600_000);
@@ -251,7 +251,7 @@ function creationOf(kind: Kind, random: SeededRandom): Question {
   return { method: 'POST', path: '/v1/coupons', headers: { authorization: `Bearer ${ADMIN_KEY}` }, body };
 }
 
-function readCoupon(body: string): HistoryCoupon {
+export function readCoupon(body: string): HistoryCoupon {
   const { id, totalQuantity, dateIssueStart, dateIssueEnd } = JSON.parse(body) as {
     id: number;
     totalQuantity: number | null;

@@ -142,7 +142,7 @@ async function recovery(crowd: Crowd, after: string): Promise<void> {
   });
 }
 
-async function isDrained({ redis, config }: Cluster): Promise<boolean> {
+export async function isDrained({ redis, config }: Cluster): Promise<boolean> {
   // The observer's own connection may still be on its way back.
   if (redis.status !== 'ready') return false;
   const streams = Array.from({ length: config.PARTITIONS }, (_, partition) => partitionKeys(partition).stream);
@@ -150,7 +150,7 @@ async function isDrained({ redis, config }: Cluster): Promise<boolean> {
   return lengths.every((length) => length === 0);
 }
 
-async function readRows({ database }: Cluster): Promise<HistoryRow[]> {
+export async function readRows({ database }: Cluster): Promise<HistoryRow[]> {
   const rows = await withConnection(database, (session) =>
     session
       .select({

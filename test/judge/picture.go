@@ -30,14 +30,9 @@ func explain(j judgement, path string, bound time.Duration, isDrawn bool) {
 	}
 	before := order[:max(0, len(order)-drawnBefore)]
 	from := replay(j.coupon.initial(), j.ops, before)
-	at := replay(from[0], j.ops, order[len(before):])
-	rest := left(j.ops, order)
-	if len(rest) == 0 || len(from) != 1 || len(at) == 0 {
-		fmt.Printf("%s: refused\n", name)
-		return
-	}
-	stuck := rest[0]
-	fmt.Printf("%s: refused: %s has no place; %s\n", name, stuck.Input.(operation), reason(at[0], stuck.Input.(operation)))
+	at := replay(from, j.ops, order[len(before):])
+	stuck := left(j.ops, order)[0]
+	fmt.Printf("%s: refused: %s has no place; %s\n", name, stuck.Input.(operation), reason(at, stuck.Input.(operation)))
 	if !isDrawn {
 		return
 	}
@@ -51,7 +46,7 @@ func explain(j judgement, path string, bound time.Duration, isDrawn bool) {
 		}
 	}
 	picture := strings.TrimSuffix(path, ".jsonl") + fmt.Sprintf("-coupon-%d.html", j.coupon.Coupon)
-	model := withoutPartition(from[0])
+	model := withoutPartition(from)
 	_, info = porcupine.CheckOperationsVerbose(model, inRows(drawn[:until]), bound)
 	if err := porcupine.VisualizePath(model, info, picture); err != nil {
 		fmt.Printf("%s: no picture: %v\n", name, err)
@@ -66,16 +61,11 @@ func withoutPartition(initial state) porcupine.Model {
 	return model
 }
 
-func replay(initial state, ops []porcupine.Operation, order []int) []state {
-	states := []state{initial}
+func replay(initial state, ops []porcupine.Operation, order []int) state {
 	for _, id := range order {
-		var next []state
-		for _, each := range states {
-			next = append(next, each.step(ops[id].Input.(operation))...)
-		}
-		states = next
+		initial, _ = initial.step(ops[id].Input.(operation))
 	}
-	return states
+	return initial
 }
 
 // left are the operations that are not in the order, by when they end.

@@ -1,10 +1,10 @@
 // porcupine.ts -- Builds the judge where Go is at hand, and has it judge a history.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../tools/stack/find-program.ts';
-import { runCommand } from '../../tools/stack/run-command.ts';
+import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { type CommandResult, runCommand } from '../../tools/stack/run-command.ts';
 
 export interface Judgement {
   /** `undecided`: no time was left, or the file cannot be read. `unavailable`: there is no Go, or no module. Neither is a pass. */
@@ -29,15 +29,20 @@ export function findGo(): string | undefined {
 export async function judgeHistory(path: string, boundS = 30): Promise<Judgement> {
   const go = findGo();
   if (go === undefined) return { verdict: 'unavailable', lines: ['not judged, since there is no Go on the PATH'] };
-  const folder = mkdtempSync(join(tmpdir(), 'coupon-judge-'));
-  try {
-    const judge = join(folder, 'judge');
-    const built = await runCommand(go, ['build', '-o', judge, '.'], { folder: import.meta.dirname });
-    if (!built.ok) return { verdict: 'unavailable', lines: [`not judged, since it cannot be built: ${built.output}`] };
-    const { ended, output } = await runCommand(judge, [`-bound=${boundS}s`, path]);
-    const verdict = ended === OK ? 'ok' : ended === REFUSED ? 'refused' : 'undecided';
-    return { verdict, lines: output.split('\n') };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  built ??= build(go);
+  const { ok, output: fault, judge } = await built;
+  if (!ok) return { verdict: 'unavailable', lines: [`not judged, since the judge cannot be built: ${fault}`] };
+  const { ended, output } = await runCommand(judge, [`-bound=${boundS}s`, path]);
+  const verdict = ended === OK ? 'ok' : ended === REFUSED ? 'refused' : 'undecided';
+  return { verdict, lines: output.split('\n') };
+}
+
+/** Once for each process. */
+let built: Promise<CommandResult & { readonly judge: string }> | null = null;
+
+async function build(go: string): Promise<CommandResult & { readonly judge: string }> {
+  const folder = tempFolder('coupon-judge-');
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const judge = join(folder, 'judge');
+  return { judge, ...(await runCommand(go, ['build', '-o', judge, '.'], { folder: import.meta.dirname })) };
 }

@@ -98,8 +98,10 @@ func (s state) equal(other state) bool {
 	return slices.EqualFunc(s.owners, other.owners, func(a, b []int64) bool { return slices.Equal(a, b) })
 }
 
-// step returns the states after the operation; none if its answer cannot be given in this state.
-func (s state) step(op operation) []state {
+// step returns the state after the operation, and whether its answer can be given in this state.
+//
+// An edit without an answer is made wherever it stands: where it never was made, it stands last, and nobody sees it.
+func (s state) step(op operation) (state, bool) {
 	next := s
 	switch op.kind {
 	case periodStarts:
@@ -108,36 +110,25 @@ func (s state) step(op operation) []state {
 		next.ended |= 1 << op.period
 	case editTotal, editPause, editResume, editPeriod:
 		next, isAllowed := s.edited(op)
-		switch {
-		case op.unheard && isAllowed:
-			return []state{s, next}
-		case op.unheard:
-			return []state{s}
-		case !isAllowed:
-			return nil
+		if !isAllowed {
+			return s, op.unheard
 		}
-		return []state{next}
+		return next, true
 	case finalRead:
-		if !s.has(op.coupon.rows) {
-			return nil
-		}
+		return s, s.has(op.coupon.rows)
 	default:
-		if s.answer(op) != op.kind {
-			return nil
-		}
-		owned := s.owners.of(op.index)
-		if op.kind == duplicate && op.sequence != owned {
-			return nil
+		if s.answer(op) != op.kind || op.kind == duplicate && op.sequence != s.owners.of(op.index) {
+			return s, false
 		}
 		if op.kind == issued {
 			isNext := op.sequence == s.last+1 || op.coupon.MayHaveGaps && op.sequence > s.last
 			if !isNext {
-				return nil
+				return s, false
 			}
 			next.owners, next.last, next.count = s.owners.with(op.index, op.sequence), op.sequence, s.count+1
 		}
 	}
-	return []state{next}
+	return next, true
 }
 
 // answer is what a request of this user must be told.
@@ -191,21 +182,17 @@ func (s state) missing(rows []line) []line {
 
 // rules is the specification for Porcupine, of histories that begin in the given state.
 func rules(initial state) porcupine.Model {
-	model := porcupine.NondeterministicModel{
+	return porcupine.Model{
 		Partition: byCoupon,
-		Init:      func() []interface{} { return []interface{}{initial} },
-		Step: func(from, input, _ interface{}) []interface{} {
-			var next []interface{}
-			for _, each := range from.(state).step(input.(operation)) {
-				next = append(next, each)
-			}
-			return next
+		Init:      func() interface{} { return initial },
+		Step: func(from, input, _ interface{}) (bool, interface{}) {
+			next, isRight := from.(state).step(input.(operation))
+			return isRight, next
 		},
 		Equal:             func(a, b interface{}) bool { return a.(state).equal(b.(state)) },
 		DescribeOperation: func(input, _ interface{}) string { return input.(operation).String() },
 		DescribeState:     func(s interface{}) string { return s.(state).String() },
 	}
-	return model.ToModel()
 }
 
 func byCoupon(all []porcupine.Operation) [][]porcupine.Operation {
