@@ -3,13 +3,16 @@
 // The same seed gives the same faults in the same order; what the crowd asks meanwhile also depends on time.
 
 import { randomInt } from 'node:crypto';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
 import { say } from '../../tools/progress.ts';
-import { readChaosOptions } from './options.ts';
+import { HistoryFile } from '../judge/history-file.ts';
+import { judgeHistory } from '../judge/porcupine.ts';
+import { type ChaosOptions, readChaosOptions } from './options.ts';
 import { fewPlaces, overloadLines, runOverload } from './overload.ts';
-import { reportLines, runChaos } from './run.ts';
-import { startCluster } from './cluster.ts';
+import { reportLines, type RunOptions, runChaos } from './run.ts';
+import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
 const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak | --overload]
@@ -56,17 +59,32 @@ async function run(): Promise<boolean> {
   });
   cleanup.add(() => cluster.stop());
   const runMs = options.minutes * 60_000;
-  if (options.mode === 'overload') {
-    const overloaded = await runOverload(cluster, { seed: options.seed, runMs, say });
+  const folder = resolve(import.meta.dirname, '../../reports/histories');
+  const historyFile = new HistoryFile(`${folder}/${options.mode}-${options.seed}.jsonl`);
+  const isRight = await isRunRight(cluster, options, { seed: options.seed, runMs, say, historyFile });
+  historyFile.close();
+  const { verdict, lines } = await judgeHistory(historyFile.path);
+  for (const line of lines) say(`  judged by porcupine: ${line}`);
+  say(`  history: ${historyFile.path}`);
+  return isRight && (verdict === 'ok' || verdict === 'unavailable');
+}
+
+async function isRunRight(
+  cluster: Cluster,
+  { mode }: ChaosOptions,
+  options: Omit<RunOptions, 'callers'>,
+): Promise<boolean> {
+  if (mode === 'overload') {
+    const overloaded = await runOverload(cluster, options);
     for (const line of overloadLines(overloaded)) say(line);
     return overloaded.faults.length === 0;
   }
-  if (options.mode === 'soak') {
-    const soaked = await runSoak(cluster, { seed: options.seed, runMs, say });
+  if (mode === 'soak') {
+    const soaked = await runSoak(cluster, options);
     for (const line of soakLines(soaked)) say(line);
     return soaked.faults.length === 0;
   }
-  const report = await runChaos(cluster, { seed: options.seed, runMs, callers: 24, say });
+  const report = await runChaos(cluster, { ...options, callers: 24 });
   for (const line of reportLines(report)) say(line);
   return report.accusations.length === 0 && report.otherFaults.length === 0;
 }

@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly redisSettings?: Record<string, string>;
   /** The addresses of the stores that the processes get, for a proxy in between. */
   readonly route?: (urls: StoreUrls) => Promise<{ readonly api: Settings; readonly worker: Settings }>;
+  /** The source that the processes run, if it is not this one. */
+  readonly root?: string;
   /** The program of another MySQL server than the one on the PATH. */
   readonly mysqlProgram?: string | undefined;
   /** A MySQL that is there already: it is used, and never harmed. */
@@ -110,8 +112,9 @@ async function startWith(
   undo.push(() => redis.disconnect());
   await connect(redis);
   const routed = (await options.route?.(urls)) ?? { api: {}, worker: {} };
-  const apis = await keptProcesses('api', options.apis, 'src/server.ts', folder, { ...direct, ...routed.api });
-  const workers = await keptProcesses('worker', options.workers, 'workers/worker.ts', folder, {
+  const root = options.root ?? resolve(import.meta.dirname, '../..');
+  const apis = await keptProcesses('api', options.apis, root, folder, { ...direct, ...routed.api });
+  const workers = await keptProcesses('worker', options.workers, root, folder, {
     ...direct,
     ...routed.worker,
   });
@@ -132,11 +135,11 @@ function startMysql(folder: string, program: string | undefined): Promise<Privat
 async function keptProcesses(
   kind: 'api' | 'worker',
   count: number,
-  entry: string,
+  root: string,
   folder: string,
   settings: Settings,
 ): Promise<KeptProcess[]> {
-  const root = resolve(import.meta.dirname, '../..');
+  const entry = kind === 'api' ? 'src/server.ts' : 'workers/worker.ts';
   return Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const name = `${kind}-${i + 1}`;

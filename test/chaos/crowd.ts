@@ -5,6 +5,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Attempt, RequestResult, HistoryCoupon } from '../checker.ts';
+import { type HistoryFile, nowNs } from '../judge/history-file.ts';
 import { ADMIN_KEY } from './cluster.ts';
 import { Lane, type Question, type Reply } from './lane.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -15,6 +16,8 @@ export interface CrowdOptions {
   readonly random: SeededRandom;
   /** Requests a second of all callers together, which the crowd does not exceed; unlimited until it is set. */
   ratePerSecond?: number;
+  /** For a judge from outside. */
+  readonly historyFile?: HistoryFile | undefined;
 }
 
 export interface Counts {
@@ -77,6 +80,7 @@ export class Crowd {
   #running: Promise<unknown> | null = null;
   #stopped = false;
   #users = 0;
+  #clients = 0;
   #nextTurnMs = 0;
 
   constructor(options: CrowdOptions) {
@@ -112,7 +116,8 @@ export class Crowd {
   }
 
   #lanes(): Lane[] {
-    return this.#options.ports.map((port) => new Lane(port, ANSWER_MS_MAX));
+    const client = this.#clients++;
+    return this.#options.ports.map((port) => new Lane(port, ANSWER_MS_MAX, client));
   }
 
   async #call(): Promise<void> {
@@ -165,11 +170,14 @@ export class Crowd {
 
   /** Sends one request to any endpoint of any process, and records its result. */
   async #ask(lanes: readonly Lane[], couponId: number, userId: string): Promise<RequestResult> {
-    const { random } = this.#options;
+    const { random, historyFile } = this.#options;
     const path = random.pick(paths);
-    const invokedMs = Date.now();
-    const reply = await random.pick(lanes).ask({ method: 'POST', path, body: { couponId, userId } });
-    const endedMs = Date.now();
+    const lane = random.pick(lanes);
+    const [invokedMs, startNs] = [Date.now(), nowNs()];
+    const reply = await lane.ask({ method: 'POST', path, body: { couponId, userId } });
+    const [endedMs, endNs] = [Date.now(), nowNs()];
+    const { client, port } = lane;
+    historyFile?.request({ client, port, couponId, userId, endpoint: path, startNs, endNs, reply });
     this.#count(reply);
     const result = this.#resultOf(reply, couponId, userId);
     if (reply.kind !== 'not sent') {
@@ -218,6 +226,7 @@ export class Crowd {
       const coupon = reply.kind === 'answer' && reply.status === 201 ? readCoupon(reply.body) : null;
       if (coupon) {
         this.coupons.push(coupon);
+        this.#options.historyFile?.coupon(coupon);
         this.#offers.set(slot, { coupon, users: [], refusalsLeft: 100, usersLeft: 1000 });
         return;
       }
@@ -226,7 +235,7 @@ export class Crowd {
   }
 }
 
-function creationOf(kind: Kind, random: SeededRandom): Question {
+export function creationOf(kind: Kind, random: SeededRandom): Question {
   const nowMs = Date.now();
   const startMs = nowMs + (kind === 'later' ? random.between(1000, 2500) : -1000);
   const endMs = nowMs + (kind === 'ending' ? random.between(3000, 8000) : 3_600_000);
@@ -242,7 +251,7 @@ function creationOf(kind: Kind, random: SeededRandom): Question {
   return { method: 'POST', path: '/v1/coupons', headers: { authorization: `Bearer ${ADMIN_KEY}` }, body };
 }
 
-function readCoupon(body: string): HistoryCoupon {
+export function readCoupon(body: string): HistoryCoupon {
   const { id, totalQuantity, dateIssueStart, dateIssueEnd } = JSON.parse(body) as {
     id: number;
     totalQuantity: number | null;

@@ -33,12 +33,15 @@ export interface Question {
 
 /** A keep-alive connection to one port of this machine: one request at a time, reconnected when it has ended. */
 export class Lane {
-  readonly #port: number;
+  readonly port: number;
+  /** Whose connection it is. */
+  readonly client: number;
   readonly #waitMsMax: number;
   #socket: Socket | null = null;
 
-  constructor(port: number, waitMsMax: number) {
-    this.#port = port;
+  constructor(port: number, waitMsMax: number, client = 0) {
+    this.port = port;
+    this.client = client;
     this.#waitMsMax = waitMsMax;
   }
 
@@ -60,7 +63,7 @@ export class Lane {
 
   #connect(): Promise<Socket | null> {
     return new Promise((resolve) => {
-      const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
+      const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
       socket.once('connect', () => resolve(socket));
       socket.on('error', () => resolve(null));
       // Closed while idle: the next request opens another one.

@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { quantile } from '../../bench/testbed/statistics.ts';
 import type { Attempt } from '../checker.ts';
+import type { HistoryFile } from '../judge/history-file.ts';
 import type { Cluster, Settings } from './cluster.ts';
 import { type Counts, Crowd } from './crowd.ts';
 import { hasGrown, residentMb } from './resident-memory.ts';
@@ -17,6 +18,8 @@ export interface OverloadOptions {
   /** How long it is overloaded. */
   readonly runMs: number;
   readonly say: (line: string) => void;
+  /** Takes what is asked and answered, and the rows in the end. */
+  readonly historyFile?: HistoryFile;
 }
 
 /** What callers saw in one phase. Times in milliseconds, of requests that were answered with a success; null without any. */
@@ -66,9 +69,13 @@ const SLOWER_MS_MAX = 5;
 const RECOVERY_MS_MAX = 5000;
 
 /** Runs the three phases against the first API of a cluster that was started with `fewPlaces`. */
-export async function runOverload(cluster: Cluster, { seed, runMs, say }: OverloadOptions): Promise<Overloaded> {
+export async function runOverload(
+  cluster: Cluster,
+  { seed, runMs, say, historyFile }: OverloadOptions,
+): Promise<Overloaded> {
   const ports = cluster.apis.slice(0, 1).map(({ port }) => port);
-  const crowdOf = (callers: number, phase: number) => new Crowd({ ports, callers, random: seededRandom(seed + phase) });
+  const crowdOf = (callers: number, phase: number) =>
+    new Crowd({ ports, callers, random: seededRandom(seed + phase), historyFile });
   const crowds = { normal: crowdOf(FEW, 1), overload: crowdOf(10 * PLACES, 2), after: crowdOf(FEW, 3) };
   const normal = await phaseOf(crowds.normal, FEW, () => pause(PHASE_MS));
   const beforeMb = residentMb(pidOf(cluster));
@@ -85,7 +92,11 @@ export async function runOverload(cluster: Cluster, { seed, runMs, say }: Overlo
   const normalAfterMs = recoveryOf(crowds.after.attempts, endMs, normal.p50Ms ?? 0);
   const afterMb = residentMb(pidOf(cluster));
   say('  retrying every ambiguous request, and checking');
-  const faults = [...memoryFaults(beforeMb, levels), ...phaseFaults(crowds), ...(await brokenWords(cluster, crowds))];
+  const faults = [
+    ...memoryFaults(beforeMb, levels),
+    ...phaseFaults(crowds),
+    ...(await brokenWords(cluster, crowds, historyFile)),
+  ];
   if (overload.unavailable < 0.1) faults.push('hardly a request was refused: it was no overload');
   if (overload.accepted === 0) faults.push('no request was accepted during the overload');
   if (normalAfterMs === null) faults.push(`not normal again within ${RECOVERY_MS_MAX} ms`);
@@ -171,11 +182,11 @@ function phaseFaults(crowds: Crowds): string[] {
   );
 }
 
-async function brokenWords(cluster: Cluster, crowds: Crowds): Promise<string[]> {
+async function brokenWords(cluster: Cluster, crowds: Crowds, historyFile?: HistoryFile): Promise<string[]> {
   const found: string[] = [];
   for (const crowd of Object.values(crowds)) {
     await crowd.settle(60_000);
-    const { accusations, otherFaults } = await auditRun(cluster, crowd);
+    const { accusations, otherFaults } = await auditRun(cluster, crowd, historyFile);
     found.push(...accusations.map(({ verdict, couponId, evidence }) => `${verdict}: coupon ${couponId}: ${evidence}`));
     found.push(...otherFaults);
   }

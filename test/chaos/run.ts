@@ -6,6 +6,7 @@ import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { type Accusation, checkHistory, type HistoryRow, type Verdict } from '../checker.ts';
+import type { HistoryFile } from '../judge/history-file.ts';
 import type { Cluster } from './cluster.ts';
 import { type Counts, Crowd } from './crowd.ts';
 import { type Fault, faultsFor } from './faults.ts';
@@ -17,6 +18,8 @@ export interface RunOptions {
   readonly runMs: number;
   readonly callers: number;
   readonly say: (line: string) => void;
+  /** Takes what is asked and answered, and the rows in the end. */
+  readonly historyFile?: HistoryFile;
   /** Instead of all that the cluster can take. */
   readonly faults?: readonly Fault[];
 }
@@ -45,11 +48,11 @@ const DRAIN_MS_MAX = 60_000;
 const CLOCK_MS_MAX = 2;
 
 export async function runChaos(cluster: Cluster, options: RunOptions): Promise<Report> {
-  const { seed, callers, say } = options;
+  const { seed, callers, say, historyFile } = options;
   const startMs = performance.now();
   const ports = cluster.apis.map(({ port }) => port);
   // The crowd has a seed of its own: how often it asks depends on time, and must not change the order of the faults.
-  const crowd = new Crowd({ ports, callers, random: seededRandom(seed + 1) });
+  const crowd = new Crowd({ ports, callers, random: seededRandom(seed + 1), historyFile });
   await crowd.start();
   let damage = { faults: 0, recoveryMsMax: 0 };
   try {
@@ -59,7 +62,7 @@ export async function runChaos(cluster: Cluster, options: RunOptions): Promise<R
   }
   await crowd.settle(DRAIN_MS_MAX);
   say(`  checking ${crowd.attempts.length} requests`);
-  const audited = await auditRun(cluster, crowd);
+  const audited = await auditRun(cluster, crowd, historyFile);
   return {
     seed,
     seconds: (performance.now() - startMs) / 1000,
@@ -75,10 +78,12 @@ export async function runChaos(cluster: Cluster, options: RunOptions): Promise<R
 export async function auditRun(
   cluster: Cluster,
   crowd: Crowd,
+  historyFile?: HistoryFile,
 ): Promise<Pick<Report, 'rows' | 'accusations' | 'otherFaults'>> {
   await waitUntil('every accepted issue to be in MySQL', () => isDrained(cluster), { waitMsMax: DRAIN_MS_MAX });
   const mine = new Set(crowd.coupons.map(({ id }) => id));
   const rows = (await readRows(cluster)).filter(({ couponId }) => mine.has(couponId));
+  historyFile?.rows(rows);
   const history = { coupons: crowd.coupons, attempts: crowd.attempts, rows };
   return {
     rows: rows.length,
@@ -137,7 +142,7 @@ async function recovery(crowd: Crowd, after: string): Promise<void> {
   });
 }
 
-async function isDrained({ redis, config }: Cluster): Promise<boolean> {
+export async function isDrained({ redis, config }: Cluster): Promise<boolean> {
   // The observer's own connection may still be on its way back.
   if (redis.status !== 'ready') return false;
   const streams = Array.from({ length: config.PARTITIONS }, (_, partition) => partitionKeys(partition).stream);
@@ -145,7 +150,7 @@ async function isDrained({ redis, config }: Cluster): Promise<boolean> {
   return lengths.every((length) => length === 0);
 }
 
-async function readRows({ database }: Cluster): Promise<HistoryRow[]> {
+export async function readRows({ database }: Cluster): Promise<HistoryRow[]> {
   const rows = await withConnection(database, (session) =>
     session
       .select({

@@ -2,15 +2,19 @@
 
 import { readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { HistoryFile } from '../judge/history-file.ts';
 import type { Cluster } from './cluster.ts';
 import { Crowd, type CrowdOptions } from './crowd.ts';
 import { hasGrown, residentMb } from './resident-memory.ts';
+import { auditRun } from './run.ts';
 import { seededRandom } from './seeded-random.ts';
 
 export interface SoakOptions {
   readonly seed: number;
   readonly runMs: number;
   readonly say: (line: string) => void;
+  /** Takes what is asked and answered, and the rows in the end. */
+  readonly historyFile?: HistoryFile;
 }
 
 /** What a process held, early and late. Memory in MB, resident. */
@@ -46,9 +50,9 @@ const LATE = 0.75;
 /** A connection more or less while pools breathe. */
 const DESCRIPTORS_MORE_MAX = 4;
 
-export async function runSoak(cluster: Cluster, { seed, runMs, say }: SoakOptions): Promise<Soaked> {
+export async function runSoak(cluster: Cluster, { seed, runMs, say, historyFile }: SoakOptions): Promise<Soaked> {
   const ports = cluster.apis.map(({ port }) => port);
-  const options: CrowdOptions = { ports, callers: 24, random: seededRandom(seed) };
+  const options: CrowdOptions = { ports, callers: 24, random: seededRandom(seed), historyFile };
   const crowd = new Crowd(options);
   await crowd.start();
   await pause(FULL_LOAD_MS);
@@ -63,7 +67,10 @@ export async function runSoak(cluster: Cluster, { seed, runMs, say }: SoakOption
   }
   await crowd.stop();
   const levels = [...Map.groupBy(samples, ({ name }) => name)].map(([name, own]) => levelOf(name, own));
-  const faults = [...levels.flatMap(growthOf), ...crowd.wrongAnswers, ...cluster.ownFaults()];
+  await crowd.settle(60_000);
+  const { accusations, otherFaults } = await auditRun(cluster, crowd, historyFile);
+  const broken = accusations.map(({ verdict, couponId, evidence }) => `${verdict}: coupon ${couponId}: ${evidence}`);
+  const faults = [...levels.flatMap(growthOf), ...broken, ...otherFaults];
   return { requests: crowd.attempts.length, ratePerSecond, levels, faults };
 }
 

@@ -18,10 +18,40 @@ export interface GuardRun {
   readonly output: string;
 }
 
+/** What tests and processes need. An API builds its pages, and those hold the client. */
+const copied = [
+  'src',
+  'client',
+  'web',
+  'workers',
+  'drizzle',
+  'tools',
+  'test',
+  'package.json',
+  'tsconfig.json',
+  'bunfig.toml',
+];
+
 const root = resolve(import.meta.dirname, '../..');
 
 /** With a bug a test waits less for what will never come. Without one it is as patient as ever. */
 const shorterWait: Change = { file: 'test/eventually.ts', from: 'WAIT_MS_MAX = 15_000', to: 'WAIT_MS_MAX = 2_500' };
+
+/** Makes a changed copy of the source, and removes it after use. */
+export async function withChangedCopy<Result>(
+  changes: readonly Change[],
+  use: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), 'coupon-planted-'));
+  try {
+    for (const name of copied) cpSync(join(root, name), join(folder, name), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    for (const change of changes) apply(change, folder);
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /**
  * Runs tests on a changed copy.
@@ -33,21 +63,14 @@ export async function runGuards(
   guards: readonly (readonly [file: string, test: string])[],
   changes: readonly Change[],
 ): Promise<GuardRun> {
-  const folder = mkdtempSync(join(tmpdir(), 'coupon-planted-'));
-  try {
-    for (const name of ['src', 'workers', 'drizzle', 'tools', 'test', 'package.json', 'tsconfig.json', 'bunfig.toml'])
-      cpSync(join(root, name), join(folder, name), { recursive: true });
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    for (const change of changes.length > 0 ? [shorterWait, ...changes] : []) apply(change, folder);
+  return withChangedCopy(changes.length > 0 ? [shorterWait, ...changes] : [], async (folder) => {
     const report = join(folder, 'report.xml');
     const names = guards.map(([, test]) => `${escaped(test)}$`).join('|');
     const files = [...new Set(guards.map(([file]) => `./${file}`))];
     const args = ['test', '--timeout=30000', '-t', names, '--reporter=junit', `--reporter-outfile=${report}`, ...files];
     const { output } = await runCommand(process.execPath, args, { folder });
     return { results: existsSync(report) ? resultsIn(readFileSync(report, 'utf8')) : [], output };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 function apply({ file, from, to }: Change, folder: string): void {
