@@ -1,4 +1,4 @@
-// etag.ts -- The version of a coupon as an entity tag: `ETag` out, `If-Match` in (RFC 9110). Whoever sends none edits blindly.
+// etag.ts -- The version of a coupon as an entity tag: `ETag` out, `If-Match` in (RFC 9110). An edit without it is unconditional.
 
 import { Type } from '@sinclair/typebox';
 import type { Parameter } from './openapi.ts';

@@ -35,8 +35,8 @@ export const info = {
 | P4 | **Never too few.** \`sold out\` is answered only when the stock really is gone. |
 | P5 | **Never outside the time.** Nothing is issued before \`dateIssueStart\` or from \`dateIssueEnd\` on, by one clock. |
 
-A timeout, a 503, a 500 or a broken connection is *indeterminate*: the coupon may or may not have been issued. Asking again
-tells which: \`DUPLICATED_COUPON_ISSUE\` with a \`sequence\` means that the user has it.
+A timeout, a 503, a 500 or a broken connection is *indeterminate*: the coupon may or may not have been issued. Retry to
+find out: \`DUPLICATED_COUPON_ISSUE\` with a \`sequence\` means that the user has it.
 
 Every error is an \`application/problem+json\` document (RFC 9457) with a stable \`code\`. Unknown paths answer
 \`NOT_FOUND\`, a wrong method on a known path \`METHOD_NOT_ALLOWED\` with \`Allow\`. Every path may answer \`INTERNAL\`, and

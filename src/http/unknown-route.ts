@@ -15,6 +15,8 @@ export function routeRefuser(routes: readonly KnownRoute[]): (request: Request) 
     const { pathname } = new URL(request.url);
     const methods = new Set(known.filter(({ pattern }) => pattern.test(pathname)).map(({ method }) => method));
     if (methods.size === 0) return problem('NOT_FOUND');
+    // Whatever answers GET answers HEAD.
+    if (methods.has('GET')) methods.add('HEAD');
     return problem('METHOD_NOT_ALLOWED', undefined, undefined, { allow: [...methods].sort().join(', ') });
   };
 }

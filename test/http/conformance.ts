@@ -248,9 +248,9 @@ function describePaths(ask: Ask): void {
     ['DELETE', '/v1/issue', 'POST'],
     ['PATCH', '/v2/issue-async', 'POST'],
     ['OPTIONS', '/v1/issue', 'POST'],
-    ['POST', '/hello', 'GET'],
-    ['POST', '/v1/coupons/1', 'DELETE, GET, PATCH'],
-    ['DELETE', '/v1/coupons/1/issues/42', 'GET'],
+    ['POST', '/hello', 'GET, HEAD'],
+    ['POST', '/v1/coupons/1', 'DELETE, GET, HEAD, PATCH'],
+    ['DELETE', '/v1/coupons/1/issues/42', 'GET, HEAD'],
   ];
   test.each(wrong)('%s %s is a wrong method, and %s would be right', async (method, path, allow) => {
     const answer = await ask(path, { method });
