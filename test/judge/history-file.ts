@@ -6,7 +6,7 @@
 //         way), and `mayHaveGaps` if a fault of the run may make Redis lose sequences. Comes before any other line of the coupon.
 // issue   A request: `coupon`, `user`, `endpoint`, `client` (who asked), `process` (the port that was asked), `start`, `end`, and the
 //         answer as it came: `status` (0: timeout or broken connection), `code`, `detail`, `sequence`, each null if it had none. A request
-//         that was never sent is no part of the history. An answer 5xx, other than "nothing was decided", counts as not heard.
+//         that was never sent is no part of the history. An answer 5xx, other than "nothing was decided", has an unknown result, as a timeout has.
 // edit    By an operator: `coupon`, `client`, `start`, `end`, `status` (other than 200: it may have happened or not), `change` (`total` with
 //         `total`, `pause`, `resume`, `period` with `opens` and `closes`).
 // row     In the end: `coupon`, `user`, `sequence`.

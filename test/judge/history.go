@@ -3,7 +3,7 @@
 // The format is described at the head of history.ts, which writes it.
 //
 // A request without an answer may have issued the coupon at any time from its start to the end of the run, or never. The end
-// state tells which: if its user has a row (or was told a sequence later) and no answer `issued`, then one of the user's unheard
+// state tells which: if its user has a row (or an answer named its sequence later) and no answer `issued`, then one of the user's unheard
 // requests issued exactly that. Of several it is the earliest: it may have happened whenever a later one may have. All the others
 // changed nothing and are left out, which loses nothing, since an operation without effect and without answer fits everywhere.
 
@@ -181,7 +181,7 @@ func (c *coupon) index() {
 	}
 }
 
-// What the users were told, and what the unheard requests did.
+// The answers that users got, and what the unheard requests did.
 func (c *coupon) answers(runEnd int64) ([]porcupine.Operation, error) {
 	var ops []porcupine.Operation
 	wasIssued, sequence := map[string]bool{}, map[string]int64{}

@@ -1,4 +1,4 @@
-// judge.test.ts -- The judge from outside believes what is true, and refuses lies: written by hand, and told by planted bugs.
+// judge.test.ts -- The judge from outside accepts correct histories and refuses wrong ones: written by hand, and made by planted bugs.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -72,7 +72,7 @@ type Cases = readonly (readonly [name: string, lines: readonly Line[]])[];
 
 const truths: Cases = [
   [
-    'everybody is told the truth, one after the other',
+    'requests one after the other, each answered correctly',
     [
       offer,
       issued('a', [0, 10], 1),
@@ -249,7 +249,7 @@ const lies: Cases = [
   ['issued from the end on', [{ ...offer, closes: 50 }, issued('a', [60, 70], 1), row('a', 1), end]],
   ['not started, after the start', [{ ...offer, opens: 50 }, closed('a', [60, 70], 'it has not started'), end]],
   ['ended, before the end', [{ ...offer, closes: 500 }, closed('a', [60, 70], 'it has ended'), end]],
-  ['paused, and nobody paused it', [offer, closed('a', [60, 70], 'it is paused'), end]],
+  ['paused without a pause', [offer, closed('a', [60, 70], 'it is paused'), end]],
   ['issued while it is paused', [offer, edit('pause', [0, 10]), issued('a', [20, 30], 1), row('a', 1), end]],
   [
     'sold out after the total was raised',
@@ -279,7 +279,7 @@ const lies: Cases = [
 ];
 
 describe.skipIf(findGo() === undefined)('the judge', () => {
-  test.each([...truths])('believes: %s', async (_, lines) => {
+  test.each([...truths])('accepts: %s', async (_, lines) => {
     expect(await judge(...lines)).toMatchObject({ verdict: 'ok' });
   });
 
@@ -287,7 +287,7 @@ describe.skipIf(findGo() === undefined)('the judge', () => {
     expect(await judge(...lines)).toMatchObject({ verdict: 'refused' });
   });
 
-  test('coupons are judged one by one: a lie about one is told of that one, and drawn', async () => {
+  test('coupons are judged one by one: a wrong one is named, and drawn', async () => {
     const other = { coupon: 2 };
     const { verdict, lines } = await judge(
       offer,
@@ -324,7 +324,7 @@ describe.skipIf(findGo() === undefined)('the judge', () => {
     expect(await judge(...history, duplicate('user-30', at(30), 32), last)).toMatchObject({ verdict: 'refused' });
   }, 60_000);
 
-  test('a crowd at all endpoints, through kill -9 of the APIs, is told the truth', async () => {
+  test('a crowd at all endpoints, through kill -9 of the APIs, is answered correctly', async () => {
     const path = await onCluster('crowd', { apis: 2, workers: 1 }, async (cluster, file) => {
       const kill = faultsFor(cluster).filter(({ name }) => name === 'kill -9 an API');
       const faults = [...kill, ...kill, ...kill];
@@ -344,9 +344,9 @@ describe.skipIf(findGo() === undefined)('the judge', () => {
   }, 120_000);
 });
 
-/** Bugs that a rush brings to light each time, and how the first answer that is wrong is told. */
-const provoked: readonly (readonly [name: string, told: RegExp | null])[] = [
-  // Nothing planted: the rush alone is believed.
+/** Bugs that a rush brings to light each time, and how the judge names the first wrong answer. */
+const provoked: readonly (readonly [name: string, refusal: RegExp | null])[] = [
+  // Nothing planted: the rush alone is accepted.
   ['none', null],
   ['the combiner answers out of order', /: (issued|already has) \d+ has no place/],
   ['a user who stands twice in a batch gets two', /: (issued|already has) \d+ has no place/],
@@ -358,16 +358,16 @@ const provoked: readonly (readonly [name: string, told: RegExp | null])[] = [
 describe.skipIf(findGo() === undefined)('a rush on the API with a planted bug', () => {
   test.each([...provoked])(
     '%s',
-    async (name, told) => {
+    async (name, refusal) => {
       const bug = plantedBugs.find((each) => each.name === name);
-      if (!bug && told) throw new Error('there is no such bug any more');
+      if (!bug && refusal) throw new Error('there is no such bug any more');
       const path = await withChangedCopy(bug?.changes ?? [], (root) =>
         onCluster(name.replaceAll(/\W+/g, '-'), { apis: 1, workers: 1, root }, rush),
       );
       const { verdict, lines } = await judgeHistory(path);
-      expect(verdict, lines.join('\n')).toBe(told ? 'refused' : 'ok');
-      if (!told) return;
-      expect(lines[0]).toMatch(told);
+      expect(verdict, lines.join('\n')).toBe(refusal ? 'refused' : 'ok');
+      if (!refusal) return;
+      expect(lines[0]).toMatch(refusal);
       expect(existsSync(lines[1]?.replace(/^coupon \d+: picture: /, '') ?? '')).toBe(true);
     },
     120_000,

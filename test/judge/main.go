@@ -89,7 +89,7 @@ func read(path string) (ops []porcupine.Operation, requests int, err error) {
 		requests += len(each.requests) + len(each.edits)
 	}
 	if ops, err = found.operations(); err == nil && requests == 0 {
-		err = fmt.Errorf("nobody asked for anything")
+		err = fmt.Errorf("it has no requests")
 	}
 	return ops, requests, err
 }

@@ -29,7 +29,7 @@ const (
 	periodStarts
 	periodEnds
 	finalRead
-	// Never an operation: a request that was refused before it was decided, and one whose answer nobody heard.
+	// Never an operation: a request that was refused before it was decided, and one without an answer.
 	nothingDecided
 	noAnswer
 )
@@ -100,7 +100,7 @@ func (s state) equal(other state) bool {
 
 // step returns the state after the operation, and whether its answer can be given in this state.
 //
-// An edit without an answer is made wherever it stands: where it never was made, it stands last, and nobody sees it.
+// An edit without an answer is made wherever it stands: where it never was made, it stands last, and has no visible effect.
 func (s state) step(op operation) (state, bool) {
 	next := s
 	switch op.kind {
@@ -131,7 +131,7 @@ func (s state) step(op operation) (state, bool) {
 	return next, true
 }
 
-// answer is what a request of this user must be told.
+// answer is the right answer to a request of this user.
 func (s state) answer(op operation) operationKind {
 	current := uint64(1) << s.period
 	switch {

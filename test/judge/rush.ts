@@ -15,7 +15,7 @@ const ANSWER_MS_MAX = 10_000;
 const DRAIN_MS_MAX = 20_000;
 const endpoints = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
 
-/** Lets everybody in until each was answered, then once more, and writes the history to its end. */
+/** Sends every request once, then asks again for each user, and writes the history to its end. */
 export async function rush(cluster: Cluster, historyFile: HistoryFile): Promise<void> {
   const port = cluster.apis[0]?.port ?? 0;
   const lanes = Array.from({ length: CALLERS }, (_, client) => new Lane(port, ANSWER_MS_MAX, client));
