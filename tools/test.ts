@@ -10,7 +10,7 @@ import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
 import { cleanUpOnSignals } from './stack/cleanup.ts';
 import { findProgram } from './stack/find-program.ts';
-import { tempFolder } from './stack/leftovers.ts';
+import { tempFolder } from './leftovers.ts';
 import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';

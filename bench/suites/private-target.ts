@@ -9,7 +9,7 @@ import { say, step } from '../../tools/progress.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
 import { startStack } from '../../tools/stack/stack.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
-import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
 import type { Target } from './target.ts';
 
 const root = resolve(import.meta.dirname, '../..');

@@ -9,7 +9,7 @@ import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { step } from '../../tools/progress.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
-import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';

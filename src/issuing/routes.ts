@@ -6,17 +6,14 @@ import type { Scope } from '../auth/api-keys.ts';
 import { type Authority, userMismatch } from '../auth/authority.ts';
 import { CouponId, UserId } from '../coupon/ids.ts';
 import { type Operation, operation } from '../http/openapi.ts';
+import { eventsOperation, listOperation, statusOperation, useOperation } from '../issues/route-docs.ts';
 import {
   answerEvents,
   answerList,
   answerStatus,
   answerUse,
-  eventsOperation,
   type IssuesDependencies,
   issuesSchemas,
-  listOperation,
-  statusOperation,
-  useOperation,
 } from '../issues/routes.ts';
 import { type EndpointDependencies, IssueRequest, issueEndpoint, keyDescription, mayActFor } from './endpoint.ts';
 

@@ -8,7 +8,7 @@ import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
-import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';

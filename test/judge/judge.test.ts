@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
 import { type Cluster, type ClusterOptions, startCluster } from '../chaos/cluster.ts';
 import { faultsFor } from '../chaos/faults.ts';
 import { runChaos } from '../chaos/run.ts';

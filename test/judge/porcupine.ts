@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../tools/stack/find-program.ts';
-import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
 import { type CommandResult, runCommand } from '../../tools/stack/run-command.ts';
 
 export interface Judgement {

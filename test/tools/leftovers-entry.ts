@@ -2,7 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import { cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
-import { tempFolder } from '../../tools/stack/leftovers.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 
 const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });

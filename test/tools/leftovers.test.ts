@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProcess } from '../../tools/stack/process-identity.ts';
-import { removeLeftovers, tempFolder } from '../../tools/stack/leftovers.ts';
+import { removeLeftovers, tempFolder } from '../../tools/leftovers.ts';
 import { eventually } from '../eventually.ts';
 
 test.each(['SIGTERM', 'SIGKILL'] as const)('a run that gets %s leaves no server and no folder', async (signal) => {

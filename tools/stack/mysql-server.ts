@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync }
 import { join, resolve } from 'node:path';
 import { findProgram } from './find-program.ts';
 import { firstReply } from './first-reply.ts';
-import { tempFolder } from './leftovers.ts';
+import { tempFolder } from '../leftovers.ts';
 import { type PrivateServer, startPrivateServer } from './private-server.ts';
 import { mustRun } from './run-command.ts';
 

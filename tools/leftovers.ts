@@ -3,7 +3,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { identify, isStillRunning, type ProcessIdentity } from './process-identity.ts';
+import { identify, isStillRunning, type ProcessIdentity } from './stack/process-identity.ts';
 
 const PREFIX = 'coupon-';
 const OWNER_FILE = 'owner.json';
