@@ -310,7 +310,7 @@ describe.skipIf(findGo() === undefined)('the judge', () => {
     expect(await judge(issued('a', [0, 10], 1), offer, end)).toMatchObject({ verdict: 'undecided' });
     expect(await judge(offer, end)).toMatchObject({ verdict: 'undecided' });
     expect(await judge(offer, answered('a', [0, 10], { status: 418 }), end)).toMatchObject({ verdict: 'undecided' });
-    expect(await judgeHistory(join(folder, 'none.jsonl'))).toMatchObject({ verdict: 'undecided' });
+    expect(await judgeHistory(join(folder, 'no-such-history.jsonl'))).toMatchObject({ verdict: 'undecided' });
   });
 
   test('a lie among many requests under way together is refused within the bound', async () => {
