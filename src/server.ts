@@ -10,6 +10,7 @@ import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';
 import { serve } from './runtime/serve.ts';
+import { onStopSignal } from './runtime/stop-signals.ts';
 import { startOrExplain } from './operator-error.ts';
 import { createLog } from './telemetry/log.ts';
 import { createApiMetrics } from './wiring/metrics.ts';
@@ -54,21 +55,18 @@ async function start(): Promise<void> {
         });
   log.info({ url: server.url, ...(metricsServer && { metricsUrl: metricsServer.url }) }, 'listening');
 
-  const stop = async () => {
-    log.info('stopping: answering what was accepted');
-    // A hung dependency must not keep a process that was told to go; what it had accepted is in the stream.
-    setTimeout(() => process.exit(1), config.SHUTDOWN_MS_MAX).unref();
+  onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
+    log.info('stopping: answering the requests under way');
     probe.stop();
     access.stop();
     await issuing.releaseWaiters();
-    // A reader who never takes their answer must not keep the connections to the stores from ending well.
+    // A client that never reads its answer must not keep the connections to the stores from closing properly.
     await server.stop(config.SHUTDOWN_MS_MAX / 2);
     await issuing.close();
     // Last, so that the draining can be watched.
     await metricsServer?.stop(config.SHUTDOWN_MS_MAX / 4);
     log.info('stopped');
-    // Such a reader would keep Deno running.
+    // Such a client would keep Deno running.
     process.exit(0);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
+  });
 }

@@ -10,6 +10,7 @@ import { closeDatabase, type Database, openDatabase } from '../src/mysql/databas
 import { preflight } from '../src/runtime/preflight.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/runtime/serve.ts';
+import { onStopSignal } from '../src/runtime/stop-signals.ts';
 import { startOrExplain } from '../src/operator-error.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts';
@@ -42,7 +43,7 @@ async function work(): Promise<void> {
   );
 
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  onStopSignal(config.SHUTDOWN_MS_MAX, () => stop.abort());
   const server = await serve((request) => answer(request, metrics), {
     host: config.HOST,
     port: config.WORKER_PORT,
@@ -54,7 +55,7 @@ async function work(): Promise<void> {
     drainPartition({ ...partition, redisStock, database, settings: config, stop: stop.signal }),
   );
   await Promise.all([...draining, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
-  await server.stop();
+  await server.stop(config.SHUTDOWN_MS_MAX / 4);
   for (const connection of [redis, ...partitions.map(({ blocking }) => blocking)]) connection.disconnect();
   await closeDatabase(database);
   log.info('stopped after the current batch');
