@@ -19,7 +19,7 @@ export const KeyAnswer = Type.Object({
 /** The schemas by the names that the document gives them. */
 export const keySchemas = { Key: KeyAnswer };
 
-/** `GET /v1/key`, for whoever has one. */
+/** `GET /v1/key`, for callers that have one. */
 export function keyRoutes({ authority }: KeyDependencies) {
   return new Elysia({ name: 'key' }).get(
     '/v1/key',

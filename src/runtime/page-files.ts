@@ -27,7 +27,7 @@ export async function buildPages(): Promise<readonly PageFile[]> {
     format: 'esm',
     minify: true,
     publicPath: ASSETS_PATH,
-    // By the hash, browsers may keep them for ever.
+    // With a hash in the name, browsers may cache them forever.
     naming: { entry: '[name].[ext]', chunk: '[name]-[hash].[ext]', asset: '[name]-[hash].[ext]' },
     throw: true,
   });

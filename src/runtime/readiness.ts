@@ -1,5 +1,5 @@
 // readiness.ts -- Whether this process should get requests, and why not: stores reachable and writable, not stopping. It also
-// tells the durability that is really in force, since that decides what a 2xx answer survives.
+// reports the durability in effect, since that decides what a 2xx answer survives.
 
 import { sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
@@ -59,7 +59,7 @@ async function askRedis(redis: Redis): Promise<Answer> {
   const { version, appendFsync, maxmemoryPolicy, role } = await readDurability(redis);
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
   if (role !== 'master') return { ok: false, detail: `is a ${role} and refuses writes`, durability };
-  if (serverOf(redis) === '') return { ok: false, detail: 'has not told which server it is', durability };
+  if (serverOf(redis) === '') return { ok: false, detail: 'has not reported its run_id', durability };
   return { ok: true, detail: `Redis ${version}, maxmemory-policy ${maxmemoryPolicy}`, durability };
 }
 

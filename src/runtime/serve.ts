@@ -26,7 +26,7 @@ export interface Listening {
   /**
    * Takes no more connections, closes idle ones, and resolves when every request under way has its whole answer.
    *
-   * @param waitMsMax then the rest is cut off, on Deno by the end of the process; without it, one reader who never takes their answer is waited for without end
+   * @param waitMsMax then the rest is cut off, on Deno by the end of the process; without it, a client that never reads its answer is waited for without end
    */
   stop(waitMsMax?: number): Promise<void>;
 }
@@ -64,7 +64,7 @@ function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onErro
   const server = Bun.serve({
     hostname: host,
     port,
-    // Only where it is asked for: a second server on one port is a mistake otherwise, and silently takes half of the requests.
+    // Only when set explicitly: otherwise a second server on the port is a mistake, and silently takes half of the requests.
     reusePort,
     idleTimeout: IDLE_S,
     // The app keeps the limit, and answers with a problem document; Bun's own refusal is empty. Nothing is buffered ahead of

@@ -1,4 +1,4 @@
-// access.ts -- Puts together who may do what and how often: keys from the store, tokens, limits. One life for all.
+// access.ts -- Wires authentication and rate limits: API keys from the store, tokens, limiters.
 
 import type { Config } from '../config/config.ts';
 import type { Redis } from 'ioredis';
@@ -26,7 +26,7 @@ export interface AccessDependencies {
 }
 
 /**
- * Reads the keys and begins to watch them.
+ * Reads the keys and keeps them up to date.
  *
  * @throws OperatorError when no caller could be authenticated and AUTH is not explicitly off; what MySQL throws
  */
@@ -41,8 +41,8 @@ export async function openAccess({ config, database, redis, log }: AccessDepende
   await keys.refresh();
   const tokens = createTokens(config, (error) => log.error({ error }, 'could not read the JWKS of the token issuer'));
   const isOn = config.AUTH === 'on';
-  if (isOn && tokens === null && keys.isEmpty()) throw new OperatorError(NOBODY);
-  if (!isOn) log.info('AUTH is off: everybody may issue for any user');
+  if (isOn && tokens === null && keys.isEmpty()) throw new OperatorError(NO_CREDENTIALS);
+  if (!isOn) log.info('AUTH is off: any caller may issue for any user');
   keys.watch();
   const limiterOf = (kind: Counted['kind'], requestsMax: number) =>
     requestsMax === 0 ? null : createLimiter(kind, requestsMax, { config, redis, log });
@@ -56,12 +56,12 @@ export async function openAccess({ config, database, redis, log }: AccessDepende
   };
 }
 
-const NOBODY = [
-  'AUTH: nobody could be let in, since there are neither tokens nor keys. Set JWT_JWKS_URL or JWT_SECRET, or ADMIN_API_KEY,',
-  'or make a key with `bun run keys create`; or set AUTH=off, which lets everybody issue for any user',
+const NO_CREDENTIALS = [
+  'AUTH: no caller could be authenticated, since there are neither tokens nor keys. Set JWT_JWKS_URL or JWT_SECRET, or ADMIN_API_KEY,',
+  'or create a key with `bun run keys create`; or set AUTH=off, which lets any caller issue for any user',
 ].join(' ');
 
-/** Pause between two log lines about an outage: a rush would write one for each batch. */
+/** Pause between two log lines about an outage: otherwise each failed sync would write one. */
 const LOG_PAUSE_MS = 5000;
 
 function createLimiter(
@@ -76,7 +76,7 @@ function createLimiter(
     windowS: config.LIMIT_WINDOW_S,
     namesMax: config.LIMITED_NAMES_MAX,
     now: Date.now,
-    tell: (counted) => countRequests(redis, counted),
+    sync: (counted) => countRequests(redis, counted),
     onFault: (error) => {
       if (Date.now() < quietUntilMs) return;
       quietUntilMs = Date.now() + LOG_PAUSE_MS;

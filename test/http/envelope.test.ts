@@ -92,14 +92,14 @@ describe('other origins', () => {
 });
 
 describe('addresses', () => {
-  const tell = async () => new Map<string, number>();
+  const sync = async () => new Map<string, number>();
   const limiter = () =>
     new Limiter({
       kind: 'address',
       requestsMax: 2,
       windowS: 10,
       namesMax: 9,
-      tell,
+      sync,
       onFault: () => {},
       now: () => 1_000_000,
     });

@@ -143,7 +143,7 @@ export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
     requestsMax: ADDRESS_REQUESTS_MAX,
     windowS: 3600,
     namesMax: 10,
-    tell: async ({ counts }) => counts,
+    sync: async ({ counts }) => counts,
     onFault: (error) => {
       throw error;
     },

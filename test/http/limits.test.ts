@@ -12,7 +12,7 @@ function limiterWith(change: Partial<LimiterOptions> = {}): Limiter {
     requestsMax: 3,
     windowS: 10,
     namesMax: 100,
-    tell: async ({ counts }) => new Map(counts),
+    sync: async ({ counts }) => new Map(counts),
     onFault: (error) => {
       throw error;
     },
@@ -36,11 +36,11 @@ test('a name may ask so many times in a window, each name for itself, and again 
 
 test('who asks once is not told of, and the second request brings the first along', async () => {
   const told: Counted[] = [];
-  const tell = async (counted: Counted) => {
+  const sync = async (counted: Counted) => {
     told.push(counted);
     return counted.counts;
   };
-  const limiter = limiterWith({ tell });
+  const limiter = limiterWith({ sync });
   refusals(limiter, 'abcabd');
   await limiter.settled();
   expect(told).toEqual([
@@ -61,7 +61,7 @@ test('who asks once is not told of, and the second request brings the first alon
 });
 
 test('what other processes counted holds for the next request', async () => {
-  const limiter = limiterWith({ tell: async () => new Map([['a', 5]]) });
+  const limiter = limiterWith({ sync: async () => new Map([['a', 5]]) });
   expect(refusals(limiter, 'aa')).toEqual([false, false]);
   await limiter.settled();
   expect(refusals(limiter, 'a')).toEqual([true]);
@@ -74,13 +74,13 @@ test('a total that comes back late does not take away what was counted meanwhile
   ];
   const [first, second] = replies;
   let calls = 0;
-  const tell = async () => {
+  const sync = async () => {
     calls += 1;
     const reply = calls === 1 ? first : second;
     if (!reply) throw new Error('there are two replies');
     return reply.promise;
   };
-  const limiter = limiterWith({ requestsMax: 5, tell, onFault: () => {} });
+  const limiter = limiterWith({ requestsMax: 5, sync, onFault: () => {} });
   refusals(limiter, 'aa');
   await Promise.resolve();
   refusals(limiter, 'aa');
@@ -95,7 +95,7 @@ test('a total that comes back late does not take away what was counted meanwhile
 test('an answer about a window that is over changes nothing', async () => {
   let nowMs = 1_002_000;
   const reply = Promise.withResolvers<ReadonlyMap<string, number>>();
-  const limiter = limiterWith({ now: () => nowMs, tell: () => reply.promise });
+  const limiter = limiterWith({ now: () => nowMs, sync: () => reply.promise });
   refusals(limiter, 'aa');
   nowMs = 1_010_000;
   expect(refusals(limiter, 'a')).toEqual([false]);
@@ -106,8 +106,8 @@ test('an answer about a window that is over changes nothing', async () => {
 
 test('while Redis is away each process limits alone, and the fault is told', async () => {
   const faults: unknown[] = [];
-  const tell = () => Promise.reject(new Error('no Redis'));
-  const limiter = limiterWith({ tell, onFault: (error) => faults.push(error) });
+  const sync = () => Promise.reject(new Error('no Redis'));
+  const limiter = limiterWith({ sync, onFault: (error) => faults.push(error) });
   expect(refusals(limiter, 'aaaaa')).toEqual([false, false, false, true, true]);
   await limiter.settled();
   expect(faults).toEqual([new Error('no Redis')]);
@@ -121,11 +121,11 @@ test('names beyond those that may be remembered are not limited, and those remem
 
 test('no script tells of more than a thousand names', async () => {
   const sizes: number[] = [];
-  const tell = async ({ counts }: Counted) => {
+  const sync = async ({ counts }: Counted) => {
     sizes.push(counts.size);
     return counts;
   };
-  const limiter = limiterWith({ tell, namesMax: 10_000 });
+  const limiter = limiterWith({ sync, namesMax: 10_000 });
   for (let round = 0; round < 2; round += 1) for (let name = 0; name < 2500; name += 1) limiter.take(String(name));
   await limiter.settled();
   expect(sizes).toEqual([1000, 1000, 500]);

@@ -135,7 +135,7 @@ describe('bun run start', () => {
   test('refuses when no caller could authenticate, and names the ways out', async () => {
     const { code, err } = await run(['src/server.ts']);
     expect(code).toBe(1);
-    expect(err).toMatch(/^AUTH: nobody could be let in.* JWT_SECRET.* ADMIN_API_KEY.* AUTH=off/);
+    expect(err).toMatch(/^AUTH: no caller could be authenticated.* JWT_SECRET.* ADMIN_API_KEY.* AUTH=off/);
   });
 
   test('a key opens a server that runs, and closes it again, within the age of the list', async () => {

@@ -34,7 +34,7 @@ function processes(count: number, connection: Redis = redis) {
         requestsMax: REQUESTS_MAX,
         windowS: 10,
         namesMax: 1000,
-        tell: (counted) => countRequests(connection, counted),
+        sync: (counted) => countRequests(connection, counted),
         onFault: (error) => faults.push(error),
         now: () => window * 10_000,
       }),

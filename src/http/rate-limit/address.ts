@@ -1,4 +1,4 @@
-// address.ts -- Which address a request is counted under. A header is believed only as far back as named proxies wrote it.
+// address.ts -- Which address a request is counted under. `X-Forwarded-For` counts only as far as trusted proxies wrote it.
 
 import { BlockList, isIP } from 'node:net';
 
@@ -6,10 +6,10 @@ import { BlockList, isIP } from 'node:net';
 export type PeerOf = (request: Request) => string | null;
 
 /**
- * Makes the function that tells whose request it is.
+ * Makes the function that returns the address of a request.
  *
  * @param proxies addresses or networks, with commas, that write `X-Forwarded-For`; undefined: none
- * @returns an IPv4 address, or the /64 network of an IPv6 address, since a household has a whole one; null if nobody knows
+ * @returns an IPv4 address, or the /64 network of an IPv6 address, since a household has a whole one; null if unknown
  */
 export function addressReader(proxies: string | undefined): (peer: string | null, request: Request) => string | null {
   const trusted = proxies === undefined ? null : blockListOf(proxies.split(','));
@@ -18,7 +18,7 @@ export function addressReader(proxies: string | undefined): (peer: string | null
     const nearest = plainAddress(peer);
     if (!trusted || !isIn(trusted, nearest)) return networkOf(nearest);
     const hops = (request.headers.get('x-forwarded-for') ?? '').split(',');
-    // From the right: each proxy appends whom it saw. Left of the first stranger, anything may be invented.
+    // From the right: each proxy appends the address it saw. Left of the first untrusted one, anything may be forged.
     let seen = nearest;
     for (const hop of hops.reverse()) {
       const address = plainAddress(hop.trim());
@@ -58,7 +58,7 @@ function networkOf(address: string): string {
   const [head = '', tail] = address.toLowerCase().split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  // An IPv4 tail stands for two groups; it is far to the right of the first four.
+  // An IPv4 tail takes the place of two groups, right of the first four.
   const missing = tail === undefined ? 0 : 8 - left.length - right.length - (address.includes('.') ? 1 : 0);
   const groups = [...left, ...Array.from({ length: missing }, () => '0'), ...right].slice(0, 4);
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;

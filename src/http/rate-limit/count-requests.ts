@@ -1,8 +1,8 @@
-// count-requests.ts -- The typed caller of `count-requests.lua`: one round trip for all names that a process has to tell of.
+// count-requests.ts -- The typed caller of `count-requests.lua`: one round trip for all pending names of a process.
 
 import { defineScript } from '../../redis/script.ts';
 
-/** What one process has counted and not yet told. */
+/** What one process has counted since its last sync. */
 export interface Counted {
   readonly kind: 'user' | 'address';
   /** Number of the window since 1970, by the clock of the process. */

@@ -1,9 +1,9 @@
-// limiter.ts -- How often one user, or one address, may ask in a window. A decision never waits for Redis.
+// limiter.ts -- An eventually consistent fixed-window rate limit, exact within ± one request per process and window.
 //
-// Each process counts for itself, and that count is exact. The first request of a name in a window stays at home, since in a
-// rush most users ask once; from the second on the counts go to Redis, all names of a moment in one script, and the totals of
-// all processes come back and hold for the next request. So over all processes a name may exceed its limit by one request for
-// each further process, and by what arrives within a round trip to Redis. While Redis is away each process limits alone.
+// Each process counts exactly, and no decision waits for Redis. The first request of a name in a window is not reported, since in
+// a rush most users ask once; from the second on the counts are added up in Redis, all names of a moment in one script, and the
+// totals of all processes apply to the next request. So over all processes a name may exceed its limit by one request for each
+// further process, and by what arrives within a round trip to Redis. While Redis is down each process limits alone.
 
 import type { Counted } from './count-requests.ts';
 import { problem } from '../problem.ts';
@@ -13,11 +13,11 @@ export interface LimiterOptions {
   /** Requests of a name in a window. */
   readonly requestsMax: number;
   readonly windowS: number;
-  /** Names counted in a window; those beyond it are not limited, since memory is. */
+  /** Names counted in a window; those beyond it are not limited: a bound on memory. */
   readonly namesMax: number;
   /** Adds to the counts of all processes and gives the totals. */
-  readonly tell: (counted: Counted) => Promise<ReadonlyMap<string, number>>;
-  /** Operation when Redis could not be asked. */
+  readonly sync: (counted: Counted) => Promise<ReadonlyMap<string, number>>;
+  /** Called when Redis could not be asked. */
   readonly onFault: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -32,17 +32,17 @@ export interface Allowance {
   readonly resetS: number;
 }
 
-/** Names in one script: bounds how long Redis is held. */
-const TOLD_MAX = 1000;
+/** Names in one script: bounds how long Redis is blocked. */
+const NAMES_PER_SYNC_MAX = 1000;
 /** Clocks of processes differ. */
 const KEEP_MS = 10_000;
 
 export class Limiter {
   readonly #options: LimiterOptions;
   #window = -1;
-  /** Requests by name, of all processes as far as they are known here. */
+  /** Requests by name: of all processes as of the last sync, and of this one. */
   #counts = new Map<string, number>();
-  /** What Redis has not been told. */
+  /** Counts that Redis does not have yet. */
   #pending = new Map<string, number>();
   #flushing: Promise<void> | null = null;
 
@@ -50,7 +50,7 @@ export class Limiter {
     this.#options = options;
   }
 
-  /** Counts one request, or refuses it. What is refused is not counted, so that a window ends for everybody. */
+  /** Counts one request, or refuses it. Refused requests are not counted. */
   take(name: string): Allowance {
     const { requestsMax, windowS, namesMax, now } = this.#options;
     const nowMs = now();
@@ -64,7 +64,7 @@ export class Limiter {
     return { isRefused: false, requestsMax, remaining: requestsMax - seen - 1, resetS };
   }
 
-  /** Resolves when Redis has been told everything, or could not be. */
+  /** Resolves when no sync is under way. */
   async settled(): Promise<void> {
     while (this.#flushing) await this.#flushing;
   }
@@ -76,33 +76,33 @@ export class Limiter {
   }
 
   #report(name: string, seen: number): void {
-    // The second request brings the first one along.
+    // The second request also reports the first.
     this.#pending.set(name, (this.#pending.get(name) ?? 0) + (seen === 1 ? 2 : 1));
-    this.#flushing ??= this.#tellAll();
+    this.#flushing ??= this.#syncAll();
   }
 
-  /** Tells until nothing is left; what is counted meanwhile goes with the next round. */
-  async #tellAll(): Promise<void> {
-    const { kind, windowS, tell, onFault } = this.#options;
+  /** Repeats until nothing is pending; what is counted meanwhile goes with the next round. */
+  async #syncAll(): Promise<void> {
+    const { kind, windowS, sync, onFault } = this.#options;
     while (this.#pending.size > 0) {
-      // What else arrived at this moment comes along.
+      // What else arrived in this tick is included.
       await Promise.resolve();
       const window = this.#window;
-      const counts = this.#takeUntold();
+      const counts = this.#takePending();
       if (counts.size === 0) continue;
       try {
-        const totals = await tell({ kind, window, keepMs: windowS * 1000 + KEEP_MS, counts });
+        const totals = await sync({ kind, window, keepMs: windowS * 1000 + KEEP_MS, counts });
         if (window === this.#window) this.#learn(totals);
       } catch (error) {
-        // What was not told is forgotten: here it is counted, and elsewhere it would only make the limit stricter.
+        // Lost counts are not sent again: this process has them, and elsewhere they would only make the limit stricter.
         onFault(error);
       }
     }
     this.#flushing = null;
   }
 
-  #takeUntold(): ReadonlyMap<string, number> {
-    const taken = new Map([...this.#pending].slice(0, TOLD_MAX));
+  #takePending(): ReadonlyMap<string, number> {
+    const taken = new Map([...this.#pending].slice(0, NAMES_PER_SYNC_MAX));
     for (const name of taken.keys()) this.#pending.delete(name);
     return taken;
   }
@@ -115,10 +115,7 @@ export class Limiter {
   }
 }
 
-/**
- * Says on an answer what is left, from half of the limit on: who asks once or twice has no use for it, and in a rush that is nearly
- * everybody.
- */
+/** Sets the `RateLimit` headers from half of the limit on: most callers in a rush ask once or twice and do not need them. */
 export function setRateLimitHeaders(answer: Response, allowance: Allowance): Response {
   if (!shouldSendHeaders(allowance)) return answer;
   const { requestsMax, remaining, resetS } = allowance;
@@ -128,12 +125,12 @@ export function setRateLimitHeaders(answer: Response, allowance: Allowance): Res
   return answer;
 }
 
-/** Whether `setRateLimitHeaders` would say anything, so that nobody waits for an answer to leave it as it is. */
+/** Whether `setRateLimitHeaders` would set any: if not, the answer need not be awaited. */
 export function shouldSendHeaders({ requestsMax, remaining }: Allowance): boolean {
   return remaining * 2 <= requestsMax;
 }
 
-/** The answer to who asks too often. Nothing was decided. */
+/** The 429. Nothing was decided. */
 export function tooMany(kind: Counted['kind'], allowance: Allowance): Response {
   const detail = `This ${kind} asks too often. Nothing was decided.`;
   const headers = { 'retry-after': String(allowance.resetS) };
