@@ -53,8 +53,6 @@ async function start(): Promise<void> {
           portSetting: 'METRICS_PORT',
           onError,
         });
-  log.info({ url: server.url, ...(metricsServer && { metricsUrl: metricsServer.url }) }, 'listening');
-
   onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
     log.info('stopping: answering the requests under way');
     probe.stop();
@@ -69,4 +67,6 @@ async function start(): Promise<void> {
     // Such a client would keep Deno running.
     process.exit(0);
   });
+  // Last: from here on a signal is heard.
+  log.info({ url: server.url, ...(metricsServer && { metricsUrl: metricsServer.url }) }, 'listening');
 }
