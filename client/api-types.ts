@@ -32,6 +32,66 @@ export interface components {
        */
       readonly status: 'ISSUED' | 'ACCEPTED';
     };
+    /** @description An error or a refusal, by RFC 9457. */
+    readonly Problem: {
+      /** @description Where the code is explained: a path on this server. */
+      readonly type: string;
+      /** @description The code in words; the same for every occurrence. */
+      readonly title: string;
+      /** @description The HTTP status. */
+      readonly status: number;
+      /**
+       * @description Stable; the member to branch on.
+       * @enum {string}
+       */
+      readonly code:
+        | 'COUPON_HAS_ISSUES'
+        | 'COUPON_NOT_EXIST'
+        | 'COUPON_TOTAL_BELOW_ISSUED'
+        | 'DEAD_LETTER_NOT_EXIST'
+        | 'DEAD_LETTER_UNREADABLE'
+        | 'DUPLICATED_COUPON_ISSUE'
+        | 'FAIL_COUPON_ISSUE_REQUEST'
+        | 'FORBIDDEN'
+        | 'IDEMPOTENCY_KEY_REUSED'
+        | 'INTERNAL'
+        | 'INVALID_COUPON_ISSUE_DATE'
+        | 'INVALID_COUPON_ISSUE_QUANTITY'
+        | 'INVALID_REQUEST'
+        | 'ISSUE_ALREADY_USED'
+        | 'ISSUE_NOT_EXIST'
+        | 'MALFORMED_REQUEST'
+        | 'METHOD_NOT_ALLOWED'
+        | 'NOT_FOUND'
+        | 'PAYLOAD_TOO_LARGE'
+        | 'PRECONDITION_FAILED'
+        | 'TOO_MANY_REQUESTS'
+        | 'UNAUTHENTICATED'
+        | 'UNSUPPORTED_MEDIA_TYPE';
+      /** @description What happened this time, for people. */
+      readonly detail: string;
+      /**
+       * Format: int64
+       * @description With DUPLICATED_COUPON_ISSUE and ISSUE_ALREADY_USED: the number of the issue the user has.
+       */
+      readonly sequence?: number;
+      /** @description With ISSUE_ALREADY_USED: when, in UTC. */
+      readonly dateUsed?: string;
+      /**
+       * Format: int64
+       * @description With COUPON_TOTAL_BELOW_ISSUED: how many were issued.
+       */
+      readonly issuedQuantity?: number;
+      /** @description With INVALID_REQUEST: everything that is wrong. */
+      readonly faults?: readonly {
+        /** @enum {string} */
+        readonly in: 'body' | 'path' | 'query' | 'header';
+        /** @description JSON pointer; empty for the body as a whole. */
+        readonly pointer: string;
+        /** @description What would have been right. The value sent is not repeated. */
+        readonly expected: string;
+      }[];
+    };
     readonly IssueState: {
       /**
        * Format: int64
@@ -50,6 +110,33 @@ export interface components {
        * @enum {string}
        */
       readonly status: 'NONE' | 'ACCEPTED' | 'ISSUED' | 'USED';
+    };
+    readonly UsedIssue: {
+      /**
+       * Format: int64
+       * @description id of a coupon: an integer from 1 to 9007199254740991
+       */
+      readonly couponId: number;
+      /** @description id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and - */
+      readonly userId: string;
+      /**
+       * Format: int64
+       * @description Number of the issue within its coupon, from 1.
+       */
+      readonly sequence: number;
+      /** @enum {string} */
+      readonly status: 'USED';
+      /** @description When it was used, in UTC. */
+      readonly dateUsed: string;
+    };
+    readonly IssuePage: {
+      /** @description in order of coupon */
+      readonly issues: readonly components['schemas']['OwnedIssue'][];
+      /**
+       * Format: int64
+       * @description `after` of the next page; null on the last
+       */
+      readonly next: number | null;
     };
     readonly OwnedIssue: {
       /**
@@ -81,33 +168,6 @@ export interface components {
        */
       readonly minAvailableAmount: number;
     };
-    readonly IssuePage: {
-      /** @description in order of coupon */
-      readonly issues: readonly components['schemas']['OwnedIssue'][];
-      /**
-       * Format: int64
-       * @description `after` of the next page; null on the last
-       */
-      readonly next: number | null;
-    };
-    readonly UsedIssue: {
-      /**
-       * Format: int64
-       * @description id of a coupon: an integer from 1 to 9007199254740991
-       */
-      readonly couponId: number;
-      /** @description id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and - */
-      readonly userId: string;
-      /**
-       * Format: int64
-       * @description Number of the issue within its coupon, from 1.
-       */
-      readonly sequence: number;
-      /** @enum {string} */
-      readonly status: 'USED';
-      /** @description When it was used, in UTC. */
-      readonly dateUsed: string;
-    };
     readonly CouponDraft: {
       /** @description what it is called: 1 to 200 characters, not all blank */
       readonly title: string;
@@ -130,32 +190,6 @@ export interface components {
       readonly dateIssueStart: string;
       /** @description the first instant at which it is no longer issued, after dateIssueStart: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
       readonly dateIssueEnd: string;
-    };
-    /** @description At least one of its members. */
-    readonly CouponChanges: {
-      /** @description what it is called: 1 to 200 characters, not all blank */
-      readonly title?: string;
-      /**
-       * Format: int64
-       * @description how many may be issued: an integer from 1 to 9007199254740991, or null for no limit
-       */
-      readonly totalQuantity?: number | null;
-      /**
-       * Format: int64
-       * @description what it takes off, in the smallest unit of the currency: an integer from 0 to 4294967295
-       */
-      readonly discountAmount?: number;
-      /**
-       * Format: int64
-       * @description the smallest order it can be used for, in the smallest unit of the currency: an integer from 0 to 4294967295
-       */
-      readonly minAvailableAmount?: number;
-      /** @description the first instant at which it is issued: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
-      readonly dateIssueStart?: string;
-      /** @description the first instant at which it is no longer issued, after dateIssueStart: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
-      readonly dateIssueEnd?: string;
-      /** @description whether issuing is stopped for now: true or false */
-      readonly paused?: boolean;
     };
     readonly Coupon: {
       /**
@@ -211,6 +245,32 @@ export interface components {
        * @description `after` of the next page; null on the last
        */
       readonly next: number | null;
+    };
+    /** @description At least one of its members. */
+    readonly CouponChanges: {
+      /** @description what it is called: 1 to 200 characters, not all blank */
+      readonly title?: string;
+      /**
+       * Format: int64
+       * @description how many may be issued: an integer from 1 to 9007199254740991, or null for no limit
+       */
+      readonly totalQuantity?: number | null;
+      /**
+       * Format: int64
+       * @description what it takes off, in the smallest unit of the currency: an integer from 0 to 4294967295
+       */
+      readonly discountAmount?: number;
+      /**
+       * Format: int64
+       * @description the smallest order it can be used for, in the smallest unit of the currency: an integer from 0 to 4294967295
+       */
+      readonly minAvailableAmount?: number;
+      /** @description the first instant at which it is issued: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
+      readonly dateIssueStart?: string;
+      /** @description the first instant at which it is no longer issued, after dateIssueStart: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
+      readonly dateIssueEnd?: string;
+      /** @description whether issuing is stopped for now: true or false */
+      readonly paused?: boolean;
     };
     readonly Audit: {
       /**
@@ -404,66 +464,6 @@ export interface components {
         readonly [key: string]: string;
       };
     };
-    /** @description An error or a refusal, by RFC 9457. */
-    readonly Problem: {
-      /** @description Where the code is explained: a path on this server. */
-      readonly type: string;
-      /** @description The code in words; the same for every occurrence. */
-      readonly title: string;
-      /** @description The HTTP status. */
-      readonly status: number;
-      /**
-       * @description Stable; the member to branch on.
-       * @enum {string}
-       */
-      readonly code:
-        | 'COUPON_HAS_ISSUES'
-        | 'COUPON_NOT_EXIST'
-        | 'COUPON_TOTAL_BELOW_ISSUED'
-        | 'DEAD_LETTER_NOT_EXIST'
-        | 'DEAD_LETTER_UNREADABLE'
-        | 'DUPLICATED_COUPON_ISSUE'
-        | 'FAIL_COUPON_ISSUE_REQUEST'
-        | 'FORBIDDEN'
-        | 'IDEMPOTENCY_KEY_REUSED'
-        | 'INTERNAL'
-        | 'INVALID_COUPON_ISSUE_DATE'
-        | 'INVALID_COUPON_ISSUE_QUANTITY'
-        | 'INVALID_REQUEST'
-        | 'ISSUE_ALREADY_USED'
-        | 'ISSUE_NOT_EXIST'
-        | 'MALFORMED_REQUEST'
-        | 'METHOD_NOT_ALLOWED'
-        | 'NOT_FOUND'
-        | 'PAYLOAD_TOO_LARGE'
-        | 'PRECONDITION_FAILED'
-        | 'TOO_MANY_REQUESTS'
-        | 'UNAUTHENTICATED'
-        | 'UNSUPPORTED_MEDIA_TYPE';
-      /** @description What happened this time, for people. */
-      readonly detail: string;
-      /**
-       * Format: int64
-       * @description With DUPLICATED_COUPON_ISSUE and ISSUE_ALREADY_USED: the number of the issue the user has.
-       */
-      readonly sequence?: number;
-      /** @description With ISSUE_ALREADY_USED: when, in UTC. */
-      readonly dateUsed?: string;
-      /**
-       * Format: int64
-       * @description With COUPON_TOTAL_BELOW_ISSUED: how many were issued.
-       */
-      readonly issuedQuantity?: number;
-      /** @description With INVALID_REQUEST: everything that is wrong. */
-      readonly faults?: readonly {
-        /** @enum {string} */
-        readonly in: 'body' | 'path' | 'query' | 'header';
-        /** @description JSON pointer; empty for the body as a whole. */
-        readonly pointer: string;
-        /** @description What would have been right. The value sent is not repeated. */
-        readonly expected: string;
-      }[];
-    };
   };
   responses: never;
   parameters: never;
@@ -473,21 +473,21 @@ export interface components {
 }
 export type IssueRequest = components['schemas']['IssueRequest'];
 export type Issue = components['schemas']['Issue'];
+export type Problem = components['schemas']['Problem'];
 export type IssueState = components['schemas']['IssueState'];
-export type OwnedIssue = components['schemas']['OwnedIssue'];
-export type IssuePage = components['schemas']['IssuePage'];
 export type UsedIssue = components['schemas']['UsedIssue'];
+export type IssuePage = components['schemas']['IssuePage'];
+export type OwnedIssue = components['schemas']['OwnedIssue'];
 export type CouponDraft = components['schemas']['CouponDraft'];
-export type CouponChanges = components['schemas']['CouponChanges'];
 export type Coupon = components['schemas']['Coupon'];
 export type CouponPage = components['schemas']['CouponPage'];
+export type CouponChanges = components['schemas']['CouponChanges'];
 export type Audit = components['schemas']['Audit'];
 export type DeadLetterList = components['schemas']['DeadLetterList'];
 export type Load = components['schemas']['Load'];
 export type Key = components['schemas']['Key'];
 export type Drop = components['schemas']['Drop'];
 export type Readiness = components['schemas']['Readiness'];
-export type Problem = components['schemas']['Problem'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
 

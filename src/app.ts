@@ -1,56 +1,48 @@
 // app.ts -- The whole HTTP surface as one web-standard function. It knows no server and no store, and leaks nothing internal.
 
-import { Elysia } from 'elysia';
-import { type CouponDependencies, couponRoutes, couponSchemas } from './coupon/routes.ts';
-import { addressReader, type PeerOf } from './http/rate-limit/address.ts';
+import { type DefinitionBase, Elysia, type MetadataBase, type SingletonBase } from 'elysia';
 import type { Authority } from './auth/authority.ts';
-import { envelope } from './http/envelope.ts';
-import { type HealthDependencies, healthRoutes, healthSchemas } from './operations/health-routes.ts';
-import { humanCheck, type HumanVerifier } from './http/captcha.ts';
-import { keyRoutes, keySchemas } from './auth/routes.ts';
-import type { Limiter } from './http/rate-limit/limiter.ts';
-import { dropRoutes, dropSchemas } from './issues/drop-routes.ts';
-import { type PageFile, pageRoutes } from './http/assets.ts';
-import { problem } from './http/problem.ts';
-import { swaggerRoutes } from './http/swagger.ts';
-import { routeRefuser } from './http/unknown-route.ts';
-import { type LoadDependencies, loadRoutes, loadSchemas } from './operations/load-routes.ts';
+import { keyRoutes } from './auth/routes.ts';
 import { Unavailable } from './coupon/outcome.ts';
-import { type RecoveryDependencies, recoveryRoutes, recoverySchemas } from './operations/routes.ts';
-import { unavailableAnswers } from './issuing/endpoint.ts';
-import { type IssuingDependencies, issueRoutes, issueSchemas } from './issuing/routes.ts';
+import { type CouponDependencies, couponRoutes } from './coupon/routes.ts';
+import { type PageFile, pageRoutes } from './http/assets.ts';
+import { humanCheck, type HumanVerifier } from './http/captcha.ts';
+import { envelope } from './http/envelope.ts';
+import { problem } from './http/problem.ts';
+import { addressReader, type PeerOf } from './http/rate-limit/address.ts';
+import type { Limiter } from './http/rate-limit/limiter.ts';
+import { type EdenRoutes, plugin } from './http/route.ts';
+import { problemRoute, swaggerRoutes } from './http/swagger.ts';
+import { routeRefuser } from './http/unknown-route.ts';
+import { dropRoutes } from './issues/drop-routes.ts';
+import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';
+import { type EndpointDependencies, unavailableAnswers } from './issuing/endpoint.ts';
+import { issueRoutes } from './issuing/routes.ts';
+import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
+import { type LoadDependencies, loadRoutes } from './operations/load-routes.ts';
+import { type RecoveryDependencies, recoveryRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
-export interface AppDependencies {
-  readonly config: IssuingDependencies['config'] &
-    CouponDependencies['config'] &
-    HealthDependencies['config'] & {
+export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuman'> &
+  IssuesDependencies &
+  CouponDependencies &
+  RecoveryDependencies &
+  LoadDependencies &
+  HealthDependencies & {
+    readonly config: {
       readonly URL_CHARACTERS_MAX: number;
       readonly TRUSTED_PROXIES?: string;
       readonly CORS_ORIGINS?: string;
     };
-  readonly authority: Authority;
-  /** null: not limited. */
-  readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
-  /** Without one, no CAPTCHA is required. */
-  readonly humanVerifier?: HumanVerifier;
-  readonly issuance: IssuingDependencies['issuance'];
-  readonly issueOnce: IssuingDependencies['issueOnce'];
-  readonly issues: IssuingDependencies['issues'];
-  readonly progress: IssuingDependencies['progress'];
-  readonly catalog: CouponDependencies['catalog'];
-  readonly editor: CouponDependencies['editor'];
-  readonly audit: RecoveryDependencies['audit'];
-  readonly deadLetters: RecoveryDependencies['deadLetters'];
-  readonly load: LoadDependencies['load'];
-  /** The built pages. */
-  readonly pages: readonly PageFile[];
-  readonly readiness: HealthDependencies['readiness'];
-  readonly metrics: IssuingDependencies['metrics'] & HealthDependencies['metrics'];
-  readonly log: {
-    error(fields: object, message: string): void;
+    readonly authority: Authority;
+    /** null: not limited. */
+    readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
+    /** Without one, no CAPTCHA is required. */
+    readonly humanVerifier?: HumanVerifier;
+    /** The built pages. */
+    readonly pages: readonly PageFile[];
+    readonly log: { error(fields: object, message: string): void };
   };
-}
 
 /** The surface: any server that speaks the web's `Request` and `Response` can serve it. */
 export interface App {
@@ -70,6 +62,7 @@ export function createApp(dependencies: AppDependencies): App {
     humanVerifier === undefined
       ? null
       : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'could not check a CAPTCHA'));
+  const surface = routes(dependencies, isHuman);
   const app = new Elysia({
     name: 'app',
     // Handlers are compiled when the app is built, not in the first request of a rush.
@@ -84,15 +77,9 @@ export function createApp(dependencies: AppDependencies): App {
       log.error({ route, error }, 'a request failed');
       return problem('INTERNAL');
     })
-    .use(issueRoutes({ ...dependencies, userLimiter: limiters.user, isHuman }))
-    .use(couponRoutes(dependencies))
-    .use(recoveryRoutes(dependencies))
-    .use(loadRoutes(dependencies))
-    .use(keyRoutes(dependencies))
-    .use(dropRoutes(dependencies))
-    .use(healthRoutes(dependencies))
+    .use(plugin(surface))
     .use(pageRoutes(dependencies.pages))
-    .use(swaggerRoutes(schemas, dependencies.authority.isOn));
+    .use(swaggerRoutes(surface, dependencies.authority.isOn));
   const unknownRoute = routeRefuser(app.routes);
   return {
     fetch: envelope((request) => app.fetch(request), {
@@ -104,13 +91,20 @@ export function createApp(dependencies: AppDependencies): App {
   };
 }
 
-/** The schemas that the document names. */
-const schemas = {
-  ...issueSchemas,
-  ...couponSchemas,
-  ...recoverySchemas,
-  ...loadSchemas,
-  ...keySchemas,
-  ...dropSchemas,
-  ...healthSchemas,
-};
+/** Every documented route. */
+function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['isHuman']) {
+  return [
+    ...issueRoutes({ ...dependencies, userLimiter: dependencies.limiters.user, isHuman }),
+    ...issuesRoutes(dependencies),
+    ...couponRoutes(dependencies),
+    ...recoveryRoutes(dependencies),
+    ...loadRoutes(dependencies),
+    ...keyRoutes(dependencies),
+    ...dropRoutes(dependencies),
+    ...healthRoutes(dependencies),
+    problemRoute,
+  ] as const;
+}
+
+/** The API as a type for `treaty` of @elysiajs/eden, to be built with `parseDate: false`, since instants are text. */
+export type CouponApi = Elysia<'', SingletonBase, DefinitionBase, MetadataBase, EdenRoutes<ReturnType<typeof routes>>>;

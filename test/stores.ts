@@ -10,7 +10,7 @@ import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
 import { type Config, readConfig } from '../src/config/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
-import type { Coupon, NewCoupon } from '../src/coupon/coupon.ts';
+import type { Coupon, CouponDraft } from '../src/coupon/coupon.ts';
 import { type CouponKeys, couponKeys } from '../src/stream/keys.ts';
 import { invariant } from '../src/invariant.ts';
 import { wireApi, type ApiParts } from '../src/wiring/api.ts';
@@ -52,7 +52,7 @@ export interface Stores {
   /** Drains every partition until it is stopped. */
   startWorker(settings?: Settings): Promise<TestWorker>;
   /** Makes a coupon: ten pieces, open now, unless told otherwise. */
-  coupon(fields?: Partial<NewCoupon>): Promise<Coupon>;
+  coupon(fields?: Partial<CouponDraft>): Promise<Coupon>;
   /** The coupon as MySQL has it now. */
   couponNow(id: number): Promise<Coupon>;
   /** Edits a coupon as an operator would, and drops its state in Redis, so that it is read anew from MySQL. */
@@ -191,7 +191,7 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
   };
 }
 
-function createCoupon(database: Database, fields: Partial<NewCoupon>): Promise<Coupon> {
+function createCoupon(database: Database, fields: Partial<CouponDraft>): Promise<Coupon> {
   const now = new Date();
   const { startMs = now.getTime() - HOUR_MS, totalQuantity = 10 } = fields;
   const { endMs = Math.max(startMs, now.getTime()) + HOUR_MS } = fields;

@@ -1,6 +1,6 @@
 // What must hold of a coupon after a run, judged on the system's own audit of it. Pure, so that it is tested without k6.
 
-/** The part of `GET /v1/coupons/:id/audit` that is judged. */
+/** The part of `GET /v1/coupons/:couponId/audit` that is judged. */
 export interface Audit {
   readonly totalQuantity: number | null;
   readonly issuedQuantity: number;

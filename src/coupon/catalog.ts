@@ -4,16 +4,16 @@ import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { invariant } from '../invariant.ts';
 import { clockMs, type Database, type Rows, type Session, withConnection } from '../mysql/database.ts';
-import type { Coupon, CouponChanges, NewCoupon, StockHome } from './coupon.ts';
+import type { Coupon, CouponChanges, CouponDraft, StockHome } from './coupon.ts';
 
 /** What routes need of the catalog. */
 export interface Catalog {
   /** Makes a coupon. Its stock starts in MySQL. */
-  create(coupon: NewCoupon): Promise<Coupon>;
+  create(coupon: CouponDraft): Promise<Coupon>;
   /** The coupon, or null. */
   read(id: number): Promise<Coupon | null>;
-  /** At most `limit` coupons with an id above `afterId`, by id. */
-  list(page: { readonly afterId: number; readonly limit: number }): Promise<readonly Coupon[]>;
+  /** At most `limit` coupons with an id above `after`, by id. */
+  list(page: { readonly after: number; readonly limit: number }): Promise<readonly Coupon[]>;
 }
 
 /**
@@ -30,9 +30,9 @@ export function createCatalog(database: Database, announce: (couponId: number) =
       return made;
     },
     read: (id) => withConnection(database, (session) => readCoupon(session, id)),
-    list: ({ afterId, limit }) =>
+    list: ({ after, limit }) =>
       withConnection(database, (session) =>
-        selectCoupons(session, gt(coupons.id, afterId)).orderBy(coupons.id).limit(limit),
+        selectCoupons(session, gt(coupons.id, after)).orderBy(coupons.id).limit(limit),
       ).then((rows) => rows.map(toCoupon)),
   };
 }
@@ -129,7 +129,7 @@ export async function readNewestCoupons(session: Session, newest: number, limit:
   return { coupons: rows.map(toCoupon), nowMs };
 }
 
-async function insertCoupon(session: Session, coupon: NewCoupon): Promise<Coupon> {
+async function insertCoupon(session: Session, coupon: CouponDraft): Promise<Coupon> {
   const now = sql`UTC_TIMESTAMP(3)`;
   const [{ insertId }] = await session.insert(coupons).values({
     title: coupon.title,

@@ -34,13 +34,13 @@ export interface Coupon {
 }
 
 /** What an operator says to make a coupon. */
-export type NewCoupon = Pick<
+export type CouponDraft = Pick<
   Coupon,
   'title' | 'totalQuantity' | 'discountAmount' | 'minAvailableAmount' | 'startMs' | 'endMs'
 >;
 
 /** What an operator can change. What is not named stays as it is. */
-export type CouponChanges = Partial<NewCoupon & Pick<Coupon, 'paused'>>;
+export type CouponChanges = Partial<CouponDraft & Pick<Coupon, 'paused'>>;
 
 /** The part of a coupon that decides, wherever its home is. */
 export interface Stock {

@@ -4,7 +4,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { formatInstant, INSTANT_PATTERN, parseInstant } from '../http/instant.ts';
 import type { Fault } from '../http/problem.ts';
-import { type Coupon, type CouponChanges, ID_MAX, type NewCoupon } from './coupon.ts';
+import { type Coupon, type CouponChanges, ID_MAX, type CouponDraft } from './coupon.ts';
 import { CouponId } from './ids.ts';
 
 const AMOUNT_MAX = 2 ** 32 - 1;
@@ -39,7 +39,7 @@ const fields = {
 };
 
 /** Body that creates a coupon. */
-export const NewCouponRequest = Type.Object(fields, { additionalProperties: false });
+export const CouponDraftRequest = Type.Object(fields, { $id: 'CouponDraft', additionalProperties: false });
 
 /** Body that changes a coupon: any of its members, at least one. */
 export const CouponChangesRequest = Type.Partial(
@@ -47,31 +47,34 @@ export const CouponChangesRequest = Type.Partial(
     ...fields,
     paused: Type.Boolean({ description: 'whether issuing is stopped for now: true or false' }),
   }),
-  { additionalProperties: false, description: 'At least one of its members.' },
+  { $id: 'CouponChanges', additionalProperties: false, description: 'At least one of its members.' },
 );
 
 /** A coupon as callers see it. */
-export const CouponAnswer = Type.Object({
-  id: CouponId,
-  title: fields.title,
-  couponType: Type.Literal('FIRST_COME_FIRST_SERVED'),
-  totalQuantity: fields.totalQuantity,
-  issuedQuantity: Type.Integer({
-    minimum: 0,
-    description: 'rows in MySQL; accepted issues that are not yet rows are missing',
-  }),
-  discountAmount: fields.discountAmount,
-  minAvailableAmount: fields.minAvailableAmount,
-  dateIssueStart: fields.dateIssueStart,
-  dateIssueEnd: fields.dateIssueEnd,
-  paused: Type.Boolean({ description: 'whether an operator has stopped issuing for now' }),
-  version: Type.Integer({ minimum: 1, description: 'rises with every edit' }),
-  dateCreated: instant('when it was created'),
-  dateUpdated: instant('when it was last changed'),
-});
+export const CouponAnswer = Type.Object(
+  {
+    id: CouponId,
+    title: fields.title,
+    couponType: Type.Literal('FIRST_COME_FIRST_SERVED'),
+    totalQuantity: fields.totalQuantity,
+    issuedQuantity: Type.Integer({
+      minimum: 0,
+      description: 'rows in MySQL; accepted issues that are not yet rows are missing',
+    }),
+    discountAmount: fields.discountAmount,
+    minAvailableAmount: fields.minAvailableAmount,
+    dateIssueStart: fields.dateIssueStart,
+    dateIssueEnd: fields.dateIssueEnd,
+    paused: Type.Boolean({ description: 'whether an operator has stopped issuing for now' }),
+    version: Type.Integer({ minimum: 1, description: 'rises with every edit' }),
+    dateCreated: instant('when it was created'),
+    dateUpdated: instant('when it was last changed'),
+  },
+  { $id: 'Coupon' },
+);
 
 /** A coupon to be made, or everything that is wrong with it. */
-export function toNewCoupon(body: Static<typeof NewCouponRequest>): NewCoupon | Fault[] {
+export function toCouponDraft(body: Static<typeof CouponDraftRequest>): CouponDraft | Fault[] {
   const changes = toChanges(body);
   if (Array.isArray(changes)) return changes;
   const { startMs, endMs } = changes;

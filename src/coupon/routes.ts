@@ -1,41 +1,33 @@
-// routes.ts -- The operators' routes: coupons over their life. None of them works without the key of this installation.
+// routes.ts -- The operators' routes: coupons over their life. None of them works without a key of this installation.
 
 import { type Static, Type } from '@sinclair/typebox';
-import { Elysia } from 'elysia';
+import { operatorsWith } from '../auth/access.ts';
 import type { Authority } from '../auth/authority.ts';
-import { bodyReader } from '../http/body.ts';
-import { cutPage, type Page, readPage } from '../http/pagination.ts';
+import { ifMatch, versionTag } from '../http/etag.ts';
+import { cutPage, type Page, pageParameters } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';
-import { readIfMatch, versionTag } from '../http/etag.ts';
-import type { Refusal } from './outcome.ts';
-import type { Coupon, CouponChanges, NewCoupon } from './coupon.ts';
-import { CouponId, readCouponId } from './ids.ts';
+import { route } from '../http/route.ts';
+import type { Coupon, CouponChanges, CouponDraft } from './coupon.ts';
+import { CouponId, couponIdParameter } from './ids.ts';
 import {
   CouponAnswer,
   CouponChangesRequest,
+  CouponDraftRequest,
   faultOf,
-  NewCouponRequest,
   toAnswer,
   toChanges,
-  toNewCoupon,
+  toCouponDraft,
 } from './json.ts';
-import {
-  createOperation,
-  editOperation,
-  listOperation,
-  openOperation,
-  readOperation,
-  removeOperation,
-} from './route-docs.ts';
+import type { Refusal } from './outcome.ts';
 
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
   readonly authority: Pick<Authority, 'guard'>;
   readonly catalog: {
-    create(coupon: NewCoupon): Promise<Coupon>;
+    create(coupon: CouponDraft): Promise<Coupon>;
     /** null: no such coupon */
     read(id: number): Promise<Coupon | null>;
-    /** At most `limit` coupons with ids above `afterId`, in order of id. */
+    /** At most `limit` coupons with ids above `after`, in order of id. */
     list(page: Page): Promise<readonly Coupon[]>;
   };
   /** Changes that keep the promises while the coupon is being issued. `versions`: only these are changed; null for any. */
@@ -57,149 +49,232 @@ type EditRefusal =
   | { readonly kind: 'issued'; readonly issued: number };
 
 /** A page of coupons. */
-export const CouponPage = Type.Object({
-  coupons: Type.Array(Type.Ref('#/components/schemas/Coupon'), { description: 'in order of id' }),
-  next: Type.Union([CouponId, Type.Null()], { description: '`after` of the next page; null on the last' }),
-});
-
-/** The schemas by the names that the document gives them. */
-export const couponSchemas = {
-  CouponDraft: NewCouponRequest,
-  CouponChanges: CouponChangesRequest,
-  Coupon: CouponAnswer,
-  CouponPage,
-};
+const CouponPage = Type.Object(
+  {
+    coupons: Type.Array(CouponAnswer, { description: 'in order of id' }),
+    next: Type.Union([CouponId, Type.Null()], { description: '`after` of the next page; null on the last' }),
+  },
+  { $id: 'CouponPage' },
+);
 
 /** `/v1/coupons` and what is below it, for operators. */
-export function couponRoutes({ config, authority, catalog, editor }: CouponDependencies) {
-  const refuse = authority.guard('admin');
-  const refuseReader = authority.guard('read');
-  const readNew = bodyReader(NewCouponRequest, config.BODY_BYTES_MAX);
-  const readChanges = bodyReader(CouponChangesRequest, config.BODY_BYTES_MAX);
-  return new Elysia({ name: 'coupons' })
-    .post('/v1/coupons', ({ request }) => refuse(request) ?? answerCreate(catalog, request, readNew), {
-      parse: 'none',
-      detail: createOperation,
-    })
-    .get('/v1/coupons', ({ request }) => refuseReader(request) ?? answerPage(catalog, request), {
-      detail: listOperation,
-    })
-    .get('/v1/coupons/:id', ({ request, params }) => refuseReader(request) ?? answerCoupon(catalog, params.id), {
-      detail: readOperation,
-    })
-    .patch(
-      '/v1/coupons/:id',
-      ({ request, params }) => refuse(request) ?? answerEdit(editor, params.id, request, readChanges),
-      { parse: 'none', detail: editOperation },
-    )
-    .delete('/v1/coupons/:id', ({ request, params }) => refuse(request) ?? answerRemove(editor, params.id, request), {
-      parse: 'none',
-      detail: removeOperation,
-    })
-    .post('/v1/coupons/:id/open', ({ request, params }) => refuse(request) ?? answerOpen(editor, catalog, params.id), {
-      parse: 'none',
-      detail: openOperation,
-    });
+export function couponRoutes(dependencies: CouponDependencies) {
+  return [
+    createRoute(dependencies),
+    listRoute(dependencies),
+    readRoute(dependencies),
+    editRoute(dependencies),
+    deleteRoute(dependencies),
+    openRoute(dependencies),
+  ] as const;
 }
 
-type Reader<Body> = (request: Request) => Promise<Body | Response> | Response;
+/** Examples are issued when they are sent as they stand: the period is this year and the next. */
+const thisYear = new Date().getUTCFullYear();
 
-async function answerCreate(
-  catalog: CouponDependencies['catalog'],
-  request: Request,
-  readBody: Reader<Static<typeof NewCouponRequest>>,
-): Promise<Response> {
-  const body = await readBody(request);
-  if (body instanceof Response) return body;
-  const coupon = toNewCoupon(body);
-  if (Array.isArray(coupon)) return invalid(coupon);
-  const created = await catalog.create(coupon);
-  return show(created, 201, { location: `/v1/coupons/${created.id}` });
+const draftExample = {
+  title: 'Winter sale: 5,000 off',
+  totalQuantity: 1000,
+  discountAmount: 5000,
+  minAvailableAmount: 20_000,
+  dateIssueStart: `${thisYear}-01-01T00:00:00+09:00`,
+  dateIssueEnd: `${thisYear + 2}-01-01T00:00:00+09:00`,
+};
+
+const couponExample: Static<typeof CouponAnswer> = {
+  ...draftExample,
+  id: 1,
+  couponType: 'FIRST_COME_FIRST_SERVED',
+  issuedQuantity: 0,
+  dateIssueStart: `${thisYear - 1}-12-31T15:00:00.000Z`,
+  dateIssueEnd: `${thisYear + 1}-12-31T15:00:00.000Z`,
+  paused: false,
+  version: 1,
+  dateCreated: '2026-11-22T08:30:00.000Z',
+  dateUpdated: '2026-11-22T08:30:00.000Z',
+};
+
+const tagHeader = { ETag: 'The version of the coupon, for `If-Match`.' };
+const answerOf = (description: string, example = couponExample) =>
+  ({ description, headers: tagHeader, schema: CouponAnswer, example }) as const;
+const replyOf = (coupon: Coupon) => ({ body: toAnswer(coupon), headers: versionTag(coupon.version) });
+
+function createRoute({ authority, catalog, config }: CouponDependencies) {
+  return route(
+    'POST',
+    '/v1/coupons',
+    {
+      operationId: 'createCoupon',
+      tag: 'operators',
+      summary: 'Create a coupon',
+      description: 'It can be issued through all three endpoints as soon as its period begins.',
+      access: operatorsWith(authority, 'admin'),
+      body: {
+        schema: CouponDraftRequest,
+        bytesMax: config.BODY_BYTES_MAX,
+        examples: {
+          limited: { summary: 'A thousand pieces', value: draftExample },
+          unlimited: { summary: 'Without limit', value: { ...draftExample, totalQuantity: null } },
+        },
+      },
+      answers: {
+        201: {
+          ...answerOf('Created.'),
+          headers: { Location: 'Where the coupon can be read.', ...tagHeader },
+        },
+      },
+      problems: ['FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ body }) => {
+      const draft = toCouponDraft(body);
+      if (Array.isArray(draft)) return invalid(draft);
+      const { body: created, headers } = replyOf(await catalog.create(draft));
+      return { body: created, headers: { ...headers, location: `/v1/coupons/${created.id}` } };
+    },
+  );
 }
 
-async function answerCoupon(catalog: CouponDependencies['catalog'], idText: string): Promise<Response> {
-  const id = readCouponId(idText);
-  if (typeof id === 'object') return invalid([id]);
-  const coupon = await catalog.read(id);
-  return coupon ? show(coupon) : problem('COUPON_NOT_EXIST');
+function listRoute({ authority, catalog }: CouponDependencies) {
+  return route(
+    'GET',
+    '/v1/coupons',
+    {
+      operationId: 'listCoupons',
+      tag: 'operators',
+      summary: 'List coupons',
+      description: 'In order of id. The next page is `?after=` with `next` of this one.',
+      access: operatorsWith(authority, 'read'),
+      query: pageParameters,
+      answers: {
+        200: { description: 'A page.', schema: CouponPage, example: { coupons: [couponExample], next: null } },
+      },
+      problems: ['FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ query }) => {
+      // One more than requested shows whether there is a next page.
+      const found = await catalog.list({ ...query, limit: query.limit + 1 });
+      const { items, next } = cutPage(found, query, ({ id }) => id);
+      return { body: { coupons: items.map(toAnswer), next } };
+    },
+  );
 }
 
-async function answerPage(catalog: CouponDependencies['catalog'], request: Request): Promise<Response> {
-  const page = readPage(request);
-  if (page instanceof Response) return page;
-  // One more than requested shows whether there is a next page.
-  const found = await catalog.list({ ...page, limit: page.limit + 1 });
-  const { items, next } = cutPage(found, page, ({ id }) => id);
-  return Response.json({ coupons: items.map(toAnswer), next }, { headers: noStore });
+function readRoute({ authority, catalog }: CouponDependencies) {
+  return route(
+    'GET',
+    '/v1/coupons/:couponId',
+    {
+      operationId: 'readCoupon',
+      tag: 'operators',
+      summary: 'Read a coupon',
+      description: 'As MySQL knows it now.',
+      access: operatorsWith(authority, 'read'),
+      params: { couponId: couponIdParameter },
+      answers: { 200: answerOf('The coupon.') },
+      problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params }) => {
+      const coupon = await catalog.read(params.couponId);
+      return coupon ? replyOf(coupon) : problem('COUPON_NOT_EXIST');
+    },
+  );
 }
 
-async function answerEdit(
-  editor: CouponDependencies['editor'],
-  idText: string,
-  request: Request,
-  readBody: Reader<Static<typeof CouponChangesRequest>>,
-): Promise<Response> {
-  const target = readTarget(idText, request);
-  if (target instanceof Response) return target;
-  const body = await readBody(request);
-  if (body instanceof Response) return body;
-  const changes = toChanges(body);
-  if (Array.isArray(changes)) return invalid(changes);
-  const edited = await editor.edit(target.id, changes, target.versions);
-  return edited.kind === 'edited' ? show(edited.coupon) : refuseEdit(edited, 'COUPON_TOTAL_BELOW_ISSUED');
+function editRoute({ authority, editor, config }: CouponDependencies) {
+  return route(
+    'PATCH',
+    '/v1/coupons/:couponId',
+    {
+      operationId: 'editCoupon',
+      tag: 'operators',
+      summary: 'Change a coupon',
+      description: `What is not named stays as it is. The answer comes when the change is in effect in both stores; other processes
+follow within a second. A total is never lowered below what was issued. With \`If-Match\` only the version that you have seen is
+changed.`,
+      access: operatorsWith(authority, 'admin'),
+      params: { couponId: couponIdParameter },
+      headers: { 'If-Match': ifMatch },
+      body: {
+        schema: CouponChangesRequest,
+        bytesMax: config.BODY_BYTES_MAX,
+        examples: {
+          pause: { summary: 'Stop issuing for now', value: { paused: true } },
+          total: { summary: 'Another total', value: { totalQuantity: 2000 } },
+          end: { summary: 'Another end', value: { dateIssueEnd: `${thisYear + 2}-02-01T00:00:00+09:00` } },
+        },
+      },
+      answers: {
+        200: answerOf('The coupon as it is now, with its new version.', { ...couponExample, paused: true, version: 2 }),
+      },
+      problems: ['COUPON_NOT_EXIST', 'COUPON_TOTAL_BELOW_ISSUED', 'PRECONDITION_FAILED', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params, headers, body }) => {
+      const changes = toChanges(body);
+      if (Array.isArray(changes)) return invalid(changes);
+      const edited = await editor.edit(params.couponId, changes, headers['If-Match']);
+      if (edited.kind === 'edited') return replyOf(edited.coupon);
+      if (edited.kind !== 'issued') return refuseEdit(edited.kind);
+      return problem('COUPON_TOTAL_BELOW_ISSUED', undefined, { issuedQuantity: edited.issued });
+    },
+  );
 }
 
-async function answerRemove(editor: CouponDependencies['editor'], idText: string, request: Request): Promise<Response> {
-  const target = readTarget(idText, request);
-  if (target instanceof Response) return target;
-  const removed = await editor.remove(target.id, target.versions);
-  if (removed.kind !== 'removed') return refuseEdit(removed, 'COUPON_HAS_ISSUES');
-  return new Response(null, { status: 204, headers: noStore });
+function deleteRoute({ authority, editor }: CouponDependencies) {
+  return route(
+    'DELETE',
+    '/v1/coupons/:couponId',
+    {
+      operationId: 'deleteCoupon',
+      tag: 'operators',
+      summary: 'Delete a coupon',
+      description: 'Only while it has no issues.',
+      access: operatorsWith(authority, 'admin'),
+      params: { couponId: couponIdParameter },
+      headers: { 'If-Match': ifMatch },
+      answers: { 204: { description: 'Deleted.' } },
+      problems: ['COUPON_NOT_EXIST', 'COUPON_HAS_ISSUES', 'PRECONDITION_FAILED', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params, headers }) => {
+      const removed = await editor.remove(params.couponId, headers['If-Match']);
+      if (removed.kind === 'removed') return {};
+      return removed.kind === 'issued' ? problem('COUPON_HAS_ISSUES') : refuseEdit(removed.kind);
+    },
+  );
 }
 
-async function answerOpen(
-  editor: CouponDependencies['editor'],
-  catalog: CouponDependencies['catalog'],
-  idText: string,
-): Promise<Response> {
-  const id = readCouponId(idText);
-  if (typeof id === 'object') return invalid([id]);
-  const opened = await editor.open(id);
-  if (opened === 'open') return answerCoupon(catalog, idText);
-  if (opened.kind === 'not exist') return problem('COUPON_NOT_EXIST');
-  return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');
+function openRoute({ authority, editor, catalog }: CouponDependencies) {
+  return route(
+    'POST',
+    '/v1/coupons/:couponId/open',
+    {
+      operationId: 'openCoupon',
+      tag: 'operators',
+      summary: 'Open a coupon ahead of its rush',
+      description: `Makes its stock ready in Redis, which otherwise the first asynchronous request does. Issuing still begins at its
+start. Doing it again changes nothing.`,
+      access: operatorsWith(authority, 'admin'),
+      params: { couponId: couponIdParameter },
+      answers: { 200: answerOf('The coupon is open.') },
+      problems: ['COUPON_NOT_EXIST', 'INVALID_COUPON_ISSUE_DATE', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params }) => {
+      const opened = await editor.open(params.couponId);
+      if (opened !== 'open' && opened.kind !== 'not exist') {
+        return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');
+      }
+      const coupon = opened === 'open' ? await catalog.read(params.couponId) : null;
+      return coupon ? replyOf(coupon) : problem('COUPON_NOT_EXIST');
+    },
+  );
 }
 
-/** Which coupon, and at which versions, a request is to change. */
-function readTarget(idText: string, request: Request) {
-  const id = readCouponId(idText);
-  const versions = readIfMatch(request);
-  const wrong = [id, versions].filter((read) => read !== null && typeof read === 'object' && 'expected' in read);
-  if (typeof id === 'object' || (versions && 'expected' in versions)) return invalid(wrong);
-  return { id, versions };
-}
-
-function refuseEdit(refused: EditRefusal, whenIssued: 'COUPON_TOTAL_BELOW_ISSUED' | 'COUPON_HAS_ISSUES'): Response {
-  switch (refused.kind) {
+function refuseEdit(kind: Exclude<EditRefusal['kind'], 'issued'>): Response {
+  switch (kind) {
     case 'not exist':
       return problem('COUPON_NOT_EXIST');
     case 'other version':
       return problem('PRECONDITION_FAILED');
     case 'no period':
       return invalid([faultOf('dateIssueEnd')]);
-    case 'issued': {
-      const members = whenIssued === 'COUPON_TOTAL_BELOW_ISSUED' ? { issuedQuantity: refused.issued } : {};
-      return problem(whenIssued, undefined, members);
-    }
   }
 }
-
-function show(coupon: Coupon, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
-  return Response.json(toAnswer(coupon), {
-    status,
-    headers: { ...noStore, ...versionTag(coupon.version), ...headers },
-  });
-}
-
-/** For operators only, and changing with every issue: no cache may keep it. */
-const noStore = { 'cache-control': 'no-store' };

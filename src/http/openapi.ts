@@ -1,16 +1,13 @@
 // openapi.ts -- The OpenAPI 3.0.3 document, built from the same schemas that validate and the same table that answers.
-//
-// OpenAPI 3.0 is not JSON Schema: it knows no `const` and no type `null`. `toOpenApi` translates, so that the schemas can
-// say what TypeBox checks, and nothing has to be said twice.
 
-import type { TSchema } from '@sinclair/typebox';
+import type { TObject, TSchema } from '@sinclair/typebox';
 import type { DocumentDecoration } from 'elysia';
 import release from '../../package.json' with { type: 'json' };
+import { collectNamed, reference, toOpenApi } from './openapi-schema.ts';
 import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from './problem.ts';
 
 type Detail = NonNullable<DocumentDecoration>;
 type Responses = NonNullable<Detail['responses']>;
-type Schema = Record<string, unknown>;
 
 /** The groups of the document, in its order. */
 export const tags = {
@@ -44,31 +41,50 @@ Every error is an \`application/problem+json\` document (RFC 9457) with a stable
 \`/metrics\` may answer \`TOO_MANY_REQUESTS\`.`,
 } as const;
 
-/** What the document says of a route. */
-export interface Operation {
+/** A route but for its method, path and handler: what it takes and what it answers. See `route.ts`, which also checks by it. */
+export interface Declaration {
   /** Names the method in generated clients: a verb and its object. */
   readonly operationId: string;
   readonly tag: keyof typeof tags;
   readonly summary: string;
   readonly description: string;
-  readonly operator?: boolean;
-  /** Who may call it, where callers authenticate. Without these two the route requires no authentication. */
-  readonly callers?: readonly (keyof typeof securitySchemes)[];
-  readonly parameters?: readonly Parameter[];
+  /** Who may call it; left out: everybody. */
+  readonly access?: Access;
+  readonly params?: Parameters;
+  readonly query?: Parameters;
+  readonly headers?: Parameters;
+  /** JSON, a named schema. */
   readonly body?: {
-    readonly schema: string;
+    readonly schema: TObject;
+    readonly bytesMax: number;
     readonly examples: Readonly<Record<string, { summary: string; value: unknown }>>;
   };
+  /** By status; the first is the one that a handler means when it names none. */
   readonly answers: Readonly<Record<number, Answer>>;
-  readonly problems: readonly ProblemCode[];
+  /** What its handler reports. Those of access, parameters and body are known. */
+  readonly problems?: readonly ProblemCode[];
 }
 
+/** Who may call a route, and how they show it. */
+export interface Access {
+  readonly callers: readonly (keyof typeof securitySchemes)[];
+  /** Returns null, or the answer that refuses. `params` as the path has them; null where it cannot be decoded. */
+  refuse(request: Request, params: RawParameters): Response | null | Promise<Response | null>;
+}
+
+/** Parameters as they were sent. */
+export type RawParameters = Readonly<Record<string, string | null>>;
+
+/** Parameters of one place, by name. */
+export type Parameters = Readonly<Record<string, Parameter>>;
+
 export interface Parameter {
-  readonly name: string;
-  readonly in: 'path' | 'query' | 'header';
+  /** Text, or an integer in decimal digits. */
   readonly schema: TSchema;
   /** Left out where no one value fits every call, such as a key that must be new each time. */
   readonly example?: unknown;
+  /** Reads what no schema can say; null: nothing was sent. Returns undefined for what is no such value. */
+  readonly read?: (text: string | null) => unknown;
 }
 
 /** An answer that is no problem: JSON with a named schema, or text. */
@@ -76,21 +92,27 @@ export interface Answer {
   readonly description: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly type?: string;
-  /** Name of a schema of the document; without one the answer is text. */
-  readonly schema?: string;
+  /** Without one the answer is text. */
+  readonly schema?: TSchema;
   /** Left out where the answer has no body. */
   readonly example?: unknown;
 }
 
 /** The part of the document for one route. */
-export function operation(route: Operation): Detail {
+export function operation(route: Declaration): Detail {
   return {
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
     description: route.description,
-    security: route.operator ? [{ operator: [] }] : (route.callers ?? []).map((caller) => ({ [caller]: [] })),
-    ...(route.parameters && { parameters: route.parameters.map(toParameter) }),
+    security: (route.access?.callers ?? []).map((caller) => ({ [caller]: [] })),
+    ...(hasParameters(route) && {
+      parameters: [
+        ...toParameters('path', route.params),
+        ...toParameters('query', route.query),
+        ...toParameters('header', route.headers),
+      ],
+    }),
     ...(route.body && {
       requestBody: {
         required: true,
@@ -101,11 +123,20 @@ export function operation(route: Operation): Detail {
   };
 }
 
-/** With those that every path may answer before its route is reached. */
-function problemsOf({ tag, problems: own }: Operation): readonly ProblemCode[] {
-  const ofAll: readonly ProblemCode[] =
-    tag === 'service' ? ['MALFORMED_REQUEST'] : ['MALFORMED_REQUEST', 'TOO_MANY_REQUESTS'];
-  return [...new Set([...own, ...ofAll])];
+/** With those that come of its declaration, and those that every path may answer before its route is reached. */
+function problemsOf(route: Declaration): readonly ProblemCode[] {
+  const codes: ProblemCode[] = [...(route.problems ?? []), 'MALFORMED_REQUEST'];
+  if (route.access) codes.push('UNAUTHENTICATED', 'FORBIDDEN');
+  if (route.body) codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+  if (route.tag !== 'service') {
+    codes.push('TOO_MANY_REQUESTS');
+    if (hasParameters(route) || route.body) codes.push('INVALID_REQUEST');
+  }
+  return [...new Set(codes)];
+}
+
+function hasParameters({ params, query, headers }: Declaration): boolean {
+  return params !== undefined || query !== undefined || headers !== undefined;
 }
 
 const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description });
@@ -119,25 +150,27 @@ const securitySchemes = {
   user: { ...bearer('A token of the user, for that user alone.'), bearerFormat: 'JWT' },
 };
 
-/** The parts that routes refer to by name. Where users need not authenticate, only operators have a scheme. */
-export function components(schemas: Readonly<Record<string, TSchema>>, isAuthOn: boolean) {
+/** The parts that the routes refer to by name. Where users need not authenticate, only operators have a scheme. */
+export function components(routes: readonly Declaration[], isAuthOn: boolean) {
   const { operator } = securitySchemes;
+  const named = new Map<string, TSchema>();
+  for (const { body, answers } of routes) {
+    for (const schema of [body?.schema, ...Object.values(answers).map((answer) => answer.schema), ProblemDocument]) {
+      if (schema) collectNamed(schema, named);
+    }
+  }
   return {
     securitySchemes: isAuthOn ? securitySchemes : { operator },
-    schemas: Object.fromEntries(
-      Object.entries({ ...schemas, Problem: ProblemDocument }).map(([name, schema]) => [name, toOpenApi(schema)]),
-    ),
+    schemas: Object.fromEntries([...named].map(([name, schema]) => [name, toOpenApi(schema)])),
   };
 }
 
-function reference(schema: string): { $ref: string } {
-  return { $ref: `#/components/schemas/${schema}` };
-}
-
-function toParameter({ name, in: place, schema, example }: Parameter) {
-  const { description, ...rest } = toOpenApi(schema);
-  const described = { name, in: place, required: place === 'path', description: String(description), schema: rest };
-  return example === undefined ? described : { ...described, example };
+function toParameters(place: 'path' | 'query' | 'header', parameters: Parameters = {}) {
+  return Object.entries(parameters).map(([name, { schema, example }]) => {
+    const { description, ...rest } = toOpenApi(schema);
+    const described = { name, in: place, required: place === 'path', description: String(description), schema: rest };
+    return example === undefined ? described : { ...described, example };
+  });
 }
 
 function toAnswers(answers: Readonly<Record<number, Answer>>): Responses {
@@ -171,7 +204,7 @@ function toProblems(codes: readonly ProblemCode[]): Responses {
         headers: toHeaders(problemHeaders(status)),
         content: {
           'application/problem+json': {
-            schema: reference('Problem'),
+            schema: reference(ProblemDocument),
             examples: Object.fromEntries(
               group.map((code) => [code, { summary: problems[code].title, value: exampleOf(code) }]),
             ),
@@ -201,7 +234,7 @@ function exampleOf(code: ProblemCode): unknown {
 }
 
 /** What only some problems have. */
-const exampleMembers: { readonly [Code in ProblemCode]?: ProblemMembers } = {
+const exampleMembers: Partial<Record<ProblemCode, ProblemMembers>> = {
   DUPLICATED_COUPON_ISSUE: { sequence: 37 },
   COUPON_TOTAL_BELOW_ISSUED: { issuedQuantity: 700 },
   ISSUE_ALREADY_USED: { sequence: 37, dateUsed: '2026-12-24T09:00:00.000Z' },
@@ -214,38 +247,4 @@ function toHeaders(headers: Readonly<Record<string, string>>) {
   return Object.fromEntries(
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
   );
-}
-
-/** The members of a schema that the two languages say differently. */
-interface SchemaParts extends Schema {
-  readonly anyOf?: readonly TSchema[];
-  readonly items?: TSchema;
-  readonly properties?: Readonly<Record<string, TSchema>>;
-}
-
-/** The largest integer that generated clients hold in 32 bits. */
-const INT32_MAX = 2 ** 31 - 1;
-
-/**
- * A TypeBox schema as OpenAPI 3.0.3 understands it, and as generators of clients do: no `anyOf`, since a union of types becomes an
- * empty class in some languages. Of text and number, which a user id may be, the text is documented.
- */
-export function toOpenApi(schema: TSchema): Schema {
-  const { $id: _, const: literal, anyOf, items, properties, ...rest }: SchemaParts = schema;
-  const translated: Schema = { ...rest };
-  if (literal !== undefined) translated.enum = [literal];
-  if (items) translated.items = toOpenApi(items);
-  if (properties) {
-    translated.properties = Object.fromEntries(
-      Object.entries(properties).map(([name, member]) => [name, toOpenApi(member)]),
-    );
-  }
-  if (rest.type === 'integer' && Number(rest.maximum ?? Number.POSITIVE_INFINITY) > INT32_MAX)
-    translated.format = 'int64';
-  if (!anyOf) return translated;
-  const choices = anyOf.filter((choice) => choice.type !== 'null').map(toOpenApi);
-  const nullable = choices.length < anyOf.length ? { nullable: true } : {};
-  const literals = choices.flatMap((choice): readonly unknown[] => (Array.isArray(choice.enum) ? choice.enum : []));
-  if (literals.length === choices.length) return { type: 'string', enum: literals, ...nullable, ...translated };
-  return { ...choices[0], ...nullable, ...translated };
 }

@@ -115,6 +115,7 @@ export const problems = {
 } as const satisfies Readonly<Record<string, ProblemKind>>;
 
 export type ProblemCode = keyof typeof problems;
+export type ProblemStatus = (typeof problems)[ProblemCode]['status'];
 
 /** Something wrong with a request. What was sent is not repeated. */
 export interface Fault {
@@ -167,7 +168,7 @@ export const ProblemDocument = Type.Object(
       ),
     ),
   },
-  { description: 'An error or a refusal, by RFC 9457.' },
+  { $id: 'Problem', description: 'An error or a refusal, by RFC 9457.' },
 );
 
 const PROBLEM_TYPE = 'application/problem+json';

@@ -7,10 +7,11 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { swagger } from '@elysiajs/swagger';
-import { type TSchema, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { components, info, tags, operation } from './openapi.ts';
+import { components, info, tags } from './openapi.ts';
 import { isProblemCode, problem, problems } from './problem.ts';
+import { type Route, route } from './route.ts';
 
 const PATH = '/swagger';
 
@@ -23,12 +24,12 @@ const assetTypes = {
 type AssetName = keyof typeof assetTypes;
 
 /**
- * `GET /swagger`, `/swagger/json`, `/swagger/assets/:name` and `/problems/:code`.
+ * `GET /swagger`, `/swagger/json` and `/swagger/assets/:name`.
  *
- * @param schemas the schemas that routes refer to, by name
+ * @param routes what the document describes
  * @param isAuthOn whether users and backends must authenticate
  */
-export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>, isAuthOn: boolean) {
+export function swaggerRoutes(routes: readonly Route[], isAuthOn: boolean) {
   const assets = new Map<AssetName, Promise<Asset>>();
   return new Elysia({ name: 'documentation' })
     .use(
@@ -41,7 +42,10 @@ export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>, isAuth
           info,
           servers: [{ url: '/', description: 'This server' }],
           tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
-          components: components(schemas, isAuthOn),
+          components: components(
+            routes.map(({ declaration }) => declaration),
+            isAuthOn,
+          ),
         },
       }),
     )
@@ -49,17 +53,41 @@ export function swaggerRoutes(schemas: Readonly<Record<string, TSchema>>, isAuth
     .get(`${PATH}/start.js`, () => new Response(start, { headers: startHeaders }), { detail: { hide: true } })
     .get(`${PATH}/assets/:name`, ({ params, request }) => answerAsset(assets, params.name, request), {
       detail: { hide: true },
-    })
-    .get('/problems/:code', ({ params }) => answerCode(params.code), { detail: problemOperation });
+    });
 }
 
-function answerCode(code: string): Response {
-  if (!isProblemCode(code)) return problem('NOT_FOUND');
-  const { status, title, when } = problems[code];
-  return new Response(`${code} (${status}): ${title}\n\n${when}\n`, {
-    headers: { 'content-type': 'text/plain; charset=utf-8' },
-  });
-}
+/** Where the `type` of every problem document points. */
+export const problemRoute = route(
+  'GET',
+  '/problems/:code',
+  {
+    operationId: 'explainProblem',
+    tag: 'service',
+    summary: 'Explain an error code',
+    description: 'The `type` of every problem document points here.',
+    params: {
+      code: {
+        schema: Type.String({ enum: Object.keys(problems), description: 'a code' }),
+        example: 'INVALID_COUPON_ISSUE_QUANTITY',
+        read: (code: string | null) => code ?? '',
+      },
+    },
+    answers: {
+      200: {
+        description: 'The code in words.',
+        example: 'INVALID_COUPON_ISSUE_QUANTITY (409): Sold out\n\nAll pieces of this coupon have been issued.\n',
+      },
+    },
+    problems: ['NOT_FOUND'],
+  },
+  ({ params: { code } }) => {
+    if (!isProblemCode(code)) return problem('NOT_FOUND');
+    const { status, title, when } = problems[code];
+    return new Response(`${code} (${status}): ${title}\n\n${when}\n`, {
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+    });
+  },
+);
 
 interface Asset {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -134,25 +162,3 @@ const start = `SwaggerUIBundle({
   validatorUrl: null,
 });
 `;
-
-const problemOperation = operation({
-  operationId: 'explainProblem',
-  tag: 'service',
-  summary: 'Explain an error code',
-  description: 'The `type` of every problem document points here.',
-  parameters: [
-    {
-      name: 'code',
-      in: 'path',
-      schema: Type.String({ enum: Object.keys(problems), description: 'a code' }),
-      example: 'INVALID_COUPON_ISSUE_QUANTITY',
-    },
-  ],
-  answers: {
-    200: {
-      description: 'The code in words.',
-      example: 'INVALID_COUPON_ISSUE_QUANTITY (409): Sold out\n\nAll pieces of this coupon have been issued.\n',
-    },
-  },
-  problems: ['NOT_FOUND'],
-});

@@ -37,8 +37,8 @@ export interface Issues {
    * @param signal ends the waiting
    */
   statusOf(couponId: number, userId: string, waitMs?: number, signal?: AbortSignal): Promise<IssueStatus | null>;
-  /** At most `limit` rows of a user, of coupons with ids above `afterId`, in order of coupon. */
-  listOf(userId: string, page: { readonly afterId: number; readonly limit: number }): Promise<readonly OwnedIssue[]>;
+  /** At most `limit` rows of a user, of coupons with ids above `after`, in order of coupon. */
+  listOf(userId: string, page: { readonly after: number; readonly limit: number }): Promise<readonly OwnedIssue[]>;
   /** Uses an issue, once. One that was just accepted is waited for. */
   use(couponId: number, userId: string): Promise<Use>;
 }
@@ -146,12 +146,12 @@ async function useRow(session: Session, couponId: number, userId: string): Promi
 async function readOwned(
   session: Session,
   userId: string,
-  { afterId, limit }: { readonly afterId: number; readonly limit: number },
+  { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<readonly OwnedIssue[]> {
   const rows = await session
     .select()
     .from(couponIssues)
-    .where(and(eq(couponIssues.userId, userId), gt(couponIssues.couponId, afterId)))
+    .where(and(eq(couponIssues.userId, userId), gt(couponIssues.couponId, after)))
     .orderBy(couponIssues.couponId)
     .limit(limit);
   if (rows.length === 0) return [];

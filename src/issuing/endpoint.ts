@@ -4,8 +4,8 @@
 // that only validates the same body.
 
 import { Type } from '@sinclair/typebox';
+import { mayActFor } from '../auth/access.ts';
 import { type Authority, userMismatch } from '../auth/authority.ts';
-import type { Caller } from '../auth/tokens.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';
@@ -46,7 +46,10 @@ export interface EndpointDependencies {
 }
 
 /** Body of the three issue endpoints. */
-export const IssueRequest = Type.Object({ couponId: CouponId, userId: SentUserId }, { additionalProperties: false });
+export const IssueRequest = Type.Object(
+  { couponId: CouponId, userId: SentUserId },
+  { $id: 'IssueRequest', additionalProperties: false },
+);
 
 /** Makes the handler of an endpoint: `status` and `word` of its success, the issuer that decides. */
 export function issueEndpoint(
@@ -83,11 +86,6 @@ export function issueEndpoint(
     const answer = decided instanceof Promise ? await decided : decided;
     return allowance === null || !shouldSendHeaders(allowance) ? answer : setRateLimitHeaders(answer, allowance);
   };
-}
-
-/** Whether a caller may act for a user; `userId` is null where a path cannot be decoded. */
-export function mayActFor(caller: Caller, userId: string | null): boolean {
-  return caller.userId === null || caller.userId === userId;
 }
 
 /** The result of a request that was refused before a decision. */

@@ -1,12 +1,12 @@
 // routes.ts -- What operators recover with: the audit of a coupon, and the dead letters. Nothing here is on a user's way.
 
 import { Type } from '@sinclair/typebox';
-import { Elysia } from 'elysia';
-import { CouponId, readCouponId } from '../coupon/ids.ts';
+import { operatorsWith } from '../auth/access.ts';
 import type { Authority } from '../auth/authority.ts';
-import { operation } from '../http/openapi.ts';
+import { CouponId, couponIdParameter } from '../coupon/ids.ts';
 import { formatInstant } from '../http/instant.ts';
-import { invalid, problem } from '../http/problem.ts';
+import { problem } from '../http/problem.ts';
+import { route } from '../http/route.ts';
 import type { Audit } from './audit.ts';
 import type { DeadLetters, DeadLetterView } from './dead-letters.ts';
 
@@ -24,21 +24,40 @@ const count = (description: string) => Type.Integer({ minimum: 0, description })
 const countOrNull = (description: string) => Type.Union([count(description), Type.Null()], { description });
 
 /** The audit as it is answered; see `Audit`. */
-export const AuditAnswer = Type.Object({
-  couponId: CouponId,
-  stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], { description: 'who gives the stock out' }),
-  totalQuantity: countOrNull('how many there may be; null for no limit'),
-  issuedQuantity: count('the counter beside the rows'),
-  rows: count('rows in MySQL'),
-  owners: countOrNull('owners in Redis; null while it is not open there'),
-  next: countOrNull('the sequence that Redis gives next; null while it is not open there'),
-  unpersisted: count('users in the stream, not yet rows'),
-  dead: count('users among the dead letters'),
-  missing: count('P3: issues that Redis gave and that are nowhere; must be 0'),
-  unknown: count('P2: issues that Redis does not know of; must be 0'),
-  unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
-  outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
-});
+const AuditAnswer = Type.Object(
+  {
+    couponId: CouponId,
+    stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], { description: 'who gives the stock out' }),
+    totalQuantity: countOrNull('how many there may be; null for no limit'),
+    issuedQuantity: count('the counter beside the rows'),
+    rows: count('rows in MySQL'),
+    owners: countOrNull('owners in Redis; null while it is not open there'),
+    next: countOrNull('the sequence that Redis gives next; null while it is not open there'),
+    unpersisted: count('users in the stream, not yet rows'),
+    dead: count('users among the dead letters'),
+    missing: count('P3: issues that Redis gave and that are nowhere; must be 0'),
+    unknown: count('P2: issues that Redis does not know of; must be 0'),
+    unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
+    outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
+  },
+  { $id: 'Audit' },
+);
+
+const auditExample: Audit = {
+  couponId: 1,
+  stockHome: 'redis',
+  totalQuantity: 1000,
+  issuedQuantity: 36,
+  rows: 36,
+  owners: 37,
+  next: 38,
+  unpersisted: 1,
+  dead: 0,
+  missing: 0,
+  unknown: 0,
+  unexpected: 0,
+  outsidePeriod: 0,
+};
 
 const DeadLetterAnswer = Type.Object({
   id: Type.String({ description: 'names it for replaying and discarding' }),
@@ -49,51 +68,79 @@ const DeadLetterAnswer = Type.Object({
   accepted: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], { description: 'when it was accepted' }),
 });
 
-export const DeadLetterList = Type.Object({
-  deadLetters: Type.Array(DeadLetterAnswer, { description: `the oldest, at most ${LETTERS_MAX}` }),
-  more: Type.Boolean({ description: 'whether there are more' }),
-});
+const DeadLetterList = Type.Object(
+  {
+    deadLetters: Type.Array(DeadLetterAnswer, { description: `the oldest, at most ${LETTERS_MAX}` }),
+    more: Type.Boolean({ description: 'whether there are more' }),
+  },
+  { $id: 'DeadLetterList' },
+);
 
-/** The schemas by the names that the document gives them. */
-export const recoverySchemas = { Audit: AuditAnswer, DeadLetterList };
+const letterId = '0-1795381837810-0';
+const ofLetter = { id: { schema: Type.String({ description: 'id of the dead letter' }), example: letterId } };
 
-/** `GET /v1/coupons/:id/audit` and `/v1/dead-letters`. */
-export function recoveryRoutes({ authority, audit, deadLetters }: RecoveryDependencies) {
-  const refuse = authority.guard('admin');
-  const refuseReader = authority.guard('read');
-  return new Elysia({ name: 'recovery' })
-    .get('/v1/coupons/:id/audit', ({ request, params }) => refuseReader(request) ?? answerAudit(audit, params.id), {
-      detail: auditOperation,
-    })
-    .get('/v1/dead-letters', ({ request }) => refuse(request) ?? answerList(deadLetters), { detail: listOperation })
-    .post(
-      '/v1/dead-letters/:id/replay',
-      ({ request, params }) => refuse(request) ?? answerReplay(deadLetters, params.id),
-      {
-        parse: 'none',
-        detail: replayOperation,
+/** `GET /v1/coupons/:couponId/audit` and `/v1/dead-letters`. */
+export function recoveryRoutes(dependencies: RecoveryDependencies) {
+  return [
+    auditRoute(dependencies),
+    listRoute(dependencies),
+    replayRoute(dependencies),
+    discardRoute(dependencies),
+  ] as const;
+}
+
+function auditRoute({ authority, audit }: RecoveryDependencies) {
+  return route(
+    'GET',
+    '/v1/coupons/:couponId/audit',
+    {
+      operationId: 'auditCoupon',
+      tag: 'operators',
+      summary: 'Count the promises of a coupon',
+      description: `Compares what Redis says was issued with what is in the stream, among the dead letters and in MySQL, to the last
+sequence. Exact also while the coupon is being issued. It reads all rows of the coupon.`,
+      access: operatorsWith(authority, 'read'),
+      params: { couponId: couponIdParameter },
+      answers: { 200: { description: 'The counts.', schema: AuditAnswer, example: auditExample } },
+      problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params }) => {
+      const counted = await audit(params.couponId);
+      return counted ? { body: counted } : problem('COUPON_NOT_EXIST');
+    },
+  );
+}
+
+function listRoute({ authority, deadLetters }: RecoveryDependencies) {
+  const example = { id: letterId, reason: 'no such coupon', couponId: 4, firstSequence: 12, users: 3 };
+  return route(
+    'GET',
+    '/v1/dead-letters',
+    {
+      operationId: 'listDeadLetters',
+      tag: 'operators',
+      summary: 'List dead letters',
+      description:
+        'Accepted issues that could not become rows, with the reason, oldest first. Nothing happens to them by itself.',
+      access: operatorsWith(authority, 'admin'),
+      answers: {
+        200: {
+          description: 'The dead letters.',
+          schema: DeadLetterList,
+          example: { deadLetters: [{ ...example, accepted: '2026-11-22T20:55:00.123Z' }], more: false },
+        },
       },
-    )
-    .delete('/v1/dead-letters/:id', ({ request, params }) => refuse(request) ?? answerDiscard(deadLetters, params.id), {
-      parse: 'none',
-      detail: discardOperation,
-    });
-}
-
-async function answerAudit(audit: RecoveryDependencies['audit'], idText: string): Promise<Response> {
-  const id = readCouponId(idText);
-  if (typeof id === 'object') return invalid([id]);
-  const counted = await audit(id);
-  return counted ? Response.json(counted, { headers: noStore }) : problem('COUPON_NOT_EXIST');
-}
-
-async function answerList(letters: RecoveryDependencies['deadLetters']): Promise<Response> {
-  const deadLetters: unknown[] = [];
-  for await (const letter of letters.list()) {
-    if (deadLetters.length === LETTERS_MAX) return Response.json({ deadLetters, more: true }, { headers: noStore });
-    deadLetters.push(toAnswer(letter));
-  }
-  return Response.json({ deadLetters, more: false }, { headers: noStore });
+      problems: ['FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async () => {
+      const shown: ReturnType<typeof toAnswer>[] = [];
+      for await (const letter of deadLetters.list()) {
+        if (shown.length === LETTERS_MAX) return { body: { deadLetters: shown, more: true } };
+        shown.push(toAnswer(letter));
+      }
+      return { body: { deadLetters: shown, more: false } };
+    },
+  );
 }
 
 /** Without the users: `bun run dead-letters show` has them. */
@@ -108,107 +155,42 @@ function toAnswer({ id, reason, entry }: DeadLetterView) {
   };
 }
 
-async function answerReplay(letters: RecoveryDependencies['deadLetters'], id: string): Promise<Response> {
-  const result = await letters.replay(id);
-  if (result === 'gone') return problem('DEAD_LETTER_NOT_EXIST');
-  return result === 'unreadable' ? problem('DEAD_LETTER_UNREADABLE') : new Response(null, { status: 204 });
+function replayRoute({ authority, deadLetters }: RecoveryDependencies) {
+  return route(
+    'POST',
+    '/v1/dead-letters/:id/replay',
+    {
+      operationId: 'replayDeadLetter',
+      tag: 'operators',
+      summary: 'Replay a dead letter',
+      description: 'Puts it back into the stream. The worker writes it, under its sequence if that is still free.',
+      access: operatorsWith(authority, 'admin'),
+      params: ofLetter,
+      answers: { 204: { description: 'It is in the stream again.' } },
+      problems: ['DEAD_LETTER_NOT_EXIST', 'DEAD_LETTER_UNREADABLE', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params }) => {
+      const result = await deadLetters.replay(params.id);
+      if (result === 'gone') return problem('DEAD_LETTER_NOT_EXIST');
+      return result === 'unreadable' ? problem('DEAD_LETTER_UNREADABLE') : {};
+    },
+  );
 }
 
-async function answerDiscard(letters: RecoveryDependencies['deadLetters'], id: string): Promise<Response> {
-  return (await letters.discard(id)) ? new Response(null, { status: 204 }) : problem('DEAD_LETTER_NOT_EXIST');
+function discardRoute({ authority, deadLetters }: RecoveryDependencies) {
+  return route(
+    'DELETE',
+    '/v1/dead-letters/:id',
+    {
+      operationId: 'discardDeadLetter',
+      tag: 'operators',
+      summary: 'Discard a dead letter',
+      description: 'Deletes it for good: the promise to its users is given up, and its pieces are stock again.',
+      access: operatorsWith(authority, 'admin'),
+      params: ofLetter,
+      answers: { 204: { description: 'Deleted.' } },
+      problems: ['DEAD_LETTER_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params }) => ((await deadLetters.discard(params.id)) ? {} : problem('DEAD_LETTER_NOT_EXIST')),
+  );
 }
-
-/** They change within milliseconds. */
-const noStore = { 'cache-control': 'no-store' };
-
-const operatorProblems = ['UNAUTHENTICATED', 'FORBIDDEN', 'FAIL_COUPON_ISSUE_REQUEST'] as const;
-
-const letterParameter = {
-  name: 'id',
-  in: 'path',
-  schema: Type.String({ description: 'id of the dead letter' }),
-  example: '0-1795381837810-0',
-} as const;
-
-const auditOperation = operation({
-  operationId: 'auditCoupon',
-  tag: 'operators',
-  operator: true,
-  summary: 'Count the promises of a coupon',
-  description: `Compares what Redis says was issued with what is in the stream, among the dead letters and in MySQL, to the last
-sequence. Exact also while the coupon is being issued. It reads all rows of the coupon.`,
-  parameters: [{ name: 'id', in: 'path', schema: CouponId, example: 1 }],
-  answers: {
-    200: {
-      description: 'The counts.',
-      schema: 'Audit',
-      example: {
-        couponId: 1,
-        stockHome: 'redis',
-        totalQuantity: 1000,
-        issuedQuantity: 36,
-        rows: 36,
-        owners: 37,
-        next: 38,
-        unpersisted: 1,
-        dead: 0,
-        missing: 0,
-        unknown: 0,
-        unexpected: 0,
-        outsidePeriod: 0,
-      },
-    },
-  },
-  problems: [...operatorProblems, 'COUPON_NOT_EXIST', 'INVALID_REQUEST'],
-});
-
-const listOperation = operation({
-  operationId: 'listDeadLetters',
-  tag: 'operators',
-  operator: true,
-  summary: 'List dead letters',
-  description:
-    'Accepted issues that could not become rows, with the reason, oldest first. Nothing happens to them by itself.',
-  answers: {
-    200: {
-      description: 'The dead letters.',
-      schema: 'DeadLetterList',
-      example: {
-        deadLetters: [
-          {
-            id: '0-1795381837810-0',
-            reason: 'no such coupon',
-            couponId: 4,
-            firstSequence: 12,
-            users: 3,
-            accepted: '2026-11-22T20:55:00.123Z',
-          },
-        ],
-        more: false,
-      },
-    },
-  },
-  problems: operatorProblems,
-});
-
-const replayOperation = operation({
-  operationId: 'replayDeadLetter',
-  tag: 'operators',
-  operator: true,
-  summary: 'Replay a dead letter',
-  description: 'Puts it back into the stream. The worker writes it, under its sequence if that is still free.',
-  parameters: [letterParameter],
-  answers: { 204: { description: 'It is in the stream again.' } },
-  problems: [...operatorProblems, 'DEAD_LETTER_NOT_EXIST', 'DEAD_LETTER_UNREADABLE'],
-});
-
-const discardOperation = operation({
-  operationId: 'discardDeadLetter',
-  tag: 'operators',
-  operator: true,
-  summary: 'Discard a dead letter',
-  description: 'Deletes it for good: the promise to its users is given up, and its pieces are stock again.',
-  parameters: [letterParameter],
-  answers: { 204: { description: 'Deleted.' } },
-  problems: [...operatorProblems, 'DEAD_LETTER_NOT_EXIST'],
-});

@@ -3,7 +3,7 @@
 import { treaty } from '@elysiajs/eden';
 import { expect, test } from 'bun:test';
 import type { CouponDraft, Problem } from '../../client/coupon-client.ts';
-import type { CouponApi } from '../../client/eden-api.ts';
+import type { CouponApi } from '../../src/app.ts';
 import { fakeApp, OPERATOR_KEY } from '../http/fakes.ts';
 import { startFlakyServer } from './flaky-server.ts';
 
@@ -30,11 +30,11 @@ test('the three issue routes answer with an issue, and a refusal with its proble
 test('an issue is read, used and listed', () =>
   withEden(async ({ v1 }) => {
     const status = await v1
-      .coupons({ id: 1 })
+      .coupons({ couponId: 1 })
       .issues({ userId: 'issued' })
       .get({ query: { waitMs: 10 } });
     expect(status.data?.status).toBe('ISSUED');
-    const used = await v1.coupons({ id: 1 }).issues({ userId: 42 }).use.post();
+    const used = await v1.coupons({ couponId: 1 }).issues({ userId: 42 }).use.post();
     expect(used.data?.dateUsed).toBe('2026-12-01T00:00:00.000Z');
     const owned = await v1.users({ userId: 'a' }).issues.get({ query: { limit: 2 } });
     expect(owned.data?.issues.map(({ couponId }) => couponId)).toEqual([1, 2]);
@@ -53,18 +53,18 @@ test('coupons are created, listed, read, edited, opened, audited and removed', (
     const ids = [
       (await v1.coupons.post(coupon)).data?.id,
       (await v1.coupons.get({ query: { after: 4 } })).data?.coupons[0]?.id,
-      (await v1.coupons({ id: 3 }).get()).data?.id,
-      (await v1.coupons({ id: 4 }).patch({ paused: true }, { headers: { 'if-match': '"1"' } })).data?.id,
-      (await v1.coupons({ id: 7 }).open.post()).data?.id,
+      (await v1.coupons({ couponId: 3 }).get()).data?.id,
+      (await v1.coupons({ couponId: 4 }).patch({ paused: true }, { headers: { 'if-match': '"1"' } })).data?.id,
+      (await v1.coupons({ couponId: 7 }).open.post()).data?.id,
     ];
     expect(ids).toEqual([26, 5, 3, 4, 7]);
-    expect((await v1.coupons({ id: 1 }).audit.get()).data?.rows).toBe(36);
-    expect(await v1.coupons({ id: 2 }).delete()).toMatchObject({ status: 204, error: null });
+    expect((await v1.coupons({ couponId: 1 }).audit.get()).data?.rows).toBe(36);
+    expect(await v1.coupons({ couponId: 2 }).delete()).toMatchObject({ status: 204, error: null });
   }));
 
 test('what people may know is read, and dead letters, load and the key by operators', () =>
   withEden(async ({ v1 }) => {
-    expect((await v1.drops({ id: 1 }).get()).data?.title).toBe('Winter sale');
+    expect((await v1.drops({ couponId: 1 }).get()).data?.title).toBe('Winter sale');
     expect((await v1['dead-letters'].get()).data?.deadLetters[0]?.users).toBe(2);
     expect(await v1['dead-letters']({ id: '0-1-0' }).replay.post()).toMatchObject({ status: 204, error: null });
     expect(await v1['dead-letters']({ id: '0-1-0' }).delete()).toMatchObject({ status: 204, error: null });

@@ -218,7 +218,7 @@ test('the document says who may call what, in the installation that it describes
     const { paths } = (await answer.json()) as {
       paths: Record<string, Record<string, { security?: object[] }>>;
     };
-    const { '/v2/issue-async': issue, '/v1/coupons/{id}/issues/{userId}': status } = paths;
+    const { '/v2/issue-async': issue, '/v1/coupons/{couponId}/issues/{userId}': status } = paths;
     return [issue?.post?.security, status?.get?.security];
   };
   expect(await securityIn(guarded().app)).toEqual([

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Type } from '@sinclair/typebox';
-import { toOpenApi } from '../../src/http/openapi.ts';
+import { toOpenApi } from '../../src/http/openapi-schema.ts';
 import { problems } from '../../src/http/problem.ts';
 import { fakeApp, OPERATOR_KEY } from './fakes.ts';
 
@@ -74,24 +74,26 @@ test('nothing of JSON Schema is left that OpenAPI 3.0 does not know', () => {
   expect([...new Set(references)].sort()).toEqual(Object.keys(document.components.schemas).sort());
 });
 
-test('a union with null becomes nullable, a literal an enum', () => {
+test('a union with null becomes nullable, a literal an enum, what has a name a reference', () => {
   const schema = Type.Object({
     a: Type.Union([Type.Integer(), Type.Null()]),
-    b: Type.Array(Type.Literal('x', { $id: 'id' })),
+    b: Type.Array(Type.Literal('x')),
+    c: Type.Object({}, { $id: 'Named' }),
   });
   expect(JSON.parse(JSON.stringify(toOpenApi(schema)))).toEqual({
     type: 'object',
-    required: ['a', 'b'],
+    required: ['a', 'b', 'c'],
     properties: {
       a: { type: 'integer', format: 'int64', nullable: true },
       b: { type: 'array', items: { type: 'string', enum: ['x'] } },
+      c: { $ref: '#/components/schemas/Named' },
     },
   });
 });
 
 test('every route is documented, and nothing else', () => {
   expect(operations.map(({ route }) => route).sort()).toEqual([
-    'DELETE /v1/coupons/{id}',
+    'DELETE /v1/coupons/{couponId}',
     'DELETE /v1/dead-letters/{id}',
     'GET /hello',
     'GET /livez',
@@ -99,19 +101,19 @@ test('every route is documented, and nothing else', () => {
     'GET /problems/{code}',
     'GET /readyz',
     'GET /v1/coupons',
-    'GET /v1/coupons/{id}',
-    'GET /v1/coupons/{id}/audit',
-    'GET /v1/coupons/{id}/events',
-    'GET /v1/coupons/{id}/issues/{userId}',
+    'GET /v1/coupons/{couponId}',
+    'GET /v1/coupons/{couponId}/audit',
+    'GET /v1/coupons/{couponId}/events',
+    'GET /v1/coupons/{couponId}/issues/{userId}',
     'GET /v1/dead-letters',
-    'GET /v1/drops/{id}',
+    'GET /v1/drops/{couponId}',
     'GET /v1/key',
     'GET /v1/load',
     'GET /v1/users/{userId}/issues',
-    'PATCH /v1/coupons/{id}',
+    'PATCH /v1/coupons/{couponId}',
     'POST /v1/coupons',
-    'POST /v1/coupons/{id}/issues/{userId}/use',
-    'POST /v1/coupons/{id}/open',
+    'POST /v1/coupons/{couponId}/issues/{userId}/use',
+    'POST /v1/coupons/{couponId}/open',
     'POST /v1/dead-letters/{id}/replay',
     'POST /v1/issue',
     'POST /v1/issue-async',
@@ -177,7 +179,7 @@ describe.each(operations)('$route', ({ method, path, operation }) => {
   if (method === 'post' || method === 'patch') {
     test.each(bodies)('answers its own example as documented: $summary', async ({ value }) => {
       const headers = { 'content-type': 'application/json', authorization: `Bearer ${OPERATOR_KEY}` };
-      const concrete = path.replace('{id}', '1').replace('{userId}', '1');
+      const concrete = path.replace('{couponId}', '1').replace('{id}', '1').replace('{userId}', '1');
       const body = JSON.stringify(value);
       const request = new Request(`http://localhost${concrete}`, { method: method.toUpperCase(), headers, body });
       const sent = await app.fetch(request);
@@ -190,7 +192,11 @@ describe.each(operations)('$route', ({ method, path, operation }) => {
   }
 
   test('is for operators exactly if it refuses those who are not', async () => {
-    const concrete = path.replace('{id}', '1').replace('{userId}', '1').replace('{code}', 'INTERNAL');
+    const concrete = path
+      .replace('{couponId}', '1')
+      .replace('{id}', '1')
+      .replace('{userId}', '1')
+      .replace('{code}', 'INTERNAL');
     const sent = await app.fetch(new Request(`http://localhost${concrete}`, { method: method.toUpperCase() }));
     expect(operation.security ?? []).toEqual(sent.status === 401 ? [{ operator: [] }] : []);
   });

@@ -91,7 +91,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
         told.waited.push(waitMs);
         return statusOf(couponId, userId);
       },
-      listOf: async (userId, { afterId, limit }) => (userId === 'nobody' ? [] : ownedIssues(afterId).slice(0, limit)),
+      listOf: async (userId, { after, limit }) => (userId === 'nobody' ? [] : ownedIssues(after).slice(0, limit)),
       use: async (couponId, userId) => useOf(couponId, userId),
     },
     progress: fakeProgress,
@@ -101,7 +101,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
         return { ...coupon, ...created, id: 26, issuedQuantity: 0 };
       },
       read: async (id) => coupons.find((one) => one.id === id) ?? null,
-      list: async ({ afterId, limit }) => coupons.filter(({ id }) => id > afterId).slice(0, limit),
+      list: async ({ after, limit }) => coupons.filter(({ id }) => id > after).slice(0, limit),
     },
     editor: fakeUpkeep,
     audit: async (couponId) => (couponId > 25 ? null : audit),
@@ -239,9 +239,9 @@ export function issueWithin(wait: () => Promise<void>): AppDependencies['issuanc
 }
 
 /** A user's issues of the coupons 1 to 25; those of even ones are used. */
-function ownedIssues(afterId: number): readonly OwnedIssue[] {
+function ownedIssues(after: number): readonly OwnedIssue[] {
   return coupons
-    .filter(({ id }) => id > afterId)
+    .filter(({ id }) => id > after)
     .map(({ id, title, discountAmount, minAvailableAmount }) => ({
       couponId: id,
       sequence: 37,

@@ -98,13 +98,13 @@ test('a user has what was issued to them, in order of coupon, with a page after 
   const made = [await stores.coupon({ title: 'One' }), await stores.coupon(), await stores.coupon({ title: 'Three' })];
   for (const { id } of made.toReversed()) await api.issuance.issue('synchronous', id, 'collector');
   await api.issuance.issue('synchronous', made[0]?.id ?? 0, 'somebody-else');
-  const list = await api.issues.listOf('collector', { afterId: 0, limit: 10 });
+  const list = await api.issues.listOf('collector', { after: 0, limit: 10 });
   expect(list.map(({ couponId, title }) => ({ couponId, title }))).toEqual(
     made.map(({ id, title }) => ({ couponId: id, title })),
   );
-  const rest = await api.issues.listOf('collector', { afterId: made[0]?.id ?? 0, limit: 1 });
+  const rest = await api.issues.listOf('collector', { after: made[0]?.id ?? 0, limit: 1 });
   expect(rest).toEqual(list.slice(1, 2));
-  expect(await api.issues.listOf('nobody', { afterId: 0, limit: 10 })).toEqual([]);
+  expect(await api.issues.listOf('nobody', { after: 0, limit: 10 })).toEqual([]);
 });
 
 test('listeners follow a coupon from its first piece to its end, with one sampler for all', async () => {
