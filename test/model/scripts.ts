@@ -72,6 +72,7 @@ export function put(s: State): 'written' | 'changed' | 'lost' {
   if (!holds('put: the next sequence is the one that was read', redis.next === locked.next)) return 'changed';
   const same = redis.run === locked.server && locked.server === s.server;
   if (!holds('put: the server is the one that was read', same)) return 'changed';
+  if (!isWhole(s)) return 'changed';
   if (!holds('put: the period is not over', s.time >= START && s.time < redis.end)) return 'changed';
   const winners = s.users.filter((user) => user.decided > 0).length;
   if (!holds('put: the stock is not lowered', locked.next - 1 + winners <= redis.until)) return 'changed';

@@ -28,8 +28,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the stream is appended to outside the script',
     changes: [
       {
-        file: `${scripts}/take.lua`,
-        from: "appendEntry(ARGV[1], epoch, first, now, table.concat(users, ','))\n",
+        file: 'src/stream/scripts/included/accept.lua',
+        from: "    done = redis.pcall('XADD', KEYS[3], '*', 'v', 1, 'c', coupon, 'e', epoch, 's', first, 't', now, 'u', users)\n",
         to: '',
       },
       {
@@ -364,6 +364,20 @@ export const plantedBugs: readonly PlantedBug[] = [
       ],
     };
   }),
+  {
+    name: 'what was written before a refused command stays',
+    changes: [
+      {
+        file: 'src/stream/scripts/included/accept.lua',
+        from: "    redis.call('HSET', KEYS[1], 'next', first)\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/refused-commands.test.ts`,
+      'a script that is refused one of its commands leaves everything as it was: take without XADD',
+    ],
+  },
   {
     name: 'the script writes before its last check',
     changes: [

@@ -67,6 +67,6 @@ test('an included file is sent as a part of the script, once for each place', as
   const sent = String(asked[1]?.[1]);
   expect(take.digest).toBe(createHash('sha1').update(sent).digest('hex'));
   expect(sent).not.toMatch(/^--- include/m);
-  for (const name of ['nowMs', 'isServer', 'issuedIn', 'lastSequence', 'appendEntry'])
+  for (const name of ['nowMs', 'isServer', 'issuedIn', 'lastSequence', 'accept'])
     expect(sent.split(`local function ${name}(`)).toHaveLength(2);
 });

@@ -7,14 +7,14 @@
 -- Cost    O(users)
 
 --- include ./included/usable-state.lua
---- include ../../stream/scripts/included/append-entry.lua
+--- include ../../stream/scripts/included/accept.lua
 -- After a pause longer than the lease, another process may hold the lock.
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
 -- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void. So does
 -- a restart of Redis, after which the state must be compared with MySQL first.
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until')
-if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] or state[4] ~= ARGV[4] then return { 'changed' } end
-if not isServer(ARGV[4]) then return { 'changed' } end
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until', 'gap')
+if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] then return { 'changed' } end
+if not issuedIn(state[4], state[3], state[8], ARGV[4]) or not isServer(ARGV[4]) then return { 'changed' } end
 -- The period may have ended between the read and now.
 local now = nowMs()
 if now < tonumber(state[5]) or now >= tonumber(state[6]) then return { 'changed' } end
@@ -32,8 +32,4 @@ local last = tonumber(state[7])
 if last >= 0 and next - 1 > last then return { 'changed' } end
 if tonumber(redis.call('GET', KEYS[4]) or 0) + users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
-redis.call('HSET', KEYS[2], unpack(owners))
-redis.call('HSET', KEYS[1], 'next', next)
-redis.call('INCRBY', KEYS[4], users)
-appendEntry(ARGV[1], state[1], first, now, ARGV[8])
-return { 'written', now }
+return accept(ARGV[1], state[1], first, next, now, owners, ARGV[8]) or { 'written', now }

@@ -7,7 +7,7 @@
 -- Cost    O(users)
 
 --- include ./included/usable-state.lua
---- include ../../stream/scripts/included/append-entry.lua
+--- include ../../stream/scripts/included/accept.lua
 local HEAD = 3 -- parts of the reply before the first number
 
 local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'until', 'gap', 'start', 'end', 'paused', 'epoch')
@@ -43,9 +43,7 @@ end
 if next == first then return reply end
 if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
-redis.call('HSET', KEYS[2], unpack(owners))
-redis.call('HSET', KEYS[1], 'next', next)
-redis.call('INCRBY', KEYS[4], #users)
-appendEntry(ARGV[1], epoch, first, now, table.concat(users, ','))
+local refused = accept(ARGV[1], epoch, first, next, now, owners, table.concat(users, ','))
+if refused then return refused end
 if #users == #asked then return { 'all issued', now, epoch, first } end
 return reply

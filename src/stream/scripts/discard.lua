@@ -7,6 +7,8 @@
 -- Reply   { 'discarded' } or { 'gone' } when there is no such dead letter
 -- Cost    O(1)
 
-if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return { 'gone' } end
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return { 'gone' } end
+-- The state first: it is rebuilt with the letter's users if the letter may not be deleted.
 if #KEYS > 1 then redis.call('UNLINK', KEYS[2], KEYS[3]) end
+redis.call('XDEL', KEYS[1], ARGV[1])
 return { 'discarded' }

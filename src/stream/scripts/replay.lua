@@ -8,7 +8,15 @@
 -- Reply   { 'replayed', id in the stream } or { 'gone' } when there is no such dead letter
 -- Cost    O(users)
 
-if redis.call('XDEL', KEYS[3], ARGV[1]) == 0 then return { 'gone' } end
-redis.call('INCRBY', KEYS[2], ARGV[2])
+if #redis.call('XRANGE', KEYS[3], ARGV[1], ARGV[1]) == 0 then return { 'gone' } end
+-- All or nothing, whatever is refused: an id that cannot be shows whether the last step would be, and the others are undone.
+redis.call('XDEL', KEYS[3], '0-1')
 redis.call('DEL', KEYS[4])
-return { 'replayed', redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3)) }
+redis.call('INCRBY', KEYS[2], ARGV[2])
+local id = redis.pcall('XADD', KEYS[1], '*', unpack(ARGV, 3))
+if type(id) == 'table' then
+  redis.call('INCRBY', KEYS[2], -ARGV[2])
+  return id
+end
+redis.call('XDEL', KEYS[3], ARGV[1])
+return { 'replayed', id }

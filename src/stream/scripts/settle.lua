@@ -9,6 +9,12 @@
 -- Cost    O(entries + dead letters)
 
 local group, entries = ARGV[1], tonumber(ARGV[2])
+-- All or nothing, whatever is refused: each command once with nothing to do, before the first that does something. A letter would
+-- else be buried again with every try, or an entry acknowledged that is never deleted.
+redis.call('XACK', KEYS[1], group, '0-1')
+redis.call('XDEL', KEYS[1], '0-1')
+redis.call('DECRBY', KEYS[2], 0)
+local length = redis.call('XLEN', KEYS[1])
 local at = 3 + 2 * entries
 while at <= #ARGV do
   local from, last = at + 3, at + 2 + tonumber(ARGV[at + 2])
@@ -28,7 +34,7 @@ for i = 3, 2 + 2 * entries, 2 do
   end
 end
 -- An empty stream holds no user: whatever was miscounted, by an operator's hand or a lost key, ends here.
-if redis.call('XLEN', KEYS[1]) == 0 then
+if length == deleted then
   redis.call('DEL', KEYS[2])
   return { 'settled', deleted, 0 }
 end
