@@ -47,8 +47,8 @@ function createReconcileMetrics() {
     ),
     reconciled: counter(
       'coupon_reconciled_coupons_total',
-      'Coupons that the reconciler compared, repaired and closed',
-      ['result', ['compared', 'repaired', 'closed']],
+      'Coupons that the reconciler compared, repaired and closed, and whose issues it restored to MySQL',
+      ['result', ['compared', 'repaired', 'closed', 'restored']],
     ),
     lastRound: gauge(
       'coupon_reconcile_last_round_timestamp_seconds',

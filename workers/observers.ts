@@ -56,6 +56,16 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
       metrics.reconciled.of('closed').add();
       log.info({ couponId }, 'closed a coupon that is long over');
     },
+    restored(couponId, issues) {
+      metrics.reconciled.of('restored').add();
+      log.error({ couponId, issues }, 'MySQL lost what Redis knows of a coupon; its issues are written again');
+    },
+    unknownCoupon(couponId) {
+      log.warn(
+        { couponId },
+        'Redis has the state of a coupon that MySQL does not have; restore its row, or delete the keys',
+      );
+    },
     round(sums) {
       metrics.reconciled.of('compared').add(sums.coupons);
       metrics.lastRound.of().set(Date.now() / 1000);

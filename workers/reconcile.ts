@@ -1,10 +1,10 @@
-// reconcile.ts -- Compares every open coupon in Redis with MySQL, round after round, and repairs what it may: settings that lag
-// behind, a state that does not know all owners, a coupon that is long over.
+// reconcile.ts -- Compares every coupon in Redis with MySQL, round after round, and repairs what it may: settings that lag behind,
+// a state that does not know all owners, issues that MySQL lost, a coupon that is long over.
 //
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { eq, gt, sql } from 'drizzle-orm';
+import { eq, gt, inArray, sql } from 'drizzle-orm';
 import { coupons } from '../drizzle/schema.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Audit, auditCoupon } from '../src/operations/audit.ts';
@@ -12,9 +12,10 @@ import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
 import { closeCoupon } from '../src/stock/closing.ts';
 import { partitionOf } from '../src/stream/keys.ts';
 import { settle } from '../src/stream/scripts/settle.ts';
+import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
-import type { Database } from '../src/mysql/database.ts';
+import { type Database, withConnection } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
 import { askServer } from '../src/redis/connection.ts';
 
@@ -23,6 +24,10 @@ export interface ReconcileObserver {
   drift(audit: Audit): void;
   repaired(couponId: number): void;
   closed(couponId: number): void;
+  /** MySQL went back: Redis is the home of the coupon again, or so many issues that MySQL lost are on their way to it. */
+  restored(couponId: number, issues: number): void;
+  /** Redis has a state of a coupon that MySQL does not have. */
+  unknownCoupon(couponId: number): void;
   /** A round is over. `missing` and `unknown` are sums over all coupons. */
   round(sums: { readonly coupons: number; readonly missing: number; readonly unknown: number }): void;
 }
@@ -31,12 +36,15 @@ export interface ReconcileDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
   readonly settings: {
+    readonly OPENING_PAGE: number;
     readonly CLOSE_AFTER_MS: number;
     readonly RECONCILE_MS: number;
     readonly WORKER_NAME: string;
   };
   /** Brings the settings of a coupon in Redis up to the version in MySQL. */
   readonly repair: (couponId: number) => Promise<'in step' | 'repaired' | 'not open'>;
+  /** Makes sure that a coupon has a usable state, also past its end. Throws as `StockKeeper.open`. */
+  readonly open: (couponId: number) => Promise<unknown>;
   readonly observer: ReconcileObserver;
   /** A round failed; the next one starts over. */
   readonly onFault: (fault: unknown) => void;
@@ -83,6 +91,7 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
     // refuse every request, so that no other settling would ever correct it.
     await settle(redis, { keys, entries: [], deadLetters: [] });
   }
+  await restoreHomes(dependencies);
   const sums = { coupons: 0, missing: 0, unknown: 0 };
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
@@ -117,6 +126,25 @@ function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readon
   );
 }
 
+/** Coupons with a state in Redis whose home MySQL says is elsewhere, or that it does not know. */
+async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> {
+  const { redisStock, database, observer, stop } = dependencies;
+  for await (const ids of redisStock.couponIds()) {
+    if (ids.length === 0) continue;
+    if (stop.aborted) return;
+    const rows = await withConnection(database, (session) =>
+      session.select({ id: coupons.id, epoch: coupons.epoch }).from(coupons).where(inArray(coupons.id, ids)),
+    );
+    const epochs = new Map(rows.map(({ id, epoch }) => [id, epoch]));
+    for (const id of ids) {
+      const epoch = epochs.get(id);
+      if (epoch === undefined) observer.unknownCoupon(id);
+      else if ((await redisStock.epochOf(id)) > epoch && (await moveHomeBack(dependencies, id)))
+        observer.restored(id, 0);
+    }
+  }
+}
+
 /** Whether the settings in Redis are of another version, or still have the lower total of an edit that was never committed. */
 function lagsBehind(seen: OpenStock, coupon: OpenCoupon): boolean {
   const until = lastSequence(seen.stock.next, seen.issued, coupon.totalQuantity);
@@ -132,7 +160,11 @@ async function reconcileCoupon(
   const { redisStock, settings, observer } = dependencies;
   const isWritten = !around.unpersisted.has(coupon.id) && !around.dead.has(coupon.id);
   if (coupon.overMs >= settings.CLOSE_AFTER_MS && isWritten) {
-    if (await closeCoupon(dependencies, coupon.id, coupon.epoch)) observer.closed(coupon.id);
+    if ((await redisStock.countOwners(coupon.id)) > coupon.issuedQuantity) {
+      // MySQL lost some of them, and what Redis knows of them is all that is left.
+      await dependencies.open(coupon.id);
+      observer.restored(coupon.id, await restoreLost(dependencies, coupon.id));
+    } else if (await closeCoupon(dependencies, coupon.id, coupon.epoch)) observer.closed(coupon.id);
     return null;
   }
   const seen = await redisStock.look(coupon.id);
@@ -145,6 +177,7 @@ async function reconcileCoupon(
   const audit = await auditCoupon(dependencies, coupon.id);
   if (!audit || audit.missing + audit.unknown + audit.unexpected === 0) return null;
   observer.drift(audit);
+  if (audit.missing > 0) observer.restored(coupon.id, await restoreLost(dependencies, coupon.id));
   // Owners that Redis does not know would get the coupon again: without a state the next request opens it from what is true.
   if (audit.unknown > 0) await redisStock.drop(coupon.id);
   return audit;

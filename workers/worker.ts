@@ -77,7 +77,8 @@ function reconciling(
   };
   const { repair } = createCouponEditor({ redisStock, database, stock, announce, onFault });
   const observer = createReconcileObserver(metrics, log);
-  return keepReconciled({ redisStock, database, settings: config, repair, observer, onFault, stop });
+  const open = (couponId: number) => stock.open(couponId, true);
+  return keepReconciled({ redisStock, database, settings: config, repair, open, observer, onFault, stop });
 }
 
 /** The worker's whole HTTP surface. */

@@ -15,7 +15,11 @@ const DRAIN_MS_MAX = 120_000;
 
 /** Makes a coupon that is open now. It is new, so no refusal cache holds that it does not exist. */
 export async function makeCoupon({ database }: Testbed, totalQuantity: number | null): Promise<number> {
-  const { id } = await createCatalog(database, async () => {}).create({
+  const { id } = await createCatalog(
+    database,
+    async () => {},
+    async (couponId) => couponId,
+  ).create({
     title: 'A coupon of a bench',
     totalQuantity,
     discountAmount: 1000,

@@ -21,11 +21,22 @@ export interface Catalog {
  *
  * @param announce makes every process drop cached refusals of a coupon that is new or changed; it must not throw, since the
  *   change is made, and cached refusals expire within a second
+ * @param freeIdFrom the least id from the given one on of which Redis knows nothing: a MySQL that went back gives ids again
  */
-export function createCatalog(database: Database, announce: (couponId: number) => Promise<void>): Catalog {
+export function createCatalog(
+  database: Database,
+  announce: (couponId: number) => Promise<void>,
+  freeIdFrom: (couponId: number) => Promise<number>,
+): Catalog {
   return {
     async create(coupon) {
-      const made = await withConnection(database, (session) => insertCoupon(session, coupon));
+      const made = await withConnection(database, async (session) => {
+        const first = await insertCoupon(session, coupon);
+        const id = await freeIdFrom(first.id);
+        if (id === first.id) return first;
+        await deleteCoupon(session, first.id);
+        return insertCoupon(session, coupon, id);
+      });
       await announce(made.id);
       return made;
     },
@@ -129,9 +140,10 @@ export async function readNewestCoupons(session: Session, newest: number, limit:
   return { coupons: rows.map(toCoupon), nowMs };
 }
 
-async function insertCoupon(session: Session, coupon: CouponDraft): Promise<Coupon> {
+async function insertCoupon(session: Session, coupon: CouponDraft, id?: number): Promise<Coupon> {
   const now = sql`UTC_TIMESTAMP(3)`;
   const [{ insertId }] = await session.insert(coupons).values({
+    ...(id !== undefined && { id }),
     title: coupon.title,
     couponType: 'FIRST_COME_FIRST_SERVED',
     totalQuantity: coupon.totalQuantity,

@@ -18,6 +18,8 @@ import type { Take, Taken } from './scripted.ts';
 export interface SynchronousDependencies {
   readonly database: Database;
   readonly take: Take;
+  /** The epoch of the coupon's state in Redis, 0 without one; see restoring.ts. */
+  readonly epochInRedis: (couponId: number) => number | Promise<number>;
   /** Drops the state of a coupon in Redis, so that the next request opens it from the rows. */
   readonly drop: (couponId: number) => Promise<void>;
 }
@@ -25,17 +27,21 @@ export interface SynchronousDependencies {
 /** Coupons with a hint. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
 
-export function createSynchronous({ database, take, drop }: SynchronousDependencies): Issuer {
+export function createSynchronous({ database, take, epochInRedis, drop }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
   /** Coupons for which looking the users up first has proved necessary. */
   const lookedUp = new Set<number>();
   const issueInMysql = async (couponId: number, users: readonly string[]) => {
+    const asked = epochInRedis(couponId);
+    // Before the transaction, so that a Redis that is slow is not waited for under the row lock.
+    const epochMin = typeof asked === 'number' ? asked : await asked;
     if (!lookedUp.has(couponId)) {
-      const outcomes = await issueToNew(database, couponId, users);
+      const outcomes = await issueToNew(database, couponId, users, epochMin);
       if (outcomes !== 'owners among') return outcomes;
       hint(lookedUp, couponId);
     }
-    const outcomes = await issueWithLookup(database, couponId, users);
+    const outcomes = await issueWithLookup(database, couponId, users, epochMin);
+    if (outcomes === 'behind') return outcomes;
     if (!outcomes?.some(({ kind }) => kind === 'already issued' || kind === 'sold out')) lookedUp.delete(couponId);
     return outcomes;
   };
@@ -43,6 +49,8 @@ export function createSynchronous({ database, take, drop }: SynchronousDependenc
     async issue(couponId, users) {
       if (!inRedis.has(couponId)) {
         const outcomes = await issueInMysql(couponId, users);
+        if (outcomes === 'behind')
+          throw new Unavailable('dependency', 'MySQL is older than Redis, and must be restored first');
         if (outcomes) return outcomes;
         hint(inRedis, couponId);
       }
@@ -61,49 +69,53 @@ function hint(coupons: Set<number>, couponId: number): void {
 /**
  * Issues under the row lock as if all users were new, which saves looking them up: the unique key finds the one who is not.
  *
- * @returns null when the stock is in Redis; `owners among` when a user may have the coupon already: then nothing was written
+ * @returns as `planIssue`, or `owners among` when a user may have the coupon already: then nothing was written
  */
 async function issueToNew(
   database: Database,
   couponId: number,
   users: readonly string[],
-): Promise<readonly Outcome[] | null | 'owners among'> {
+  epochMin: number,
+): Promise<Planned | 'owners among'> {
   try {
-    return await readThenWrite<readonly Outcome[] | null | 'owners among'>(
-      database,
-      readingOf(couponId, []),
-      (rows) => {
-        const plan = planIssue(couponId, users, rows);
-        // A user for whom there is no stock left may have the coupon already.
-        const isShort = plan.result?.some(({ kind }) => kind === 'sold out');
-        return isShort ? { write: [], result: 'owners among' } : plan;
-      },
-    );
+    return await readThenWrite<Planned | 'owners among'>(database, readingOf(couponId, []), (rows) => {
+      const plan = planIssue(couponId, users, epochMin, rows);
+      // A user for whom there is no stock left may have the coupon already.
+      const isShort = Array.isArray(plan.result) && plan.result.some(({ kind }) => kind === 'sold out');
+      return isShort ? { write: [], result: 'owners among' } : plan;
+    });
   } catch (error) {
     if (error instanceof DuplicateRow) return 'owners among';
     throw error;
   }
 }
 
-/** Issues under the row lock, looking each user up; null when the stock is in Redis. */
-async function issueWithLookup(database: Database, couponId: number, users: readonly string[]) {
+/** Issues under the row lock, looking each user up. */
+async function issueWithLookup(database: Database, couponId: number, users: readonly string[], epochMin: number) {
   try {
-    return await readThenWrite(database, readingOf(couponId, users), (rows) => planIssue(couponId, users, rows));
+    return await readThenWrite(database, readingOf(couponId, users), (rows) =>
+      planIssue(couponId, users, epochMin, rows),
+    );
   } catch (error) {
     if (error instanceof DuplicateRow) throw new InvariantViolation('P2: rows changed under the lock of their coupon');
     throw error;
   }
 }
 
-/** The outcomes, and the statements that make them true. */
+/** The outcomes; null when the stock is in Redis; `behind` when MySQL is older than what Redis has. */
+type Planned = readonly Outcome[] | null | 'behind';
+
+/** The outcomes, and the statements that make them true. `epochMin`: the epoch that Redis knows the coupon under. */
 function planIssue(
   couponId: number,
   users: readonly string[],
+  epochMin: number,
   [locked = [], known = []]: readonly Rows[],
-): WritePlan<readonly Outcome[] | null> {
+): WritePlan<Planned> {
   const coupon = lockedCoupon(locked);
   if (!coupon) return { write: [], result: users.map(() => refusal['not exist']) };
   if (coupon.stockHome === 'redis') return { write: [], result: null };
+  if (coupon.epoch < epochMin) return { write: [], result: 'behind' };
   const { highest, nowMs, owners } = parseKnown(known);
   const next = highest + 1;
   const stock = { ...coupon, next, until: lastSequence(next, coupon.issuedQuantity, coupon.totalQuantity) };

@@ -133,3 +133,19 @@ export const put = defineScript({
   },
   read: (reply) => reply.verdict('written', 'changed', 'lost', 'overloaded'),
 });
+
+interface RestoreEntryInput extends StateInput {
+  readonly couponId: number;
+  /** Of the state in which the issues were found. */
+  readonly epoch: number;
+  readonly first: number;
+  readonly users: readonly string[];
+}
+
+/** Puts issues that are nowhere but among the owners back into the stream. `changed`: the state is another by now. */
+export const restoreEntry = defineScript({
+  source: new URL('./scripts/restore-entry.lua', import.meta.url),
+  keys: ({ keys }: RestoreEntryInput) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
+  args: ({ couponId, server, epoch, first, users }) => [couponId, server, epoch, first, users.join(',')],
+  read: (reply) => reply.verdict('restored', 'changed'),
+});

@@ -129,7 +129,7 @@ async function editUnderLock(
   changes: CouponChanges,
   versions: readonly number[] | null,
 ): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon }>> {
-  const coupon = await lockVersion(tx, id, versions);
+  const coupon = await lockVersion(dependencies, tx, id, versions);
   if ('kind' in coupon) return coupon;
   if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
   const total = changes.totalQuantity;
@@ -142,9 +142,17 @@ async function editUnderLock(
 }
 
 /** Step 1. */
-async function lockVersion(tx: Session, id: number, versions: readonly number[] | null): Promise<Coupon | EditRefusal> {
+async function lockVersion(
+  { redisStock }: Pick<CouponEditorDependencies, 'redisStock'>,
+  tx: Session,
+  id: number,
+  versions: readonly number[] | null,
+): Promise<Coupon | EditRefusal> {
   const coupon = await lockCoupon(tx, id);
   if (!coupon) return { kind: 'not exist' };
+  // What only Redis knows of it would not be counted.
+  if (coupon.stockHome === 'mysql' && (await redisStock.epochOf(id).catch(() => 0)) > coupon.epoch)
+    throw new Unavailable('dependency', 'MySQL is older than Redis, and must be restored first');
   const { version } = coupon;
   return versions && !versions.includes(version) ? { kind: 'other version', version } : coupon;
 }
@@ -168,12 +176,12 @@ async function lowerInRedis(
 }
 
 async function removeUnderLock(
-  { redisStock }: CouponEditorDependencies,
+  { redisStock }: Pick<CouponEditorDependencies, 'redisStock'>,
   tx: Session,
   id: number,
   versions: readonly number[] | null,
 ): Promise<Step<{ readonly kind: 'removed' }>> {
-  const coupon = await lockVersion(tx, id, versions);
+  const coupon = await lockVersion({ redisStock }, tx, id, versions);
   if ('kind' in coupon) return coupon;
   // The counter beside the rows could be wrong; the rows are the truth.
   const { highest } = await readHighestSequence(tx, id);

@@ -129,17 +129,18 @@ async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt) {
   const { highest, nowMs } = await readHighestSequence(tx, couponId);
   const refused = checkPeriod(coupon, nowMs);
   if (refused && nowMs >= coupon.endMs && !evenWhenOver) return refused;
-  const proven =
-    begun.kind === 'unproven' &&
-    coupon.stockHome === 'redis' &&
-    begun.epoch === coupon.epoch &&
-    begun.version === coupon.version &&
-    begun.owners >= coupon.issuedQuantity &&
-    begun.next > highest;
-  if (proven) return { coupon, proven };
+  const isWhole = begun.kind === 'unproven' && begun.owners >= coupon.issuedQuantity && begun.next > highest;
+  if (isWhole && begun.epoch > coupon.epoch) {
+    // MySQL went back, and a rebuilt state would lose what only Redis knows.
+    await tx.update(coupons).set({ stockHome: 'redis', epoch: begun.epoch }).where(eq(coupons.id, couponId));
+    return { coupon, proven: true };
+  }
+  const isSame =
+    isWhole && coupon.stockHome === 'redis' && begun.epoch === coupon.epoch && begun.version === coupon.version;
+  if (isSame) return { coupon, proven: true };
   const epoch = coupon.epoch + 1;
   await tx.update(coupons).set({ stockHome: 'redis', epoch }).where(eq(coupons.id, couponId));
-  return { coupon: { ...coupon, epoch }, proven };
+  return { coupon: { ...coupon, epoch }, proven: false };
 }
 
 async function prove({ redisStock, lease, onOpened, couponId }: Attempt): Promise<Opened | null> {

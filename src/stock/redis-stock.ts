@@ -5,10 +5,11 @@
 
 import type { Redis } from 'ioredis';
 import type { Coupon, Stock } from '../coupon/coupon.ts';
+import type { Owner } from '../coupon/issue-rows.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import { askServer, serverOf } from '../redis/connection.ts';
 import { type CouponKeys, couponKeys, partitionKeys } from '../stream/keys.ts';
-import { look, type OpenStock, put, take } from './decision-scripts.ts';
+import { look, type OpenStock, put, restoreEntry, take } from './decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from './edit-scripts.ts';
 import {
   beginOpening,
@@ -59,13 +60,29 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
       const read = { server, epoch, version, next: stock.next };
       return put(redis, { keys: keysOf(couponId), couponId, token, unpersistedUsersMax, ...read, taken });
     },
+    /** The epoch of the state, usable or not; 0 without one. */
+    epochOf: async (couponId: number) => Number((await redis.hget(keysOf(couponId).state, 'epoch')) ?? 0),
+    /** How many have the coupon by a state, usable or not. */
+    countOwners: (couponId: number) => redis.hlen(keysOf(couponId).owners),
+    /** The coupons that have a state, in pages. A coupon may come twice. */
+    couponIds: async function* (): AsyncGenerator<readonly number[]> {
+      let cursor = '0';
+      do {
+        const [next, keys] = await redis.scan(cursor, 'MATCH', 'coupon:{*}:*:state', 'COUNT', 1000);
+        yield keys.map((key) => Number(key.split(':').at(-2)));
+        cursor = next;
+      } while (cursor !== '0');
+    },
+    /** Puts issues of `seen` back into the stream; `users` have the sequences from `first` on. */
+    restoreEntry: (couponId: number, { server, epoch }: OpenStock, first: number, users: readonly string[]) =>
+      restoreEntry(redis, { keys: keysOf(couponId), couponId, server, epoch, first, users }),
     /** All who have the coupon, in pages. */
-    owners: async function* (couponId: number): AsyncGenerator<readonly string[]> {
+    owners: async function* (couponId: number): AsyncGenerator<readonly Owner[]> {
       const { owners } = keysOf(couponId);
       let cursor = '0';
       do {
         const [next, fields] = await redis.hscan(owners, cursor, 'COUNT', 1000);
-        yield fields.filter((_, i) => i % 2 === 0);
+        yield fields.flatMap((userId, i) => (i % 2 === 0 ? [{ userId, sequence: Number(fields[i + 1]) }] : []));
         cursor = next;
       } while (cursor !== '0');
     },

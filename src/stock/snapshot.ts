@@ -9,7 +9,7 @@ import {
   type StockHome,
   UNLIMITED,
 } from '../coupon/coupon.ts';
-import { ownerPages } from '../coupon/issue-rows.ts';
+import { type Owner, ownerPages } from '../coupon/issue-rows.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
 import type { RedisStock } from './redis-stock.ts';
 
@@ -49,7 +49,7 @@ export function createSnapshots({ redisStock, database, settings }: SnapshotDepe
     const { stock, nowMs, epoch, version, issued } = seen;
     const left = stock.until === UNLIMITED ? null : Math.max(0, stock.until - stock.next + 1);
     const edition = `redis ${epoch} ${version} ${stock.next}`;
-    const owners = () => redisStock.owners(couponId);
+    const owners = () => usersOf(redisStock.owners(couponId));
     return { home: 'redis', ...stateOf(stock, left, nowMs), issued, left, edition, owners };
   }
   function inMysql(coupon: Coupon): Snapshot {
@@ -58,7 +58,7 @@ export function createSnapshots({ redisStock, database, settings }: SnapshotDepe
       return { home, state: 'not open', startMs, issued: null, left: null, edition: '', owners: noOwners };
     const left = totalQuantity === null ? null : Math.max(0, totalQuantity - issued);
     const edition = `mysql ${epoch} ${version} ${issued}`;
-    const owners = () => usersIn(database, id, settings.OPENING_PAGE);
+    const owners = () => usersOf(ownerPages(database, id, settings.OPENING_PAGE));
     return { home, ...stateOf(coupon, left, Date.now()), issued, left, edition, owners };
   }
   return {
@@ -77,8 +77,8 @@ function stateOf(stock: Pick<Stock, 'startMs' | 'endMs' | 'paused'>, left: numbe
   return { state: checkPeriod(stock, nowMs)?.kind ?? (left === 0 ? 'sold out' : 'open'), startMs } as const;
 }
 
-async function* usersIn(database: Database, couponId: number, limit: number): AsyncGenerator<readonly string[]> {
-  for await (const page of ownerPages(database, couponId, limit)) yield page.map(({ userId }) => userId);
+async function* usersOf(owners: AsyncIterable<readonly Owner[]>): AsyncGenerator<readonly string[]> {
+  for await (const page of owners) yield page.map(({ userId }) => userId);
 }
 
 async function* noOwners(): AsyncGenerator<readonly string[]> {}

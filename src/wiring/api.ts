@@ -21,6 +21,7 @@ import { createSample, ProgressHub } from '../issues/progress.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
+import { createEpochReader, freeIdFrom } from '../stock/restoring.ts';
 import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
@@ -78,7 +79,10 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     stock,
     issuers,
     issuance,
-    catalog: withStoreErrors(createCatalog(database, announce), onStoreFault),
+    catalog: withStoreErrors(
+      createCatalog(database, announce, (id) => freeIdFrom(redisStock, id)),
+      onStoreFault,
+    ),
     editor: withStoreErrors(editor, onStoreFault),
     issues,
     progress,
@@ -115,7 +119,12 @@ function createIssuers(foundation: Foundation, stock: StockKeeper, observer: Loc
   const { redisStock, database } = foundation;
   const take = createTake(redisStock, stock);
   return {
-    synchronous: createSynchronous({ database, take, drop: redisStock.drop }),
+    synchronous: createSynchronous({
+      database,
+      take,
+      epochInRedis: createEpochReader(redisStock),
+      drop: redisStock.drop,
+    }),
     locked: createLocked({ ...foundation, stock, take, observer }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;

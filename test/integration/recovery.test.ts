@@ -38,7 +38,7 @@ async function audited(couponId: number): Promise<Audit> {
 /** One round, with what it reported. Coupons of other tests are there too, but open nowhere. */
 async function round(api: TestApi, settings: Partial<ReconcileDependencies['settings']> = {}) {
   const drift: Audit[] = [];
-  const told = { repaired: [] as number[], closed: [] as number[] };
+  const told = { repaired: [] as number[], closed: [] as number[], restored: [] as [number, number][] };
   const stop = new AbortController();
   await redis.del('reconciler');
   await reconcile({
@@ -46,10 +46,13 @@ async function round(api: TestApi, settings: Partial<ReconcileDependencies['sett
     database: stores.database,
     settings: { ...stores.config, ...settings },
     repair: (couponId) => api.editor.repair(couponId),
+    open: (couponId) => api.stock.open(couponId, true),
     observer: {
       drift: (audit) => drift.push(audit),
       repaired: (couponId) => told.repaired.push(couponId),
       closed: (couponId) => told.closed.push(couponId),
+      restored: (couponId, issues) => told.restored.push([couponId, issues]),
+      unknownCoupon: () => {},
       round: () => {},
     },
     onFault: (fault) => {
@@ -118,13 +121,20 @@ test('an issue that Redis gave and that is nowhere is missing, and the reconcile
   expect(drift.map(({ couponId, missing }) => ({ couponId, missing }))).toEqual([{ couponId: id, missing: 4 }]);
 });
 
-test('a count of unpersisted users whose stream was lost does not refuse everybody for ever', async () => {
+test('a stream that was lost refuses nobody forever, and its issues become rows all the same', async () => {
   await using api = await stores.createApi({ UNPERSISTED_USERS_MAX: 4 });
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, people(4));
   await stores.redis.del(stores.keys(id).stream);
   await expect(api.issuers.scripted.issue(id, ['new'])).rejects.toThrow(/wait for MySQL/);
-  await round(api);
+  expect((await round(api)).restored).toEqual([[id, 4]]);
+  {
+    await using worker = await stores.startWorker();
+    await worker.drained();
+  }
+  expect((await stores.rows(id)).map(({ sequence, userId }) => [sequence, userId])).toEqual(
+    people(4).map((user, i) => [i + 1, user]),
+  );
   expect(await api.issuers.scripted.issue(id, ['new'])).toEqual([{ kind: 'issued', sequence: 5 }]);
   // What is really in the stream still counts.
   await round(api);
@@ -314,12 +324,18 @@ test('one worker at a time reconciles', async () => {
   const never = () => {
     throw new Error('a round without the lease');
   };
-  const observer = { drift: never, repaired: never, closed: never, round: never };
+  const observer = {
+    drift: never,
+    repaired: never,
+    closed: never,
+    restored: never,
+    unknownCoupon: never,
+    round: never,
+  };
   const { database, config: settings } = stores;
   const repair = (couponId: number) => api.editor.repair(couponId);
-  expect(await reconcile({ redisStock, database, settings, repair, observer, onFault: never, stop: stop.signal })).toBe(
-    false,
-  );
+  const dependencies = { redisStock, database, settings, repair, open: never, observer, onFault: never };
+  expect(await reconcile({ ...dependencies, stop: stop.signal })).toBe(false);
 });
 
 async function bury(fields: readonly string[], reason = 'a test'): Promise<string> {

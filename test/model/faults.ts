@@ -1,7 +1,8 @@
 // faults.ts -- What happens to the stores: restarts, losses, backups that are restored, promotions behind a standing connection.
 
 import type { Emit } from './issuers.ts';
-import { emptyRedis, heldBy, type State, TIME_MAX, type World } from './state.ts';
+import { reset as endOpener } from './openers.ts';
+import { emptyRedis, heldBy, isKept, type State, TIME_MAX, type World } from './state.ts';
 
 export function faultSteps(s: State, world: World, emit: Emit): void {
   const { may } = world;
@@ -45,6 +46,14 @@ export function faultSteps(s: State, world: World, emit: Emit): void {
     abortEdit(n);
     n.sql = { ...n.savedSql, lock: 0 };
     for (const user of n.users) user.row = user.saved[0] ?? 0;
+    // MySQL is down for longer than a lease lasts.
+    n.redis.opening = 0;
+    for (const [p] of n.openers.entries()) endOpener(n, p);
+    for (const user of n.users) user.loaded.fill(0);
+    // A process that is just about to drop the state knows nothing of it: both stores are then without what was promised.
+    const isDropping =
+      n.workers.some(({ at }) => at >= 3) || n.closer.at > 0 || n.discarding > 0 || n.synchronous.forget > 0;
+    n.behind = isDropping || n.redis.run === 0 ? 0 : 1;
     forgive(n);
   });
 }
@@ -94,6 +103,6 @@ function forgive(n: State): void {
   for (const user of n.users) {
     const isInHand = user.hand.some((sequence, w) => sequence > 0 && user.gone[w] === 1 && user.row !== sequence);
     if (isInHand || (user.reserved > 0 && heldBy(user) !== user.reserved)) n.lossy = 1;
-    if (heldBy(user) !== user.promised) user.promised = 0;
+    if (!isKept(n, user) || (n.lossy === 1 && heldBy(user) !== user.promised)) user.promised = 0;
   }
 }

@@ -5,7 +5,7 @@
 import { decide, lastSequence } from '../../src/coupon/coupon.ts';
 import { holds, isLeftOut } from './guards.ts';
 import { type Decided, dropState, look, put, take } from './scripts.ts';
-import { countHolders, countOwners, countRows, highestRow, START, type State, type World } from './state.ts';
+import { countHolders, countOwners, countRows, highestRow, isAhead, START, type State, type World } from './state.ts';
 import { writeEntries } from './ledger.ts';
 
 /** Adds one step to those that can be taken now. */
@@ -49,6 +49,7 @@ function batchesOf(users: number): readonly (readonly number[])[] {
 /** `synchronous` while MySQL is the home: one transaction under the row lock. */
 function mysqlSteps(s: State, users: readonly number[], who: number, emit: Emit): void {
   if (s.sql.exists === 0 || !holds('synchronous: the home is MySQL', s.sql.home === 0)) return;
+  if (!holds('synchronous: Redis has no state of a later epoch', !isAhead(s))) return;
   emit('synchronous: issues in MySQL, heard, to', who, (n) => answerAll(n, users, issueInMysql(n, users)));
   emit('synchronous: issues in MySQL, not heard, to', who, (n) => void issueInMysql(n, users));
 }
@@ -126,7 +127,7 @@ function synchronousSteps(s: State, emit: Emit): void {
     });
   if (s.synchronous.at === 2 && s.synchronous.forget === 0)
     emit('synchronous: answers', 0, (n) => {
-      for (const [u, user] of n.users.entries()) if (user.reserved > 0) answer(n, u, user.row);
+      for (const [u, user] of n.users.entries()) if (user.reserved > 0) answer(n, u, user.row || user.reserved);
       endSynchronous(n);
     });
 }

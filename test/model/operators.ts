@@ -5,7 +5,17 @@
 import { holds, isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
 import { applyEdit, close, removeUnissued, discard, lowerTotal, replay } from './scripts.ts';
-import { countOwners, countRows, type Edit, END_PROLONGED, heldBy, type State, type World } from './state.ts';
+import {
+  countOwners,
+  countRows,
+  type Edit,
+  END_PROLONGED,
+  heldBy,
+  isAhead,
+  type State,
+  type User,
+  type World,
+} from './state.ts';
 
 /** The kinds of edit. `repair` is the reconciler's. */
 const kinds = { raise: 1, lower: 2, pause: 3, prolong: 4, repair: 5, remove: 6 } as const;
@@ -26,6 +36,10 @@ export function operatorSteps(s: State, world: World, emit: Emit): void {
   if (world.may.has('dead letters')) deadLetterSteps(s, emit);
   if (world.may.has('reconcile') && unknownIn(s) > 0)
     emit('the reconciler drops a state that does not know all issues', 0, (n) => drop(n));
+  if (world.may.has('reconcile') && s.sql.lock === 0 && isAhead(s))
+    emit('the reconciler makes Redis the home again', 0, moveHomeBack);
+  if (world.may.has('reconcile') && lostIn(s).length > 0)
+    emit('the reconciler offers again what MySQL lost', 0, offerLost);
 }
 
 /** Where an edit stands: 1 has the row lock, 2 has done its half in Redis, 3 is committed and not yet in Redis. */
@@ -176,6 +190,24 @@ function deadLetterSteps(s: State, emit: Emit): void {
     n.discarding = 0;
   });
   emit('discarding: dies', 0, (n) => void (n.discarding = 0));
+}
+
+/** MySQL went back to before the opening. */
+export function moveHomeBack(n: State): void {
+  if (n.sql.exists === 0) return;
+  n.sql.home = 1;
+  n.sql.epoch = n.redis.epoch;
+}
+
+/** Owners whose issues are nowhere else. */
+export function lostIn(s: State): readonly User[] {
+  if (s.redis.run !== s.server || countOwners(s) !== s.redis.next - 1 - s.redis.gap) return [];
+  return s.users.filter((user) => user.owner > 0 && heldBy(user) === 0);
+}
+
+/** restore-entry.lua: their issues become entries again, under their sequences. */
+export function offerLost(n: State): void {
+  for (const user of lostIn(n)) Object.assign(user, { stream: user.owner, first: user.owner, epoch: n.redis.epoch });
 }
 
 /** `unknown` of an audit at one instant: issues that are there and that Redis does not know of. */

@@ -5,10 +5,10 @@
 
 import { lastSequence } from '../../src/coupon/coupon.ts';
 import { openerSteps } from './openers.ts';
-import { operatorSteps, unknownIn } from './operators.ts';
+import { moveHomeBack, offerLost, operatorSteps, unknownIn } from './operators.ts';
 import { drop, type Emit } from './issuers.ts';
 import { applyEdit, take } from './scripts.ts';
-import { countHolders, countOwners, heldBy, isKept, START, type State, type World } from './state.ts';
+import { countHolders, countOwners, heldBy, isAhead, isKept, START, type State, type World } from './state.ts';
 import { workerSteps } from './worker.ts';
 
 /** More than any state needs. */
@@ -20,6 +20,8 @@ export function quietFault(s: State, world: World): string {
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     runWorker(s, world);
     if (unknownIn(s) > 0) drop(s);
+    if (isAhead(s)) moveHomeBack(s);
+    offerLost(s);
     repair(s);
     if (!isServing(s)) open(s, world);
   }

@@ -112,6 +112,8 @@ export interface State {
   /** Whether Redis has lost what some process had in hand: from then on a number may be another than the one that was answered. */
   lossy: number;
   edits: number;
+  /** Whether MySQL went back while Redis has a state: until its rows are written again, what Redis knows counts too. */
+  behind: number;
   /** A broken promise that only the step itself could see: an index into `faultNames`. */
   wrong: number;
 }
@@ -193,6 +195,7 @@ export function initialState(world: World): State {
     faults: 0,
     lossy: 0,
     edits: 0,
+    behind: 0,
     wrong: 0,
   };
 }
@@ -212,7 +215,8 @@ export function heldBy(user: User): number {
 }
 
 export function countHolders(s: State): number {
-  return s.users.reduce((sum, user) => sum + (heldBy(user) > 0 ? 1 : 0), 0);
+  const isKnown = (user: User) => heldBy(user) > 0 || (s.behind === 1 && s.redis.run > 0 && user.owner > 0);
+  return s.users.reduce((sum, user) => sum + (isKnown(user) ? 1 : 0), 0);
 }
 
 export function countOwners(s: State): number {
@@ -227,8 +231,14 @@ export function highestRow(s: State): number {
   return s.users.reduce((highest, user) => Math.max(highest, user.row), 0);
 }
 
+/** Whether Redis knows of issues that MySQL has lost. */
+export function isAhead(s: State): boolean {
+  return s.redis.run > 0 && s.redis.epoch > s.sql.epoch;
+}
+
 /** Whether what was promised to a user who holds something is kept. */
 export function isKept(s: State, user: User): boolean {
+  if (s.behind && s.redis.run > 0 && user.owner === user.promised) return true;
   return s.lossy ? heldBy(user) > 0 : heldBy(user) === user.promised;
 }
 

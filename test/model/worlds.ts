@@ -68,6 +68,17 @@ export const worlds = {
     'dead letters',
     'reconcile',
   ),
+  /** MySQL goes back to a backup while Redis stays, and may restart. */
+  restored: world(
+    { users: 3, openers: 1, faultsMax: 2, epochMax: 2 },
+    'scripted',
+    'synchronous',
+    'open',
+    'reconcile',
+    'back up',
+    'MySQL goes back to the backup',
+    'Redis restarts',
+  ),
 } satisfies Record<string, World>;
 
 export type WorldName = keyof typeof worlds;

@@ -178,7 +178,7 @@ export class World {
   }
 
   async #reconcile(): Promise<void> {
-    await this.#outlive(this.#apis, 0, null, startApi, async ({ redis, redisStock, database, editor }) => {
+    await this.#outlive(this.#apis, 0, null, startApi, async ({ redis, redisStock, database, editor, stock }) => {
       await redis.del('reconciler');
       const ignore = () => {};
       const observer = {
@@ -187,11 +187,17 @@ export class World {
         },
         repaired: ignore,
         closed: ignore,
+        restored: () => {
+          throw new Broken('the reconciler took MySQL for older than Redis');
+        },
+        unknownCoupon: ignore,
         round: ignore,
       };
       const settings = { ...this.#stores.config, CLOSE_AFTER_MS: 0, RECONCILE_MS: 1000 };
       const stop = new AbortController().signal;
-      await reconcile({ redisStock, database, settings, repair: editor.repair, observer, onFault: ignore, stop });
+      const open = (couponId: number) => stock.open(couponId, true);
+      const { repair } = editor;
+      await reconcile({ redisStock, database, settings, repair, open, observer, onFault: ignore, stop });
     });
   }
 
