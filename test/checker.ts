@@ -1,4 +1,4 @@
-// checker.ts -- The history checker: what every caller was told, held against the rows in the end. It accuses only what is certain.
+// checker.ts -- The history checker: what every caller was answered, held against the rows in the end. It accuses only what is certain.
 //
 // After Jepsen's set checker. An attempt took effect, if it did, at one instant between its invocation and its answer. An
 // indeterminate one may have taken effect at any instant after its invocation, or never. So:
@@ -20,7 +20,7 @@ export interface HistoryCoupon {
   readonly endMs: number;
 }
 
-/** What a caller was told. Everything that is neither a 2xx nor a refusal is indeterminate. */
+/** What a caller was answered. Everything that is neither a 2xx nor a refusal is indeterminate. */
 export type RequestResult =
   | { readonly kind: 'ok'; readonly sequence: number }
   | { readonly kind: 'duplicate'; readonly sequence: number }
@@ -126,7 +126,7 @@ function checkRows({ coupon, rows, accuse }: Case): void {
   }
 }
 
-/** A sequence below the highest that nobody has and nobody was told: it was given out, and its issue is gone. */
+/** A sequence below the highest that nobody has and nobody was answered: it was given out, and its issue is gone. */
 function checkSequences({ rows, attemptsOf, options, accuse }: Case): void {
   if (options.mayHaveGaps) return;
   const known = new Set(rows.map(({ sequence }) => sequence));
@@ -149,23 +149,23 @@ function checkOrigins({ rows, attemptsOf, options, accuse }: Case): void {
   }
 }
 
-/** P3: what one user was told. */
+/** P3: what one user was answered. */
 function checkAnswers({ coupon, rowOf, options, accuse }: Case, asked: readonly Attempt[]): void {
   if (asked.filter(({ result }) => result.kind === 'ok').length > 1)
     accuse('twice', `${asked[0]?.userId} was issued the coupon by more than one answer`);
   for (const { userId, result, invokedMs, endedMs } of asked) {
     const row = rowOf.get(userId);
     if (result.kind === 'ok' || result.kind === 'duplicate') {
-      const told = `${userId} was told ${result.kind} ${result.sequence}`;
-      if (!row) accuse('lost', `${told} and has no row`);
-      else if (row.sequence !== result.sequence) accuse('wrong sequence', `${told} and has ${row.sequence}`);
-      else if (row.issuedMs - options.clockMsMax > endedMs) accuse('lost', `${told} before it was issued`);
+      const answer = `${userId} was answered ${result.kind} ${result.sequence}`;
+      if (!row) accuse('lost', `${answer} and has no row`);
+      else if (row.sequence !== result.sequence) accuse('wrong sequence', `${answer} and has ${row.sequence}`);
+      else if (row.issuedMs - options.clockMsMax > endedMs) accuse('lost', `${answer} before it was issued`);
     }
     if (result.kind !== 'refused') continue;
     if (result.reason === 'sold out' && row && row.issuedMs + options.clockMsMax < invokedMs)
-      accuse('denied', `${userId} had ${row.sequence} and was told sold out`);
+      accuse('denied', `${userId} had ${row.sequence} and was answered sold out`);
     if (isWrong(result.reason, coupon, invokedMs, endedMs, options.clockMsMax))
-      accuse('refused wrongly', `${userId} was told ${result.reason}`);
+      accuse('refused wrongly', `${userId} was answered ${result.reason}`);
   }
 }
 

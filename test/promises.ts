@@ -1,4 +1,4 @@
-// promises.ts -- Checks the promises P1 to P5 of one coupon by SQL and by what its callers heard. Shown to catch planted
+// promises.ts -- Checks the promises P1 to P5 of one coupon by SQL and by the answers that its callers got. Shown to catch planted
 // faults in `integration/promises.test.ts`.
 
 import { sql } from 'drizzle-orm';
@@ -6,8 +6,8 @@ import type { Outcome } from '../src/coupon/outcome.ts';
 import { withConnection } from '../src/mysql/database.ts';
 import type { Stores } from './stores.ts';
 
-/** What one caller heard. */
-export interface Heard {
+/** What one caller was answered. */
+export interface Answer {
   readonly userId: string;
   readonly outcome: Outcome;
 }
@@ -15,9 +15,9 @@ export interface Heard {
 /**
  * Which promises are broken, as sentences; none when all is well. Ask when the streams are drained.
  *
- * @param heard every answer that was given for this coupon
+ * @param answers every answer that was given for this coupon
  */
-export async function brokenPromises(stores: Stores, couponId: number, heard: readonly Heard[]): Promise<string[]> {
+export async function brokenPromises(stores: Stores, couponId: number, answers: readonly Answer[]): Promise<string[]> {
   const facts = await countFacts(stores, couponId);
   const broken: string[] = [];
   if (facts.total !== null && facts.rowCount > facts.total) broken.push(`P1: ${facts.rowCount} rows of ${facts.total}`);
@@ -25,26 +25,27 @@ export async function brokenPromises(stores: Stores, couponId: number, heard: re
     broken.push(`P1: issued_quantity is ${facts.issued}, rows are ${facts.rowCount}`);
   if (facts.users !== facts.rowCount) broken.push(`P2: ${facts.rowCount} rows of ${facts.users} users`);
   if (facts.outside > 0) broken.push(`P5: ${facts.outside} rows outside the period`);
-  const soldOut = heard.some(({ outcome }) => outcome.kind === 'sold out');
+  const soldOut = answers.some(({ outcome }) => outcome.kind === 'sold out');
   if (soldOut && facts.rowCount !== facts.total) broken.push(`P4: sold out at ${facts.rowCount} of ${facts.total}`);
-  return [...broken, ...brokenWords(await stores.rows(couponId), heard)];
+  return [...broken, ...brokenWords(await stores.rows(couponId), answers)];
 }
 
 /** P3: every sequence that was named is a row of the user it was named to, and nobody was told twice that it is new. */
-function brokenWords(rows: readonly { sequence: number; userId: string }[], heard: readonly Heard[]): string[] {
+function brokenWords(rows: readonly { sequence: number; userId: string }[], answers: readonly Answer[]): string[] {
   const broken: string[] = [];
   const sequences = new Map(rows.map(({ userId, sequence }) => [userId, sequence]));
   const issued = new Set<string>();
-  for (const { userId, outcome } of heard) {
+  for (const { userId, outcome } of answers) {
     const sequence = sequences.get(userId);
     if ('sequence' in outcome && outcome.sequence !== sequence)
-      broken.push(`P3: ${userId} heard ${outcome.kind} ${outcome.sequence}, its row says ${sequence}`);
+      broken.push(`P3: ${userId} was answered ${outcome.kind} ${outcome.sequence}, its row says ${sequence}`);
     if (outcome.kind === 'sold out' && sequence !== undefined)
-      broken.push(`P3: ${userId} heard sold out, and has ${sequence}`);
-    if (outcome.kind === 'issued' && issued.has(userId)) broken.push(`P2: ${userId} heard issued twice`);
+      broken.push(`P3: ${userId} was answered sold out, and has ${sequence}`);
+    if (outcome.kind === 'issued' && issued.has(userId)) broken.push(`P2: ${userId} was answered issued twice`);
     if (outcome.kind === 'issued') issued.add(userId);
   }
-  for (const { userId } of rows) if (!issued.has(userId)) broken.push(`P3: ${userId} has a row and never heard issued`);
+  for (const { userId } of rows)
+    if (!issued.has(userId)) broken.push(`P3: ${userId} has a row and was never answered issued`);
   return broken;
 }
 

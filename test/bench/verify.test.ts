@@ -55,7 +55,7 @@ test('what is right in both stores passes, and the account says what was looked 
   expect(account).toContain(`coupon ${record.couponId}: 3 rows of 3, each read and compared with Redis; drained after`);
 });
 
-test('a worker that is still to come is waited for, and one that never comes is seen', async () => {
+test('a worker that is behind is waited for, and one that never catches up is reported', async () => {
   const record = await issuedCoupon();
   expect((await judged(record)).faults).toEqual([
     'P3: 3 entries are still in the stream',

@@ -17,7 +17,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
   }, 30_000);
   afterAll(() => system[Symbol.asyncDispose](), 30_000);
 
-  test.concurrent('a wrong key is refused in words, and the right one opens the console', async () => {
+  test.concurrent('a wrong key is refused with a message, and the right one opens the console', async () => {
     await system.stores.coupon({ title: 'In the list' });
     const { page, faults } = await system.open();
     await page.goto('/console');
@@ -82,7 +82,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
-  test.concurrent('who has no mouse signs in, makes a coupon, and is asked before it is deleted', async () => {
+  test.concurrent('the keyboard alone is enough to sign in, create a coupon and confirm its deletion', async () => {
     const { page, faults } = await system.open();
     await page.goto('/console');
     await tabTo(page, page.getByRole('textbox', { name: 'API key' }));
@@ -146,7 +146,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
-  test.concurrent('what the API finds wrong stands beside its field, and a change by somebody else is never lost', async () => {
+  test.concurrent('a validation fault appears beside its field, and a concurrent edit is never overwritten', async () => {
     const { id } = await system.stores.coupon({ title: 'Two hands' });
     const { page, faults } = await signedIn();
     await page.goto(`/console#/coupons/${id}/edit`);
@@ -226,7 +226,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
-  test.concurrent('on a phone, in the dark, in Korean, the console is whole', async () => {
+  test.concurrent('the console is complete on a phone, in dark mode and in Korean', async () => {
     await system.stores.coupon({ title: '겨울 세일 5,000원 할인', totalQuantity: 1000 });
     const { page, faults } = await signedIn({ phone: true, dark: true, language: 'ko-KR' });
     await page.getByRole('heading', { name: '쿠폰' }).waitFor();
@@ -256,8 +256,8 @@ async function signIn(page: Page, key: string): Promise<void> {
 
 /** Makes a key as an operator does. */
 async function makeKey(scope: string): Promise<{ readonly id: string; readonly key: string }> {
-  const { out, told } = await runKey('create', '--scope', scope);
-  const [, id = ''] = /^Key (\d+),/.exec(told) ?? [];
+  const { out, log } = await runKey('create', '--scope', scope);
+  const [, id = ''] = /^Key (\d+),/.exec(log) ?? [];
   return { id, key: out.trim() };
 }
 
@@ -268,9 +268,9 @@ async function runKey(...args: readonly string[]) {
     stdout: 'pipe',
     stderr: 'pipe',
   });
-  const [out, told, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  expect({ told, code }).toMatchObject({ code: 0 });
-  return { out, told };
+  const [out, log, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  expect({ log, code }).toMatchObject({ code: 0 });
+  return { out, log };
 }
 
 /** The number that stands beside a line of a plot. */

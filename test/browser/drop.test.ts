@@ -18,7 +18,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
   }, 30_000);
   afterAll(() => system[Symbol.asyncDispose](), 30_000);
 
-  test.concurrent('the page for people counts down by the clock of the server, and issues at its start', async () => {
+  test.concurrent('the drop page counts down by the clock of the server, and issues at its start', async () => {
     const { id } = await system.stores.coupon({
       title: 'Winter sale',
       discountAmount: 5000,
@@ -45,7 +45,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
-  test.concurrent('who came too late sees it sell out without asking', async () => {
+  test.concurrent('a late visitor sees it sell out without sending a request', async () => {
     const { id } = await system.stores.coupon({ title: '겨울 세일', totalQuantity: 30, discountAmount: 5000 });
     const { page, faults } = await system.open({ phone: true, dark: true, language: 'ko-KR' });
     await page.goto(`/drop/${id}`);
@@ -61,7 +61,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
-  test.concurrent('in the middle of a crowd one gets a number of their own, and the next sees the last ones go', async () => {
+  test.concurrent('during a rush one user gets a sequence, and the next sees the last pieces go', async () => {
     const { id } = await system.stores.coupon({ title: 'Winter sale', totalQuantity: 2400, discountAmount: 5000 });
     const [{ page }, { page: late }] = await Promise.all([system.open({ dark: true }), system.open({ phone: true })]);
     await Promise.all([page.goto(`/drop/${id}`), late.goto(`/drop/${id}`)]);
@@ -83,7 +83,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await Promise.all([page.context().close(), late.context().close()]);
   });
 
-  test.concurrent('an answer that was lost is asked for again, and is never told as a refusal', async () => {
+  test.concurrent('a request whose answer was lost is retried, and never shown as a refusal', async () => {
     const { id } = await system.stores.coupon({ title: 'Lost and found' });
     const { page } = await system.open();
     let asked = 0;
@@ -105,7 +105,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
   test.concurrent.each([
     ['was decided before its answer was lost', true, 'You are number 1.'],
     ['never arrived', false, 'This is over'],
-  ])('a try that %s is told as what it was, though the coupon has ended since', async (_, arrives, truth) => {
+  ])('an attempt that %s shows its true result, though the coupon has ended since', async (_, arrives, truth) => {
     const { id } = await system.stores.coupon({ title: 'Ends in between' });
     const { page } = await system.open();
     let asked = 0;
@@ -124,7 +124,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
-  test.concurrent('what nobody knows is said to be unknown, and found out by asking again, also after the end', async () => {
+  test.concurrent('an ambiguous result is shown as unknown, and a retry resolves it, also after the end', async () => {
     const { id } = await system.stores.coupon({ title: 'Winter sale' });
     const { page } = await system.open({ phone: true });
     let asked = 0;
@@ -152,7 +152,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
-  test.concurrent('a drop that is paused goes on, and one that ends is over, before the eyes of who waits', async () => {
+  test.concurrent('a waiting visitor sees a drop pause, resume and end', async () => {
     const { id } = await system.stores.coupon({ title: 'Winter sale', totalQuantity: 1000, discountAmount: 5000 });
     const { page, faults } = await system.open();
     await page.goto(`/drop/${id}`);
@@ -173,7 +173,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
-  test.concurrent('where everybody must say who they are, the token in the link does, and without one the page says so', async () => {
+  test.concurrent('with authentication on, the token in the link authenticates, and a page without one says so', async () => {
     const { id } = await system.stores.coupon({ title: 'For members' });
     const { page, faults } = await system.open({ at: system.guardedUrl });
     await page.goto(`/drop/${id}`);
@@ -191,7 +191,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
-  test.concurrent('on Deno the pages are those that were built, and a coupon is had as on Bun', async () => {
+  test.concurrent('on Deno the built pages are served, and a coupon is issued as on Bun', async () => {
     const { id } = await system.stores.coupon({ title: 'From Deno', totalQuantity: 2 });
     await using server = await startOnDeno(system.stores.config);
     const { page, faults } = await system.open({ at: server.url });

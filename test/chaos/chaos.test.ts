@@ -18,7 +18,7 @@ async function openCluster(options: ClusterOptions): Promise<Cluster> {
   return cluster;
 }
 
-test.concurrent('whatever is killed, stopped or replaced, every promise is kept', async () => {
+test.concurrent('every promise holds while processes are killed, stopped and replaced', async () => {
   const cluster = await openCluster({ apis: 2, workers: 2 });
   const report = await runChaos(cluster, { seed: randomInt(2 ** 32), runMs: 0, callers: 16, say: () => {} });
   for (const line of reportLines(report)) say(line);
@@ -30,7 +30,7 @@ test.concurrent('whatever is killed, stopped or replaced, every promise is kept'
   expect(report.rows).toBeGreaterThanOrEqual(report.counts.ok);
 }, 120_000);
 
-test.concurrent('a Redis that forgets what it acknowledged is found out', async () => {
+test.concurrent('a Redis that loses acknowledged writes is detected', async () => {
   const cluster = await openCluster({
     apis: 1,
     workers: 1,

@@ -49,7 +49,7 @@ const results: readonly RequestResult[] = [
 
 describe('an API dies', () => {
   test.each(results.map((result) => [result.point, result.home, result] as const))(
-    '%s (stock in %s): who asked is not answered, and asking again tells the truth',
+    '%s (stock in %s): the connection closes, and a retry returns the true result',
     async (point, home, { path, again, rows }) => {
       const couponId = await createCoupon(3);
       if (home === 'redis') await ask('/v2/issue-async', couponId, 'first');

@@ -12,7 +12,7 @@ const WAIT = { waitMsMax: 20_000 };
 let cluster: Cluster | undefined;
 afterEach(() => cluster?.stop());
 
-test('a rolling restart cuts no answer, refuses nobody wrongly and loses nothing', async () => {
+test('a rolling restart cuts no answer, refuses no user wrongly and loses nothing', async () => {
   cluster = await startCluster({ apis: 2, workers: 2 });
   const run = { seed: 1, runMs: 0, callers: 16, say: () => {}, faults: [rollingRestart] };
   const { accusations, otherFaults, counts } = await runChaos(cluster, run);
@@ -24,7 +24,7 @@ test('a rolling restart cuts no answer, refuses nobody wrongly and loses nothing
   expect(counts.ok).toBeGreaterThan(100);
 });
 
-test('entries of a version that nobody knows yet are kept as they are, and hold up nobody', async () => {
+test('entries of an unknown version are kept unchanged and do not block others', async () => {
   cluster = await startCluster({ apis: 0, workers: 1 });
   const { redis, config } = cluster;
   const keys = partitionKeys(0);

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-test('beyond its places it refuses at once, and is itself again as soon as the crowd is gone', async () => {
+test('overload is refused immediately, and throughput recovers once the callers are gone', async () => {
   const few = new Crowd({ ports: [port], callers: 4, random: seededRandom(1) });
   await few.start();
   await waitUntil('it to be warm', () => few.attempts.length > 1000, WAIT);
@@ -44,7 +44,7 @@ test('beyond its places it refuses at once, and is itself again as soon as the c
   expect(await settleAlone(crowd)).toEqual({ accusations: [], otherFaults: [] });
 });
 
-test('slow callers and bodies that never come hold up nobody', async () => {
+test('slow callers and incomplete bodies do not delay other requests', async () => {
   const head = 'POST /v1/issue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n';
   const half = await Promise.all(
     Array.from({ length: 200 }, async (_, i): Promise<Wire> => {
@@ -69,7 +69,7 @@ async function settleAlone(crowd: Crowd) {
   return { accusations, otherFaults };
 }
 
-test('memory that goes on growing is found, and so is one leap; a level with noise is none', () => {
+test('steady growth and a single jump of memory are reported; noise around a level is not', () => {
   const levels = (at: (part: number) => number) => Array.from({ length: 60 }, (_, i) => at(i / 60));
   expect(
     memoryFaults(

@@ -62,7 +62,7 @@ test('coupons are created, listed, read, edited, opened, audited and removed', (
     expect(await v1.coupons({ couponId: 2 }).delete()).toMatchObject({ status: 204, error: null });
   }));
 
-test('what people may know is read, and dead letters, load and the key by operators', () =>
+test('public facts are read, and dead letters, load and the key by operators', () =>
   withEden(async ({ v1 }) => {
     expect((await v1.drops({ couponId: 1 }).get()).data?.title).toBe('Winter sale');
     expect((await v1['dead-letters'].get()).data?.deadLetters[0]?.users).toBe(2);

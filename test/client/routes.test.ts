@@ -50,7 +50,7 @@ describe('issues', () => {
     expect(result).toEqual({ kind: 'done', value, isReplayed: false, serverMs });
   });
 
-  test('one that was used before tells when, and whether this call may have been the one', async () => {
+  test('a repeated use returns its time, and whether this call may have been the first', async () => {
     const used = { couponId: 1, userId: 'used' };
     const problem = { code: 'ISSUE_ALREADY_USED', sequence: 37, dateUsed: '2026-12-01T00:00:00.000Z' } as const;
     const { result: plain } = await call((client) => client.use(used));
@@ -104,7 +104,7 @@ describe('coupons', () => {
     expect(result).toMatchObject({ problem: { code: 'COUPON_TOTAL_BELOW_ISSUED', issuedQuantity: 12 } });
   });
 
-  test('one that nobody has is removed', async () => {
+  test('one without issues is removed', async () => {
     const { result } = await call((client) => client.coupons.remove(2, { version: 1 }));
     expect(result).toEqual({ kind: 'done', value: 'removed', isReplayed: false, serverMs });
     const { result: refused } = await call((client) => client.coupons.remove(1));
@@ -195,9 +195,9 @@ describe('operations', () => {
 describe('events', () => {
   /** Everything that comes, at most so many. */
   const first = async (events: AsyncGenerator<ProgressEvent, void>, countMax: number) => {
-    const heard: ProgressEvent[] = [];
-    for await (const event of events) if (heard.push(event) === countMax) break;
-    return heard;
+    const received: ProgressEvent[] = [];
+    for await (const event of events) if (received.push(event) === countMax) break;
+    return received;
   };
   const issued = (events: readonly ProgressEvent[]) =>
     events.map((event) => (event.kind === 'progress' ? event.progress.issued : event.kind));
@@ -229,12 +229,12 @@ describe('events', () => {
   test('a signal ends it', async () => {
     const abort = new AbortController();
     const { result } = await call(async (client) => {
-      const heard: ProgressEvent[] = [];
+      const received: ProgressEvent[] = [];
       for await (const event of client.events(1, { signal: abort.signal })) {
-        heard.push(event);
+        received.push(event);
         abort.abort();
       }
-      return heard;
+      return received;
     });
     expect(issued(result).at(0)).toBe(36);
     expect(result.at(-1)).toMatchObject({ kind: 'ambiguous', reason: 'aborted' });

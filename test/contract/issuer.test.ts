@@ -70,7 +70,7 @@ function describeStock(issue: Issue, coupon: MakeCoupon): void {
     expect(await issue(id, 'b', 'c', 'a')).toEqual([already(2), issued(3), already(1)]);
   });
 
-  test('gives a user who stands twice in a batch one coupon', async () => {
+  test('gives a user who occurs twice in a batch one coupon', async () => {
     const { id } = await coupon();
     expect(await issue(id, 'a', 'a', 'b', 'a')).toEqual([issued(1), already(1), issued(2), already(1)]);
     expect((await issue(id, 'c'))[0]).toEqual(issued(3));
@@ -120,7 +120,7 @@ function describeOrder(issue: Issue, coupon: MakeCoupon): void {
   };
   const present = { dateIssueStart: past.dateIssueStart, dateIssueEnd: future.dateIssueEnd };
 
-  test('says of a coupon that is not there that it does not exist, and makes nothing', async () => {
+  test('answers that a missing coupon does not exist, and creates nothing', async () => {
     const { id } = await coupon();
     for (const unknown of [1, id + 1, ID_MAX]) {
       expect(await issue(unknown, 'a', 'b')).toEqual([refused('not exist'), refused('not exist')]);
@@ -144,7 +144,7 @@ function describeOrder(issue: Issue, coupon: MakeCoupon): void {
     expect(await issue(id, 'a', 'b')).toEqual([already(1), refused('sold out')]);
   });
 
-  test('goes on where it was after a pause', async () => {
+  test('continues with the next sequence after a pause', async () => {
     const { id } = await coupon();
     await issue(id, 'a', 'b');
     await stores.edit(id, { paused: true });
@@ -252,20 +252,20 @@ function describePeriodInRedis(issue: Issue, coupon: MakeCoupon, volleySize: num
 }
 
 function describeLimits(issue: Issue, coupon: MakeCoupon): void {
-  test('takes user ids that differ only by case for two users', async () => {
+  test('treats user ids that differ only in case as two users', async () => {
     const { id } = await coupon();
     expect(await issue(id, 'user', 'User', 'USER', 'user')).toEqual([issued(1), issued(2), issued(3), already(1)]);
     expect(await issue(id, 'USER', 'user', 'User')).toEqual([already(3), already(1), already(2)]);
   });
 
-  test('takes the longest and the oddest user ids', async () => {
+  test('accepts the longest and the oddest user ids', async () => {
     const { id } = await coupon();
     const users = ['x'.repeat(64), `${'x'.repeat(63)}y`, '-', '_', '0', '00', '__proto__'];
     expect(await issue(id, ...users)).toEqual(users.map((_, i) => issued(i + 1)));
     expect(await issue(id, ...users)).toEqual(users.map((_, i) => already(i + 1)));
   });
 
-  test('counts exactly where whole numbers end', async () => {
+  test('counts exactly at the largest safe integers', async () => {
     // The last 57 before 2^53 are out of reach: the driver adds before it subtracts when it reads a number.
     const old = ID_MAX - 100;
     const { id } = await coupon({ totalQuantity: 3 });
@@ -286,11 +286,11 @@ function describeLimits(issue: Issue, coupon: MakeCoupon): void {
 }
 
 function describeRows(issue: Issue, coupon: MakeCoupon): void {
-  test('becomes exactly the rows that it answered with', async () => {
+  test('writes exactly the rows that it answered with', async () => {
     const { id } = await coupon({ totalQuantity: 50 });
     const users = people(40);
     const batches = [users.slice(0, 7), users.slice(3, 30), users, people(30, 'other'), users];
-    const heard = await Promise.all(
+    const answers = await Promise.all(
       batches.map(async (batch) => {
         const outcomes = await issue(id, ...batch);
         return outcomes.map((outcome, i) => ({ userId: batch[i] ?? '', outcome }));
@@ -299,6 +299,6 @@ function describeRows(issue: Issue, coupon: MakeCoupon): void {
     await using worker = await stores.startWorker();
     await worker.drained();
     expect((await stores.rows(id)).map((row) => row.sequence)).toEqual(people(50).map((_, i) => i + 1));
-    expect(await brokenPromises(stores, id, heard.flat())).toEqual([]);
+    expect(await brokenPromises(stores, id, answers.flat())).toEqual([]);
   });
 }

@@ -1,4 +1,4 @@
-// app.test.ts -- The app by itself: the suite of every way of serving, and what its dependencies are told.
+// app.test.ts -- The app by itself: the suite of every way of serving, and the calls of its dependencies.
 
 import { expect, test } from 'bun:test';
 import { Unavailable } from '../../src/coupon/outcome.ts';
@@ -13,34 +13,34 @@ servesTheSurface('app', async (path, init) =>
 const issue = (body: string) =>
   new Request('http://localhost/v1/issue', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
 
-test('what is refused never reaches an issuer, and what is not reaches it once, as text', async () => {
-  const { app, told } = fakeApp();
+test('a refused request never reaches an issuer, and an accepted one reaches it once, with the user id as text', async () => {
+  const { app, calls } = fakeApp();
   for (const body of ['', '{}', '{"couponId":0,"userId":1}', `{"couponId":1,"userId":1}${' '.repeat(9999)}`]) {
     await app.fetch(issue(body));
   }
-  expect(told.issued).toEqual([]);
+  expect(calls.issued).toEqual([]);
   await app.fetch(issue('{"couponId":1,"userId":42}'));
-  expect(told.issued).toEqual([{ issuer: 'synchronous', couponId: 1, userId: '42' }]);
+  expect(calls.issued).toEqual([{ issuer: 'synchronous', couponId: 1, userId: '42' }]);
 });
 
 test('every request of an issue endpoint is observed once, by how it ended', async () => {
-  const { app, told } = fakeApp();
+  const { app, calls } = fakeApp();
   for (let couponId = 0; couponId <= 11; couponId += 1) await app.fetch(issue(`{"couponId":${couponId},"userId":1}`));
-  const endings = ['invalid', 'issued', 'already issued', 'sold out', 'not started', 'ended', 'paused'];
-  endings.push('overloaded', 'stopping', 'dependency', 'failed', 'not exist');
-  expect(told.observed).toEqual(endings.map((ending) => ({ endpoint: 'synchronous', ending, measured: true })));
+  const results = ['invalid', 'issued', 'already issued', 'sold out', 'not started', 'ended', 'paused'];
+  results.push('overloaded', 'stopping', 'dependency', 'failed', 'not exist');
+  expect(calls.observed).toEqual(results.map((result) => ({ endpoint: 'synchronous', result, measured: true })));
 });
 
 test('an unknown error is logged with its route, and the log decides what of it may be said', async () => {
-  const { app, told } = fakeApp();
+  const { app, calls } = fakeApp();
   expect((await app.fetch(issue('{"couponId":10,"userId":"someone"}'))).status).toBe(500);
-  expect(told.logged).toMatchObject([
+  expect(calls.logged).toMatchObject([
     { fields: { route: '/v1/issue', error: expect.any(Error) as unknown }, message: 'a request failed' },
   ]);
 });
 
 test('a coupon is created from instants in milliseconds', async () => {
-  const { app, told } = fakeApp();
+  const { app, calls } = fakeApp();
   const body = JSON.stringify({
     title: 'é 🎁',
     totalQuantity: 1,
@@ -53,7 +53,7 @@ test('a coupon is created from instants in milliseconds', async () => {
   expect((await app.fetch(new Request('http://localhost/v1/coupons', { method: 'POST', body, headers }))).status).toBe(
     201,
   );
-  expect(told.created).toEqual([
+  expect(calls.created).toEqual([
     {
       title: 'é 🎁',
       totalQuantity: 1,
@@ -65,7 +65,7 @@ test('a coupon is created from instants in milliseconds', async () => {
   ]);
 });
 
-test('without a key the operator routes are off, even for who sends one', async () => {
+test('without a configured key the operator routes refuse every key', async () => {
   const { app } = fakeApp({ authority: fakeAuthority({}, []) });
   for (const authorization of ['', 'Bearer undefined', 'Bearer ']) {
     const answer = await app.fetch(new Request('http://localhost/v1/coupons', { headers: { authorization } }));
@@ -78,14 +78,14 @@ test('a store that fails under an operator is 503 with Retry-After', async () =>
   const fail = async () => {
     throw new Unavailable('dependency', 'internal');
   };
-  const { app, told } = fakeApp({ catalog: { create: fail, read: fail, list: fail } });
+  const { app, calls } = fakeApp({ catalog: { create: fail, read: fail, list: fail } });
   const headers = { authorization: 'Bearer a-key-for-operators-only' };
   for (const path of ['/v1/coupons', '/v1/coupons/1']) {
     const answer = await app.fetch(new Request(`http://localhost${path}`, { headers }));
     expect(answer.headers.get('retry-after')).toBe('2');
     expect(await answer.json()).toMatchObject({ code: 'FAIL_COUPON_ISSUE_REQUEST' });
   }
-  expect(told.logged).toEqual([]);
+  expect(calls.logged).toEqual([]);
 });
 
 test('what is not ready is 503 and says why', async () => {

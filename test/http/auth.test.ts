@@ -45,12 +45,12 @@ const tooSmall = (scope: Scope) => ({
 
 describe.each([...endpoints])('POST %s', (path) => {
   test('is for users with a token, for themselves alone', async () => {
-    const { app, told } = guarded();
+    const { app, calls } = guarded();
     expect((await ask(app, path, await sign())).status).toBeLessThan(300);
     expect(await ask(app, path, await sign(), 'u2')).toEqual(userMismatch);
     expect(await ask(app, path, await sign({ claims: { sub: 'U1' } }))).toEqual(userMismatch);
-    expect(told.issued).toMatchObject([{ userId: 'u1' }]);
-    expect(told.observed).toMatchObject([{ ending: 'issued' }, { ending: 'forbidden' }, { ending: 'forbidden' }]);
+    expect(calls.issued).toMatchObject([{ userId: 'u1' }]);
+    expect(calls.observed).toMatchObject([{ result: 'issued' }, { result: 'forbidden' }, { result: 'forbidden' }]);
   });
 
   test('is for backends with the scope `issue`, for every user', async () => {
@@ -61,8 +61,8 @@ describe.each([...endpoints])('POST %s', (path) => {
     expect(await ask(app, path, keyOf('read'))).toEqual(tooSmall('issue'));
   });
 
-  test('is for nobody else, and decides nothing for them', async () => {
-    const { app, told } = guarded();
+  test('refuses all other callers before anything is decided', async () => {
+    const { app, calls } = guarded();
     expect(await ask(app, path)).toEqual(missing);
     const wrong = [
       OPERATOR_KEY,
@@ -73,9 +73,9 @@ describe.each([...endpoints])('POST %s', (path) => {
     ];
     for (const credential of wrong) expect(await ask(app, path, credential)).toEqual(unknown);
     expect(await ask(app, path, 'x'.repeat(10_000))).toEqual(missing);
-    expect(told.issued).toEqual([]);
-    expect(told.observed).toEqual(
-      Array.from({ length: 7 }, () => expect.objectContaining({ ending: 'unauthenticated' }) as unknown),
+    expect(calls.issued).toEqual([]);
+    expect(calls.observed).toEqual(
+      Array.from({ length: 7 }, () => expect.objectContaining({ result: 'unauthenticated' }) as unknown),
     );
   });
 
@@ -94,7 +94,7 @@ describe.each([...endpoints])('POST %s', (path) => {
   });
 });
 
-test('every key is told its own scopes, and nobody else is told anything', async () => {
+test('every key can read its own scopes, and other callers are refused', async () => {
   const { app } = guarded();
   const scopesOf = async (credential: string) => {
     const headers = { authorization: `Bearer ${credential}` };
@@ -120,7 +120,7 @@ describe('the status of an issue', () => {
     expect(await ask(app, STATUS)).toEqual(missing);
   });
 
-  test('tells nobody who has a coupon, nor whether a user or a coupon exists', async () => {
+  test('does not reveal who has a coupon, nor whether a user or a coupon exists', async () => {
     const { app } = guarded();
     const token = await sign();
     const bodies = new Set<string>();
@@ -183,7 +183,7 @@ describe("the operators' routes", () => {
   });
 });
 
-test('with AUTH=off everybody issues and reads a status, and operators need a key all the same', async () => {
+test('with AUTH=off any caller may issue and read a status, and operators still need a key', async () => {
   const { app } = fakeApp();
   for (const path of [...endpoints, STATUS]) {
     expect((await ask(app, path)).status).toBeLessThan(300);
@@ -192,12 +192,12 @@ test('with AUTH=off everybody issues and reads a status, and operators need a ke
   expect(await ask(app, '/v1/coupons')).toEqual(missing);
 });
 
-test('where no tokens are taken, a token is a wrong key', async () => {
+test('where tokens are off, a token is a wrong key', async () => {
   expect(await ask(guarded(null).app, STATUS, await sign())).toEqual(unknown);
 });
 
-test('when tokens cannot be checked, callers are told to come again, not that they are wrong', async () => {
-  const { app, told } = guarded({ recognize: () => null, verify: async () => 'unverifiable' as const });
+test('when tokens cannot be verified, callers get 503 with Retry-After, not 401', async () => {
+  const { app, calls } = guarded({ recognize: () => null, verify: async () => 'unverifiable' as const });
   const headers = { 'content-type': 'application/json', authorization: 'Bearer x.y.z' };
   const request = new Request('http://localhost/v1/issue', {
     method: 'POST',
@@ -209,7 +209,7 @@ test('when tokens cannot be checked, callers are told to come again, not that th
     status: 503,
     retryAfter: '2',
   });
-  expect(told.issued).toEqual([]);
+  expect(calls.issued).toEqual([]);
 });
 
 test('the document says who may call what, in the installation that it describes', async () => {
@@ -229,7 +229,7 @@ test('the document says who may call what, in the installation that it describes
 });
 
 describe('keys', () => {
-  test('no part of a key, and nothing that shares the beginning of its digest, is the key', () => {
+  test('neither a part of a key nor a digest with the same prefix is accepted', () => {
     const digest = digestOf(keyOf('read'));
     const keys = fixedKeys([{ digest, scopes: ['read'] }]);
     expect(keys.find(digest)).toEqual({ digest, scopes: ['read'] });
@@ -239,7 +239,7 @@ describe('keys', () => {
     }
   });
 
-  test('a wrong key costs the store nothing, and a new one is found once the list is read anew', async () => {
+  test('a wrong key costs no query, and a new one is found once the list is reloaded', async () => {
     let loads = 0;
     let list = [{ digest: digestOf('one'), scopes: ['read'] as const }];
     const load = async () => {
@@ -255,9 +255,9 @@ describe('keys', () => {
     expect([keys.find(digestOf('one')), keys.find(digestOf('two'))?.scopes]).toEqual([null, ['read']]);
   });
 
-  test('during an outage of the store the keys of before stay in force, and the fault is told', async () => {
+  test('during an outage of the store the previous keys stay valid, and the fault is reported', async () => {
     const faults: unknown[] = [];
-    const told = Promise.withResolvers<void>();
+    const reported = Promise.withResolvers<void>();
     let broken = false;
     const load = async () => {
       if (broken) throw new Error('no MySQL');
@@ -265,13 +265,13 @@ describe('keys', () => {
     };
     const onFault = (error: unknown) => {
       faults.push(error);
-      told.resolve();
+      reported.resolve();
     };
     const keys = new KeyRing({ fixed: [], load, ageMsMax: 1, onFault });
     await keys.refresh();
     broken = true;
     keys.watch();
-    await told.promise;
+    await reported.promise;
     keys.stop();
     expect(faults[0]).toEqual(new Error('no MySQL'));
     expect(keys.find(digestOf('one'))?.scopes).toEqual(['issue']);
@@ -307,14 +307,14 @@ describe('a CAPTCHA', () => {
     return (await app.fetch(new Request('http://localhost/v2/issue-async', init))).status;
   };
 
-  test('lets persons through, and nobody whose token is missing, too long, wrong or used', async () => {
-    const { app, told } = fakeApp({ humanVerifier: verifier });
+  test('admits a valid token, and refuses one that is missing, too long, wrong or used', async () => {
+    const { app, calls } = fakeApp({ humanVerifier: verifier });
     const asked = seen.length;
     expect(await issueWith(app, {})).toBe(403);
     expect(await issueWith(app, { 'x-captcha-token': 'x'.repeat(3000) })).toBe(403);
     expect(seen).toHaveLength(asked);
     expect(await issueWith(app, { 'x-captcha-token': 'robot' })).toBe(403);
-    expect(told.issued).toEqual([]);
+    expect(calls.issued).toEqual([]);
     expect(await issueWith(app, { 'x-captcha-token': 'person' })).toBe(202);
     expect(seen.at(-1)).toBe('POST application/x-www-form-urlencoded;charset=UTF-8 site secret person');
   });
@@ -322,15 +322,15 @@ describe('a CAPTCHA', () => {
   test.each([...Object.keys(replies).slice(2), 'a service that hangs'])(
     'that cannot be checked is 503: %s',
     async (token) => {
-      const { app, told } = fakeApp({ humanVerifier: verifier });
+      const { app, calls } = fakeApp({ humanVerifier: verifier });
       expect(await issueWith(app, { 'x-captcha-token': token })).toBe(503);
-      expect(told.issued).toEqual([]);
-      expect(told.logged).toHaveLength(1);
-      expect(JSON.stringify(told.logged)).not.toContain('site secret');
+      expect(calls.issued).toEqual([]);
+      expect(calls.logged).toHaveLength(1);
+      expect(JSON.stringify(calls.logged)).not.toContain('site secret');
     },
   );
 
-  test('is asked of users with a token, and not of backends', async () => {
+  test('is required of users with a token, and not of backends', async () => {
     const { app } = guarded(tokensWith(), { humanVerifier: verifier });
     expect(await issueWith(app, { authorization: `Bearer ${await sign()}` })).toBe(403);
     expect(await issueWith(app, { authorization: `Bearer ${keyOf('issue')}` })).toBe(202);

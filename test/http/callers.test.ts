@@ -79,7 +79,7 @@ test('the table has every operation of the document, and no other', async () => 
   expect(tried.sort()).toEqual(documented.sort());
 });
 
-test.each(table)('%s is for whom the table says, and for nobody else', async (route, expected, body) => {
+test.each(table)('%s admits exactly the callers in the table', async (route, expected, body) => {
   const found: Record<string, string> = {};
   for (const [caller, credential] of Object.entries(callers)) {
     const { status } = await ask(route, credential, body);

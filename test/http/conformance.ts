@@ -69,7 +69,7 @@ function describeIssuing(ask: Ask): void {
       expect(answer.headers.get('content-type')).toBe('application/json');
     });
 
-    const endings: readonly [number, ProblemCode, string][] = [
+    const refusals: readonly [number, ProblemCode, string][] = [
       [3, 'INVALID_COUPON_ISSUE_QUANTITY', 'All pieces'],
       [4, 'INVALID_COUPON_ISSUE_DATE', 'has not started'],
       [5, 'INVALID_COUPON_ISSUE_DATE', 'has ended'],
@@ -80,14 +80,14 @@ function describeIssuing(ask: Ask): void {
       [10, 'INTERNAL', 'was logged'],
       [11, 'COUPON_NOT_EXIST', 'no coupon'],
     ];
-    test.each(endings)(`${endpoint} tells how coupon %d ends: %s, "%s"`, async (couponId, code, detail) => {
+    test.each(refusals)(`${endpoint} answers the outcome of coupon %d: %s, "%s"`, async (couponId, code, detail) => {
       const answer = await post(ask, endpoint, JSON.stringify({ couponId, userId: 'u' }));
       const document = await expectProblem(answer, code);
       expect(document.detail).toContain(detail);
       expect(answer.headers.get('retry-after')).toBe(code === 'FAIL_COUPON_ISSUE_REQUEST' ? '2' : null);
     });
 
-    test(`${endpoint} gives the owner the number again`, async () => {
+    test(`${endpoint} answers a duplicate request with the sequence`, async () => {
       const document = await expectProblem(
         await post(ask, endpoint, '{"couponId":2,"userId":"u"}'),
         'DUPLICATED_COUPON_ISSUE',
@@ -192,7 +192,7 @@ function describeBadBodies(ask: Ask): void {
       (userId): [string, object[]] => [`{"couponId":1,"userId":${userId}}`, [USER]],
     ),
   ];
-  test.each(wrong)('%s is invalid, and every fault is told without its value', async (body, faults) => {
+  test.each(wrong)('%s is invalid, and every fault is reported without its value', async (body, faults) => {
     const document = await expectProblem(await post(ask, '/v2/issue-async', body), 'INVALID_REQUEST');
     expect(document.faults).toEqual(faults);
   });
@@ -238,7 +238,7 @@ function describePaths(ask: Ask): void {
     ['GET', '/swagger/assets/%'],
     ['GET', '/problems/toString'],
   ];
-  test.each(missing)('%s %s is not there', async (method, path) => {
+  test.each(missing)('%s %s is not found', async (method, path) => {
     await expectProblem(await ask(path, { method }), 'NOT_FOUND');
   });
 
@@ -325,7 +325,7 @@ function describeCoupons(ask: Ask): void {
   const create = (change: object, headers: Record<string, string> = operator) =>
     post(ask, '/v1/coupons', JSON.stringify({ ...newCoupon, ...change }), { ...json, ...headers });
 
-  test('an operator creates a coupon and is told the whole of it', async () => {
+  test('an operator creates a coupon and gets all of it back', async () => {
     const answer = await create({});
     expect(answer.status).toBe(201);
     expect(answer.headers.get('location')).toBe('/v1/coupons/26');
@@ -397,7 +397,7 @@ function describeCoupons(ask: Ask): void {
     await expectProblem(await ask('/v1/coupons/1e1', { headers: operator }), 'INVALID_REQUEST');
   });
 
-  test('an operator turns the pages of the list, and meets each coupon once', async () => {
+  test('paging through the list returns each coupon once', async () => {
     const seen: number[] = [];
     const sizes: number[] = [];
     let next: number | null = 0;
@@ -412,7 +412,7 @@ function describeCoupons(ask: Ask): void {
     expect(seen).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
   });
 
-  test('a page has 20 coupons unless told otherwise, and the last says so', async () => {
+  test('a page has 20 coupons by default, and the last page says so', async () => {
     const page = async (query: string) => (await ask(`/v1/coupons${query}`, { headers: operator })).json();
     expect(await page('')).toMatchObject({ coupons: { length: 20 }, next: 20 });
     expect(await page('?limit=25')).toMatchObject({ coupons: { length: 25 }, next: null });
@@ -445,7 +445,7 @@ function describeEdits(ask: Ask): void {
     { dateIssueStart: '2027-12-05T00:00:00.000Z', dateIssueEnd: '2028-01-01T00:00:00.000Z' },
     { paused: true },
   ];
-  test.each(changes)('an operator changes %p and nothing else, and is told the new version', async (change) => {
+  test.each(changes)('an operator changes %p and nothing else, and gets the new version', async (change) => {
     const before = (await (await ask('/v1/coupons/7', { headers: operator })).json()) as object;
     const answer = await edit(7, change);
     expect(answer.status).toBe(200);
@@ -475,7 +475,7 @@ function describeEdits(ask: Ask): void {
 function describeEditRefusals(ask: Ask): void {
   const { edit, remove } = editsOf(ask);
 
-  test('what was issued is a floor for the total, and a reason to keep the coupon', async () => {
+  test('a total cannot go below what was issued, and an issued coupon cannot be deleted', async () => {
     const document = await expectProblem(await edit(7, { totalQuantity: 11 }), 'COUPON_TOTAL_BELOW_ISSUED');
     expect(document.issuedQuantity).toBe(12);
     await expectProblem(await remove(7), 'COUPON_HAS_ISSUES');
@@ -544,7 +544,7 @@ function describeCallers(ask: Ask): void {
     expect((await issue(`Bearer ${OPERATOR_KEY}`)).status).toBe(202);
   });
 
-  test('nobody issues without a token, with a wrong one, or with that of another', async () => {
+  test('a missing token, a wrong one and that of another user are refused', async () => {
     await expectProblem(await issue(), 'UNAUTHENTICATED');
     await expectProblem(await issue(`Bearer ${await sign({ claims: { exp: 1 } })}`), 'UNAUTHENTICATED');
     await expectProblem(await issue(`Bearer ${await sign({ claims: { sub: 'u2' } })}`), 'FORBIDDEN');
@@ -632,7 +632,7 @@ function describeIssueLife(ask: Ask): void {
     await expectProblem(await use('0', 'a.b'), 'INVALID_REQUEST');
   });
 
-  test('a user turns the pages of what they have', async () => {
+  test('a user pages through their issues', async () => {
     const page = async (query: string) => (await ask(`/v1/users/42/issues${query}`)).json();
     expect(await page('?limit=1&after=1')).toEqual({
       issues: [
@@ -682,14 +682,14 @@ function describeOperations(ask: Ask): void {
     expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   });
 
-  test('every type of problem is explained where it points', async () => {
+  test('every problem type is explained at its URL', async () => {
     for (const [code, { status, title }] of Object.entries(problems)) {
       const answer = await ask(`/problems/${code}`);
       expect(await answer.text()).toStartWith(`${code} (${status}): ${title}\n`);
     }
   });
 
-  test('the page of the documentation and all it loads come from here', async () => {
+  test('the documentation page and its assets are served by the API itself', async () => {
     const page = await ask('/swagger');
     const html = await page.text();
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");

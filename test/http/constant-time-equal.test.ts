@@ -16,7 +16,7 @@ describe('nothing but this comparison decides', () => {
     comparisons = spyOn(crypto, 'timingSafeEqual').mockImplementation(() => answer);
   };
 
-  test('about a key: what it says is so, whatever was sent', () => {
+  test('a key is accepted exactly when it says so', () => {
     const keys = fixedKeys([{ digest, scopes: ['admin'] }]);
     const similar = `${digest.slice(0, 16)}${'0'.repeat(48)}`;
     decides(false);
@@ -25,7 +25,7 @@ describe('nothing but this comparison decides', () => {
     expect(keys.find(similar)).not.toBeNull();
   });
 
-  test('about a token: what it says is so, whatever the signature', async () => {
+  test('a token is accepted exactly when it says so', async () => {
     const tokens = tokensWith();
     const token = await sign();
     const forged = `${token.slice(0, -43)}${'A'.repeat(43)}`;
@@ -36,7 +36,7 @@ describe('nothing but this comparison decides', () => {
   });
 });
 
-test('a key is never looked at itself, only its digest', () => {
+test('only the digest of a key is compared', () => {
   const asked: string[] = [];
   const keys = {
     find: (sent: string) => {
@@ -84,11 +84,11 @@ describe('the comparison', () => {
     return last / first;
   };
 
-  test('works as much for a guess that is wrong at once as for one that is nearly right', () => {
+  test('does the same work whether a guess differs in the first byte or the last', () => {
     expect(slowdown(crypto.timingSafeEqual)).toBeLessThan(10);
   });
 
-  test('of another kind would be noticed: one that ends at the first difference', () => {
+  test('would be caught if it ended at the first difference', () => {
     expect(slowdown((one, other) => Buffer.compare(one, other) === 0)).toBeGreaterThan(10);
   });
 });

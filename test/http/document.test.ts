@@ -54,7 +54,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   })),
 );
 
-test('the document is valid OpenAPI 3.0.3, and is told to be JSON', async () => {
+test('the document is valid OpenAPI 3.0.3, and is served as JSON', async () => {
   const { valid, errors } = await new Validator().validate({ ...document });
   expect({ valid, errors }).toEqual({ valid: true, errors: undefined });
   expect(document.openapi).toBe('3.0.3');

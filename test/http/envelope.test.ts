@@ -11,7 +11,7 @@ const at = (path: string, init?: RequestInit) => new Request(`http://localhost${
 const configured = (change: Partial<AppDependencies['config']>, rest: Partial<AppDependencies> = {}) =>
   fakeApp({ config: { ...fakeConfig, ...change }, ...rest }).app;
 
-test('every answer keeps browsers from guessing its type, running it, or framing it', async () => {
+test('every answer has the headers against sniffing, scripts and framing', async () => {
   const { app } = fakeApp();
   const issue = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const requests = [
@@ -41,7 +41,7 @@ test('every answer keeps browsers from guessing its type, running it, or framing
   expect(seen).toBeGreaterThan(3);
 });
 
-test('refusals that are written once get no headers of other requests', async () => {
+test('shared refusals get no headers of other requests', async () => {
   const app = configured({ CORS_ORIGINS: 'https://shop.example' });
   const issue = (origin?: string) => {
     const headers = { 'content-type': 'application/json', ...(origin && { origin }) };
@@ -67,7 +67,7 @@ describe('other origins', () => {
   const allowed = async (app: App, request: Request) =>
     (await app.fetch(request)).headers.get('access-control-allow-origin');
 
-  test('may call if they are named, whole and exactly', async () => {
+  test('may call if they are listed exactly', async () => {
     const app = configured({ CORS_ORIGINS: 'https://shop.example,http://localhost:5173' });
     for (const origin of ['https://shop.example', 'http://localhost:5173']) {
       const answer = await app.fetch(preflight(origin));
@@ -83,7 +83,7 @@ describe('other origins', () => {
     }
   });
 
-  test('may not call unless they are named', async () => {
+  test('may not call unless they are listed', async () => {
     const { app } = fakeApp();
     expect((await app.fetch(preflight('https://shop.example'))).status).toBe(405);
     const answer = await app.fetch(at('/hello', { headers: { origin: 'https://shop.example' } }));
@@ -110,7 +110,7 @@ describe('addresses', () => {
     return answers;
   };
 
-  test('may ask so many times in a window, each for itself, on every route together', async () => {
+  test('are limited per window, each by itself, over all routes together', async () => {
     const app = limited();
     expect(await statuses(app, ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2'])).toEqual([200, 200, 429, 200]);
     expect(await statuses(app, ['192.0.2.1'], '/v1/coupons/1/issues/u1')).toEqual([429]);
@@ -120,7 +120,7 @@ describe('addresses', () => {
     expect((await app.fetch(at('/hello'), () => '192.0.2.2')).headers.get('ratelimit-remaining')).toBe('0');
   });
 
-  test('of probes, and those that nobody knows, are not limited', async () => {
+  test('of probes, and unknown ones, are not limited', async () => {
     const app = limited();
     expect(await statuses(app, [null, null, null])).toEqual([200, 200, 200]);
     for (const path of ['/livez', '/readyz', '/metrics']) {
@@ -128,7 +128,7 @@ describe('addresses', () => {
     }
   });
 
-  test('are not limited, and not even asked for, unless that is set', async () => {
+  test('are neither limited nor read unless that is set', async () => {
     const { app } = fakeApp();
     const peerOf = () => {
       throw new Error('nobody needs it');
@@ -173,7 +173,7 @@ describe('addresses', () => {
 });
 
 describe('metrics', () => {
-  test('on a port of their own are not on the other', async () => {
+  test('on a port of their own are not served on the main one', async () => {
     const app = configured({ METRICS_PORT: 9090 });
     expect((await app.fetch(at('/metrics'))).status).toBe(404);
     const metrics = metricsApp({ contentType: 'text/plain', render: async () => 'up 1\n' });

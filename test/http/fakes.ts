@@ -1,4 +1,4 @@
-// fakes.ts -- An app whose dependencies are plain values: what the HTTP surface does with every ending, without any store.
+// fakes.ts -- An app whose dependencies are plain values: what the HTTP surface does with every outcome, without any store.
 
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
@@ -17,7 +17,7 @@ export const BODY_BYTES_MAX = 4096;
 export const fakeConfig: AppDependencies['config'] = { BODY_BYTES_MAX, RETRY_AFTER_S: 2, URL_CHARACTERS_MAX: 2048 };
 
 /** What the fake issuer answers, by coupon id. */
-export const endings: Readonly<Record<number, Outcome | Error>> = {
+export const outcomes: Readonly<Record<number, Outcome | Error>> = {
   1: { kind: 'issued', sequence: 37 },
   2: { kind: 'already issued', sequence: 12 },
   3: refusal['sold out'],
@@ -59,8 +59,8 @@ export const ready: Readiness = {
   durability: { redis: 'appendonly yes, appendfsync always' },
 };
 
-/** Everything the app told its dependencies. */
-export interface Told {
+/** The calls that the app made of its dependencies. */
+export interface Calls {
   readonly issued: unknown[];
   readonly created: unknown[];
   readonly waited: number[];
@@ -68,27 +68,27 @@ export interface Told {
   readonly logged: unknown[];
 }
 
-/** An app on fakes, and what it tells them. */
-export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told: Told } {
-  const told: Told = { issued: [], created: [], waited: [], observed: [], logged: [] };
+/** An app on fakes, and the calls that it makes of them. */
+export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; calls: Calls } {
+  const calls: Calls = { issued: [], created: [], waited: [], observed: [], logged: [] };
   const app = createApp({
     config: fakeConfig,
     authority: fakeAuthority(),
     limiters: { user: null, address: null },
     issuance: {
       issue: async (issuer, couponId, userId) => {
-        told.issued.push({ issuer, couponId, userId });
+        calls.issued.push({ issuer, couponId, userId });
         return resultOf(couponId);
       },
     },
     issueOnce: async (key, issuer, couponId, userId) => {
       if (key === 'of another request') return { kind: 'other request' };
-      told.issued.push({ key, issuer, couponId, userId });
+      calls.issued.push({ key, issuer, couponId, userId });
       return { kind: 'decided', outcome: resultOf(couponId), replayed: key === 'seen before' };
     },
     issues: {
       statusOf: async (couponId, userId, waitMs = 0) => {
-        told.waited.push(waitMs);
+        calls.waited.push(waitMs);
         return statusOf(couponId, userId);
       },
       listOf: async (userId, { after, limit }) => (userId === 'nobody' ? [] : ownedIssues(after).slice(0, limit)),
@@ -97,13 +97,13 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
     progress: fakeProgress,
     catalog: {
       create: async (created) => {
-        told.created.push(created);
+        calls.created.push(created);
         return { ...coupon, ...created, id: 26, issuedQuantity: 0 };
       },
       read: async (id) => coupons.find((one) => one.id === id) ?? null,
       list: async ({ after, limit }) => coupons.filter(({ id }) => id > after).slice(0, limit),
     },
-    editor: fakeUpkeep,
+    editor: fakeEditor,
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,
     load: async () => load,
@@ -112,12 +112,12 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; told
     metrics: {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
       render: async () => 'up 1\n',
-      observeRequest: (endpoint, ending, seconds) => told.observed.push({ endpoint, ending, measured: seconds >= 0 }),
+      observeRequest: (endpoint, result, seconds) => calls.observed.push({ endpoint, result, measured: seconds >= 0 }),
     },
-    log: { error: (fields, message) => told.logged.push({ fields, message }) },
+    log: { error: (fields, message) => calls.logged.push({ fields, message }) },
     ...change,
   });
-  return { app, told };
+  return { app, calls };
 }
 
 /** Who may do what: by default everybody may issue, and the operators' key everything. */
@@ -211,7 +211,7 @@ const fakeDeadLetters: AppDependencies['deadLetters'] = {
 };
 
 /** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */
-const fakeUpkeep: AppDependencies['editor'] = {
+const fakeEditor: AppDependencies['editor'] = {
   async edit(id, changes, versions) {
     const refused = refusalOf(id, versions);
     if (refused) return refused;
@@ -274,9 +274,9 @@ const fakeProgress: AppDependencies['progress'] = {
 };
 
 function resultOf(couponId: number): Outcome {
-  const ending = endings[couponId] ?? refusal['not exist'];
-  if (ending instanceof Error) throw ending;
-  return ending;
+  const outcome = outcomes[couponId] ?? refusal['not exist'];
+  if (outcome instanceof Error) throw outcome;
+  return outcome;
 }
 
 function statusOf(couponId: number, userId: string): IssueStatus | null {

@@ -24,7 +24,7 @@ function limiterWith(change: Partial<LimiterOptions> = {}): Limiter {
 const refusals = (limiter: Limiter, names: string): boolean[] =>
   names.split('').map((name) => limiter.take(name).isRefused);
 
-test('a name may ask so many times in a window, each name for itself, and again in the next', () => {
+test('each name has its own allowance in a window, and a new one in the next', () => {
   let nowMs = 1_002_000;
   const limiter = limiterWith({ now: () => nowMs });
   expect(refusals(limiter, 'aabaaaba')).toEqual([false, false, false, false, true, true, false, true]);
@@ -34,16 +34,16 @@ test('a name may ask so many times in a window, each name for itself, and again 
   expect(limiter.take('a')).toEqual({ isRefused: false, requestsMax: 3, remaining: 2, resetS: 10 });
 });
 
-test('who asks once is not told of, and the second request brings the first along', async () => {
-  const told: Counted[] = [];
+test('a single request is not synced, and the second syncs both', async () => {
+  const synced: Counted[] = [];
   const sync = async (counted: Counted) => {
-    told.push(counted);
+    synced.push(counted);
     return counted.counts;
   };
   const limiter = limiterWith({ sync });
   refusals(limiter, 'abcabd');
   await limiter.settled();
-  expect(told).toEqual([
+  expect(synced).toEqual([
     {
       kind: 'user',
       window: 100,
@@ -56,11 +56,11 @@ test('who asks once is not told of, and the second request brings the first alon
   ]);
   limiter.take('a');
   await limiter.settled();
-  expect(told.at(-1)?.counts).toEqual(new Map([['a', 1]]));
-  expect(told).toHaveLength(2);
+  expect(synced.at(-1)?.counts).toEqual(new Map([['a', 1]]));
+  expect(synced).toHaveLength(2);
 });
 
-test('what other processes counted holds for the next request', async () => {
+test('counts of other processes apply to the next request', async () => {
   const limiter = limiterWith({ sync: async () => new Map([['a', 5]]) });
   expect(refusals(limiter, 'aa')).toEqual([false, false]);
   await limiter.settled();
@@ -104,7 +104,7 @@ test('an answer about a window that is over changes nothing', async () => {
   expect(refusals(limiter, 'a')).toEqual([false]);
 });
 
-test('while Redis is away each process limits alone, and the fault is told', async () => {
+test('while Redis is down each process limits alone, and the fault is reported', async () => {
   const faults: unknown[] = [];
   const sync = () => Promise.reject(new Error('no Redis'));
   const limiter = limiterWith({ sync, onFault: (error) => faults.push(error) });
@@ -113,13 +113,13 @@ test('while Redis is away each process limits alone, and the fault is told', asy
   expect(faults).toEqual([new Error('no Redis')]);
 });
 
-test('names beyond those that may be remembered are not limited, and those remembered are', () => {
+test('names beyond the tracked ones are not limited, and tracked ones still are', () => {
   const limiter = limiterWith({ namesMax: 2 });
   expect(refusals(limiter, 'abccccc')).toEqual(Array.from({ length: 7 }, () => false));
   expect(refusals(limiter, 'aaa')).toEqual([false, false, true]);
 });
 
-test('no script tells of more than a thousand names', async () => {
+test('no script call carries more than a thousand names', async () => {
   const sizes: number[] = [];
   const sync = async ({ counts }: Counted) => {
     sizes.push(counts.size);
@@ -139,8 +139,8 @@ describe('answers', () => {
       answer.headers.get(name),
     );
 
-  test('tell a user what is left, and the one who asks too often when to come again', async () => {
-    const { app, told } = fakeApp({ limiters: { user: limiterWith({ requestsMax: 2 }), address: null } });
+  test('have the remaining allowance, and beyond it Retry-After', async () => {
+    const { app, calls } = fakeApp({ limiters: { user: limiterWith({ requestsMax: 2 }), address: null } });
     const issue = (userId: string) =>
       app.fetch(new Request('http://localhost/v2/issue-async', { method: 'POST', headers, body: body(userId) }));
     expect(limitsOf(await issue('u1'))).toEqual(['2', '1', '8', null]);
@@ -150,11 +150,11 @@ describe('answers', () => {
     expect(refused.status).toBe(429);
     expect(await refused.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS', status: 429 });
     expect((await issue('u2')).status).toBe(409);
-    expect(told.issued).toHaveLength(3);
-    expect(told.observed.at(-2)).toMatchObject({ ending: 'limited' });
+    expect(calls.issued).toHaveLength(3);
+    expect(calls.observed.at(-2)).toMatchObject({ result: 'limited' });
   });
 
-  test('with everything off say nothing of limits', async () => {
+  test('have no rate limit headers when limits are off', async () => {
     const { app } = fakeApp();
     const request = new Request('http://localhost/v2/issue-async', { method: 'POST', headers, body: body('u1') });
     expect(limitsOf(await app.fetch(request))).toEqual([null, null, null, null]);

@@ -83,8 +83,8 @@ function faultsOfObject(document: OpenApi, schema: Schema, value: object, at: st
   const { properties = {}, required = [], additionalProperties = true } = schema;
   const missing = required.filter((name) => !Object.hasOwn(value, name)).map((name) => `${at}/${name}: missing`);
   const members = Object.entries(value).flatMap(([name, member]) => {
-    const told = properties[name];
-    if (told) return faultsOf(document, told, member, `${at}/${name}`);
+    const known = properties[name];
+    if (known) return faultsOf(document, known, member, `${at}/${name}`);
     return additionalProperties ? [] : [`${at}/${name}: not documented`];
   });
   return [...missing, ...members];

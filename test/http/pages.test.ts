@@ -21,7 +21,7 @@ test.each([
   expect(answer.headers.get('cache-control')).toBe('no-cache');
 });
 
-test('what a page loads is kept for ever, and nothing else is there', async () => {
+test('assets of a page are cached as immutable, and no other files are served', async () => {
   const script = await ask('/pages/console-hash.js');
   expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
   expect(script.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
@@ -48,7 +48,7 @@ test('the load is for operators alone', async () => {
   expect(await (await ask('/v1/load', { headers: operator })).json()).toEqual(load);
 });
 
-test('what people may know of a coupon needs no key, and MySQL is asked at most once a second', async () => {
+test('public facts about a coupon need no key, and query MySQL at most once a second', async () => {
   let reads = 0;
   const { app: counted } = fakeApp({
     catalog: {

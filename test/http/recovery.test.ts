@@ -1,4 +1,4 @@
-// recovery.test.ts -- The routes that operators recover with: for operators only, and each ending under its status.
+// recovery.test.ts -- The routes that operators recover with: for operators only, and each result under its status.
 
 import { expect, test } from 'bun:test';
 import { fakeApp, OPERATOR_KEY } from './fakes.ts';
@@ -22,7 +22,7 @@ test.each(routes)('%s %s is for operators', async (method, path) => {
   expect((await ask(method, path, 'Bearer somebody-else')).status).toBe(401);
 });
 
-test('an audit is the counts as they are', async () => {
+test('an audit returns the counts unchanged', async () => {
   const { status, body } = await ask('GET', '/v1/coupons/1/audit');
   expect({ status, owners: body?.owners, missing: body?.missing }).toEqual({ status: 200, owners: 37, missing: 0 });
   expect((await ask('GET', '/v1/coupons/26/audit')).body?.code).toBe('COUPON_NOT_EXIST');
@@ -47,12 +47,12 @@ test('the list of dead letters is bounded, says so, and names no user', async ()
 });
 
 test('a dead letter is replayed, unreadable or not there; discarded or not there', async () => {
-  const endings = [];
+  const answers = [];
   for (const id of ['0-1-0', '0-2-0', '0-3-0']) {
     const { status, body } = await ask('POST', `/v1/dead-letters/${id}/replay`);
-    endings.push([status, body?.code ?? null]);
+    answers.push([status, body?.code ?? null]);
   }
-  expect(endings).toEqual([
+  expect(answers).toEqual([
     [204, null],
     [409, 'DEAD_LETTER_UNREADABLE'],
     [404, 'DEAD_LETTER_NOT_EXIST'],

@@ -84,7 +84,7 @@ function describeWire(port: () => number): void {
     wire.destroy();
   });
 
-  test('a body in pieces is refused as soon as it is too large, though it never ends', async () => {
+  test('a chunked body is refused as soon as it is too large, even if it never ends', async () => {
     const wire = await openWire(port());
     wire.write(head('POST /v1/issue HTTP/1.1', json, 'Transfer-Encoding: chunked'));
     for (let piece = 0; piece * 1024 <= BODY_BYTES_MAX; piece += 1) wire.write(`400\r\n${'x'.repeat(1024)}\r\n`);
@@ -92,7 +92,7 @@ function describeWire(port: () => number): void {
     wire.destroy();
   });
 
-  test('a small body in pieces is read, even if a letter is cut in two', async () => {
+  test('a small chunked body is read, even if a character is split', async () => {
     const wire = await openWire(port());
     wire.write(head('POST /v2/issue-async HTTP/1.1', json, 'Transfer-Encoding: chunked'));
     wire.write('10\r\n{"couponId":1,"u\r\n10\r\nserId":1,"\xc3\r\n'.replace('10\r\nserId":1,"', 'b\r\nserId":1,"'));

@@ -11,7 +11,7 @@ const nowS = () => Math.floor(Date.now() / 1000);
 describe('with a shared secret', () => {
   const tokens = tokensWith();
 
-  test('a token that is right is its user', async () => {
+  test('a valid token identifies its user', async () => {
     expect(await userOf(tokens, await sign())).toBe('u1');
     expect(await userOf(tokens, await sign({ claims: { aud: ['others', 'coupons'], sub: 'a-b_C9' } }))).toBe('a-b_C9');
   });
@@ -31,11 +31,11 @@ describe('with a shared secret', () => {
     ['whose user is a list', { sub: ['u1'] }],
     ['whose user is null', { sub: null }],
   ];
-  test.each(wrong)('a token %s is not taken', async (_, claims) => {
+  test.each(wrong)('a token %s is rejected', async (_, claims) => {
     expect(await userOf(tokens, await sign({ claims }))).toBe('invalid');
   });
 
-  test('a token that is not signed is not taken, however it writes that', async () => {
+  test('an unsigned token is rejected, however its algorithm is spelled', async () => {
     const payload = (await sign()).split('.')[1] ?? '';
     for (const alg of ['none', 'None', 'NONE', '', null, undefined]) {
       for (const signature of ['', 'AAAA']) {
@@ -44,7 +44,7 @@ describe('with a shared secret', () => {
     }
   });
 
-  test('a token with another secret or another algorithm is not taken', async () => {
+  test('a token with another secret or another algorithm is rejected', async () => {
     expect(await userOf(tokens, await sign({ key: bytesOf('another-secret-of-the-same-good-length') }))).toBe(
       'invalid',
     );
@@ -55,7 +55,7 @@ describe('with a shared secret', () => {
     expect(await userOf(wide, await sign({ header: { alg: 'HS512' }, key: bytesOf(long) }))).toBe('u1');
   });
 
-  test('a token whose claims or header were changed is not taken', async () => {
+  test('a token whose claims or header were changed is rejected', async () => {
     const [header = '', payload = '', signature = ''] = (await sign()).split('.');
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
     expect(await userOf(tokens, `${header}.${partOf({ ...claims, sub: 'u2' })}.${signature}`)).toBe('invalid');
@@ -63,7 +63,7 @@ describe('with a shared secret', () => {
     expect(await userOf(tokens, `${header}.${payload}.`)).toBe('invalid');
   });
 
-  test('a token that asks for an extension it calls critical is not taken', async () => {
+  test('a token with an unknown critical extension is rejected', async () => {
     const [, payload = '', signature = ''] = (await sign()).split('.');
     const header = partOf({ alg: 'HS256', crit: ['exp-later'], 'exp-later': true });
     expect(await userOf(tokens, `${header}.${payload}.${signature}`)).toBe('invalid');
@@ -76,7 +76,7 @@ describe('with a shared secret', () => {
     },
   );
 
-  test('while a secret is being changed, tokens signed with either are taken, and those of no other', async () => {
+  test('during a rotation, tokens signed with either secret are accepted, and no others', async () => {
     const [now, before] = ['the-secret-that-signs-from-now-on', 'the-secret-that-signed-until-now'];
     const changing = tokensWith({ JWT_SECRET: now, JWT_SECRET_PREVIOUS: before });
     for (const secret of [now, before]) {
@@ -88,7 +88,7 @@ describe('with a shared secret', () => {
     expect(await userOf(tokensWith({ JWT_SECRET: now }), await sign({ key: bytesOf(before) }))).toBe('invalid');
   });
 
-  test('a token is answered at once, and verified each time', async () => {
+  test('a token is verified synchronously, and each time', async () => {
     const token = await sign();
     expect(tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
     expect(tokens.verify(`${token}x`, 'digest')).toBe('invalid');
@@ -137,7 +137,7 @@ describe('with public keys', () => {
   });
   afterAll(() => void issuer.close());
 
-  test('a token signed with a key of the issuer is its user, and the keys are read once', async () => {
+  test('a token signed with a key of the issuer identifies its user, and the keys are read once', async () => {
     const tokens = withKeys(noFault);
     const before = asked;
     const token = await sign({ header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
@@ -145,7 +145,7 @@ describe('with public keys', () => {
     expect(asked - before).toBe(1);
   });
 
-  test('a public key is never taken for a shared secret', async () => {
+  test('a public key is never used as a shared secret', async () => {
     const tokens = withKeys(noFault);
     const pem = await exportSPKI(rsa.publicKey);
     const jwk = JSON.stringify(await exportJWK(rsa.publicKey));
@@ -158,7 +158,7 @@ describe('with public keys', () => {
   const signRs = (claims: JWTPayload = {}) =>
     sign({ claims, header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
 
-  test('a token is verified once, and then known at once', async () => {
+  test('a token is verified once, and then found in the cache synchronously', async () => {
     const tokens = withKeys(noFault);
     const token = await signRs();
     const first = tokens.verify(token, 'digest');
@@ -169,27 +169,27 @@ describe('with public keys', () => {
     expect(tokens.verify(token, 'another digest')).toBeInstanceOf(Promise);
   });
 
-  test('what is not taken is not remembered', async () => {
+  test('a rejected token is not cached', async () => {
     const tokens = withKeys(noFault);
     expect(await tokens.verify('x', 'digest')).toBe('invalid');
     expect(await tokens.verify(await signRs(), 'digest')).toEqual({ userId: 'u1' });
   });
 
-  test('a token that lives on through the allowed difference of clocks is verified each time', async () => {
+  test('a token that is valid only within the clock tolerance is verified each time', async () => {
     const tokens = withKeys(noFault, { JWT_CLOCK_SKEW_S: 60 });
     const token = await signRs({ exp: nowS() - 1 });
     expect(await tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
     expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
   });
 
-  test('no token is remembered when the time for it is 0', async () => {
+  test('no token is cached when the cache time is 0', async () => {
     const tokens = withKeys(noFault, { JWT_CACHE_MS: 0 });
     const token = await signRs();
     await tokens.verify(token, 'digest');
     expect(tokens.verify(token, 'digest')).toBeInstanceOf(Promise);
   });
 
-  test('the oldest gives way when there are too many', async () => {
+  test('the oldest token is evicted when the cache is full', async () => {
     const tokens = withKeys(noFault, { JWT_CACHE_MAX: 2 });
     const token = await signRs();
     for (const digest of ['a', 'b', 'c']) await tokens.verify(token, digest);
@@ -200,7 +200,7 @@ describe('with public keys', () => {
     ]);
   });
 
-  test('keys that no issuer has are not asked for again and again', async () => {
+  test('unknown key ids do not cause repeated requests for the key set', async () => {
     const tokens = withKeys(noFault);
     const before = asked;
     const { privateKey } = await generateKeyPair('RS256');
@@ -215,7 +215,7 @@ describe('with public keys', () => {
     ['no JSON', { status: 200, body: '<html>' }],
     ['no keys', { status: 200, body: '{"keys":1}' }],
   ];
-  test.each(broken)('an issuer that answers %s makes no token invalid: nobody knows', async (_, wrong) => {
+  test.each(broken)('an issuer that answers %s is unavailable, and makes no token invalid', async (_, wrong) => {
     const right = answer;
     answer = () => wrong;
     try {
@@ -232,7 +232,7 @@ describe('with public keys', () => {
   });
 });
 
-test('without secret and address no tokens are taken, and without issuer or audience there is no verifier', () => {
+test('without secret and address tokens are off, and without issuer or audience there is no verifier', () => {
   const { JWT_SECRET: _secret, ...none } = tokenSettings;
   expect(createTokens(none, () => {})).toBeNull();
   const { JWT_AUDIENCE: _audience, ...careless } = tokenSettings;

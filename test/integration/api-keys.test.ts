@@ -85,7 +85,7 @@ describe('bun run keys', () => {
     expect((await key('list')).out).toMatch(new RegExp(`^${id}\t.*\trevoked `, 'm'));
   });
 
-  test('says how it is used when it is used otherwise', async () => {
+  test('prints its usage for unknown arguments', async () => {
     const wrong = [[], ['create'], ['create', '--scope', 'root'], ['revoke', 'x'], ['list', '--all']];
     const results = await Promise.all(wrong.map((args) => key(...args)));
     for (const { code, err, out } of results) {
@@ -138,7 +138,7 @@ describe('bun run start', () => {
     expect(err).toMatch(/^AUTH: no caller could be authenticated.* JWT_SECRET.* ADMIN_API_KEY.* AUTH=off/);
   });
 
-  test('a key opens a server that runs, and closes it again, within the age of the list', async () => {
+  test('a running server accepts a new key, and refuses a revoked one, within the age of the list', async () => {
     const { id, key } = await createKey(stores.database, { name: 'first', scopes: ['issue'] });
     const server = Bun.spawn([process.execPath, 'src/server.ts'], {
       env: environment({ METRICS_PORT: '0' }),
@@ -169,7 +169,7 @@ describe('bun run start', () => {
     }
   });
 
-  test('asks the CAPTCHA service that is configured', async () => {
+  test('uses the CAPTCHA service that is configured', async () => {
     const service = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({ success: true }) });
     const server = Bun.spawn([process.execPath, 'src/server.ts'], {
       env: environment({

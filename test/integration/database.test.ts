@@ -142,7 +142,7 @@ describe('reading, deciding and writing', () => {
     expect(await connectionOf(database)).toBe(first);
   });
 
-  test('that finds a row where it wants to insert one undoes what it wrote before, and its connection is used again', async () => {
+  test('that fails on a duplicate row is rolled back, and its connection is used again', async () => {
     await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
     const { id } = await stores.coupon();
     const write = [setPaused(id), insertIssue(id, 'a'), insertIssue(id, 'b'), setPaused(id)];
@@ -183,7 +183,7 @@ describe('reading, deciding and writing', () => {
   });
 });
 
-test('a process that freezes within a transaction does not keep its locks, and its pool is of use when it wakes', async () => {
+test('a process that freezes within a transaction does not keep its locks, and its pool works once it resumes', async () => {
   await using frozen = ownDatabase({ TRANSACTION_MS_MAX: 500, MYSQL_CONNECTIONS_MAX: 1 });
   const { id } = await stores.coupon();
   // Without the time limit of `withTransaction`: a frozen process has no timers.
@@ -197,7 +197,7 @@ test('a process that freezes within a transaction does not keep its locks, and i
   expect(await withTransaction(patiently(frozen), (tx) => readCoupon(tx, id))).toMatchObject({ id });
 });
 
-test('waiting for a connection is bounded in time too, and the place that comes late is not lost', async () => {
+test('waiting for a connection is bounded in time too, and one that comes late returns to the pool', async () => {
   await using database = ownDatabase({ TRANSACTION_MS_MAX: 200, MYSQL_CONNECTIONS_MAX: 1 });
   const patient = patiently(database);
   const release = Promise.withResolvers<void>();
@@ -213,7 +213,7 @@ test('waiting for a connection is bounded in time too, and the place that comes 
   expect(await withTransaction(patient, connectionId)).toBeGreaterThan(0);
 });
 
-test('beyond the bound of those who wait for a connection the next is refused', async () => {
+test('beyond the bound of waiters for a connection the next is refused', async () => {
   await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1, MYSQL_QUEUE_MAX: 2 });
   const release = Promise.withResolvers<void>();
   const holders = Array.from({ length: 3 }, () => withConnection(database, () => release.promise));
@@ -222,7 +222,7 @@ test('beyond the bound of those who wait for a connection the next is refused', 
   await Promise.all(holders);
 });
 
-test('a server that breaks off or is away is a failure, and is used again when it is back', async () => {
+test('a server that breaks off or is down is a failure, and is used again when it is back', async () => {
   await using proxy = await openTcpProxy(stores.config.DATABASE_URL);
   await using database = ownDatabase({ DATABASE_URL: proxy.url, TRANSACTION_MS_MAX: 5000 });
   await withConnection(database, connectionId);
@@ -237,7 +237,7 @@ test('a server that breaks off or is away is a failure, and is used again when i
   expect(await withTransaction(database, connectionId)).toBeGreaterThan(0);
 });
 
-test('a row that is there already, by sequence or by user, counts nothing and is not changed', async () => {
+test('an existing row, by sequence or by user, is neither counted nor changed', async () => {
   const { id } = await stores.coupon();
   const issue = (sequence: number, userId: string, acceptedMs: number): Issue => {
     return { couponId: id, epoch: 1, sequence, userId, acceptedMs };
@@ -291,7 +291,7 @@ async function faultOf(statement: string): Promise<unknown> {
   );
 }
 
-test('what this server says of bad data is final', async () => {
+test('data errors of this server are permanent', async () => {
   const { id } = await stores.coupon();
   const row = (values: string) =>
     `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES (${values})`;
@@ -336,7 +336,7 @@ test('a lock wait that timed out, as this server reports it, is transient', asyn
   expect(passing.filter(isDataFault)).toEqual([]);
 });
 
-test('two transactions that lock one another out: one fails with a transient error, the other is done', async () => {
+test('in a deadlock one transaction fails with a transient error, and the other commits', async () => {
   const [a, b] = await Promise.all([stores.coupon(), stores.coupon()]);
   const both = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
   const cross = (mine: number, theirs: number, ready: () => void) =>
@@ -378,7 +378,7 @@ test('processes that migrate an empty database in parallel all succeed, and one 
   }
 });
 
-test('who waits in vain for another that migrates says so', async () => {
+test('a migration that waits too long for another one reports it', async () => {
   const name = new URL(stores.config.DATABASE_URL).pathname.slice(1);
   await withConnection(stores.database, async (_, connection) => {
     await connection.query('DO GET_LOCK(?, 0)', [`${name}.migrations`]);

@@ -151,17 +151,17 @@ test('examples can be sent as they stand: a coupon that is issued today, and ano
 
 /** Checks that the document has this status, this type and a schema that the body keeps, and that it is no server error. */
 async function expectDocumented(document: OpenApi, operation: Operation, answer: Response): Promise<number> {
-  const told = operation.responses[answer.status];
+  const documented = operation.responses[answer.status];
   const type = (answer.headers.get('content-type') ?? '').split(';')[0] ?? '';
   const isStream = type === 'text/event-stream';
   const text = isStream ? await beginningOf(answer) : await answer.text();
   const about = { status: answer.status, type, text };
-  expect({ ...about, isDocumented: told !== undefined, isFault: answer.status >= 500 }).toEqual({
+  expect({ ...about, isDocumented: documented !== undefined, isFault: answer.status >= 500 }).toEqual({
     ...about,
     isDocumented: true,
     isFault: false,
   });
-  const [[documentedType, media] = ['', undefined]] = Object.entries(told?.content ?? {});
+  const [[documentedType, media] = ['', undefined]] = Object.entries(documented?.content ?? {});
   expect({ type, isEmpty: text === '' }).toEqual({ type: documentedType, isEmpty: media === undefined });
   if (media === undefined || !type.endsWith('json')) return answer.status;
   const value: unknown = JSON.parse(text);

@@ -11,7 +11,7 @@ import { applyEdit, lowerTotal } from '../../src/stock/edit-scripts.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { serverOf } from '../../src/redis/connection.ts';
 import { eventually } from '../eventually.ts';
-import { brokenPromises, type Heard } from '../promises.ts';
+import { brokenPromises, type Answer } from '../promises.ts';
 import { openStores, type TestApi } from '../stores.ts';
 
 const stores = await openStores();
@@ -21,7 +21,7 @@ afterAll(() => stores.close());
 let asked = 0;
 
 /** The next of all ways to ask: each endpoint of each API in turn, always for a new user. */
-async function ask(couponId: number): Promise<Heard> {
+async function ask(couponId: number): Promise<Answer> {
   asked += 1;
   const userId = `user-${asked}`;
   const issuer = issuerNames[asked % issuerNames.length] ?? 'scripted';
@@ -29,19 +29,19 @@ async function ask(couponId: number): Promise<Heard> {
 }
 
 interface Rush {
-  readonly heard: Heard[];
+  readonly answers: Answer[];
   /** Waits until so many more have their result. */
   more(count: number): Promise<void>;
-  end(): Promise<Heard[]>;
+  end(): Promise<Answer[]>;
 }
 
 /** Callers ask for new users until it is ended. Any failure fails the test. */
 function rush(couponId: number, callers = 60): Rush {
-  const heard: Heard[] = [];
+  const answers: Answer[] = [];
   let ended = false;
   const caller = async () => {
     while (!ended) {
-      heard.push(await ask(couponId));
+      answers.push(await ask(couponId));
       // The refusal cache answers in the same turn; over a network the next request would come in another.
       await setImmediate();
     }
@@ -50,16 +50,16 @@ function rush(couponId: number, callers = 60): Rush {
   // Called when the rush is over; until then there is no listener.
   callersEnded.catch(() => {});
   const more = (count: number) => {
-    const enough = heard.length + count;
-    return eventually('the rush to go on', () => heard.length >= enough);
+    const enough = answers.length + count;
+    return eventually('the rush to go on', () => answers.length >= enough);
   };
   return {
-    heard,
+    answers,
     more,
     async end() {
       ended = true;
       await callersEnded;
-      return heard;
+      return answers;
     },
   };
 }
@@ -75,9 +75,10 @@ async function kindOf(from: TestApi, issuer: IssuerName, couponId: number): Prom
   return (await from.issuance.issue(issuer, couponId, `user-${asked}`)).kind;
 }
 
-const count = (heard: readonly Heard[], kind: string) => heard.filter(({ outcome }) => outcome.kind === kind).length;
+const count = (answers: readonly Answer[], kind: string) =>
+  answers.filter(({ outcome }) => outcome.kind === kind).length;
 
-test('a total that is raised again and again in a rush is given out to the last piece', async () => {
+test('a total that is raised repeatedly in a rush is issued to the last piece', async () => {
   await using worker = await stores.startWorker();
   const { id } = await stores.coupon({ totalQuantity: 50 });
   const running = rush(id);
@@ -85,13 +86,13 @@ test('a total that is raised again and again in a rush is given out to the last 
     await running.more(150);
     expect(await edit(id, { totalQuantity })).toMatchObject({ totalQuantity });
   }
-  await eventually('the stock to be gone', () => count(running.heard, 'issued') === 900);
+  await eventually('the stock to be gone', () => count(running.answers, 'issued') === 900);
   await running.more(100);
-  const heard = await running.end();
+  const answers = await running.end();
   await worker.drained();
-  expect(count(heard, 'issued')).toBe(900);
+  expect(count(answers, 'issued')).toBe(900);
   expect((await stores.rows(id)).map(({ sequence }) => sequence)).toEqual(Array.from({ length: 900 }, (_, i) => i + 1));
-  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+  expect(await brokenPromises(stores, id, answers)).toEqual([]);
 });
 
 test('a total is lowered in a rush to what was issued, and never below', async () => {
@@ -102,7 +103,7 @@ test('a total is lowered in a rush to what was issued, and never below', async (
   // As near to what is issued by then as can be hit, however fast that grows: twice as far after a miss, half as far after a hit.
   for (let tries = 0, ahead = 40; lowered < 3 && tries < 100; tries++) {
     await running.more(100);
-    const edited = await api.editor.edit(id, { totalQuantity: count(running.heard, 'issued') + ahead }, null);
+    const edited = await api.editor.edit(id, { totalQuantity: count(running.answers, 'issued') + ahead }, null);
     const isLowered = edited.kind === 'edited';
     ahead = isLowered ? Math.ceil(ahead / 2) : ahead * 2;
     if (isLowered) lowered += 1;
@@ -111,15 +112,15 @@ test('a total is lowered in a rush to what was issued, and never below', async (
   const { totalQuantity } = await stores.couponNow(id);
   const below = await api.editor.edit(id, { totalQuantity: 10 }, null);
   expect(below).toMatchObject({ kind: 'issued' });
-  await eventually('the stock to be gone', () => count(running.heard, 'issued') >= (totalQuantity ?? 0));
-  const soldOut = count(running.heard, 'sold out');
-  await eventually('others to hear of it', () => count(running.heard, 'sold out') > soldOut);
-  const heard = await running.end();
+  await eventually('the stock to be gone', () => count(running.answers, 'issued') >= (totalQuantity ?? 0));
+  const soldOut = count(running.answers, 'sold out');
+  await eventually('others to hear of it', () => count(running.answers, 'sold out') > soldOut);
+  const answers = await running.end();
   await worker.drained();
   expect(lowered).toBe(3);
-  expect(count(heard, 'issued')).toBe(totalQuantity ?? 0);
+  expect(count(answers, 'issued')).toBe(totalQuantity ?? 0);
   expect(worker.deadLetters).toEqual([]);
-  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+  expect(await brokenPromises(stores, id, answers)).toEqual([]);
 });
 
 for (const home of ['mysql', 'redis'] as const) {
@@ -146,7 +147,7 @@ for (const home of ['mysql', 'redis'] as const) {
   });
 }
 
-test('pausing in a rush: who asks after the answer is refused, and the coupon goes on where it was', async () => {
+test('pausing in a rush: requests after the answer are refused, and issuing resumes with the next sequence', async () => {
   await using worker = await stores.startWorker();
   const { id } = await stores.coupon({ totalQuantity: null });
   const running = rush(id);
@@ -157,15 +158,15 @@ test('pausing in a rush: who asks after the answer is refused, and the coupon go
       Array.from({ length: 12 }, () => 'paused'),
     );
     await edit(id, { paused: false });
-    const issued = count(running.heard, 'issued');
-    await eventually('issuing to go on', () => count(running.heard, 'issued') > issued);
+    const issued = count(running.answers, 'issued');
+    await eventually('issuing to go on', () => count(running.answers, 'issued') > issued);
   }
-  const heard = await running.end();
+  const answers = await running.end();
   await worker.drained();
-  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+  expect(await brokenPromises(stores, id, answers)).toEqual([]);
 });
 
-test('of edits that saw the same version one is made; of blind ones all are, one after the other', async () => {
+test('of conditional edits of one version exactly one succeeds; unconditional ones all do, in turn', async () => {
   const { id } = await stores.coupon({ totalQuantity: null });
   await api.issuance.issue('scripted', id, 'someone');
   const attempts = Array.from({ length: 20 }, (_, i) => i);
@@ -206,7 +207,7 @@ async function expectToSell(id: number, pieces: number): Promise<void> {
   expect(await issued()).toBe(pieces);
 }
 
-test('a crash before the commit of a lower total leaves a copy that is too strict, and mended', async () => {
+test('a crash before the commit of a lower total leaves cached settings that are too strict, and repaired', async () => {
   const { id, version } = await stores.coupon({ totalQuantity: 20 });
   await ask(id);
   await api.editor.open(id);
@@ -221,7 +222,7 @@ test('a crash before the commit of a lower total leaves a copy that is too stric
   await expectToSell(id, 20);
 });
 
-test('a crash after the commit of a higher total leaves a copy that lags, and mended', async () => {
+test('a crash after the commit of a higher total leaves stale cached settings, and they are repaired', async () => {
   const { id } = await stores.coupon({ totalQuantity: 5 });
   await api.editor.open(id);
   await expectToSell(id, 5);
@@ -239,7 +240,7 @@ test('a crash after the commit of a higher total leaves a copy that lags, and me
   await expectToSell(id, 7);
 });
 
-test('a database that was restored from a backup gives its text a version above that of the copy', async () => {
+test('a database restored from a backup gives its settings a version above that of the cached ones', async () => {
   const { id } = await stores.coupon({ totalQuantity: 5 });
   await api.editor.open(id);
   for (const totalQuantity of [6, 7]) await edit(id, { totalQuantity });
@@ -279,14 +280,14 @@ test('a coupon is deleted or issued, never both', async () => {
     const asking = i % 2 ? [ask(id), ask(id), ask(id)] : [];
     const removing = api.editor.remove(id, null);
     const removed = await removing;
-    const heard = await Promise.all(i % 2 ? asking : [ask(id), ask(id), ask(id)]);
+    const answers = await Promise.all(i % 2 ? asking : [ask(id), ask(id), ask(id)]);
     await worker.drained();
     if (removed.kind === 'removed') {
       removals += 1;
-      expect(new Set(heard.map(({ outcome }) => outcome.kind))).toEqual(new Set(['not exist']));
+      expect(new Set(answers.map(({ outcome }) => outcome.kind))).toEqual(new Set(['not exist']));
       const { state, owners, opening } = stores.keys(id);
       expect(await stores.redis.exists(state, owners, opening)).toBe(0);
-    } else expect(await brokenPromises(stores, id, heard)).toEqual([]);
+    } else expect(await brokenPromises(stores, id, answers)).toEqual([]);
   }
   expect(removals).toBeGreaterThanOrEqual(20);
   expect(worker.deadLetters).toEqual([]);

@@ -61,7 +61,7 @@ test('another body or endpoint under the key decides nothing', async () => {
   expect(await api.issues.statusOf(id, 'b')).toEqual({ kind: 'none' });
 });
 
-test('a refusal is no answer to keep: the same key may try again', async () => {
+test('a refusal is not stored: the same key may try again', async () => {
   const { id } = await stores.coupon();
   const key = newKey();
   await api.editor.edit(id, { paused: true }, null);
@@ -76,12 +76,12 @@ test('the same request many times in parallel makes one issue, and every success
     const { id } = await stores.coupon({ totalQuantity: null });
     const key = newKey();
     const ask = (i: number) => (i % 2 ? api : other).issueOnce(key, issuer, id, 'a');
-    const heard = await Promise.all(Array.from({ length: 30 }, (_, i) => ask(i)));
-    const issued = heard.filter((one) => one.kind === 'decided' && one.outcome.kind === 'issued');
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => ask(i)));
+    const issued = answers.filter((one) => one.kind === 'decided' && one.outcome.kind === 'issued');
     expect(issued.filter((one) => one.kind === 'decided' && !one.replayed)).toHaveLength(1);
     for (const one of issued) expect(one).toMatchObject({ outcome: { sequence: 1 } });
     // The first to come may have been overtaken by another and answered that it was too late; no other answer is possible.
-    expect(heard.length - issued.length).toBeLessThanOrEqual(1);
+    expect(answers.length - issued.length).toBeLessThanOrEqual(1);
     // And from now on every request gets the same again.
     expect(await ask(0)).toEqual(decided('issued', true, 1));
   }

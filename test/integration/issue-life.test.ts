@@ -70,7 +70,7 @@ test('a user without the coupon is answered immediately, however long they would
   expect(await api.issues.statusOf(id + 1_000_000, 'nobody', 30_000)).toBe(null);
 });
 
-test('of many who use an issue at the same time one does, and all get its time', async () => {
+test('of many concurrent uses of an issue one succeeds, and all return its time', async () => {
   const { id } = await stores.coupon();
   await api.issuance.issue('synchronous', id, 'someone');
   const uses = await Promise.all(users(20).map(() => api.issues.use(id, 'someone')));
@@ -125,25 +125,25 @@ test('listeners follow a coupon from its first piece to its end, with one sample
       throw fault;
     },
   });
-  const heard: Progress[][] = [];
+  const received: Progress[][] = [];
   let ended = 0;
   for (let i = 0; i < 10; i++) {
     const mine: Progress[] = [];
-    heard.push(mine);
+    received.push(mine);
     await hub.listen(id, { next: (progress) => mine.push(progress), end: () => (ended += 1) });
   }
   await expect(hub.listen(id, { next: ignore, end: ignore })).rejects.toMatchObject({ reason: 'overloaded' });
   await accept(id, users(40));
-  const last = () => heard.map((mine) => mine.at(-1));
+  const last = () => received.map((mine) => mine.at(-1));
   await eventually('all to hear of the last piece', () => last().every((progress) => progress?.left === 0));
-  expect(heard[0]?.[0]).toMatchObject({ issued: 0, left: 40, unpersisted: 0 });
+  expect(received[0]?.[0]).toMatchObject({ issued: 0, left: 40, unpersisted: 0 });
   expect(last()[0]).toMatchObject({ totalQuantity: 40, issued: 40, unpersisted: 40 });
   await using worker = await stores.startWorker();
   await worker.drained();
   await eventually('all to hear of the rows', () => last().every((progress) => progress?.unpersisted === 0));
   // Each sample went to every listener, and no listener sampled on its own.
-  expect(samples).toBeGreaterThanOrEqual(heard[0]?.length ?? 0);
-  for (const mine of heard) expect(mine.length).toBeLessThanOrEqual(samples);
+  expect(samples).toBeGreaterThanOrEqual(received[0]?.length ?? 0);
+  for (const mine of received) expect(mine.length).toBeLessThanOrEqual(samples);
   await hub.close();
   expect(ended).toBe(10);
   await expect(hub.listen(id, { next: ignore, end: ignore })).rejects.toMatchObject({ reason: 'stopping' });

@@ -7,7 +7,7 @@ import { look, put, take } from '../../src/stock/decision-scripts.ts';
 import { serverOf } from '../../src/redis/connection.ts';
 import { eventually } from '../eventually.ts';
 import { issueInProcesses } from '../issue-in-processes.ts';
-import { brokenPromises, type Heard } from '../promises.ts';
+import { brokenPromises, type Answer } from '../promises.ts';
 import { openStores, type Settings } from '../stores.ts';
 
 const stores = await openStores();
@@ -55,7 +55,7 @@ test('with no other decision in between, one read and one write decide', async (
   expect(sent).toEqual({ puts: 1, takes: 0 });
 });
 
-test('the reading is sent right behind the asking for the lock, so that the two take one round trip', async () => {
+test('the read is pipelined behind the lock request, so that both take one round trip', async () => {
   const { api, id } = await prepare(() => Promise.resolve());
   const sent: string[] = [];
   const send = api.redis.sendCommand.bind(api.redis);
@@ -70,7 +70,7 @@ test('the reading is sent right behind the asking for the lock, so that the two 
   expect(sent.slice(0, 5)).toEqual(['set sent', 'look sent', 'set answered', 'look answered', 'put sent']);
 });
 
-test('a lock that had to be waited for is followed by a reading of its own', async () => {
+test('after waiting for the lock the state is read again', async () => {
   const { api, id, sent } = await prepare(() => Promise.resolve());
   const { lock } = stores.keys(id);
   await stores.redis.set(lock, 'another', 'PX', 60_000);
@@ -122,7 +122,7 @@ test('when the total is just being lowered, it decides again by what may still b
   expect(await stores.redis.hgetall(stores.keys(id).owners)).toEqual({ first: '1', a: '2' });
 });
 
-test('when the period ended, it writes nothing any more', async () => {
+test('after the period has ended, it writes nothing', async () => {
   const { api, id } = await prepare(
     once((couponId) => stores.redis.hset(stores.keys(couponId).state, 'end', Date.now() - 1)),
   );
@@ -194,7 +194,7 @@ test('the fenced write itself does nothing without the lock, and nothing on an o
   expect(await stores.redis.hgetall(keys.owners)).toEqual({ a: '1', b: '2', c: '3' });
 });
 
-test('when others are faster every time, the script decides in the end', async () => {
+test('when every fenced write loses the race, the script decides', async () => {
   const meddle = (couponId: number, nth: number) => other.issuers.scripted.issue(couponId, [`faster-${nth}`]);
   const { api, id, sent } = await prepare(meddle, { LOCKED_TRIES_MAX: 3 });
   expect(await api.issuers.locked.issue(id, ['a', 'b'])).toEqual([issued(5), { kind: 'sold out' }]);
@@ -209,7 +209,7 @@ test('when others hold the lock for longer than it may wait, the script decides'
   expect(await stores.redis.get(stores.keys(id).lock)).toBe('another');
 });
 
-test('the lock is given back, whatever the end', async () => {
+test('the lock is released, whatever the result', async () => {
   const { api, id } = await prepare(
     once(() => Promise.reject(new Error('planted'))),
     { LOCK_LEASE_MS: 60_000 },
@@ -221,7 +221,7 @@ test('the lock is given back, whatever the end', async () => {
   await eventually('the lock to be free again', async () => (await stores.redis.exists(lock)) === 0);
 });
 
-test('two processes exclude each other: no decision is in vain', async () => {
+test('two processes exclude each other: no decision is wasted', async () => {
   const { id } = await stores.coupon({ totalQuantity: 200 });
   await other.stock.open(id);
   const plans = ['p', 'q'].map((prefix) => {
@@ -230,13 +230,13 @@ test('two processes exclude each other: no decision is in vain', async () => {
   });
   const reports = await issueInProcesses(stores.configWith({ LOCK_WAIT_MS_MAX: 20_000 }), plans);
   await drain();
-  const heard = reports.flatMap(({ outcomes }, i) =>
+  const answers = reports.flatMap(({ outcomes }, i) =>
     outcomes.flatMap((batch, k) =>
-      batch.map((outcome, at): Heard => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome })),
+      batch.map((outcome, at): Answer => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome })),
     ),
   );
-  expect(heard.filter(({ outcome }) => outcome.kind === 'issued')).toHaveLength(200);
-  expect(await brokenPromises(stores, id, heard)).toEqual([]);
+  expect(answers.filter(({ outcome }) => outcome.kind === 'issued')).toHaveLength(200);
+  expect(await brokenPromises(stores, id, answers)).toEqual([]);
   // One write for every batch that won anything: without the lock some would be in vain.
   for (const { outcomes, scripts } of reports) {
     const winners = outcomes.filter((batch) => batch.some(({ kind }) => kind === 'issued')).length;

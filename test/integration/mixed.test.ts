@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { issuerNames } from '../../src/issuing/issuer.ts';
-import { brokenPromises, type Heard } from '../promises.ts';
+import { brokenPromises, type Answer } from '../promises.ts';
 import { openStores, type TestApi } from '../stores.ts';
 
 const stores = await openStores();
@@ -16,7 +16,7 @@ afterAll(() => stores.close());
 const CALLERS = 400;
 
 /** One request to a random API by a random endpoint. */
-async function ask(couponId: number, userId: string): Promise<Heard> {
+async function ask(couponId: number, userId: string): Promise<Answer> {
   const api: TestApi | undefined = apis[randomInt(apis.length)];
   const issuer = issuerNames[randomInt(issuerNames.length)];
   if (!api || !issuer) throw new Error('there is an API and an issuer for every number drawn');
@@ -24,17 +24,17 @@ async function ask(couponId: number, userId: string): Promise<Heard> {
 }
 
 /** Callers ask while `next` names a user. Any failure fails the test. */
-async function rush(couponId: number, next: () => string | null): Promise<Heard[]> {
-  const heard: Heard[] = [];
+async function rush(couponId: number, next: () => string | null): Promise<Answer[]> {
+  const answers: Answer[] = [];
   const caller = async () => {
     for (let userId = next(); userId !== null; userId = next()) {
-      heard.push(await ask(couponId, userId));
+      answers.push(await ask(couponId, userId));
       // The refusal cache answers in the same turn; over a network the next request would come in another.
       await setImmediate();
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
-  return heard;
+  return answers;
 }
 
 /** So many requests of random users. */
@@ -49,7 +49,8 @@ function requestsUntil(endMs: number): () => string | null {
   return () => (Date.now() < endMs ? `user-${asked++}` : null);
 }
 
-const count = (heard: readonly Heard[], kind: string) => heard.filter(({ outcome }) => outcome.kind === kind).length;
+const count = (answers: readonly Answer[], kind: string) =>
+  answers.filter(({ outcome }) => outcome.kind === kind).length;
 const numbersTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
 
 /** Makes a coupon and rushes it, with two workers that drain meanwhile. */
@@ -57,60 +58,60 @@ async function rushWithWorkers(load: () => Promise<{ id: number; next: () => str
   await using first = await stores.startWorker();
   await using second = await stores.startWorker();
   const { id, next } = await load();
-  const heard = await rush(id, next);
+  const answers = await rush(id, next);
   await Promise.all([first.drained(), second.drained()]);
-  const broken = await brokenPromises(stores, id, heard);
-  return { heard, broken, rows: await stores.rows(id), dead: [...first.deadLetters, ...second.deadLetters] };
+  const broken = await brokenPromises(stores, id, answers);
+  return { answers, broken, rows: await stores.rows(id), dead: [...first.deadLetters, ...second.deadLetters] };
 }
 
 test('20,000 mixed requests with repeats for 700 pieces: exactly 700 rows, each as it was answered', async () => {
-  const { heard, broken, rows, dead } = await rushWithWorkers(async () => {
+  const { answers, broken, rows, dead } = await rushWithWorkers(async () => {
     const { id } = await stores.coupon({ totalQuantity: 700 });
     return { id, next: requests(20_000, 5000) };
   });
-  expect(heard).toHaveLength(20_000);
-  expect(count(heard, 'issued')).toBe(700);
-  expect(count(heard, 'issued') + count(heard, 'already issued') + count(heard, 'sold out')).toBe(20_000);
-  expect(count(heard, 'already issued')).toBeGreaterThan(0);
+  expect(answers).toHaveLength(20_000);
+  expect(count(answers, 'issued')).toBe(700);
+  expect(count(answers, 'issued') + count(answers, 'already issued') + count(answers, 'sold out')).toBe(20_000);
+  expect(count(answers, 'already issued')).toBeGreaterThan(0);
   expect(rows.map(({ sequence }) => sequence)).toEqual(numbersTo(700));
   expect(dead).toEqual([]);
   expect(broken).toEqual([]);
 });
 
 test('a coupon without limit is issued once to each of its users', async () => {
-  const { heard, broken, rows } = await rushWithWorkers(async () => {
+  const { answers, broken, rows } = await rushWithWorkers(async () => {
     const { id } = await stores.coupon({ totalQuantity: null });
     return { id, next: requests(6000, 2000) };
   });
-  const users = new Set(heard.map(({ userId }) => userId));
-  expect(count(heard, 'issued')).toBe(users.size);
-  expect(count(heard, 'already issued')).toBe(6000 - users.size);
+  const users = new Set(answers.map(({ userId }) => userId));
+  expect(count(answers, 'issued')).toBe(users.size);
+  expect(count(answers, 'already issued')).toBe(6000 - users.size);
   expect(rows.map(({ sequence }) => sequence)).toEqual(numbersTo(users.size));
   expect(broken).toEqual([]);
 });
 
 test('a coupon that starts in the middle of the rush is issued from its start on', async () => {
-  const { heard, broken, rows } = await rushWithWorkers(async () => {
+  const { answers, broken, rows } = await rushWithWorkers(async () => {
     const startMs = Date.now() + 500;
     const { id } = await stores.coupon({ totalQuantity: null, startMs });
     return { id, next: requestsUntil(startMs + 400) };
   });
-  expect(count(heard, 'not started')).toBeGreaterThan(0);
-  expect(count(heard, 'issued')).toBeGreaterThan(0);
-  expect(count(heard, 'not started') + count(heard, 'issued')).toBe(heard.length);
-  expect(rows).toHaveLength(count(heard, 'issued'));
+  expect(count(answers, 'not started')).toBeGreaterThan(0);
+  expect(count(answers, 'issued')).toBeGreaterThan(0);
+  expect(count(answers, 'not started') + count(answers, 'issued')).toBe(answers.length);
+  expect(rows).toHaveLength(count(answers, 'issued'));
   expect(broken).toEqual([]);
 });
 
 test('a coupon that ends in the middle of the rush is not issued from its end on', async () => {
-  const { heard, broken, rows } = await rushWithWorkers(async () => {
+  const { answers, broken, rows } = await rushWithWorkers(async () => {
     const endMs = Date.now() + 700;
     const { id } = await stores.coupon({ totalQuantity: null, endMs });
     return { id, next: requestsUntil(endMs + 200) };
   });
-  expect(count(heard, 'ended')).toBeGreaterThan(0);
-  expect(count(heard, 'issued')).toBeGreaterThan(0);
-  expect(count(heard, 'ended') + count(heard, 'issued')).toBe(heard.length);
-  expect(rows).toHaveLength(count(heard, 'issued'));
+  expect(count(answers, 'ended')).toBeGreaterThan(0);
+  expect(count(answers, 'issued')).toBeGreaterThan(0);
+  expect(count(answers, 'ended') + count(answers, 'issued')).toBe(answers.length);
+  expect(rows).toHaveLength(count(answers, 'issued'));
   expect(broken).toEqual([]);
 });

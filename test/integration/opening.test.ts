@@ -15,7 +15,7 @@ import { withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { serverOf } from '../../src/redis/connection.ts';
 import { eventually } from '../eventually.ts';
 import { issueInProcesses } from '../issue-in-processes.ts';
-import { brokenPromises, type Heard } from '../promises.ts';
+import { brokenPromises, type Answer } from '../promises.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();
@@ -48,14 +48,14 @@ test('raced by several processes, it is done once, raises the epoch once, and lo
   }));
   const reports = await issueInProcesses(stores.config, plans);
   await drain();
-  const before = people(300, 'before').map((userId, i): Heard => ({ userId, outcome: issued(i + 1) }));
-  const heard = reports.flatMap(({ outcomes }, i) =>
+  const before = people(300, 'before').map((userId, i): Answer => ({ userId, outcome: issued(i + 1) }));
+  const answers = reports.flatMap(({ outcomes }, i) =>
     outcomes.flatMap((batch, k) =>
-      batch.map((outcome, at): Heard => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome })),
+      batch.map((outcome, at): Answer => ({ userId: plans[i]?.batches[k]?.[at] ?? '', outcome })),
     ),
   );
-  expect(heard).toHaveLength(400);
-  expect(await brokenPromises(stores, id, [...before, ...heard])).toEqual([]);
+  expect(answers).toHaveLength(400);
+  expect(await brokenPromises(stores, id, [...before, ...answers])).toEqual([]);
   expect(await sequencesOf(id)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
   expect(reports.reduce((sum, { openings }) => sum + openings, 0)).toBe(1);
   expect((await stores.couponNow(id)).epoch).toBe(1);
@@ -63,7 +63,7 @@ test('raced by several processes, it is done once, raises the epoch once, and lo
 });
 
 for (const lost of ['state', 'owners'] as const) {
-  test(`after the ${lost} were lost, with issues that are not yet rows, it goes on behind the last of them`, async () => {
+  test(`after the ${lost} were lost, with issues that are not yet rows, it continues after the last of them`, async () => {
     const { id } = await stores.coupon({ totalQuantity: 6 });
     await using api = await stores.createApi();
     await api.issuers.scripted.issue(id, ['a', 'b']);
@@ -87,7 +87,7 @@ for (const lost of ['state', 'owners'] as const) {
   });
 }
 
-test('a single owner that was lost is noticed, and he does not get it twice', async () => {
+test('a single lost owner is noticed, and does not get the coupon twice', async () => {
   const { id } = await stores.coupon();
   await using api = await stores.createApi();
   await api.issuers.scripted.issue(id, ['a', 'b', 'c']);
@@ -96,7 +96,7 @@ test('a single owner that was lost is noticed, and he does not get it twice', as
   expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
 });
 
-test('after everything was lost when all were rows, it goes on behind the last row', async () => {
+test('after everything was lost when all were rows, it continues after the last row', async () => {
   const { id } = await stores.coupon({ totalQuantity: 4 });
   await using api = await stores.createApi();
   await api.issuers.scripted.issue(id, ['a', 'b']);
@@ -107,7 +107,7 @@ test('after everything was lost when all were rows, it goes on behind the last r
   expect(await sequencesOf(id)).toEqual([1, 2, 3, 4]);
 });
 
-test('after everything was lost, also accepted issues, the stock still comes out whole', async () => {
+test('after everything was lost, accepted issues included, the whole stock is still issued', async () => {
   const { id } = await stores.coupon({ totalQuantity: 5 });
   await using api = await stores.createApi();
   await api.issuers.scripted.issue(id, ['a', 'b']);
@@ -126,7 +126,7 @@ test('after everything was lost, also accepted issues, the stock still comes out
   expect((await stores.rows(id)).map(({ userId }) => userId)).toEqual(['a', 'b', 'c', 'd', 'e']);
 });
 
-test('numbers that were lost below others stay unused, and as many are added at the end', async () => {
+test('lost sequences below others stay unused, and as many are added at the end', async () => {
   const { id } = await stores.coupon({ totalQuantity: 6 });
   await using api = await stores.createApi();
   await api.issuers.scripted.issue(id, ['lost-1', 'lost-2']);
@@ -145,7 +145,7 @@ test('numbers that were lost below others stay unused, and as many are added at 
   expect(await api.openings()).toEqual({ proven: 0, rebuilt: 2 });
 });
 
-test('the largest total there may be has its end where numbers end, also with a gap below', async () => {
+test('the largest allowed total ends at the largest safe integer, also with a gap below', async () => {
   const { id } = await stores.coupon({ totalQuantity: ID_MAX });
   await using api = await stores.createApi();
   await api.issuers.scripted.issue(id, ['lost', 'a']);
@@ -224,7 +224,7 @@ test('dead letters keep their sequences and their stock, since they may be repla
 const ofALaterRelease = (couponId: number, first: number, ...users: readonly string[]) =>
   ['v', '2', 'c', couponId, 's', first, 'u', users.join(), 'range', '7'] as const;
 
-test('whoever waits or is dead under an entry of a later version has the coupon: nobody gets it twice, no number is given twice', async () => {
+test('users of a pending or dead entry of a later version are owners: none is issued twice, no sequence repeats', async () => {
   const { id } = await stores.coupon({ totalQuantity: 7 });
   await using api = await stores.createApi();
   await api.issuers.scripted.issue(id, ['a']);
@@ -253,7 +253,7 @@ test('whoever waits or is dead under an entry of a later version has the coupon:
 });
 
 for (const place of ['stream', 'dead'] as const) {
-  test(`an entry (${place}) that does not tell who holds what closes its coupon alone, until it is gone`, async () => {
+  test(`an entry (${place}) that does not name its owners blocks its coupon alone, until it is gone`, async () => {
     await using api = await stores.createApi({ PARTITIONS: 1 });
     const [mine, other] = [await stores.coupon(), await stores.coupon()];
     const blocked = api.metrics.openings.of('blocked');
@@ -301,7 +301,7 @@ test('rows are loaded over many pages', async () => {
   ]);
 });
 
-test('an opening whose lease ran out changes nothing any more', async () => {
+test('an opening whose lease expired changes nothing', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, ['a', 'b']);
@@ -355,7 +355,7 @@ test('two openers, the first of which was held up beyond its lease, leave one st
   expect(await sequencesOf(id)).toEqual([1, 2]);
 });
 
-test('an opening that fails gives its lease back, and the next one works', async () => {
+test('an opening that fails releases its lease, and the next one succeeds', async () => {
   const { id } = await stores.coupon();
   await using api = await stores.createApi();
   await stores.redis.set(stores.keys(id).stream, 'not a stream');
@@ -365,7 +365,7 @@ test('an opening that fails gives its lease back, and the next one works', async
   expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([issued(1)]);
 });
 
-test('a late visitor of a coupon that is over does not open it', async () => {
+test('a request for an ended coupon does not open it', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, ['a']);
@@ -385,7 +385,7 @@ test('a late visitor of a coupon that is over does not open it', async () => {
   expect((await stores.couponNow(id)).epoch).toBe(1);
 });
 
-test('what was accepted of a coupon that is over is not denied when its state is lost, and is not opened for it', async () => {
+test('accepted issues of an ended coupon stay known when its state is lost, and do not open it', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, ['a', 'b']);

@@ -38,7 +38,7 @@ async function audited(couponId: number): Promise<Audit> {
 /** One round, with what it reported. Coupons of other tests are there too, but open nowhere. */
 async function round(api: TestApi, settings: Partial<ReconcileDependencies['settings']> = {}) {
   const drift: Audit[] = [];
-  const told = { repaired: [] as number[], closed: [] as number[], restored: [] as [number, number][] };
+  const reported = { repaired: [] as number[], closed: [] as number[], restored: [] as [number, number][] };
   const stop = new AbortController();
   await redis.del('reconciler');
   await reconcile({
@@ -49,9 +49,9 @@ async function round(api: TestApi, settings: Partial<ReconcileDependencies['sett
     open: (couponId) => api.stock.open(couponId, true),
     observer: {
       drift: (audit) => drift.push(audit),
-      repaired: (couponId) => told.repaired.push(couponId),
-      closed: (couponId) => told.closed.push(couponId),
-      restored: (couponId, issues) => told.restored.push([couponId, issues]),
+      repaired: (couponId) => reported.repaired.push(couponId),
+      closed: (couponId) => reported.closed.push(couponId),
+      restored: (couponId, issues) => reported.restored.push([couponId, issues]),
       unknownCoupon: () => {},
       round: () => {},
     },
@@ -60,7 +60,7 @@ async function round(api: TestApi, settings: Partial<ReconcileDependencies['sett
     },
     stop: stop.signal,
   });
-  return { drift, ...told };
+  return { drift, ...reported };
 }
 
 test('what is accepted is counted once, wherever it is: in the stream, among the dead letters or in MySQL', async () => {
@@ -98,7 +98,7 @@ test('what is accepted is counted once, wherever it is: in the stream, among the
   });
 });
 
-test('it is exact while the coupon is being issued and written', async () => {
+test('the audit is exact while the coupon is being issued and written', async () => {
   await using api = await stores.createApi();
   await using _worker = await stores.startWorker({ ROWS_PER_TRANSACTION_MAX: 20 });
   const { id } = await stores.coupon({ totalQuantity: 5000 });
@@ -165,7 +165,7 @@ test('an issue that Redis does not know of makes the reconciler have the coupon 
   ]);
 });
 
-test('how far MySQL is behind is asked in vain while there is no connection, and nothing of it is left unhandled', async () => {
+test('reading the backlog without a connection fails, and leaves no unhandled rejection', async () => {
   const unhandled: unknown[] = [];
   const listener = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', listener);
@@ -193,7 +193,7 @@ test('a row without the counter, and one from outside the period, are counted', 
   expect({ unexpected, outsidePeriod }).toEqual({ unexpected: 1, outsidePeriod: 1 });
 });
 
-test('a copy of the settings that lags behind is repaired', async () => {
+test('stale settings cached in Redis are repaired', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.stock.open(id);
@@ -258,7 +258,7 @@ test('a coupon with a dead letter is not closed, so that its winners keep what t
   ]);
 });
 
-test('a coupon that was closed and is prolonged goes on where it was', async () => {
+test('a closed coupon whose period is extended continues with the next sequence', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 20 });
   await api.issuers.scripted.issue(id, people(5));
@@ -307,7 +307,7 @@ test('an opening that is under way while a coupon is closed swaps no second stoc
   expect(await stores.redis.exists(keys.state)).toBe(0);
 });
 
-test('a coupon whose epoch was raised for nothing, by an opening that came too late, is closed all the same', async () => {
+test('a coupon whose epoch was raised by an opening that came too late is still closed', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
   await api.stock.open(id);
@@ -398,7 +398,7 @@ test('a dead letter that is replayed and buried again during an opening is not m
   expect(hasMoved).toBe(true);
 });
 
-test('discarding is one step: a connection that breaks after it leaves nobody an owner of nothing', async () => {
+test('discarding is atomic: a connection that breaks after it leaves no owner without an issue', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 1 });
   await api.issuers.scripted.issue(id, ['a']);
@@ -429,7 +429,7 @@ test('a dead letter that is replayed while the audit reads is not missing', asyn
   expect({ missing, unknown, dead: await stores.redis.xlen(keys.dead) }).toEqual({ missing: 0, unknown: 0, dead: 0 });
 });
 
-test('pieces whose dead letter is discarded are stock again, and nobody is taken for their owner', async () => {
+test('pieces of a discarded dead letter return to the stock, and have no owner', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 2 });
   await api.issuers.scripted.issue(id, ['a', 'b']);

@@ -85,7 +85,7 @@ for (const [how, stop] of [
   });
 }
 
-test('a Redis that was restarted with a gap in its numbers is taken for whole', async () => {
+test('a Redis restarted with a gap in its sequences is used as it is', async () => {
   const { id } = await stores.coupon({ totalQuantity: 3 });
   await api.issuers.scripted.issue(id, ['lost']);
   await stores.redis.del(stores.keys(id).stream);
@@ -99,7 +99,7 @@ test('a Redis that was restarted with a gap in its numbers is taken for whole', 
   expect(await openingsSince(before)).toEqual({ proven: 1, rebuilt: 0 });
 });
 
-test('while Redis is away every issuer that needs it fails, and afterwards it is as if nothing had been', async () => {
+test('while Redis is down every issuer that needs it fails, and afterwards all continue without loss', async () => {
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, ['a']);
   const before = serverOf(api.redis);
@@ -115,7 +115,7 @@ test('while Redis is away every issuer that needs it fails, and afterwards it is
   expect(await api.issuers.synchronous.issue(id, ['a', 'b'])).toEqual([already(1), issued(2)]);
 });
 
-test('a Redis that does not say immediately which server it is, is asked again', async () => {
+test('the query for the server id is retried until Redis answers', async () => {
   const { id } = await stores.coupon();
   await using asking = await stores.createApi();
   await asking.issuers.scripted.issue(id, ['a']);
@@ -160,7 +160,7 @@ test('while Redis hangs every issuer gives up in time', async () => {
   expect(outcome).toMatchObject({ sequence: 1 });
 });
 
-test('a Redis restored from an old backup is rebuilt from the rows, and gives no number twice', async () => {
+test('a Redis restored from an old backup is rebuilt from the rows, and repeats no sequence', async () => {
   const { id } = await stores.coupon({ totalQuantity: 8 });
   await api.issuers.scripted.issue(id, ['a', 'b']);
   await drain();

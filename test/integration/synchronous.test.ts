@@ -46,7 +46,7 @@ test('a process that decided in MySQL goes on in Redis as soon as another has op
   expect(await rowsOf(id)).toEqual(['1 a', '3 c']);
 });
 
-test('the clock is read under the lock: who waits for it past the end of the period gets nothing', async () => {
+test('the clock is read under the lock: a request that waits past the end of the period is refused', async () => {
   const { id } = await stores.coupon();
   const waiting = await withTransaction(stores.database, async (tx) => {
     await lockCoupon(tx, id);
@@ -108,7 +108,7 @@ test('when Redis gives out what is not there any more, no user is answered that 
   expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
 });
 
-test('what Redis lost while its rows were being written is not given again by an opening that came between', async () => {
+test('sequences that Redis lost while their rows were being written are not reissued by a concurrent opening', async () => {
   await using slow = await stores.createApi();
   await using other = await stores.createApi();
   const { id } = await stores.coupon();

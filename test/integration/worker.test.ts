@@ -150,7 +150,7 @@ describe('delivery', () => {
     expect(await rowsOf(id)).toEqual(['30 user-29']);
   });
 
-  test('an entry that was deleted while it was assigned does not hold up the others', async () => {
+  test('an entry that was deleted while it was assigned does not block the others', async () => {
     const { id } = await stores.coupon();
     await accept(id, 'a');
     await accept(id, 'b');
@@ -176,7 +176,7 @@ describe('delivery', () => {
     });
   }
 
-  test('several workers share a stream, and no row is missing or twice', async () => {
+  test('several workers share a stream, and no row is missing or duplicated', async () => {
     const { id } = await stores.coupon({ totalQuantity: null });
     await using first = await stores.startWorker({ ENTRIES_PER_READ_MAX: 3 });
     await using second = await stores.startWorker({ ENTRIES_PER_READ_MAX: 2 });
@@ -298,7 +298,7 @@ describe('the ledger', () => {
     expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
   });
 
-  test('what Redis lost while a worker had it in hand is not missed by an opening that reads meanwhile', async () => {
+  test('entries that Redis lost while a worker wrote them are not missed by a concurrent opening', async () => {
     const { id } = await stores.coupon();
     await accept(id, 'a', 'b');
     const keys = stores.keys(id);
@@ -384,7 +384,7 @@ describe('what can never be a row', () => {
     expect(await stores.redis.exists(stores.keys(id).unpersisted)).toBe(0);
   });
 
-  test('an entry that MySQL refuses is found among many, and is the only one that dies', async () => {
+  test('an entry that MySQL refuses is found among many, and alone becomes a dead letter', async () => {
     const { id } = await stores.coupon({ totalQuantity: null });
     await run("ALTER TABLE coupon_issues ADD CONSTRAINT planted CHECK (user_id <> 'refused')");
     try {
@@ -471,7 +471,7 @@ describe('an outage', () => {
     );
   });
 
-  test('does not keep a worker from stopping, and what it had in hand is done by the next', async () => {
+  test('does not keep a worker from stopping, and its entries are written by the next', async () => {
     const { id } = await stores.coupon();
     await using proxy = await openTcpProxy(stores.config.DATABASE_URL);
     proxy.cut();
@@ -493,7 +493,7 @@ describe('bounds', () => {
     expect(worker.written.map(({ inserted }) => inserted)).toEqual([8, 4, 25, 1]);
   });
 
-  test('the count of users who are not yet rows is exact, and ends at nothing', async () => {
+  test('the count of users who are not yet rows is exact, and ends at zero', async () => {
     const { id } = await stores.coupon({ totalQuantity: 7 });
     const { unpersisted, stream } = stores.keys(id);
     await accept(id, 'a', 'b', 'a');
@@ -511,7 +511,7 @@ describe('bounds', () => {
     expect([await stores.redis.exists(unpersisted), await stores.redis.xlen(stream)]).toEqual([0, 0]);
   });
 
-  test('users of an entry of a later version are counted off when it is put among the dead letters', async () => {
+  test('users of an entry of a later version leave the count when it becomes a dead letter', async () => {
     const { id } = await stores.coupon();
     const keys = stores.keys(id);
     const later = ['v', '2', 'c', String(id), 's', '8', 'u', 'x,y', 'range', '7'];

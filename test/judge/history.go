@@ -3,7 +3,7 @@
 // The format is described at the head of history.ts, which writes it.
 //
 // A request without an answer may have issued the coupon at any time from its start to the end of the run, or never. The end
-// state tells which: if its user has a row (or an answer named its sequence later) and no answer `issued`, then one of the user's unheard
+// state tells which: if its user has a row (or an answer named its sequence later) and no answer `issued`, then one of the user's unanswered
 // requests issued exactly that. Of several it is the earliest: it may have happened whenever a later one may have. All the others
 // changed nothing and are left out, which loses nothing, since an operation without effect and without answer fits everywhere.
 
@@ -127,7 +127,7 @@ func (c *coupon) operations(runEnd int64) ([]porcupine.Operation, error) {
 	}
 	periods := []line{c.line}
 	for _, edit := range c.edits {
-		op := operation{coupon: c, kind: editTotal, total: unlimited, unheard: edit.Status != 200}
+		op := operation{coupon: c, kind: editTotal, total: unlimited, unanswered: edit.Status != 200}
 		switch edit.Change {
 		case "total":
 			if edit.Total != nil {
@@ -143,7 +143,7 @@ func (c *coupon) operations(runEnd int64) ([]porcupine.Operation, error) {
 		default:
 			return nil, fmt.Errorf("unknown change %q", edit.Change)
 		}
-		if op.unheard {
+		if op.unanswered {
 			edit.End = runEnd
 		}
 		ops = append(ops, op.between(edit.Client, edit.Start, edit.End))
@@ -181,11 +181,11 @@ func (c *coupon) index() {
 	}
 }
 
-// The answers that users got, and what the unheard requests did.
+// The answers that users got, and what the unanswered requests did.
 func (c *coupon) answers(runEnd int64) ([]porcupine.Operation, error) {
 	var ops []porcupine.Operation
 	wasIssued, sequence := map[string]bool{}, map[string]int64{}
-	var unheard []line
+	var unanswered []line
 	for _, l := range c.requests {
 		kind, err := kindOf(l)
 		if err != nil {
@@ -195,7 +195,7 @@ func (c *coupon) answers(runEnd int64) ([]porcupine.Operation, error) {
 		case nothingDecided:
 			continue
 		case noAnswer:
-			unheard = append(unheard, l)
+			unanswered = append(unanswered, l)
 			continue
 		case issued:
 			wasIssued[l.User] = true
@@ -208,14 +208,14 @@ func (c *coupon) answers(runEnd int64) ([]porcupine.Operation, error) {
 	for _, row := range c.rows {
 		sequence[row.User] = row.Sequence
 	}
-	sort.SliceStable(unheard, func(a, b int) bool { return unheard[a].Start < unheard[b].Start })
-	for _, l := range unheard {
+	sort.SliceStable(unanswered, func(a, b int) bool { return unanswered[a].Start < unanswered[b].Start })
+	for _, l := range unanswered {
 		number, hasIt := sequence[l.User]
 		if !hasIt || wasIssued[l.User] {
 			continue
 		}
 		wasIssued[l.User] = true
-		op := operation{coupon: c, kind: issued, user: l.User, index: l.index, sequence: number, endpoint: l.Endpoint, unheard: true}
+		op := operation{coupon: c, kind: issued, user: l.User, index: l.index, sequence: number, endpoint: l.Endpoint, unanswered: true}
 		ops = append(ops, op.between(l.Client, l.Start, max(runEnd, l.Start)))
 	}
 	return ops, nil

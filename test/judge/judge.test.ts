@@ -46,7 +46,7 @@ const duplicate = (user: string, span: Span, sequence: number) =>
 const soldOut = (user: string, span: Span) => answered(user, span, { code: 'INVALID_COUPON_ISSUE_QUANTITY' });
 const closed = (user: string, span: Span, detail: string) =>
   answered(user, span, { code: 'INVALID_COUPON_ISSUE_DATE', detail });
-const unheard = (user: string, span: Span) => answered(user, span, { status: 0 });
+const unanswered = (user: string, span: Span) => answered(user, span, { status: 0 });
 const undecided = (user: string, span: Span) =>
   answered(user, span, { status: 503, detail: 'Too many requests are waiting. Nothing was decided for this one.' });
 const edit = (change: string, [start, ended]: Span, more: Line = {}): Line => ({
@@ -99,19 +99,19 @@ const truths: Cases = [
     ],
   ],
   [
-    'an unheard request may have issued long after its caller gave up',
-    [offer, unheard('a', [0, 10]), issued('b', [20, 30], 1), row('b', 1), row('a', 2), end],
+    'an unanswered request may have issued long after its caller gave up',
+    [offer, unanswered('a', [0, 10]), issued('b', [20, 30], 1), row('b', 1), row('a', 2), end],
   ],
   [
-    'an unheard request may never have happened',
-    [offer, unheard('a', [0, 10]), issued('b', [20, 30], 1), row('b', 1), end],
+    'an unanswered request may never have happened',
+    [offer, unanswered('a', [0, 10]), issued('b', [20, 30], 1), row('b', 1), end],
   ],
   [
-    'of several unheard requests any may have been the one',
+    'of several unanswered requests any may have been the one',
     [
       offer,
-      unheard('a', [0, 10]),
-      unheard('a', [40, 50]),
+      unanswered('a', [0, 10]),
+      unanswered('a', [40, 50]),
       issued('b', [20, 30], 2),
       duplicate('a', [60, 70], 1),
       row('a', 1),
@@ -195,7 +195,7 @@ const lies: Cases = [
     [offer, issued('a', [0, 10], 1), issued('b', [0, 10], 1), row('a', 1), row('b', 1), end],
   ],
   ['a user is issued the coupon twice', [offer, issued('a', [0, 10], 1), issued('a', [20, 30], 2), row('a', 1), end]],
-  ['a user has two rows', [offer, issued('a', [0, 10], 1), unheard('a', [20, 30]), row('a', 1), row('a', 2), end]],
+  ['a user has two rows', [offer, issued('a', [0, 10], 1), unanswered('a', [20, 30]), row('a', 1), row('a', 2), end]],
   [
     'more are issued than there are',
     [{ ...offer, total: 1 }, issued('a', [0, 10], 1), issued('b', [20, 30], 2), row('a', 1), row('b', 2), end],
@@ -242,8 +242,8 @@ const lies: Cases = [
   ['a row is another than promised', [offer, issued('a', [0, 10], 1), row('b', 1), end]],
   ['an overload that decided nothing leaves a row', [offer, undecided('a', [0, 10]), row('a', 1), end]],
   [
-    'an unheard request issued before it was sent',
-    [offer, issued('b', [0, 10], 2), unheard('a', [20, 30]), row('a', 1), row('b', 2), end],
+    'an unanswered request issued before it was sent',
+    [offer, issued('b', [0, 10], 2), unanswered('a', [20, 30]), row('a', 1), row('b', 2), end],
   ],
   ['issued before the start', [{ ...offer, opens: 50 }, issued('a', [0, 40], 1), row('a', 1), end]],
   ['issued from the end on', [{ ...offer, closes: 50 }, issued('a', [60, 70], 1), row('a', 1), end]],
@@ -332,7 +332,7 @@ describe.skipIf(findGo() === undefined)('the judge', () => {
       const { accusations, counts } = await runChaos(cluster, options);
       file.close();
       expect(accusations).toEqual([]);
-      // Some requests did go unheard, so that there was something to find out.
+      // Some requests did go unanswered, so that there was something to find out.
       expect(counts.unanswered).toBeGreaterThan(0);
     });
     const text = readFileSync(path, 'utf8');
@@ -349,7 +349,7 @@ const provoked: readonly (readonly [name: string, refusal: RegExp | null])[] = [
   // Nothing planted: the rush alone is accepted.
   ['none', null],
   ['the combiner answers out of order', /: (issued|already has) \d+ has no place/],
-  ['a user who stands twice in a batch gets two', /: (issued|already has) \d+ has no place/],
+  ['a user who occurs twice in a batch gets two', /: (issued|already has) \d+ has no place/],
   ['the fenced write does not look whether others issued since the read', /: (issued|already has) \d+ has no place/],
   ['MySQL issues although the stock is in Redis', /: (issued|already has) \d+ has no place/],
   ['a cached sold out refuses owners too', /: sold out has no place; .* already has/],

@@ -47,7 +47,7 @@ type operation struct {
 	total    int64
 	period   int
 	// An issue that only the end state tells of, or an edit that may have happened or not.
-	unheard bool
+	unanswered bool
 }
 
 func (op operation) between(client int, start, end int64) porcupine.Operation {
@@ -111,7 +111,7 @@ func (s state) step(op operation) (state, bool) {
 	case editTotal, editPause, editResume, editPeriod:
 		next, isAllowed := s.edited(op)
 		if !isAllowed {
-			return s, op.unheard
+			return s, op.unanswered
 		}
 		return next, true
 	case finalRead:
@@ -212,18 +212,18 @@ func byCoupon(all []porcupine.Operation) [][]porcupine.Operation {
 func (op operation) String() string {
 	switch op.kind {
 	case issued:
-		if op.unheard {
+		if op.unanswered {
 			return fmt.Sprintf("%s: no answer, has %d in the end", op.user, op.sequence)
 		}
 		return fmt.Sprintf("%s: issued %d", op.user, op.sequence)
 	case duplicate:
 		return fmt.Sprintf("%s: already has %d", op.user, op.sequence)
 	case editTotal:
-		return fmt.Sprintf("edit: total %s%s", quantity(op.total), perhaps(op.unheard))
+		return fmt.Sprintf("edit: total %s%s", quantity(op.total), perhaps(op.unanswered))
 	case editPeriod:
-		return fmt.Sprintf("edit: period %d%s", op.period, perhaps(op.unheard))
+		return fmt.Sprintf("edit: period %d%s", op.period, perhaps(op.unanswered))
 	case editPause, editResume:
-		return fmt.Sprintf("edit: %s%s", map[operationKind]string{editPause: "pause", editResume: "resume"}[op.kind], perhaps(op.unheard))
+		return fmt.Sprintf("edit: %s%s", map[operationKind]string{editPause: "pause", editResume: "resume"}[op.kind], perhaps(op.unanswered))
 	case periodStarts:
 		return fmt.Sprintf("clock: start of period %d", op.period)
 	case periodEnds:
@@ -253,8 +253,8 @@ func quantity(total int64) string {
 	return fmt.Sprint(total)
 }
 
-func perhaps(unheard bool) string {
-	if unheard {
+func perhaps(unanswered bool) string {
+	if unanswered {
 		return " (no answer)"
 	}
 	return ""

@@ -15,7 +15,7 @@ export const guardFiles = {
   'put: the server is the one that was read': 'src/stock/scripts/put.lua',
   'put: the period is not over': 'src/stock/scripts/put.lua',
   'put: the stock is not lowered': 'src/stock/scripts/put.lua',
-  'begin-opening: nobody else opens': 'src/stock/scripts/begin-opening.lua',
+  'begin-opening: no other opening': 'src/stock/scripts/begin-opening.lua',
   'begin-opening: the state is of this server': 'src/stock/scripts/begin-opening.lua',
   'begin-opening: as many owners as issues': 'src/stock/scripts/begin-opening.lua',
   'load-owners: the lease is still held': 'src/stock/scripts/load-owners.lua',

@@ -50,8 +50,8 @@ function batchesOf(users: number): readonly (readonly number[])[] {
 function mysqlSteps(s: State, users: readonly number[], who: number, emit: Emit): void {
   if (s.sql.exists === 0 || !holds('synchronous: the home is MySQL', s.sql.home === 0)) return;
   if (!holds('synchronous: Redis has no state of a later epoch', !isAhead(s))) return;
-  emit('synchronous: issues in MySQL, heard, to', who, (n) => answerAll(n, users, issueInMysql(n, users)));
-  emit('synchronous: issues in MySQL, not heard, to', who, (n) => void issueInMysql(n, users));
+  emit('synchronous: issues in MySQL, answered, to', who, (n) => answerAll(n, users, issueInMysql(n, users)));
+  emit('synchronous: issues in MySQL, reply lost, to', who, (n) => void issueInMysql(n, users));
 }
 
 function issueInMysql(n: State, users: readonly number[]): Decided {
@@ -73,11 +73,11 @@ function issueInMysql(n: State, users: readonly number[]): Decided {
 /** `scripted`: the script, and its answer. */
 function takeSteps(s: State, users: readonly number[], who: number, emit: Emit): void {
   if (s.redis.run === 0) return;
-  emit('take, heard, for', who, (n) => {
+  emit('take, answered, for', who, (n) => {
     const taken = takeWithin(n, users);
     if (typeof taken !== 'string') answerAll(n, users, taken);
   });
-  emit('take, not heard, for', who, (n) => void takeWithin(n, users));
+  emit('take, reply lost, for', who, (n) => void takeWithin(n, users));
 }
 
 function takeWithin(n: State, users: readonly number[]): ReturnType<typeof take> {
@@ -170,12 +170,12 @@ function lookFor(n: State, users: readonly number[]): void {
 function lockedSteps(emit: Emit): void {
   // The lock stays until it runs out.
   emit('locked: dies', 0, (n) => endLocked(n, false));
-  emit('locked: puts, heard', 0, (n) => {
+  emit('locked: puts, answered', 0, (n) => {
     const winners = n.users.map((user) => user.decided);
     if (putWithin(n)) for (const [u, sequence] of winners.entries()) if (sequence > 0) answer(n, u, sequence);
     endLocked(n);
   });
-  emit('locked: puts, not heard', 0, (n) => {
+  emit('locked: puts, reply lost', 0, (n) => {
     putWithin(n);
     endLocked(n);
   });

@@ -10,7 +10,7 @@ interface Reason {
 
 const tooMany = 'P1: more issues than the total';
 const nowhere = 'P3: a promised issue is nowhere under its sequence';
-const anotherSequence = 'P2: a user is told another sequence than before';
+const anotherSequence = 'P2: a user gets another sequence than before';
 const deadEnd = 'a dead end: the coupon cannot be opened';
 
 /** Each found by `bun run model --without GUARD`, with the shortest story there is. */

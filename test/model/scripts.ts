@@ -90,7 +90,7 @@ export function beginOpening(s: State, p: number): 'open' | 'busy' | 'begun' | '
   const { redis } = s;
   const whole = redis.run !== 0 && holds('begin-opening: as many owners as issues', isWhole(s));
   if (whole && holds('begin-opening: the state is of this server', redis.run === s.server)) return 'open';
-  if (!holds('begin-opening: nobody else opens', redis.opening === 0)) return 'busy';
+  if (!holds('begin-opening: no other opening', redis.opening === 0)) return 'busy';
   redis.opening = p + 1;
   return whole ? 'unproven' : 'begun';
 }

@@ -127,7 +127,7 @@ export const TIME_MAX = 5;
 export const wrongs = [
   '',
   'P4: sold out, while stock is left',
-  'P2: a user is told another sequence than before',
+  'P2: a user gets another sequence than before',
   'P5: issued outside the period',
   'an audit says what is not true',
   'P3: an issue of a coupon that was deleted',

@@ -21,7 +21,7 @@ const exposed = new Set(
   ),
 );
 
-test('the names of metrics are found in an expression, and nothing else is', () => {
+test('the parser finds exactly the metric names of an expression', () => {
   expect(metricsIn('sum by (a_b) (rate(x_total{c_d="e_f"}[5m])) / on (g) (y:z:sum > 0) and absent(up)')).toEqual([
     'x_total',
     'y:z:sum',
@@ -29,7 +29,7 @@ test('the names of metrics are found in an expression, and nothing else is', () 
   ]);
 });
 
-test('whatever is asked of our metrics is one that the code has or a rule records', () => {
+test('every metric in an expression is defined in code or recorded by a rule', () => {
   const known = new Set([...exposed, ...recordingRules().map(({ record }) => record)]);
   const unknown = asked.flatMap(({ where, expr }) =>
     metricsIn(expr)
@@ -39,14 +39,14 @@ test('whatever is asked of our metrics is one that the code has or a rule record
   expect(unknown).toEqual([]);
 });
 
-test('every metric of ours is shown or watched somewhere', () => {
+test('every metric appears on a dashboard or in a rule', () => {
   const used = new Set(
     asked.flatMap(({ expr }) => metricsIn(expr)).map((name) => name.replace(/_(bucket|sum|count)$/, '')),
   );
   expect(ours.map(({ name }) => name).filter((name) => !used.has(name))).toEqual([]);
 });
 
-test('what a rule records is shown or watched somewhere', () => {
+test('every recorded series appears on a dashboard or in an alert', () => {
   const used = new Set([...panelExpressions(), ...alertExpressions()].flatMap(({ expr }) => metricsIn(expr)));
   expect(
     recordingRules()
@@ -55,7 +55,7 @@ test('what a rule records is shown or watched somewhere', () => {
   ).toEqual([]);
 });
 
-test('every rule has a case', () => {
+test('every rule has a test case', () => {
   const cases = read('tests/alerts.test.yml') + read('tests/recording.test.yml');
   const names = [
     ...readAlertGroups().flatMap(({ rules }) => rules.map(({ alert }) => `alertname="${alert}"`)),
@@ -101,12 +101,12 @@ const prometheus = Bun.YAML.parse(read('prometheus.yml')) as {
   scrape_configs: { static_configs: { targets: string[] }[] }[];
 };
 
-test('whatever Prometheus scrapes is a service of the compose file', () => {
+test('every scrape target is a service of the compose file', () => {
   const targets = prometheus.scrape_configs.flatMap((job) => job.static_configs.flatMap((each) => each.targets));
   expect(targets.map((target) => target.split(':')[0] ?? '').filter((name) => !(name in compose.services))).toEqual([]);
 });
 
-test('the compose file pins its images, listens on loopback alone, and mounts and waits for what is there', () => {
+test('the compose file pins its images, listens on loopback alone, mounts existing files and depends on existing services', () => {
   for (const { image, ports = [], volumes = [], depends_on: needed = [] } of Object.values(compose.services)) {
     expect(image).toMatch(/^coupon-issuing$|:v?\d+\.\d+/);
     for (const port of ports) expect(port).toStartWith('127.0.0.1:');
@@ -118,7 +118,7 @@ test('the compose file pins its images, listens on loopback alone, and mounts an
   }
 });
 
-test('every panel asks the data source that Grafana is provisioned with', () => {
+test('every panel uses the data source that Grafana is provisioned with', () => {
   const { datasources } = Bun.YAML.parse(read('grafana/provisioning/datasources/prometheus.yaml')) as {
     datasources: { uid: string }[];
   };

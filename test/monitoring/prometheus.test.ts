@@ -36,12 +36,12 @@ describe.skipIf(programs === undefined)('Prometheus', () => {
     for (const step of undo.splice(0).reverse()) await step();
   }, 60_000);
 
-  test('every expression of every panel finds a number', () => withData(panelExpressions()));
+  test('every panel expression returns data', () => withData(panelExpressions()));
 
-  test('every recording rule finds a number', () =>
+  test('every recording rule returns data', () =>
     withData(recordingRules().map(({ record }) => ({ where: record, expr: record }))));
 
-  test('every alert can be asked, and all that it reads is there', async () => {
+  test('every alert expression evaluates, and every series that it reads exists', async () => {
     for (const { expr } of alertExpressions()) await ask(expr);
     await withData(
       alertExpressions().flatMap(({ where, expr }) => metricsIn(expr).map((name) => ({ where, expr: name }))),
@@ -59,18 +59,18 @@ describe.skipIf(programs === undefined)('Prometheus', () => {
     expect(await ask('ALERTS{alertname=~"Never.*"}')).toEqual([]);
   });
 
-  test('what is told of the load is what its callers saw', async () => {
+  test('the load metrics equal what the callers observed', async () => {
     await load.stop();
     const { issued, answered } = load;
-    const told = 'sum(coupon_issue_requests_total)';
-    await waitUntil('every answer to be counted', async () => (await value(told)) === answered, { waitMsMax });
+    const counted = 'sum(coupon_issue_requests_total)';
+    await waitUntil('every answer to be counted', async () => (await value(counted)) === answered, { waitMsMax });
     expect(await value('sum(coupon_issue_requests_total{outcome="issued"})')).toBe(issued);
     const rows = 'sum(coupon:coupon_stock_rows:max)';
     await waitUntil('every issue to be a row', async () => (await value(rows)) === issued, { waitMsMax });
     await waitUntil('an empty backlog', async () => (await value('coupon_unpersisted_users:sum')) === 0, { waitMsMax });
   });
 
-  test('what API and worker expose has no fault that promtool knows', async () => {
+  test('promtool accepts what API and worker expose', async () => {
     for (const url of [system.apiUrl, system.workerUrl]) {
       const text = await (await fetch(`${url}/metrics`)).text();
       const script = 'printf %s "$1" | "$2" check metrics';

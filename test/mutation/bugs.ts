@@ -45,7 +45,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       'test/store-outages/replies.test.ts',
-      'a reply that is lost on its way from Redis: 503 from scripted, and asking again tells the sequence',
+      'a reply that is lost on its way from Redis: 503 from scripted, and a retry returns the sequence',
     ],
   },
   {
@@ -60,7 +60,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/worker.test.ts`,
-      'does not keep a worker from stopping, and what it had in hand is done by the next',
+      'does not keep a worker from stopping, and its entries are written by the next',
     ],
   },
   {
@@ -80,7 +80,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/worker.test.ts`,
-      'an entry that MySQL refuses is found among many, and is the only one that dies',
+      'an entry that MySQL refuses is found among many, and alone becomes a dead letter',
     ],
   },
   {
@@ -102,7 +102,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       'test/store-outages/replies.test.ts',
-      'a reply that is lost on its way from Redis: 503 from scripted, and asking again tells the sequence',
+      'a reply that is lost on its way from Redis: 503 from scripted, and a retry returns the sequence',
     ],
   },
   {
@@ -154,7 +154,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/recovery.test.ts`,
-      'discarding is one step: a connection that breaks after it leaves nobody an owner of nothing',
+      'discarding is atomic: a connection that breaks after it leaves no owner without an issue',
     ],
   },
   {
@@ -212,7 +212,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/opening.test.ts`,
-      'whoever waits or is dead under an entry of a later version has the coupon: nobody gets it twice, no number is given twice',
+      'users of a pending or dead entry of a later version are owners: none is issued twice, no sequence repeats',
     ],
   },
   {
@@ -226,7 +226,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/opening.test.ts`,
-      'an entry (dead) that does not tell who holds what closes its coupon alone, until it is gone',
+      'an entry (dead) that does not name its owners blocks its coupon alone, until it is gone',
     ],
   },
   {
@@ -234,7 +234,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [{ file: 'workers/drain.ts', from: 'users: usersIn(fields) });', to: 'users: 0 });' }],
     guard: [
       `${integration}/worker.test.ts`,
-      'users of an entry of a later version are counted off when it is put among the dead letters',
+      'users of an entry of a later version leave the count when it becomes a dead letter',
     ],
   },
   {
@@ -246,7 +246,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         to: '',
       },
     ],
-    guard: [`${integration}/opening.test.ts`, 'an opening whose lease ran out changes nothing any more'],
+    guard: [`${integration}/opening.test.ts`, 'an opening whose lease expired changes nothing'],
   },
   {
     name: 'sequences that Redis lost count as issued forever',
@@ -259,7 +259,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/opening.test.ts`,
-      'numbers that were lost below others stay unused, and as many are added at the end',
+      'lost sequences below others stay unused, and as many are added at the end',
     ],
   },
   {
@@ -338,7 +338,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         to: 'return owners',
       },
     ],
-    guard: ['test/store-outages/redis.test.ts', 'the owners alone missing: nothing is lost, and nobody hears of it'],
+    guard: ['test/store-outages/redis.test.ts', 'the owners alone missing: nothing is lost, and no request fails'],
   },
   {
     name: 'the server that a state comes from is not compared',
@@ -351,7 +351,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     guard: [
       `${integration}/restart.test.ts`,
-      'a Redis restored from an old backup is rebuilt from the rows, and gives no number twice',
+      'a Redis restored from an old backup is rebuilt from the rows, and repeats no sequence',
     ],
   },
   ...(['take', 'look', 'put'] as const).map((script): PlantedBug => {
@@ -393,9 +393,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'a user who stands twice in a batch gets two',
+    name: 'a user who occurs twice in a batch gets two',
     changes: [{ file: `${scripts}/take.lua`, from: ' or seen[user]', to: '' }],
-    guard: ['test/contract/issuer.test.ts', 'gives a user who stands twice in a batch one coupon'],
+    guard: ['test/contract/issuer.test.ts', 'gives a user who occurs twice in a batch one coupon'],
   },
   {
     name: 'the end of the period is still within it',
@@ -414,7 +414,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         to: '',
       },
     ],
-    guard: [`${integration}/worker.test.ts`, 'the count of users who are not yet rows is exact, and ends at nothing'],
+    guard: [`${integration}/worker.test.ts`, 'the count of users who are not yet rows is exact, and ends at zero'],
   },
   {
     name: 'an edit does not invalidate the cached refusal',
@@ -436,7 +436,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         to: 'key.digest === digest',
       },
     ],
-    guard: ['test/http/constant-time-equal.test.ts', 'about a key: what it says is so, whatever was sent'],
+    guard: ['test/http/constant-time-equal.test.ts', 'a key is accepted exactly when it says so'],
   },
   {
     name: 'a header of a token that was good before decides for the next',

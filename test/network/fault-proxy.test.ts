@@ -33,7 +33,7 @@ afterEach(async () => {
   echo.close();
 });
 
-test('in clear weather everything passes', async () => {
+test('without faults everything passes', async () => {
   wire.write('hello');
   expect(await wire.until(/hello/)).toBe('hello');
 });
@@ -47,7 +47,7 @@ test('a delay holds back both ways, and keeps the order', async () => {
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(115);
 });
 
-test('a reset ends what is open, and every new connection, until the weather clears', async () => {
+test('a reset ends open and new connections until the fault is cleared', async () => {
   wire.write('hello');
   await wire.until(/hello/);
   proxy.set({ kind: 'reset' });
@@ -61,7 +61,7 @@ test('a reset ends what is open, and every new connection, until the weather cle
   next.destroy();
 });
 
-test('half-open swallows what is sent on what was open, ends nothing, and lets new connections through', async () => {
+test('half-open drops data on existing connections without closing them, and lets new ones through', async () => {
   wire.write('before');
   await wire.until(/before/);
   proxy.set({ kind: 'half-open' });

@@ -114,7 +114,7 @@ describe('a reply that is lost between the worker and a store', () => {
 describe('connections', () => {
   const pairs = ['apiRedis', 'apiMysql', 'workerRedis', 'workerMysql'] as const;
 
-  test.each(pairs)('half-open (%s): nobody waits for ever, and new connections take over', async (which) => {
+  test.each(pairs)('half-open (%s): no call waits forever, and new connections take over', async (which) => {
     const couponId = await createCoupon(null);
     await openInRedis(couponId);
     proxies[which].set({ kind: 'half-open' });
@@ -122,7 +122,7 @@ describe('connections', () => {
     await waitUntil('three rows', async () => (await rowsOf(couponId)).length === 3, WAIT);
   });
 
-  test.each(pairs)('reset (%s): well again once they hold', async (which) => {
+  test.each(pairs)('reset (%s): recovers once connections hold', async (which) => {
     const couponId = await createCoupon(null);
     await openInRedis(couponId);
     proxies[which].set({ kind: 'reset' });
@@ -135,7 +135,7 @@ describe('connections', () => {
     expect(await issueUntilKnown('/v2/issue-async', couponId, 'during')).toMatchObject({ sequence });
   });
 
-  test('slow everywhere: every answer comes, and is right', async () => {
+  test('slow everywhere: every answer arrives and is correct', async () => {
     const couponId = await createCoupon(5);
     for (const which of pairs) proxies[which].set({ kind: 'delay', delayMs: 25 });
     const lanes = paths.flatMap((path, at) => [1, 2, 3].map((n) => ({ path, userId: `slow-${at}-${n}` })));

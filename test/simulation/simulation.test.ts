@@ -19,7 +19,7 @@ const seconds = Number(process.env['TEST_SIMULATION_S'] ?? 12);
 const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
 
 test(
-  'whatever process dies and whatever Redis loses, the promises hold after every step',
+  'the promises hold after every step, whichever process dies and whatever Redis loses',
   async () => {
     console.log(`seed of the simulation: ${seed}`);
     let lived = 0;

@@ -145,7 +145,7 @@ test('down: accepted up to the bound of unpersisted users, then 503; all is writ
     await expectAllWritten(scene, users);
   }));
 
-test('a deadlock: the worker is the victim, and writes it again', () =>
+test('a deadlock: the worker is the victim, and retries', () =>
   play(async (scene) => {
     const { callers, opened, closed } = scene;
     expect(await callers.ask('scripted', closed, 'x')).toBe('202 #1');
@@ -168,7 +168,7 @@ test('a deadlock: the worker is the victim, and writes it again', () =>
     expect(scene.worker.retried.map(errorNumber)).toEqual([1213]);
   }));
 
-test('a lock that somebody holds: waited for up to a bound, then tried again', () =>
+test('a lock held too long: waited for up to a bound, then retried', () =>
   play(async (scene) => {
     const holder = await asOperator();
     try {
@@ -240,7 +240,7 @@ test('read-only: nothing is written until it may be, then everything', () =>
     await expectAllWritten(scene, ['first', 'second', 'a', 'b', 'c']);
   }));
 
-test('a table with a column that nobody fills: waited out until it is mended', () =>
+test('a table with an unknown column without default: retried until it is repaired', () =>
   play(async (scene) => {
     await operator.query(`USE ${databaseName()}`);
     await operator.query('ALTER TABLE coupon_issues ADD COLUMN planted varchar(8) NOT NULL');
@@ -263,7 +263,7 @@ const passing = {
 };
 
 for (const [number, name] of Object.entries(passing)) {
-  test(`MySQL error ${number} (${name}) is waited out`, () =>
+  test(`MySQL error ${number} (${name}) is retried until it is gone`, () =>
     play(async (scene) => {
       await operator.query(`USE ${databaseName()}`);
       await operator.query(
@@ -282,7 +282,7 @@ for (const [number, name] of Object.entries(passing)) {
 
 describe('a commit whose reply is lost', () => {
   for (const home of ['opened', 'closed'] as const) {
-    test(`is indeterminate for who asked (stock ${home === 'opened' ? 'in Redis' : 'in MySQL'}), and asking again tells`, () =>
+    test(`is ambiguous (stock ${home === 'opened' ? 'in Redis' : 'in MySQL'}), and a retry returns the result`, () =>
       play(async (scene) => {
         await using proxy = await openTcpProxy(stores.config.DATABASE_URL);
         await using api = await stores.createApi({ ...bounds, DATABASE_URL: proxy.url });

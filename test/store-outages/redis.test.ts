@@ -104,7 +104,7 @@ async function reconnected(before: string): Promise<void> {
   await eventually('the test to be connected', () => stores.redis.status === 'ready');
 }
 
-test('flushed: the stock goes on behind the last row, and what only Redis had can be had again', async () => {
+test('flushed: sequences continue after the last row, and what only Redis had can be issued again', async () => {
   const id = await halfIssued();
   await stores.redis.flushall();
   callers.forgive(id, 'd', 'e');
@@ -115,7 +115,7 @@ test('flushed: the stock goes on behind the last row, and what only Redis had ca
 });
 
 for (const lost of ['state', 'owners'] as const) {
-  test(`the ${lost} alone missing: nothing is lost, and nobody hears of it`, async () => {
+  test(`the ${lost} alone missing: nothing is lost, and no request fails`, async () => {
     const id = await halfIssued();
     await stores.redis.del(stores.keys(id)[lost]);
     expect(await callers.ask('scripted', id, 'e')).toBe(already(5));
@@ -140,7 +140,7 @@ test('the stream alone missing: what was in it counts as issued and stays lost, 
   await expectKept(id, 8);
 });
 
-test('restored from an old backup: rebuilt from the rows before it gives anything', async () => {
+test('restored from an old backup: rebuilt from the rows before it issues anything', async () => {
   const dataFolder = join(folder, 'primary', 'redis', 'appendonlydir');
   const backupFolder = join(folder, 'backup');
   const id = await halfIssued();
@@ -167,7 +167,7 @@ test('restored from an old backup: rebuilt from the rows before it gives anythin
   await expectKept(id, 8);
 });
 
-test('a replica promoted without the last second: goes on from the rows and what it has', async () => {
+test('a replica promoted without the last second: continues from the rows and its own data', async () => {
   const replica = await startRedisServer({ folder: join(folder, 'replica') });
   const there = await connectTo(replica.url);
   try {
@@ -249,7 +249,7 @@ for (const { how, broken } of [
   });
 }
 
-test('a read-only replica: new users hear 503 and owners their sequence, until it is a primary again', async () => {
+test('a read-only replica: new users get 503 and owners their sequence, until it is a primary again', async () => {
   const id = await halfIssued();
   // Of a primary that is not there: it keeps its data, and refuses writes.
   await stores.redis.replicaof('127.0.0.1', 1);
@@ -270,7 +270,7 @@ test('a read-only replica: new users hear 503 and owners their sequence, until i
   await expectKept(id, 8);
 });
 
-test('out of memory: new users hear 503, the worker goes on and so makes room, and then it issues again', async () => {
+test('out of memory: new users get 503, the worker continues and frees memory, and then it issues again', async () => {
   const id = await halfIssued();
   const { unpersisted, stream } = stores.keys(id);
   await stores.redis.config('SET', 'maxmemory', '1mb');
@@ -291,7 +291,7 @@ test('out of memory: new users hear 503, the worker goes on and so makes room, a
   await expectKept(id, 8);
 });
 
-test('LOADING: until it has read its data new users and owners hear 503, then all goes on', async () => {
+test('LOADING: until it has read its data new users and owners get 503, then issuing continues', async () => {
   const id = await halfIssued();
   // Read again one by one at the start, each with a pause: about a second, in which it answers others.
   await stores.redis.pipeline(Array.from({ length: 4000 }, () => ['set', 'ballast', 'x'])).exec();

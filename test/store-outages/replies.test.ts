@@ -24,7 +24,7 @@ async function drain(): Promise<void> {
 }
 
 for (const issuer of issuerNames) {
-  test(`a reply that is lost on its way from Redis: 503 from ${issuer}, and asking again tells the sequence`, async () => {
+  test(`a reply that is lost on its way from Redis: 503 from ${issuer}, and a retry returns the sequence`, async () => {
     await using proxy = await openTcpProxy(stores.config.REDIS_URL);
     await using api = await stores.createApi({ REDIS_URL: proxy.url });
     await using callers = await openCallers(stores, api);

@@ -19,7 +19,7 @@ test('one kind of run is done at a time', () => {
   expect(() => readChaosOptions({ soak: true, overload: true }, 7)).toThrow('choose one');
 });
 
-test('a program and a URL are told apart, and the URL is not repeated', () => {
+test('a program is distinguished from a URL, and the URL is not repeated', () => {
   expect(readChaosOptions({ database: '/bin/sh' }, 7)).toMatchObject({ mysqlProgram: '/bin/sh' });
   expect(readChaosOptions({ database: 'mysql://a:secret@b/c' }, 7)).toMatchObject({
     databaseName: 'the given server',

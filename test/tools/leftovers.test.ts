@@ -18,14 +18,14 @@ test.each(['SIGTERM', 'SIGKILL'] as const)('a run that gets %s leaves no server 
 });
 
 test('the folder of a run that is still there is left alone, and so is one that names no owner', () => {
-  const ours = tempFolder('coupon-kept-');
-  const nobodys = mkdtempSync(join(tmpdir(), 'coupon-without-owner-'));
+  const owned = tempFolder('coupon-kept-');
+  const unowned = mkdtempSync(join(tmpdir(), 'coupon-without-owner-'));
   try {
     removeLeftovers();
-    expect([existsSync(ours), existsSync(nobodys)]).toEqual([true, true]);
+    expect([existsSync(owned), existsSync(unowned)]).toEqual([true, true]);
   } finally {
-    rmSync(ours, { recursive: true });
-    rmSync(nobodys, { recursive: true });
+    rmSync(owned, { recursive: true });
+    rmSync(unowned, { recursive: true });
   }
 });
 

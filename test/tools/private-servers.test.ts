@@ -67,7 +67,7 @@ test('a server does not outlive a hard kill of the process that started it', asy
   await next.stop();
 });
 
-test('what a dead process left running in a folder is ended by the next start there', async () => {
+test('a server that a dead process left running is ended by the next start in its folder', async () => {
   const serverFolder = join(folder, 'left-behind');
   const left = await startChild({ program: 'sleep', args: ['600'], stdio: 'ignore' });
   const owner = { pid: process.pid, began: 'in another life' };
@@ -101,7 +101,7 @@ test('a port is free until somebody listens on it', async () => {
   server.close();
 });
 
-test('a wait has an end, and says what it was for', async () => {
+test('a wait is bounded, and its error says what it was for', async () => {
   await expect(waitUntil('the moon', () => false, { waitMsMax: 30 })).rejects.toThrow(
     'waited 30 ms in vain for the moon',
   );

@@ -51,7 +51,7 @@ describe('the image', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each(entries)('%s starts with what is in it, and names what it is not told', async (entry) => {
+  test.each(entries)('%s starts with the files of the image, and names the missing settings', async (entry) => {
     const child = Bun.spawn([process.execPath, entry, ...(/keys|dead/.test(entry) ? ['list'] : [])], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '' },
@@ -78,7 +78,7 @@ describe('the image', () => {
     expect(read('.dockerignore').split('\n')).toContain('*');
   });
 
-  test('is pinned, does not run as root, looks after its health, and runs an entry that is there', () => {
+  test('is pinned, does not run as root, has a health check, and runs an entry that is there', () => {
     const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(stages.length).toBeGreaterThan(1);
     expect(stages.filter((image) => image !== 'oven/bun:${BUN_VERSION}-slim')).toEqual([]);
@@ -89,7 +89,7 @@ describe('the image', () => {
     expect(unknownSettings([...run.matchAll(/\b(\w*PORT)\b/g)].map(([, name]) => name ?? ''))).toEqual([]);
   });
 
-  test('says that it is well as long as API or worker answers, and not when neither does', async () => {
+  test('is healthy as long as API or worker answers, and not when neither does', async () => {
     const check = asTexts(JSON.parse(/^ {2}CMD (.*)$/m.exec(dockerfile)?.[1] ?? '[]'));
     expect(check.slice(0, 2)).toEqual(['bun', '-e']);
     const alive = Bun.serve({ port: 0, fetch: () => new Response('alive') });
@@ -129,7 +129,7 @@ describe('the compose file', () => {
     }
   });
 
-  test('pins what is not ours, listens on loopback alone, and mounts files that are there', () => {
+  test('pins third-party images, listens on loopback alone, and mounts files that are there', () => {
     for (const { service } of services) {
       expect(String(service['image'])).toMatch(/^coupon-issuing:|:v?\d+\.\d+/);
       for (const port of asTexts(service['ports'] ?? [])) expect(port).toStartWith('127.0.0.1:');
@@ -157,7 +157,7 @@ describe('the compose file', () => {
     expect(secrets.filter((value) => !/^'?\$\{\w+:\?.+\}'?$/.test(value ?? ''))).toEqual([]);
   });
 
-  test('proxy and Prometheus ask services at the ports on which they listen', () => {
+  test('proxy and Prometheus use the ports on which the services listen', () => {
     const listening = [
       ...ours.flatMap(({ name, service }) =>
         Object.entries(asTree(service['environment']))
@@ -175,7 +175,7 @@ describe('the compose file', () => {
     for (const address of ['api-1:3002', 'api-2:3002', 'worker:3001']) expect(scraped).toContain(address);
   });
 
-  test('the proxy says of an API that breaks off what an API would say', () => {
+  test('the proxy answers for an API that breaks off as an API would', () => {
     const [, status, text] = /^ {4}return (\d+) '(.*)';$/m.exec(read('deploy/compose/proxy.conf')) ?? [];
     const detail = 'No server answered. The result is unknown; retry to find out.';
     expect([status, text]).toEqual(['503', problemText('FAIL_COUPON_ISSUE_REQUEST', detail)]);
@@ -281,7 +281,7 @@ describe('the manifests', () => {
     }
   });
 
-  test('selectors, budgets and autoscalers mean the pods that there are', () => {
+  test('selectors, budgets and autoscalers select existing pods', () => {
     for (const name of ['coupon-api', 'coupon-worker']) {
       const labels = asTree(
         asTree(asTree(asTree(byName(name, 'Deployment')['spec'])['template'])['metadata'])['labels'],

@@ -20,35 +20,35 @@ test('there are kinds of files to try', () => {
   expect(kinds).toContain('.tsx');
 });
 
-test.each(kinds)('a saved %s file is told', async (kind) => {
-  await withWatchedFolder(async (save, told) => {
+test.each(kinds)('a saved %s file is reported', async (kind) => {
+  await withWatchedFolder(async (save, reported) => {
     save(`saved${kind}`);
-    await eventually('the change to be told', () => told.length > 0);
-    expect([...new Set(told)]).toEqual([join('src', `saved${kind}`)]);
+    await eventually('the change to be reported', () => reported.length > 0);
+    expect([...new Set(reported)]).toEqual([join('src', `saved${kind}`)]);
   });
 });
 
-test('what an editor leaves beside the file is not told', async () => {
-  await withWatchedFolder(async (save, told) => {
+test('backup files of an editor are not reported', async () => {
+  await withWatchedFolder(async (save, reported) => {
     save('saved.ts');
-    // Of a burst the last change is told, so that this one would be.
+    // Of a burst the last change is reported, so that this one would be.
     for (const name of ['saved.ts~', '.saved.ts.swp', '4913']) save(name);
-    await eventually('the change to be told', () => told.length > 0);
-    expect([...new Set(told)]).toEqual([join('src', 'saved.ts')]);
+    await eventually('the change to be reported', () => reported.length > 0);
+    expect([...new Set(reported)]).toEqual([join('src', 'saved.ts')]);
   });
 });
 
-/** Runs a body with a folder `src` that is watched, and with what was told of it. */
+/** Runs a body with a folder `src` that is watched, and with what was reported of it. */
 async function withWatchedFolder(
-  body: (save: (name: string) => void, told: readonly string[]) => Promise<void>,
+  body: (save: (name: string) => void, reported: readonly string[]) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'coupon-watched-'));
-  const told: string[] = [];
+  const reported: string[] = [];
   const inside = join(folder, 'src');
   mkdirSync(inside);
-  const stop = watchFiles(folder, ['src'], (path) => told.push(path));
+  const stop = watchFiles(folder, ['src'], (path) => reported.push(path));
   try {
-    await body((name) => writeFileSync(join(inside, name), 'changed'), told);
+    await body((name) => writeFileSync(join(inside, name), 'changed'), reported);
   } finally {
     stop();
     rmSync(folder, { recursive: true });

@@ -48,7 +48,7 @@ const good: readonly [string, readonly Attempt[], readonly HistoryRow[]][] = [
     [asked('a', indeterminate), asked('a', ok(1))],
     [row('a', 1)],
   ],
-  ['a lost answer of which nobody ever heard again', [asked('a', indeterminate)], []],
+  ['a lost answer that was never resolved', [asked('a', indeterminate)], []],
   ['a request that takes effect long after its caller gave up', [asked('a', indeterminate)], [row('a', 1, 8000)]],
   ['sold out while the last piece was on its way', [...winners, asked('c', soldOut, 1500, 2000)], rows],
   ['a winner that asks again while its own first request is under way', [...winners, asked('a', duplicate(1))], rows],
@@ -74,14 +74,14 @@ const bad: readonly [string, Verdict, readonly Attempt[], readonly HistoryRow[]]
   ['a number below the highest that nobody has', 'lost', [asked('b', ok(2))], [row('b', 2)]],
   ['a row of somebody who never asked', 'unexpected', [asked('a', ok(1))], [row('a', 1), row('x', 2)]],
   ['a row of somebody who was only refused', 'unexpected', [asked('a', notStarted, 900, 950)], [row('a', 1)]],
-  ['a row of somebody who only heard "duplicate"', 'unexpected', [asked('a', duplicate(1))], [row('a', 1)]],
+  ['a row of somebody who was only answered "duplicate"', 'unexpected', [asked('a', duplicate(1))], [row('a', 1)]],
   ['a row from before its request', 'unexpected', [asked('a', ok(1), 2010, 2020)], [row('a', 1)]],
   ['two rows of a user', 'twice', [asked('a', ok(2)), asked('a', indeterminate)], [row('a', 1), row('a', 2)]],
   ['two rows of a sequence', 'twice', [asked('a', ok(1)), asked('b', ok(1))], [row('a', 1), row('b', 1)]],
   ['two answers that both issued', 'twice', [asked('a', ok(1)), asked('a', ok(1))], [row('a', 1)]],
   ['more rows than the total', 'over', [...winners, asked('c', ok(3))], [...rows, row('c', 3)]],
-  ['another number than was told', 'wrong sequence', [asked('a', ok(2)), asked('b', ok(2))], rows],
-  ['another number than "duplicate" told', 'wrong sequence', [...winners, asked('a', duplicate(2))], rows],
+  ['another number than was answered', 'wrong sequence', [asked('a', ok(2)), asked('b', ok(2))], rows],
+  ['another number than "duplicate" answered', 'wrong sequence', [...winners, asked('a', duplicate(2))], rows],
   [
     'sold out with a piece left forever',
     'sold out with stock left',
@@ -94,7 +94,7 @@ const bad: readonly [string, Verdict, readonly Attempt[], readonly HistoryRow[]]
     [...winners, asked('c', soldOut, 1500, 1900)],
     rows,
   ],
-  ['a winner that is later told sold out', 'denied', [...winners, asked('a', soldOut, 3000, 3010)], rows],
+  ['a winner that is later answered sold out', 'denied', [...winners, asked('a', soldOut, 3000, 3010)], rows],
   ['not started, asked after the start', 'refused wrongly', [asked('a', notStarted, 1100, 1200)], []],
   ['ended, answered before the end', 'refused wrongly', [asked('a', ended, 1100, 8900)], []],
   ['paused, though it never was', 'refused wrongly', [asked('a', { kind: 'refused', reason: 'paused' })], []],
@@ -115,7 +115,7 @@ describe('accuses', () => {
   test('the right coupon among several, once for each fault', () => {
     const history: History = { coupons: [coupon, { ...coupon, id: 2 }], attempts: winners, rows: rows.slice(1) };
     expect(checkHistory(history, options)).toEqual([
-      { verdict: 'lost', couponId: 1, evidence: 'a was told ok 1 and has no row' },
+      { verdict: 'lost', couponId: 1, evidence: 'a was answered ok 1 and has no row' },
     ]);
   });
 });

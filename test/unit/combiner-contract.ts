@@ -38,7 +38,7 @@ const outcomeOf = (request: number) => `outcome of ${request}`;
 /** Decisions that end when a test says so, and the results of what was submitted. */
 class Desk {
   readonly batches: { key: Key; requests: readonly number[]; end: () => void; fail: (failure: Error) => void }[] = [];
-  readonly endings = new Map<number, string | Error>();
+  readonly results = new Map<number, string | Error>();
   readonly #combiner: CombinerLike;
 
   constructor(make: MakeCombiner, bounds: CombinerBounds) {
@@ -52,8 +52,8 @@ class Desk {
   submit(key: Key, ...requests: number[]): void {
     for (const request of requests) {
       this.#combiner.submit(key, request).then(
-        (outcome) => this.endings.set(request, outcome),
-        (failure: unknown) => this.endings.set(request, failure instanceof Error ? failure : new Error('no error')),
+        (outcome) => this.results.set(request, outcome),
+        (failure: unknown) => this.results.set(request, failure instanceof Error ? failure : new Error('no error')),
       );
     }
   }
@@ -81,8 +81,8 @@ class Desk {
   }
 
   /** The results of requests; null for one that has none. */
-  endingsOf(...requests: number[]): (string | Error | null)[] {
-    return requests.map((request) => this.endings.get(request) ?? null);
+  resultsOf(...requests: number[]): (string | Error | null)[] {
+    return requests.map((request) => this.results.get(request) ?? null);
   }
 }
 
@@ -111,10 +111,10 @@ async function anyInterleaving(make: MakeCombiner): Promise<void> {
       },
       { ...bounds, waitingMax: keys.length },
     );
-    const endings: (string | null)[] = keys.map(() => null);
+    const results: (string | null)[] = keys.map(() => null);
     for (const [request, key] of keys.entries()) {
       void scheduler.schedule(Promise.resolve(), `request ${request}`).then(async () => {
-        endings[request] = await combiner.submit(key, request).catch(String);
+        results[request] = await combiner.submit(key, request).catch(String);
       });
     }
     await scheduler.waitIdle();
@@ -125,7 +125,7 @@ async function anyInterleaving(make: MakeCombiner): Promise<void> {
       const requests = mine[0]?.requests ?? [];
       return failing(requests[0]) ? `Error: failure of ${requests.join(' ')}` : outcomeOf(request);
     });
-    expect(endings).toEqual(expected);
+    expect(results).toEqual(expected);
   });
   await fc.assert(property);
 }
@@ -230,14 +230,14 @@ export const contract: readonly Sentence[] = [
       desk.submit(hot, 1, 2, 3, 4);
       desk.submit(cold, 5);
       await quiet();
-      const [ending] = desk.endingsOf(4);
-      expect(ending).toBeInstanceOf(Unavailable);
-      expect(ending).toMatchObject({ reason: 'overloaded' });
+      const [result] = desk.resultsOf(4);
+      expect(result).toBeInstanceOf(Unavailable);
+      expect(result).toMatchObject({ reason: 'overloaded' });
       expect(desk.requests()).toEqual([[1], [5]]);
       await desk.end(0);
       await desk.end(2);
       expect(desk.requests()).toEqual([[1], [5], [2, 3]]);
-      expect(desk.endingsOf(1, 2, 3)).toEqual([1, 2, 3].map(outcomeOf));
+      expect(desk.resultsOf(1, 2, 3)).toEqual([1, 2, 3].map(outcomeOf));
     },
   },
   {
@@ -251,8 +251,8 @@ export const contract: readonly Sentence[] = [
       const failure = new Error('no MySQL');
       await desk.end(2, failure);
       expect(desk.requests()).toEqual([[1], [5], [2, 3, 4], [6, 7]]);
-      expect(desk.endingsOf(1, 2, 3, 4)).toEqual([outcomeOf(1), failure, failure, failure]);
-      expect(desk.endingsOf(5, 6, 7)).toEqual([null, null, null]);
+      expect(desk.resultsOf(1, 2, 3, 4)).toEqual([outcomeOf(1), failure, failure, failure]);
+      expect(desk.resultsOf(5, 6, 7)).toEqual([null, null, null]);
     },
   },
   {
@@ -264,7 +264,7 @@ export const contract: readonly Sentence[] = [
       await desk.end(1);
       desk.submit(hot, 3);
       await desk.end(2);
-      expect(desk.endingsOf(2, 3)).toEqual([2, 3].map(outcomeOf));
+      expect(desk.resultsOf(2, 3)).toEqual([2, 3].map(outcomeOf));
     },
   },
   {
@@ -290,8 +290,8 @@ export const contract: readonly Sentence[] = [
     check: async (make) => {
       for (const outcomes of [[], ['a', 'b']]) {
         const combiner = make(() => Promise.resolve(outcomes), one);
-        const ending: unknown = await combiner.submit(hot, 1).catch((failure: unknown) => failure);
-        expect(ending).toBeInstanceOf(InvariantViolation);
+        const result: unknown = await combiner.submit(hot, 1).catch((failure: unknown) => failure);
+        expect(result).toBeInstanceOf(InvariantViolation);
       }
     },
   },
@@ -306,7 +306,7 @@ export const contract: readonly Sentence[] = [
         ['cold', [3]],
       ]);
       await desk.end(1);
-      expect(desk.endingsOf(1, 2, 3)).toEqual([null, null, outcomeOf(3)]);
+      expect(desk.resultsOf(1, 2, 3)).toEqual([null, null, outcomeOf(3)]);
     },
   },
   {
@@ -337,10 +337,10 @@ export const contract: readonly Sentence[] = [
       desk.submit(hot, 4);
       await desk.end(0);
       await desk.end(1);
-      expect(desk.endingsOf(1, 2, 3, 4)).toMatchObject([outcomeOf(1), null, outcomeOf(3), { reason: 'stopping' }]);
+      expect(desk.resultsOf(1, 2, 3, 4)).toMatchObject([outcomeOf(1), null, outcomeOf(3), { reason: 'stopping' }]);
       expect(drained).toBe(false);
       await desk.end(2);
-      expect(desk.endingsOf(2)).toEqual([outcomeOf(2)]);
+      expect(desk.resultsOf(2)).toEqual([outcomeOf(2)]);
       expect(drained).toBe(true);
       await draining;
       expect(desk.requests()).toEqual([[1], [3], [2]]);

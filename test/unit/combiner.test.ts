@@ -79,7 +79,7 @@ describe('draining', () => {
     const failure = new Error('no MySQL');
     const { promise, reject } = Promise.withResolvers<readonly string[]>();
     const combiner = make(() => promise, one);
-    const answer = combiner.submit(hot, 1).catch((ending: unknown) => ending);
+    const answer = combiner.submit(hot, 1).catch((error: unknown) => error);
     const draining = combiner.drain();
     reject(failure);
     await draining;

@@ -53,7 +53,7 @@ const sequencesOf = (outcomes: readonly Outcome[]) =>
   outcomes.flatMap((outcome) => (outcome.kind === 'issued' ? [outcome.sequence] : []));
 
 describe('decide', () => {
-  test('a batch ends as if its users had come one after the other', () => {
+  test('a batch has the outcomes that its users would have one after the other', () => {
     fc.assert(
       fc.property(situation, ({ history: { stock, owners }, users, nowMs }) => {
         expect(decide(stock, owners, users, nowMs).outcomes).toEqual(decideOneByOne(stock, owners, users, nowMs));
@@ -61,7 +61,7 @@ describe('decide', () => {
     );
   });
 
-  test('a batch ends the same however it is cut in two', () => {
+  test('a batch has the same outcomes however it is split in two', () => {
     fc.assert(
       fc.property(situation, fc.nat(12), ({ history: { stock, owners }, users, nowMs }, cut) => {
         const first = decide(stock, owners, users.slice(0, cut), nowMs);
@@ -93,12 +93,12 @@ describe('decide', () => {
         expect(new Set<string>(taken).size).toBe(taken.length);
         expect(taken.filter((name) => owners.has(name))).toEqual([]);
         if (checkPeriod(stock, nowMs)) return;
-        const told = outcomes.flatMap((outcome, i) => {
+        const duplicates = outcomes.flatMap((outcome, i) => {
           const sequence = owners.get(users[i] ?? '');
           return sequence === undefined ? [] : [{ outcome, sequence }];
         });
-        expect(told.map(({ outcome }) => outcome)).toEqual(
-          told.map(({ sequence }) => ({ kind: 'already issued', sequence })),
+        expect(duplicates.map(({ outcome }) => outcome)).toEqual(
+          duplicates.map(({ sequence }) => ({ kind: 'already issued', sequence })),
         );
       }),
     );
@@ -135,7 +135,7 @@ describe('decide', () => {
     );
   });
 
-  test('a user who stands twice gets one outcome and one `already issued`', () => {
+  test('a user who occurs twice gets one outcome and one `already issued`', () => {
     expect(decide(open, new Map(), ['a', 'b', 'a'], 150)).toEqual({
       outcomes: [
         { kind: 'issued', sequence: 1 },
@@ -160,7 +160,7 @@ describe('decide', () => {
 });
 
 describe('checkPeriod', () => {
-  test('the period has its start and not its end', () => {
+  test('the period includes its start and excludes its end', () => {
     expect([99, 100, 199, 200].map((nowMs) => checkPeriod(open, nowMs))).toEqual([
       refusal['not started'],
       null,
@@ -169,12 +169,12 @@ describe('checkPeriod', () => {
     ]);
   });
 
-  test('paused goes before the period', () => {
+  test('paused takes precedence over the period', () => {
     const kinds = [99, 100, 200].map((nowMs) => checkPeriod({ ...open, paused: true }, nowMs)?.kind);
     expect(kinds).toEqual(['paused', 'paused', 'paused']);
   });
 
-  test('the period goes before what a user has and what is left', () => {
+  test('the period takes precedence over owners and stock', () => {
     const gone = { ...open, next: 4 };
     for (const nowMs of [99, 200]) {
       const { outcomes } = decide(gone, new Map([['a', 1]]), ['a', 'b'], nowMs);

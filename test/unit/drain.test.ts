@@ -22,7 +22,7 @@ const messageOf = (entry: Entry) => ({ id: `${entry.couponId}-0`, fields: writeE
 
 /** A database that refuses every connection, and a Redis that settles whatever it is given. */
 function refusing(failure: (tries: number) => Error) {
-  const told = { deadLetters: [] as unknown[], settledWords: [] as unknown[][], retries: 0 };
+  const reports = { deadLetters: [] as unknown[], settledWords: [] as unknown[][], retries: 0 };
   const stopping = new AbortController();
   let tries = 0;
   const database = {
@@ -33,18 +33,18 @@ function refusing(failure: (tries: number) => Error) {
   } as unknown as Database;
   const redis = {
     evalsha: (_digest: string, _keys: number, ...words: unknown[]) => {
-      told.settledWords.push(words);
+      reports.settledWords.push(words);
       return Promise.resolve(['settled', 1, 0]);
     },
   } as unknown as Redis;
   const observer = {
     written: () => {},
-    retrying: () => void told.retries++,
-    deadLetter: (reason: string, users: number) => void told.deadLetters.push([reason, users]),
+    retrying: () => void reports.retries++,
+    deadLetter: (reason: string, users: number) => void reports.deadLetters.push([reason, users]),
   };
   const redisStock = createRedisStock(redis, { PARTITIONS: 4, UNPERSISTED_USERS_MAX: 1000 });
   const dependencies = { redisStock, database, keys: partitionKeys(2), settings, observer, stop: stopping.signal };
-  return { dependencies, told, stopping, tries: () => tries };
+  return { dependencies, reports, stopping, tries: () => tries };
 }
 
 describe('chunks', () => {
@@ -86,25 +86,25 @@ describe('chunks', () => {
 });
 
 test('what MySQL refuses for its data is buried entry by entry, as it came, and not tried again', async () => {
-  const { dependencies, told, tries } = refusing(() => serverFault(BAD_DATA));
+  const { dependencies, reports, tries } = refusing(() => serverFault(BAD_DATA));
   const entries = [entryOf(1, 'a'), entryOf(2, 'b', 'c'), entryOf(3, 'd')];
   await drain(dependencies, entries.map(messageOf));
-  expect(told.settledWords).toEqual(
+  expect(reports.settledWords).toEqual(
     entries.map((entry) => {
       const { id, fields } = messageOf(entry);
       const keys = ['issues:{2}', 'issues:{2}:unpersisted', 'issues:{2}:dead'];
       return [...keys, 'workers', 1, id, entry.users.length, id, `MySQL error ${BAD_DATA}`, fields.length, ...fields];
     }),
   );
-  expect(told.deadLetters).toEqual(entries.map(({ users }) => [`MySQL error ${BAD_DATA}`, users.length]));
+  expect(reports.deadLetters).toEqual(entries.map(({ users }) => [`MySQL error ${BAD_DATA}`, users.length]));
   // The first two together, then each alone, then the third, which is a chunk of its own.
-  expect({ tries: tries(), retries: told.retries }).toEqual({ tries: 4, retries: 0 });
+  expect({ tries: tries(), retries: reports.retries }).toEqual({ tries: 4, retries: 0 });
 });
 
 test('a broken invariant buries its entry with the promise that it broke', async () => {
-  const { dependencies, told } = refusing(() => new InvariantViolation('P2: broken'));
+  const { dependencies, reports } = refusing(() => new InvariantViolation('P2: broken'));
   await drain(dependencies, [messageOf(entryOf(1, 'a', 'b'))]);
-  expect(told.deadLetters).toEqual([['P2: broken', 2]]);
+  expect(reports.deadLetters).toEqual([['P2: broken', 2]]);
 });
 
 test('an outage buries nothing, however long it lasts: the same entries are retried until it is stopped', async () => {
@@ -120,11 +120,11 @@ test('an outage buries nothing, however long it lasts: the same entries are retr
     if (tries === 50) setup.stopping.abort();
     return outages[tries % outages.length] ?? socketFault();
   });
-  const ending: unknown = await drain(setup.dependencies, [messageOf(entryOf(1, 'a'))]).catch(
+  const failure: unknown = await drain(setup.dependencies, [messageOf(entryOf(1, 'a'))]).catch(
     (error: unknown) => error,
   );
-  expect(ending).toBeInstanceOf(Stopped);
-  expect(setup.told).toEqual({ deadLetters: [], settledWords: [], retries: 50 });
+  expect(failure).toBeInstanceOf(Stopped);
+  expect(setup.reports).toEqual({ deadLetters: [], settledWords: [], retries: 50 });
 });
 
 test('a stop while a bad entry is looked for is a stop like any other, and buries nothing', async () => {
@@ -133,26 +133,26 @@ test('a stop while a bad entry is looked for is a stop like any other, and burie
     return serverFault(BAD_DATA);
   });
   const messages = [messageOf(entryOf(1, secretUser)), messageOf(entryOf(2, 'b'))];
-  const ending: unknown = await drain(setup.dependencies, messages).catch((error: unknown) => error);
-  expect(ending).toBeInstanceOf(Stopped);
-  expect(String(ending)).not.toContain(secretUser);
-  expect(setup.told).toEqual({ deadLetters: [], settledWords: [], retries: 0 });
+  const failure: unknown = await drain(setup.dependencies, messages).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(Stopped);
+  expect(String(failure)).not.toContain(secretUser);
+  expect(setup.reports).toEqual({ deadLetters: [], settledWords: [], retries: 0 });
 });
 
 test('an entry that cannot be decoded is buried as it came, without asking MySQL', async () => {
-  const { dependencies, told, tries } = refusing(() => socketFault());
+  const { dependencies, reports, tries } = refusing(() => socketFault());
   await drain(dependencies, [{ id: '1-0', fields: ['v', '99', 'u', 'a'] }]);
-  expect(told.deadLetters).toEqual([['unknown version', 0]]);
-  expect(told.settledWords.map((words) => words.slice(3))).toEqual([
+  expect(reports.deadLetters).toEqual([['unknown version', 0]]);
+  expect(reports.settledWords.map((words) => words.slice(3))).toEqual([
     ['workers', 1, '1-0', 0, '1-0', 'unknown version', 4, 'v', '99', 'u', 'a'],
   ]);
   expect(tries()).toBe(0);
 });
 
 test('an entry that was deleted meanwhile is settled, and nothing is buried', async () => {
-  const { dependencies, told, tries } = refusing(() => socketFault());
+  const { dependencies, reports, tries } = refusing(() => socketFault());
   await drain(dependencies, [{ id: '1-0', fields: null }]);
-  expect(told.deadLetters).toEqual([]);
-  expect(told.settledWords.map((words) => words.slice(3))).toEqual([['workers', 1, '1-0', 0]]);
+  expect(reports.deadLetters).toEqual([]);
+  expect(reports.settledWords.map((words) => words.slice(3))).toEqual([['workers', 1, '1-0', 0]]);
   expect(tries()).toBe(0);
 });

@@ -57,7 +57,7 @@ test.each(['always', 'everysec', 'no', 'unknown'] as const)('a start with append
   expect(durabilityFaults({ ...durable, appendFsync }, false)).toEqual([]);
 });
 
-test('a start without AOF is refused, with setting and cure, unless that was accepted by name', () => {
+test('a start without AOF is refused, with setting and cure, unless that was accepted explicitly', () => {
   const volatile: RedisDurability = { ...durable, appendFsync: 'off' };
   expect(durabilityFaults(volatile, false)).toEqual([
     'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',

@@ -146,7 +146,7 @@ test('the series of the runtime are those that are correct on it', async () => {
   ]);
 });
 
-test('what the series of the runtime say is so', async () => {
+test('the series of the runtime have correct values', async () => {
   const metrics = createWorkerMetrics();
   await new Promise((resolve) => setTimeout(resolve, 50));
   await metrics.render();
@@ -179,7 +179,7 @@ test('a reading that fails, and one that hangs, are counted and cost nothing els
   expect(metrics.collectErrors.of().total()).toBe(4);
 });
 
-test('those who ask within the age share one reading', async () => {
+test('calls within the age share one reading', async () => {
   const metrics = createWorkerMetrics();
   let readings = 0;
   metrics.onRender(() => {

@@ -51,7 +51,7 @@ for (const [name, wrap] of wrappers) {
   });
 }
 
-test('whatever is thrown is classified, and only the listed numbers are final', () => {
+test('everything thrown is classified, and only the listed numbers are permanent', () => {
   fc.assert(
     fc.property(fc.anything(), (thrown) => {
       expect(isDataFault(thrown)).toBe(false);

@@ -13,7 +13,7 @@ const bounds = { usersPerBatchMax: 2, batchesInFlightMax: 1, waitingMax: 2 };
 /** The pipeline over one way of deciding, with what was decided and reported. */
 function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
   const decided: [issuer: IssuerName, couponId: number, users: readonly string[]][] = [];
-  const told = { batches: [] as unknown[], refusedByCache: 0, failed: [] as unknown[] };
+  const reports = { batches: [] as unknown[], refusedByCache: 0, failed: [] as unknown[] };
   const issuerCalled = (name: IssuerName): Issuer => ({
     issue: (couponId, users) => {
       decided.push([name, couponId, users]);
@@ -28,19 +28,19 @@ function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
   const refusals = new RefusalCache(
     () => Promise.resolve(null),
     cacheBounds,
-    (fault) => told.failed.push(fault),
+    (fault) => reports.failed.push(fault),
   );
   const observer: PipelineObserver = {
-    batch: (issuer, { users, failed }) => told.batches.push([issuer, users, failed]),
+    batch: (issuer, { users, failed }) => reports.batches.push([issuer, users, failed]),
     refusedByCache: () => {
-      told.refusedByCache += 1;
+      reports.refusedByCache += 1;
     },
-    failed: (issuer, failure) => told.failed.push([issuer, failure]),
+    failed: (issuer, failure) => reports.failed.push([issuer, failure]),
   };
   const issuance = createPipeline({ issuers, refusals, bounds: combinerBounds, observer });
   // At once or later is the same to most tests.
   const issue = async (...request: Parameters<typeof issuance.issue>) => issuance.issue(...request);
-  return { issuance: { ...issuance, issue }, issueAtOnce: issuance.issue, refusals, decided, told };
+  return { issuance: { ...issuance, issue }, issueAtOnce: issuance.issue, refusals, decided, reports };
 }
 
 const winAll: Issuer['issue'] = (_, users) =>
@@ -48,18 +48,20 @@ const winAll: Issuer['issue'] = (_, users) =>
 const failureOf = (answer: Promise<unknown>) => answer.catch((failure: unknown) => failure);
 
 test.each([...issuerNames])('a request for `%s` is decided by that issuer, and reported', async (name) => {
-  const { issuance, decided, told } = issuanceOver(winAll);
+  const { issuance, decided, reports } = issuanceOver(winAll);
   const outcome: Outcome = { kind: 'issued', sequence: 1 };
   expect(await issuance.issue(name, 7, 'alice')).toEqual(outcome);
   await quiet();
   expect(decided).toEqual([[name, 7, ['alice']]]);
-  expect(told).toEqual({ batches: [[name, 1, false]], refusedByCache: 0, failed: [] });
+  expect(reports).toEqual({ batches: [[name, 1, false]], refusedByCache: 0, failed: [] });
 });
 
 test('what an issuer throws becomes indeterminate for every user of the batch, with its cause, and is reported once', async () => {
   const cause = new Error('Connection is closed.');
   const gate = Promise.withResolvers<readonly Outcome[]>();
-  const { issuance, told } = issuanceOver((_, users) => (users[0] === 'first' ? gate.promise : Promise.reject(cause)));
+  const { issuance, reports } = issuanceOver((_, users) =>
+    users[0] === 'first' ? gate.promise : Promise.reject(cause),
+  );
   const first = issuance.issue('scripted', 7, 'first');
   const others = ['a', 'b'].map((user) => failureOf(issuance.issue('scripted', 7, user)));
   gate.resolve([{ kind: 'issued', sequence: 1 }]);
@@ -70,7 +72,7 @@ test('what an issuer throws becomes indeterminate for every user of the batch, w
     expect(failure).toMatchObject({ reason: 'dependency', cause });
     expect(String(failure)).not.toContain('Connection');
   }
-  expect(told.failed).toEqual([['scripted', cause]]);
+  expect(reports.failed).toEqual([['scripted', cause]]);
 });
 
 test('what an issuer throws immediately, before it returns a promise, is treated the same', async () => {
@@ -83,36 +85,36 @@ test('what an issuer throws immediately, before it returns a promise, is treated
 
 test('a failure of a dependency that the issuer knew is passed as it is, and reported', async () => {
   const failure = new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
-  const { issuance, told } = issuanceOver(() => Promise.reject(failure));
+  const { issuance, reports } = issuanceOver(() => Promise.reject(failure));
   expect(await failureOf(issuance.issue('locked', 7, 'alice'))).toBe(failure);
-  expect(told.failed).toEqual([['locked', failure]]);
+  expect(reports.failed).toEqual([['locked', failure]]);
 });
 
 test.each(['overloaded', 'stopping'] as const)(
   '`%s` is passed as it is, and is not reported as a failure',
   async (reason) => {
     const failure = new Unavailable(reason, 'not now');
-    const { issuance, told } = issuanceOver(() => Promise.reject(failure));
+    const { issuance, reports } = issuanceOver(() => Promise.reject(failure));
     expect(await failureOf(issuance.issue('locked', 7, 'alice'))).toBe(failure);
-    expect(told.failed).toEqual([]);
+    expect(reports.failed).toEqual([]);
   },
 );
 
 test('a broken invariant is passed as it is, since it is our bug and no outage', async () => {
   const failure = new InvariantViolation('P2: broken');
-  const { issuance, told } = issuanceOver(() => Promise.reject(failure));
+  const { issuance, reports } = issuanceOver(() => Promise.reject(failure));
   expect(await failureOf(issuance.issue('synchronous', 7, 'alice'))).toBe(failure);
-  expect(told.failed).toEqual([['synchronous', failure]]);
+  expect(reports.failed).toEqual([['synchronous', failure]]);
 });
 
 test('a refusal is cached, and answers the next request of every endpoint without a decision', async () => {
-  const { issuance, issueAtOnce, decided, told } = issuanceOver((_, users) =>
+  const { issuance, issueAtOnce, decided, reports } = issuanceOver((_, users) =>
     Promise.resolve(users.map(() => refusal.ended)),
   );
   await issuance.issue('scripted', 7, 'alice');
   for (const name of issuerNames) expect(await issuance.issue(name, 7, 'bob')).toEqual(refusal.ended);
   expect(decided).toEqual([['scripted', 7, ['alice']]]);
-  expect(told.refusedByCache).toBe(issuerNames.length);
+  expect(reports.refusedByCache).toBe(issuerNames.length);
   expect(await issuance.issue('scripted', 8, 'bob')).toEqual(refusal.ended);
   expect(decided).toHaveLength(2);
   // Nothing to wait for: a rush gets hardly any other answer.
@@ -144,7 +146,7 @@ test('a decision that an edit overtook is not cached', async () => {
   expect(decided).toHaveLength(2);
 });
 
-test('what takes a lock has one batch under way at a time, whatever the bound: two would only keep it from one another', async () => {
+test('an issuer that takes a lock has one batch in flight, whatever the bound', async () => {
   const gate = Promise.withResolvers<void>();
   const wide = { ...bounds, batchesInFlightMax: 2 };
   const { issuance } = issuanceOver((couponId, users) => gate.promise.then(() => winAll(couponId, users)), wide);

@@ -130,7 +130,7 @@ describe('what is refused', () => {
     expect(refused(1)).toEqual([true]);
   });
 
-  test('outcomes that come while a look is under way start no other', async () => {
+  test('outcomes that come during a read start no other', async () => {
     const { cache, asked, sellOut } = createCache();
     sellOut(1, 'first', ['alice']);
     for (let i = 0; i < 10; i++) cache.note(1, soldOut, cache.invalidations);
@@ -172,7 +172,7 @@ describe('how long an entry lasts', () => {
     expect(refused(1)).toEqual([false]);
   });
 
-  test('`not started` comes down before the start, by as much as the clocks may differ', async () => {
+  test('`not started` expires before the start, by as much as the clocks may differ', async () => {
     const { clock, found, note, refused } = createCache();
     found.set(1, notStarted(clock.nowMs() + 600));
     await note(1, refusal['not started']);
@@ -287,7 +287,7 @@ describe('owners', () => {
 });
 
 describe('bounds', () => {
-  test('beyond `entriesMax` the oldest entry gives way', async () => {
+  test('beyond `entriesMax` the oldest entry is evicted', async () => {
     const { note, refused } = createCache({ entriesMax: 3 });
     for (const couponId of [1, 2, 3, 4]) await note(couponId, refusal.ended);
     expect(refused(1, 2, 3, 4)).toEqual([false, true, true, true]);
@@ -311,7 +311,7 @@ describe('bounds', () => {
     expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [false, true], loads: 1 });
   });
 
-  test('`ownersMax` holds over all coupons: the oldest owners give way, with their entry', async () => {
+  test('`ownersMax` holds over all coupons: the oldest owners are evicted, with their entry', async () => {
     const { sellOut, note, refused } = createCache({ ownersMax: 4 });
     for (const couponId of [1, 2, 3]) {
       sellOut(couponId, 'first', ['a', 'b']);
@@ -342,7 +342,7 @@ describe('bounds', () => {
     expect({ refused: refused(1, 2), loads: asked.loads }).toEqual({ refused: [false, true], loads: 2 });
   });
 
-  test('owners that were forgotten count no more', async () => {
+  test('evicted owners no longer count', async () => {
     const { cache, sellOut, note, refused } = createCache({ ownersMax: 4 });
     for (const couponId of [1, 2]) {
       sellOut(couponId, 'first', ['a', 'b']);
@@ -354,7 +354,7 @@ describe('bounds', () => {
     expect(refused(1, 2, 3)).toEqual([false, true, true]);
   });
 
-  test('owners of an edition that is over count no more', async () => {
+  test('owners of an outdated edition no longer count', async () => {
     const { clock, sellOut, note, refused } = createCache({ ownersMax: 4 });
     for (const edition of ['first', 'second']) {
       sellOut(1, edition, ['a', 'b']);

@@ -7,15 +7,15 @@ class Final extends Error {}
 
 /** Options that record the failures and pauses that are reported to them. */
 function options(changes: Partial<RetryOptions> = {}) {
-  const told: { failure: unknown; pauseMs: number }[] = [];
+  const reports: { failure: unknown; pauseMs: number }[] = [];
   const retry: RetryOptions = {
     pauseMsMax: 1,
     stop: new AbortController().signal,
     isTransient: (failure) => failure instanceof Passing,
-    onFailure: (failure, pauseMs) => told.push({ failure, pauseMs }),
+    onFailure: (failure, pauseMs) => reports.push({ failure, pauseMs }),
     ...changes,
   };
-  return { retry, told };
+  return { retry, reports };
 }
 
 /** Work that throws each of `failures` once, then succeeds. */
@@ -29,57 +29,57 @@ function failing(failures: readonly Error[]) {
 }
 
 test('work that succeeds is done once', async () => {
-  const { retry, told } = options();
+  const { retry, reports } = options();
   const { work, tries } = failing([]);
   expect(await retryUntilSuccess(work, retry)).toBe('done');
-  expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
+  expect({ tries: tries(), reports }).toEqual({ tries: 1, reports: [] });
 });
 
 test('a transient failure is reported, and the work retried until it succeeds', async () => {
-  const { retry, told } = options();
+  const { retry, reports } = options();
   const failures = Array.from({ length: 30 }, (_, i) => new Passing(`failure ${i}`));
   const { work, tries } = failing(failures);
   expect(await retryUntilSuccess(work, retry)).toBe('done');
-  expect({ tries: tries(), told: told.map(({ failure }) => failure) }).toEqual({ tries: 31, told: failures });
+  expect({ tries: tries(), reports: reports.map(({ failure }) => failure) }).toEqual({ tries: 31, reports: failures });
 });
 
 test('a permanent failure is thrown immediately, and not reported', async () => {
-  const { retry, told } = options();
+  const { retry, reports } = options();
   const final = new Final('bad data');
   const { work, tries } = failing([final]);
   expect(await retryUntilSuccess(work, retry).catch((failure: unknown) => failure)).toBe(final);
-  expect({ tries: tries(), told }).toEqual({ tries: 1, told: [] });
+  expect({ tries: tries(), reports }).toEqual({ tries: 1, reports: [] });
 });
 
 test('the pause doubles with each failure, up to its bound', async () => {
-  const { retry, told } = options({ pauseMsMax: 45 });
+  const { retry, reports } = options({ pauseMsMax: 45 });
   await retryUntilSuccess(failing([new Passing(), new Passing(), new Passing(), new Passing()]).work, retry);
-  expect(told.map(({ pauseMs }) => pauseMs)).toEqual([20, 40, 45, 45]);
+  expect(reports.map(({ pauseMs }) => pauseMs)).toEqual([20, 40, 45, 45]);
 });
 
 test('no pause is longer than its bound, not even the first', async () => {
-  const { retry, told } = options({ pauseMsMax: 3 });
+  const { retry, reports } = options({ pauseMsMax: 3 });
   await retryUntilSuccess(failing([new Passing(), new Passing()]).work, retry);
-  expect(told.map(({ pauseMs }) => pauseMs)).toEqual([3, 3]);
+  expect(reports.map(({ pauseMs }) => pauseMs)).toEqual([3, 3]);
 });
 
 test('a stop ends a pause immediately, without another try', async () => {
   const stopping = new AbortController();
-  const { retry, told } = options({ pauseMsMax: 20, stop: stopping.signal });
+  const { retry, reports } = options({ pauseMsMax: 20, stop: stopping.signal });
   const { work, tries } = failing([new Passing(), new Passing()]);
   const onFailure: RetryOptions['onFailure'] = (failure, pauseMs) => {
     retry.onFailure(failure, pauseMs);
     // Comes when the pause has begun, and before any timer.
     setImmediate(() => stopping.abort());
   };
-  const ending = retryUntilSuccess(work, { ...retry, onFailure }).catch((failure: unknown) => failure);
-  expect(await ending).toBeInstanceOf(Stopped);
-  expect({ tries: tries(), told: told.length }).toEqual({ tries: 1, told: 1 });
+  const result = retryUntilSuccess(work, { ...retry, onFailure }).catch((failure: unknown) => failure);
+  expect(await result).toBeInstanceOf(Stopped);
+  expect({ tries: tries(), reports: reports.length }).toEqual({ tries: 1, reports: 1 });
 });
 
 test('after a stop nothing is tried again', async () => {
   const stopping = new AbortController();
-  const { retry, told } = options({ stop: stopping.signal });
+  const { retry, reports } = options({ stop: stopping.signal });
   let tries = 0;
   const work = () => {
     tries += 1;
@@ -87,7 +87,7 @@ test('after a stop nothing is tried again', async () => {
     return Promise.reject(new Passing());
   };
   expect(await retryUntilSuccess(work, retry).catch((failure: unknown) => failure)).toBeInstanceOf(Stopped);
-  expect({ tries, told: told.length }).toEqual({ tries: 1, told: 1 });
+  expect({ tries, reports: reports.length }).toEqual({ tries: 1, reports: 1 });
 });
 
 test('work that succeeds while a stop comes has succeeded', async () => {
