@@ -47,22 +47,7 @@ import {
 } from './request.ts';
 
 export type { Fault, Problem, Progress } from './answers.ts';
-export type {
-  Audit,
-  Coupon,
-  CouponChanges,
-  CouponDraft,
-  CouponPage,
-  DeadLetterList,
-  Drop,
-  Issue,
-  IssuePage,
-  IssueState,
-  Key,
-  Load,
-  OwnedIssue,
-  UsedIssue,
-} from './api-types.ts';
+export type * from './api-types.ts';
 export type { ProgressEvent } from './events.ts';
 export type { IssueOptions, IssueRequest, IssueResult } from './issue.ts';
 export type { Ambiguous, Bounds, CallOptions, Done, Refused, RequestResult } from './request.ts';

@@ -328,15 +328,6 @@ describe('the workflow', () => {
 describe('the guides', () => {
   const pages = globSync(['*.md', '{bench,deploy,docs,monitoring}/*.md'], { cwd: root });
 
-  test.each(pages)('%s links to files and headings that are there', (page) => {
-    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)];
-    const broken = links.filter(([, path = '', heading = '']) => {
-      const target = path === '' ? page : join(page, '..', path);
-      return !existsSync(join(root, target)) || (heading !== '' && !headingsOf(target).includes(heading));
-    });
-    expect(broken.map(([link]) => link)).toEqual([]);
-  });
-
   test.each(pages)('%s names files that are there', (page) => {
     const named = [...read(page).matchAll(/`((?:src|test|web|workers|deploy|docs|bench|monitoring)\/[\w./-]+)`/g)];
     expect(named.map(([, path]) => path ?? '').filter((path) => !existsSync(join(root, path)))).toEqual([]);
@@ -378,16 +369,6 @@ function missingTestsIn(text: string): string[] {
       return !['(', 'name: '].some((before) => source.includes(`${before}'${title}'`));
     })
     .map(({ file, title }) => `${file}: ${title}`);
-}
-
-/** The headings of a page, as links name them: in small letters, with hyphens for spaces and nothing else but letters and digits. */
-function headingsOf(page: string): string[] {
-  return [...read(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
 }
 
 /** Settings, codes of problems, and names of others that guides may speak of. */
