@@ -14,6 +14,7 @@ import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '.
 import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import type { IssuerName } from './issuer.ts';
+import type { IssuePipeline } from './pipeline.ts';
 
 /** The result of a request, for metrics: an outcome, or why there is none. */
 export type RequestResult =
@@ -33,10 +34,7 @@ export interface EndpointDependencies {
   readonly userLimiter: Pick<Limiter, 'take'> | null;
   /** null: no CAPTCHA. Returns null, or the answer that refuses. */
   readonly isHuman: ((request: Request) => Promise<Response | null>) | null;
-  readonly issuance: {
-    /** @throws Unavailable when it was not decided, or the result is unknown */
-    issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
-  };
+  readonly issuance: Pick<IssuePipeline, 'issue'>;
   /** The same under an `Idempotency-Key`. */
   readonly issueOnce: IssueOnce;
   readonly metrics: {
