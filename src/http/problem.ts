@@ -160,8 +160,6 @@ export type ProblemMembers = Readonly<
   Pick<Static<typeof ProblemDocument>, 'sequence' | 'dateUsed' | 'issuedQuantity' | 'faults'>
 >;
 
-const PROBLEM_TYPE = 'application/problem+json';
-
 /** The document of a problem as JSON text. Refusals that never differ are made once with this and sent many times. */
 export function problemText(
   code: ProblemCode,
@@ -174,7 +172,8 @@ export function problemText(
 
 /** What `new Response` needs beside the text. Reused, since a rush answers the same refusal many times. */
 export function problemInit(code: ProblemCode, headers: Readonly<Record<string, string>> = {}): ResponseInit {
-  return { status: problems[code].status, headers: new Headers({ 'content-type': PROBLEM_TYPE, ...headers }) };
+  const common = { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' };
+  return { status: problems[code].status, headers: new Headers({ ...common, ...headers }) };
 }
 
 /**

@@ -50,7 +50,11 @@ export function swaggerRoutes(routes: readonly Route[], isAuthOn: boolean) {
       }),
     )
     .get(PATH, () => new Response(page, { headers: pageHeaders }), { detail: { hide: true } })
-    .get(`${PATH}/start.js`, () => new Response(start, { headers: startHeaders }), { detail: { hide: true } })
+    .get(
+      `${PATH}/start.js`,
+      () => new Response(start, { headers: { 'content-type': assetTypes['swagger-ui-bundle.js'] } }),
+      { detail: { hide: true } },
+    )
     .get(`${PATH}/assets/:name`, ({ params, request }) => answerAsset(assets, params.name, request), {
       detail: { hide: true },
     });
@@ -100,7 +104,7 @@ async function answerAsset(assets: Map<AssetName, Promise<Asset>>, name: string,
   const asset = assets.get(name) ?? readAsset(name);
   assets.set(name, asset);
   const { bytes, etag } = await asset;
-  const headers = { etag, 'cache-control': 'public, max-age=3600', 'x-content-type-options': 'nosniff' };
+  const headers = { etag, 'cache-control': 'public, max-age=3600' };
   if (request.headers.get('if-none-match') === etag) return new Response(null, { status: 304, headers });
   return new Response(bytes, { headers: { ...headers, 'content-type': assetTypes[name] } });
 }
@@ -131,7 +135,6 @@ const pageHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': policy,
   'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
 };
 
 const page = `<!doctype html>
@@ -150,8 +153,6 @@ const page = `<!doctype html>
 </body>
 </html>
 `;
-
-const startHeaders = { 'content-type': 'text/javascript; charset=utf-8', 'x-content-type-options': 'nosniff' };
 
 /** `validatorUrl: null`, since by default the address of the document is sent to a validator on the internet. */
 const start = `SwaggerUIBundle({

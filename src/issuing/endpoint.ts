@@ -11,7 +11,6 @@ import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from 
 import { bodyReader } from '../http/body.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
-import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import type { IssuerName } from './issuer.ts';
 import type { IssuePipeline } from './pipeline.ts';
@@ -119,8 +118,8 @@ function decider(
     if (outcome.kind !== 'issued') return refuse(outcome);
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
     const location = `/v1/coupons/${couponId}/issues/${userId}`;
-    const headers = { 'content-type': 'application/json', [NO_SNIFFING]: 'nosniff', location };
-    return sealedJson(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
+    const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', location };
+    return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
   };
   return (request, couponId, userId, startMs) => {
     const header = request.headers.get('idempotency-key');
@@ -169,7 +168,7 @@ function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
     return problem('DUPLICATED_COUPON_ISSUE', undefined, { sequence: outcome.sequence });
   }
   const { text, init } = refusals[outcome.kind];
-  return sealedJson(text, init);
+  return new Response(text, init);
 }
 
 /** Refusals do not differ from one request to the next, and a rush answers millions: each is written once. */
@@ -182,7 +181,7 @@ const refusals = {
 } satisfies Record<Refusal['kind'], unknown>;
 
 function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<string, string>>) {
-  return { text: problemText(code, detail), init: problemInit(code, { [NO_SNIFFING]: 'nosniff', ...headers }) };
+  return { text: problemText(code, detail), init: problemInit(code, headers) };
 }
 
 /** Why there is no decision, or none that is known: the `detail` of a 503. */
@@ -200,5 +199,5 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
     stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
     dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
   };
-  return (reason) => sealedJson(answers[reason].text, answers[reason].init);
+  return (reason) => new Response(answers[reason].text, answers[reason].init);
 }
