@@ -184,20 +184,14 @@ function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<
   return { text: problemText(code, detail), init: problemInit(code, headers) };
 }
 
-/** Why there is no decision, or none that is known: the `detail` of a 503. */
-const unavailableDetails = {
-  overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
-  stopping: 'This server is stopping. Nothing was decided.',
-  dependency: 'Redis or MySQL did not respond. The result is unknown; retry to find out.',
-} satisfies Record<UnavailableReason, string>;
-
-/** Makes the answers to `Unavailable`: 503 with `Retry-After`. */
+/** Makes the answers to `Unavailable`, which say whether something may have been decided: 503 with `Retry-After`. */
 export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason) => Response {
-  const headers = { 'retry-after': String(retryAfterS) };
+  const answerOf = (detail: string) =>
+    prebuilt('FAIL_COUPON_ISSUE_REQUEST', detail, { 'retry-after': String(retryAfterS) });
   const answers = {
-    overloaded: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.overloaded, headers),
-    stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
-    dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
-  };
+    overloaded: answerOf('Too many requests are waiting. Nothing was decided for this one.'),
+    stopping: answerOf('This server is stopping. Nothing was decided.'),
+    dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
+  } satisfies Record<UnavailableReason, unknown>;
   return (reason) => new Response(answers[reason].text, answers[reason].init);
 }
