@@ -130,7 +130,7 @@ function createAfterIssuing(
 ) {
   const { database, settings } = foundation;
   const watch = new RowWatcher({ database, settings, onFault });
-  const sample = createSample({ database, snapshots });
+  const sample = createSample(database, snapshots);
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
     issues: withStoreErrors(createIssues({ ...foundation, stock, watch }), onFault),
