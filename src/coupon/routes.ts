@@ -1,8 +1,7 @@
 // routes.ts -- The operators' routes: coupons over their life. None of them works without a key of this installation.
 
 import { type Static, Type } from '@sinclair/typebox';
-import { operatorsWith } from '../auth/access.ts';
-import type { Authority } from '../auth/authority.ts';
+import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { ifMatch, versionTag } from '../http/etag.ts';
 import { cutPage, pageParameters } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';

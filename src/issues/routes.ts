@@ -1,8 +1,7 @@
 // routes.ts -- Routes about issues after they were promised: status, waiting, a user's list, use, a coupon's progress.
 
 import { Type } from '@sinclair/typebox';
-import { usersWith } from '../auth/access.ts';
-import type { Authority } from '../auth/authority.ts';
+import { type Authority, usersWith } from '../auth/authority.ts';
 import { CouponId, couponIdParameter, UserId, userIdParameter } from '../coupon/ids.ts';
 import { formatInstant } from '../http/instant.ts';
 import { cutPage, pageParameters } from '../http/pagination.ts';

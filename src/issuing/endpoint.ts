@@ -4,8 +4,7 @@
 // that only validates the same body.
 
 import { Type } from '@sinclair/typebox';
-import { mayActFor } from '../auth/access.ts';
-import { type Authority, userMismatch } from '../auth/authority.ts';
+import { type Authority, mayActFor, userMismatch } from '../auth/authority.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';

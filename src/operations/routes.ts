@@ -1,8 +1,7 @@
 // routes.ts -- What operators watch and recover with: load, the audit of a coupon, dead letters. Nothing here is on a user's way.
 
 import { type Static, Type } from '@sinclair/typebox';
-import { operatorsWith } from '../auth/access.ts';
-import type { Authority } from '../auth/authority.ts';
+import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { CouponId, couponIdParameter } from '../coupon/ids.ts';
 import { formatInstant } from '../http/instant.ts';
 import { problem } from '../http/problem.ts';
