@@ -21,8 +21,8 @@ const string = (description: string, options: StringOptions = {}) => Type.String
 
 const optional = (description: string, options?: StringOptions) => Type.Optional(string(description, options));
 
-const flag = (description: string) =>
-  Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off', description });
+const flag = (description: string, fallback: 'on' | 'off' = 'off') =>
+  Type.Union([Type.Literal('on'), Type.Literal('off')], { default: fallback, description });
 
 /** Algorithms that a token may be signed with. `none` is not among them. */
 const ALGORITHM = '(HS|RS|PS|ES)(256|384|512)|EdDSA';
@@ -51,10 +51,7 @@ export const settings = Type.Object({
     }),
   ),
 
-  AUTH: Type.Union([Type.Literal('on'), Type.Literal('off')], {
-    default: 'on',
-    description: '`off` lets any caller issue for any user; operator routes still require a key',
-  }),
+  AUTH: flag('`off` lets any caller issue for any user; operator routes still require a key', 'on'),
   ADMIN_API_KEY: optional(
     'operator key with every scope, sent as `Authorization: Bearer …`; create more with `bun run keys`',
     { minLength: 16 },
