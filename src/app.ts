@@ -19,15 +19,13 @@ import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';
 import { type EndpointDependencies, unavailableAnswers } from './issuing/endpoint.ts';
 import { issueRoutes } from './issuing/routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
-import { type LoadDependencies, loadRoutes } from './operations/load-routes.ts';
-import { type RecoveryDependencies, recoveryRoutes } from './operations/routes.ts';
+import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
 export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuman'> &
   IssuesDependencies &
   CouponDependencies &
-  RecoveryDependencies &
-  LoadDependencies &
+  OperationsDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -97,8 +95,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     ...issueRoutes({ ...dependencies, userLimiter: dependencies.limiters.user, isHuman }),
     ...issuesRoutes(dependencies),
     ...couponRoutes(dependencies),
-    ...recoveryRoutes(dependencies),
-    ...loadRoutes(dependencies),
+    ...operationsRoutes(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

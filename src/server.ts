@@ -28,7 +28,7 @@ async function start(): Promise<void> {
     preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on'),
   ]);
   await issuing.listen();
-  const probe = createReadiness({ redis, database });
+  const probe = createReadiness(redis, database);
   const access = await openAccess({ config, database, redis, log });
   const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({

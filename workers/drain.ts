@@ -7,32 +7,26 @@ import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream
 import type { PartitionKeys } from '../src/stream/keys.ts';
 import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
 import { type DeadLetter, settle, type SettledEntry } from '../src/stream/scripts/settle.ts';
+import type { Config } from '../src/config/config.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import type { Database } from '../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
-import { Stopped, retryUntilSuccess } from './retry.ts';
+import { type RetryDependencies, retryUntilSuccess, Stopped } from './retry.ts';
 
 /** Observes draining, for metrics and logs. */
-export interface DrainObserver {
+export type DrainObserver = RetryDependencies['observer'] & {
   written(written: Written, entries: readonly Entry[], seconds: number): void;
-  /** A try failed with a transient error. */
-  retrying(failure: unknown, pauseMs: number): void;
   deadLetter(reason: string, users: number): void;
-}
+};
 
-export interface DrainDependencies {
+export interface DrainDependencies extends RetryDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
   readonly keys: PartitionKeys;
-  readonly settings: {
-    readonly ROWS_PER_TRANSACTION_MAX: number;
-    readonly RETRY_MS_MAX: number;
-  };
+  readonly settings: Pick<Config, 'ROWS_PER_TRANSACTION_MAX' | 'RETRY_MS_MAX'>;
   readonly observer: DrainObserver;
-  /** Once aborted, no retry follows: what is unfinished stays in the stream. */
-  readonly stop: AbortSignal;
 }
 
 /** Owners in one `look`. */
@@ -98,7 +92,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   const startedMs = performance.now();
   let written: Written;
   try {
-    written = await withRetries(dependencies, () => writeEntries(database, entries), isTransient);
+    written = await retryUntilSuccess(dependencies, () => writeEntries(database, entries), isTransient);
   } catch (failure) {
     if (isTransient(failure)) throw failure;
     // Bisecting takes many transactions; the entries stay in the stream and are found bad again after the start.
@@ -115,20 +109,6 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
 
 function settledEntry({ id, entry }: Readable): SettledEntry {
   return { id, users: entry.users.length };
-}
-
-/** Retries transient failures, by default all, until success or stop. */
-export function withRetries<Result>(
-  { settings, observer, stop }: Pick<DrainDependencies, 'settings' | 'observer' | 'stop'>,
-  work: () => Promise<Result>,
-  canRetry: (failure: unknown) => boolean = () => true,
-): Promise<Result> {
-  return retryUntilSuccess(work, {
-    pauseMsMax: settings.RETRY_MS_MAX,
-    stop,
-    isTransient: canRetry,
-    onFailure: observer.retrying,
-  });
 }
 
 /** Only what MySQL or our own invariants say of the data is final. */
@@ -169,7 +149,7 @@ async function settleAll(
   deadLetters: readonly DeadLetter[],
 ) {
   const { redisStock, keys, observer } = dependencies;
-  const settled = await withRetries(
+  const settled = await retryUntilSuccess(
     dependencies,
     () => settle(redisStock.redis, { keys, entries, deadLetters }),
     (failure) => !(failure instanceof InvariantViolation),
@@ -181,7 +161,7 @@ async function settleAll(
 /** Drops the states of the coupons of these issues, which contradict their rows. The next request opens them from the rows. */
 async function dropAll(dependencies: DrainDependencies, issues: readonly Issue[]): Promise<void> {
   for (const couponId of new Set(issues.map((issue) => issue.couponId))) {
-    await withRetries(dependencies, () => dependencies.redisStock.drop(couponId));
+    await retryUntilSuccess(dependencies, () => dependencies.redisStock.drop(couponId));
   }
 }
 
@@ -195,7 +175,7 @@ async function forgetStale(dependencies: DrainDependencies, written: Written, we
   const { redisStock } = dependencies;
   const stale: Issue[] = [];
   for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
-    const known = await withRetries(dependencies, () => knows(redisStock, couponId, issues));
+    const known = await retryUntilSuccess(dependencies, () => knows(redisStock, couponId, issues));
     if (known === 'not all' || (known === 'not open' && wereGone)) stale.push(...issues.slice(0, 1));
   }
   await dropAll(dependencies, stale);

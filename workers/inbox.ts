@@ -2,6 +2,7 @@
 // new ones. An entry stays in the stream until it is settled, so nothing that is read here can be lost.
 
 import type { Redis } from 'ioredis';
+import type { Config } from '../src/config/config.ts';
 import { GROUP, type PartitionKeys } from '../src/stream/keys.ts';
 
 /** An entry as it stands in the stream; `fields` is null when it was deleted while it was still assigned to us. */
@@ -10,12 +11,7 @@ export interface Message {
   readonly fields: readonly string[] | null;
 }
 
-export interface InboxSettings {
-  readonly WORKER_NAME: string;
-  readonly ENTRIES_PER_READ_MAX: number;
-  readonly BLOCK_MS: number;
-  readonly CLAIM_IDLE_MS: number;
-}
+export type InboxSettings = Pick<Config, 'WORKER_NAME' | 'ENTRIES_PER_READ_MAX' | 'BLOCK_MS' | 'CLAIM_IDLE_MS'>;
 
 export class Inbox {
   readonly #redis: Redis;

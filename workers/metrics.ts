@@ -9,15 +9,13 @@ const LONG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
 export function createWorkerMetrics(readingMsMax = READING_MS_MAX) {
-  return exposeMetrics({ ...createLedgerMetrics(), ...createReconcileMetrics() }, readingMsMax);
+  return exposeMetrics(createTable(), readingMsMax);
 }
 
-function createLedgerMetrics() {
+function createTable() {
+  const rowResult = ['result', ['inserted', 'unchanged', 'superseded', 'renumbered', 'dead']] as const;
   return {
-    rows: counter('coupon_ledger_rows_total', 'Accepted issues by what became of them in MySQL', [
-      'result',
-      ['inserted', 'unchanged', 'superseded', 'renumbered', 'dead'],
-    ]),
+    rows: counter('coupon_ledger_rows_total', 'Accepted issues by what became of them in MySQL', rowResult),
     transactionRows: histogram(
       'coupon_ledger_transaction_rows',
       'Rows that one transaction of the worker inserted',
@@ -35,11 +33,6 @@ function createLedgerMetrics() {
     ),
     retries: counter('coupon_ledger_retries_total', 'Tries of the worker that failed with a transient error'),
     deadLetters: counter('coupon_dead_letters_total', 'Entries that the worker moved to the dead stream'),
-  };
-}
-
-function createReconcileMetrics() {
-  return {
     drift: counter(
       'coupon_audit_drift_issues_total',
       'Issues about which Redis and MySQL disagree, counted again in every round of the reconciler',

@@ -2,9 +2,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { type DrainDependencies, drain, withRetries } from './drain.ts';
+import { type DrainDependencies, drain } from './drain.ts';
 import { Inbox, type InboxSettings } from './inbox.ts';
-import { Stopped } from './retry.ts';
+import { retryUntilSuccess, Stopped } from './retry.ts';
 
 export interface PartitionDependencies extends Omit<DrainDependencies, 'settings'> {
   /** Has the connection to itself, since it blocks. */
@@ -18,7 +18,7 @@ export async function drainPartition(dependencies: PartitionDependencies): Promi
   const inbox = new Inbox(blocking, keys, settings);
   try {
     while (!stop.aborted) {
-      const messages = await withRetries(dependencies, () => inbox.next());
+      const messages = await retryUntilSuccess(dependencies, () => inbox.next());
       if (messages.length === 0) continue;
       await drain(dependencies, messages);
       // A single entry is written immediately; in a rush those of the next milliseconds share a transaction.

@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { eq, gt, inArray, sql } from 'drizzle-orm';
 import { coupons } from '../drizzle/schema.ts';
+import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Audit, auditCoupon } from '../src/operations/audit.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
@@ -35,12 +36,7 @@ export interface ReconcileObserver {
 export interface ReconcileDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
-  readonly settings: {
-    readonly OPENING_PAGE: number;
-    readonly CLOSE_AFTER_MS: number;
-    readonly RECONCILE_MS: number;
-    readonly WORKER_NAME: string;
-  };
+  readonly settings: Pick<Config, 'OPENING_PAGE' | 'CLOSE_AFTER_MS' | 'RECONCILE_MS' | 'WORKER_NAME'>;
   /** Brings the settings of a coupon in Redis up to the version in MySQL. */
   readonly repair: (couponId: number) => Promise<'in step' | 'repaired' | 'not open'>;
   /** Makes sure that a coupon has a usable state, also past its end. Throws as `StockKeeper.open`. */

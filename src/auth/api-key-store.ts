@@ -7,16 +7,6 @@ import { type Scope, type StoredKey, scopes } from './api-keys.ts';
 import { type Database, withConnection, withTransaction } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 
-/** A key as operators see it. */
-export interface KeyRow {
-  readonly id: number;
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  readonly dateCreated: Date;
-  /** null while it is valid */
-  readonly dateRevoked: Date | null;
-}
-
 /** Keys that may be valid at once: every process holds all of them. */
 export const KEYS_MAX = 1000;
 
@@ -44,8 +34,8 @@ export async function createKey(
   });
 }
 
-/** Every key there is or was, in order of id. */
-export function listKeys(database: Database): Promise<readonly KeyRow[]> {
+/** Every key there is or was, in order of id, as operators see it: `dateRevoked` is null while it is valid. */
+export function listKeys(database: Database) {
   return withConnection(database, async (session) => {
     const { id, name, scopes: text, dateCreated, dateRevoked } = apiKeys;
     const rows = await session.select({ id, name, text, dateCreated, dateRevoked }).from(apiKeys).orderBy(asc(id));

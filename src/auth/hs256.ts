@@ -53,17 +53,12 @@ interface Signing {
   readonly right: Buffer;
 }
 
-/** Hashes, and the characters of their signatures. */
-const hashes = [
-  { algorithm: 'HS256', hash: 'sha256', characters: 43 },
-  { algorithm: 'HS384', hash: 'sha384', characters: 64 },
-  { algorithm: 'HS512', hash: 'sha512', characters: 86 },
-] as const;
-
 function signingOf(name: string): Signing {
-  const found = hashes.find(({ algorithm }) => algorithm === name);
-  if (found === undefined) throw new Error(`${name} does not sign with a secret`);
-  return { hash: found.hash, sent: Buffer.alloc(found.characters), right: Buffer.alloc(found.characters) };
+  const bits = Number(/^HS(256|384|512)$/.exec(name)?.[1]);
+  if (Number.isNaN(bits)) throw new Error(`${name} does not sign with a secret`);
+  // A character of base64url holds six bits.
+  const characters = Math.ceil(bits / 6);
+  return { hash: `sha${bits}`, sent: Buffer.alloc(characters), right: Buffer.alloc(characters) };
 }
 
 /** The algorithm that a header names, if it is accepted. */

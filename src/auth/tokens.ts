@@ -6,21 +6,10 @@
 // so that a public key is never used as a shared secret.
 
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import type { Config } from '../config/config.ts';
 import { type Claims, secretTokenVerifier } from './hs256.ts';
 
-/** Times in milliseconds or seconds, as their names say. */
-export interface TokenSettings {
-  readonly JWT_ISSUER?: string;
-  readonly JWT_AUDIENCE?: string;
-  readonly JWT_JWKS_URL?: string;
-  readonly JWT_SECRET?: string;
-  readonly JWT_SECRET_PREVIOUS?: string;
-  readonly JWT_ALGORITHMS?: string;
-  readonly JWT_USER_CLAIM: string;
-  readonly JWT_CLOCK_SKEW_S: number;
-  readonly JWT_CACHE_MS: number;
-  readonly JWT_CACHE_MAX: number;
-}
+export type TokenSettings = Pick<Config, Extract<keyof Config, `JWT_${string}`>>;
 
 /** The user a caller may act for. */
 export interface Caller {

@@ -1,6 +1,9 @@
 // command.ts -- The one policy of commands for usage and exit codes: 0 done, 1 failed, 2 called wrongly.
 
+import { readConfig } from '../config/config.ts';
+import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { startOrExplain } from '../operator-error.ts';
+import { explainStoreFailure } from '../runtime/preflight.ts';
 
 /** Thrown for wrong arguments: `message` is one line, and the usage is printed below it. */
 export class UsageError extends Error {
@@ -25,4 +28,31 @@ export async function runCommand(usage: string, run: (args: string[]) => Promise
 /** For commands that take no arguments. @throws UsageError if there are any */
 export function refuseArguments(args: readonly string[]): void {
   if (args.length > 0) throw new UsageError(`unexpected argument: ${args.join(' ')}`);
+}
+
+/**
+ * Runs `work` on the database of the environment.
+ *
+ * @param line the message when MySQL fails, given the reason
+ */
+export async function withDatabase(
+  work: (database: Database) => Promise<void>,
+  line: (reason: string) => string,
+): Promise<void> {
+  const database = openDatabase(
+    readConfig([
+      'DATABASE_URL',
+      'MYSQL_CONNECTIONS_MAX',
+      'MYSQL_QUEUE_MAX',
+      'MYSQL_CONNECT_MS_MAX',
+      'TRANSACTION_MS_MAX',
+    ]),
+  );
+  try {
+    await work(database);
+  } catch (error) {
+    throw explainStoreFailure(error, line);
+  } finally {
+    await closeDatabase(database);
+  }
 }

@@ -1,13 +1,11 @@
 // keys.ts -- Entry of `bun run keys`: creates, lists and revokes the API keys of backends and operators. A key is shown once, when created.
 
 import { parseArgs } from 'node:util';
-import { readConfig } from '../config/config.ts';
 import { type Scope, scopes } from '../auth/api-keys.ts';
 import { createKey, listKeys, revokeKey } from '../auth/api-key-store.ts';
-import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
+import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
-import { explainStoreFailure } from '../runtime/preflight.ts';
-import { runCommand, UsageError } from './command.ts';
+import { runCommand, UsageError, withDatabase } from './command.ts';
 
 const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backend"]   creates a key and shows it, once
        bun run keys list                                                  lists the keys, without their secrets
@@ -15,28 +13,13 @@ const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backe
 
 Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
 
-await runCommand(USAGE, async (args) => {
-  const run = readCommand(args);
-  const config = readConfig([
-    'DATABASE_URL',
-    'MYSQL_CONNECTIONS_MAX',
-    'MYSQL_QUEUE_MAX',
-    'MYSQL_CONNECT_MS_MAX',
-    'TRANSACTION_MS_MAX',
-  ]);
-  const database = openDatabase(config);
-  try {
-    await run(database);
-  } catch (error) {
-    throw explainStoreFailure(
-      error,
-      (reason) =>
-        `DATABASE_URL: MySQL cannot be used (${reason}); start it, correct the address, or run \`bun run migrate\``,
-    );
-  } finally {
-    await closeDatabase(database);
-  }
-});
+await runCommand(USAGE, (args) =>
+  withDatabase(
+    readCommand(args),
+    (reason) =>
+      `DATABASE_URL: MySQL cannot be used (${reason}); start it, correct the address, or run \`bun run migrate\``,
+  ),
+);
 
 function readCommand(args: string[]): (database: Database) => Promise<void> {
   const { values, positionals } = parseArguments(args);

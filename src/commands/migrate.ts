@@ -1,35 +1,20 @@
 // migrate.ts -- Entry of `bun run migrate`: applies the missing migrations, then exits.
 
-import { readConfig } from '../config/config.ts';
-import { closeDatabase, openDatabase } from '../mysql/database.ts';
 import { applyMigrations } from '../mysql/migrations.ts';
-import { explainStoreFailure } from '../runtime/preflight.ts';
-import { refuseArguments, runCommand } from './command.ts';
+import { refuseArguments, runCommand, withDatabase } from './command.ts';
 
 /** How long to wait for another process that migrates; a migration of large tables takes its time. */
 const LOCK_WAIT_S = 600;
 
 await runCommand('usage: bun run migrate', async (args) => {
   refuseArguments(args);
-  const config = readConfig([
-    'DATABASE_URL',
-    'MYSQL_CONNECTIONS_MAX',
-    'MYSQL_QUEUE_MAX',
-    'MYSQL_CONNECT_MS_MAX',
-    'TRANSACTION_MS_MAX',
-  ]);
-  // A migration is not a transaction of a request: it may take as long as it takes.
-  const database = { ...openDatabase(config), transactionMsMax: 2 ** 31 - 1 };
-  try {
-    const applied = await applyMigrations(database, LOCK_WAIT_S);
-    console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
-  } catch (error) {
-    throw explainStoreFailure(
-      error,
-      (reason) =>
-        `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again`,
-    );
-  } finally {
-    await closeDatabase(database);
-  }
+  await withDatabase(
+    async (database) => {
+      // A migration is not a transaction of a request: it may take as long as it takes.
+      const applied = await applyMigrations({ ...database, transactionMsMax: 2 ** 31 - 1 }, LOCK_WAIT_S);
+      console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
+    },
+    (reason) =>
+      `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again`,
+  );
 });

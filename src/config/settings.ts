@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { type TSchema, Type } from '@sinclair/typebox';
 
-const integer = (fallback: number, minimum: number, maximum: number, description: string) =>
+const integer = (description: string, [fallback, minimum, maximum]: readonly [number, number, number]) =>
   Type.Integer({ default: fallback, minimum, maximum, description });
 
 interface StringOptions {
@@ -19,8 +19,10 @@ interface StringOptions {
 
 const string = (description: string, options: StringOptions = {}) => Type.String({ description, ...options });
 
-const flag = (description: string) =>
-  Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'off', description });
+const optional = (description: string, options?: StringOptions) => Type.Optional(string(description, options));
+
+const flag = (description: string, fallback: 'on' | 'off' = 'off') =>
+  Type.Union([Type.Literal('on'), Type.Literal('off')], { default: fallback, description });
 
 /** Algorithms that a token may be signed with. `none` is not among them. */
 const ALGORITHM = '(HS|RS|PS|ES)(256|384|512)|EdDSA';
@@ -32,17 +34,15 @@ const ORIGIN = 'https?://[A-Za-z0-9.:_-]+';
 export const settings = Type.Object({
   DATABASE_URL: string(
     'MySQL 8.0.16 or MariaDB 10.11, or newer: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`',
-    {
-      pattern: '^mysql://.+/.+',
-    },
+    { pattern: '^mysql://.+/.+' },
   ),
   REDIS_URL: string('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
   HOST: string('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
-  PORT: integer(3000, 0, 65_535, 'port of the API; 0 takes a free one'),
+  PORT: integer('port of the API; 0 takes a free one', [3000, 0, 65_535]),
   REUSE_PORT: flag(
     '`on` lets API processes of one Linux machine share PORT, for a core each, METRICS_PORT apart; `off` refuses the second',
   ),
-  WORKER_PORT: integer(3001, 0, 65_535, "port of the worker's `/metrics` and `/livez`; 0 takes a free one"),
+  WORKER_PORT: integer("port of the worker's `/metrics` and `/livez`; 0 takes a free one", [3001, 0, 65_535]),
   METRICS_PORT: Type.Optional(
     Type.Integer({
       minimum: 0,
@@ -51,91 +51,65 @@ export const settings = Type.Object({
     }),
   ),
 
-  AUTH: Type.Union([Type.Literal('on'), Type.Literal('off')], {
-    default: 'on',
-    description: '`off` lets any caller issue for any user; operator routes still require a key',
-  }),
-  ADMIN_API_KEY: Type.Optional(
-    string('operator key with every scope, sent as `Authorization: Bearer …`; create more with `bun run keys`', {
-      minLength: 16,
-    }),
+  AUTH: flag('`off` lets any caller issue for any user; operator routes still require a key', 'on'),
+  ADMIN_API_KEY: optional(
+    'operator key with every scope, sent as `Authorization: Bearer …`; create more with `bun run keys`',
+    { minLength: 16 },
   ),
   KEYS_MS_MAX: integer(
-    2000,
-    100,
-    60_000,
     'age of the cached list of API keys: delay until a new or revoked key takes effect',
+    [2000, 100, 60_000],
   ),
-  JWT_ISSUER: Type.Optional(string('`iss` of the tokens of users')),
-  JWT_AUDIENCE: Type.Optional(string('`aud` of the tokens of users: this installation')),
-  JWT_JWKS_URL: Type.Optional(
-    string('where the public keys of the issuer are: `https`, or `http` on this machine', {
-      pattern: HTTPS_OR_LOCAL,
-    }),
-  ),
-  JWT_SECRET: Type.Optional(string('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 })),
-  JWT_SECRET_PREVIOUS: Type.Optional(
-    string('the previous JWT_SECRET: tokens signed with it are still accepted while it is set', {
-      minLength: 32,
-    }),
-  ),
-  JWT_ALGORITHMS: Type.Optional(
-    string('algorithms a token may be signed with; not set: HS256 with a secret, else RS256,PS256,ES256,EdDSA', {
-      pattern: `^(${ALGORITHM})(,(${ALGORITHM}))*$`,
-    }),
+  JWT_ISSUER: optional('`iss` of the tokens of users'),
+  JWT_AUDIENCE: optional('`aud` of the tokens of users: this installation'),
+  JWT_JWKS_URL: optional('where the public keys of the issuer are: `https`, or `http` on this machine', {
+    pattern: HTTPS_OR_LOCAL,
+  }),
+  JWT_SECRET: optional('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 }),
+  JWT_SECRET_PREVIOUS: optional('the previous JWT_SECRET: tokens signed with it are still accepted while it is set', {
+    minLength: 32,
+  }),
+  JWT_ALGORITHMS: optional(
+    'algorithms a token may be signed with; not set: HS256 with a secret, else RS256,PS256,ES256,EdDSA',
+    { pattern: `^(${ALGORITHM})(,(${ALGORITHM}))*$` },
   ),
   JWT_USER_CLAIM: string('claim that holds the id of the user', {
     default: 'sub',
     pattern: '^[A-Za-z0-9_:./-]{1,128}$',
   }),
-  JWT_CLOCK_SKEW_S: integer(5, 0, 300, 'difference of clocks that `exp` and `nbf` allow for'),
+  JWT_CLOCK_SKEW_S: integer('difference of clocks that `exp` and `nbf` allow for', [5, 0, 300]),
   JWT_CACHE_MS: integer(
-    60_000,
-    0,
-    3_600_000,
     'with JWT_JWKS_URL: how long a verified token is cached; never beyond its `exp`',
+    [60_000, 0, 3_600_000],
   ),
   JWT_CACHE_MAX: integer(
-    100_000,
-    1,
-    10_000_000,
     'with JWT_JWKS_URL: verified tokens in the cache, about 200 bytes each; the oldest is evicted',
+    [100_000, 1, 10_000_000],
   ),
 
-  USER_REQUESTS_MAX: integer(0, 0, 1_000_000, 'issue requests of a user in a window; beyond it 429; 0: no limit'),
+  USER_REQUESTS_MAX: integer('issue requests of a user in a window; beyond it 429; 0: no limit', [0, 0, 1_000_000]),
   ADDRESS_REQUESTS_MAX: integer(
-    0,
-    0,
-    1_000_000,
     'requests of an address (IPv6: of a /64) in a window; beyond it 429; 0: no limit, since many users share one',
+    [0, 0, 1_000_000],
   ),
-  LIMIT_WINDOW_S: integer(10, 1, 3600, 'length of a window of these limits'),
+  LIMIT_WINDOW_S: integer('length of a window of these limits', [10, 1, 3600]),
   LIMITED_NAMES_MAX: integer(
-    1_000_000,
-    1,
-    10_000_000,
     'users, and addresses, counted per window by a process; those beyond it are not limited',
+    [1_000_000, 1, 10_000_000],
   ),
-  TRUSTED_PROXIES: Type.Optional(
-    string(
-      'proxies whose `X-Forwarded-For` is trusted: addresses or networks such as 10.0.0.0/8, separated by commas',
-      {
-        pattern: '^[0-9a-fA-F:.]+(/[0-9]{1,3})?(,[0-9a-fA-F:.]+(/[0-9]{1,3})?)*$',
-      },
-    ),
+  TRUSTED_PROXIES: optional(
+    'proxies whose `X-Forwarded-For` is trusted: addresses or networks such as 10.0.0.0/8, separated by commas',
+    { pattern: '^[0-9a-fA-F:.]+(/[0-9]{1,3})?(,[0-9a-fA-F:.]+(/[0-9]{1,3})?)*$' },
   ),
-  CAPTCHA_VERIFY_URL: Type.Optional(
-    string('siteverify address of Turnstile, hCaptcha or reCAPTCHA; set, users must send `X-Captcha-Token` to issue', {
-      pattern: HTTPS_OR_LOCAL,
-    }),
+  CAPTCHA_VERIFY_URL: optional(
+    'siteverify address of Turnstile, hCaptcha or reCAPTCHA; set, users must send `X-Captcha-Token` to issue',
+    { pattern: HTTPS_OR_LOCAL },
   ),
-  CAPTCHA_SECRET: Type.Optional(string('secret of this site at the CAPTCHA service; goes with CAPTCHA_VERIFY_URL')),
-  CORS_ORIGINS: Type.Optional(
-    string('allowed CORS origins such as https://shop.example, separated by commas; not set: none', {
-      pattern: `^${ORIGIN}(,${ORIGIN})*$`,
-    }),
-  ),
-  URL_CHARACTERS_MAX: integer(2048, 256, 65_536, 'length of a URL; beyond it 400'),
+  CAPTCHA_SECRET: optional('secret of this site at the CAPTCHA service; goes with CAPTCHA_VERIFY_URL'),
+  CORS_ORIGINS: optional('allowed CORS origins such as https://shop.example, separated by commas; not set: none', {
+    pattern: `^${ORIGIN}(,${ORIGIN})*$`,
+  }),
+  URL_CHARACTERS_MAX: integer('length of a URL; beyond it 400', [2048, 256, 65_536]),
 
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
@@ -144,118 +118,92 @@ export const settings = Type.Object({
   ALLOW_VOLATILE_REDIS: flag('`on` starts on a Redis that loses acknowledged issues in a crash (see durability)'),
 
   PARTITIONS: integer(
-    4,
-    1,
-    1024,
     'streams the coupons are spread over; must be the same in API and worker, and never change',
+    [4, 1, 1024],
   ),
-  USERS_PER_BATCH_MAX: integer(500, 1, 1000, 'users in one decision: bounds how long a script or a row lock is held'),
+  USERS_PER_BATCH_MAX: integer('users in one decision: bounds how long a script or a row lock is held', [500, 1, 1000]),
   BATCHES_IN_FLIGHT_MAX: integer(
-    1,
-    1,
-    64,
     'concurrent decisions of `POST /v2/issue-async` per coupon: 1 makes the largest batches, more helps where Redis is far; the others always have 1',
+    [1, 1, 64],
   ),
-  WAITING_USERS_MAX: integer(20_000, 1, 1_000_000, 'users waiting per coupon and endpoint; beyond it 503'),
+  WAITING_USERS_MAX: integer('users waiting per coupon and endpoint; beyond it 503', [20_000, 1, 1_000_000]),
   UNPERSISTED_USERS_MAX: integer(
-    1_000_000,
-    1,
-    100_000_000,
     'accepted users per partition not yet in MySQL; beyond it 503: about 30 bytes of Redis memory each',
+    [1_000_000, 1, 100_000_000],
   ),
-  BODY_BYTES_MAX: integer(4096, 64, 1_048_576, 'size of a request body; an issue needs about 100'),
-  RETRY_AFTER_S: integer(1, 1, 3600, '`Retry-After` of a 503'),
+  BODY_BYTES_MAX: integer('size of a request body; an issue needs about 100', [4096, 64, 1_048_576]),
+  RETRY_AFTER_S: integer('`Retry-After` of a 503', [1, 1, 3600]),
 
   IDEMPOTENCY_KEY_S: integer(
-    3600,
-    60,
-    604_800,
     'how long an `Idempotency-Key` is remembered: about 150 bytes of Redis each',
+    [3600, 60, 604_800],
   ),
   ISSUE_WAITERS_MAX: integer(
-    10_000,
-    0,
-    1_000_000,
     'callers waiting for their row; beyond it the current status is returned immediately',
+    [10_000, 0, 1_000_000],
   ),
-  ISSUE_POLL_MS: integer(50, 5, 10_000, 'pause between two looks for the rows that callers wait for'),
+  ISSUE_POLL_MS: integer('pause between two looks for the rows that callers wait for', [50, 5, 10_000]),
   USE_WAIT_MS: integer(
-    3000,
-    0,
-    30_000,
     'wait for the row of an accepted issue that is to be used or replayed; beyond it 503',
+    [3000, 0, 30_000],
   ),
-  PROGRESS_MS: integer(1000, 50, 60_000, "pause between two samples of a coupon's progress while it has listeners"),
-  LISTENERS_MAX: integer(1000, 0, 100_000, "listeners to coupons' progress; beyond it 503"),
+  PROGRESS_MS: integer("pause between two samples of a coupon's progress while it has listeners", [1000, 50, 60_000]),
+  LISTENERS_MAX: integer("listeners to coupons' progress; beyond it 503", [1000, 0, 100_000]),
 
   SIGN_MS_MAX: integer(
-    1000,
-    1,
-    1000,
     'age of a cached refusal: how long an edit may go unnoticed if its message is lost',
+    [1000, 1, 1000],
   ),
-  SIGNS_MAX: integer(10_000, 1, 1_000_000, 'cached refusals per process; the oldest is evicted'),
+  SIGNS_MAX: integer('cached refusals per process; the oldest is evicted', [10_000, 1, 1_000_000]),
   SIGN_OWNERS_MAX: integer(
-    1_000_000,
-    0,
-    10_000_000,
     'owners in all cached sold-out refusals, 2 to 4 bytes each; beyond it a refusal is not cached',
+    [1_000_000, 0, 10_000_000],
   ),
   CLOCK_SKEW_MS_MAX: integer(
-    2000,
-    0,
-    60_000,
     'clock difference between API and stores that a cached "not started" allows for',
+    [2000, 0, 60_000],
   ),
 
-  LOCK_LEASE_MS: integer(5000, 100, 60_000, 'lease of the Redlock lock; fencing makes a longer pause harmless'),
-  LOCK_WAIT_MS_MAX: integer(500, 10, 60_000, 'wait for the Redlock lock; beyond it the script decides'),
-  LOCKED_TRIES_MAX: integer(8, 1, 100, 'reads and fenced writes under one lock before the script decides instead'),
+  LOCK_LEASE_MS: integer('lease of the Redlock lock; fencing makes a longer pause harmless', [5000, 100, 60_000]),
+  LOCK_WAIT_MS_MAX: integer('wait for the Redlock lock; beyond it the script decides', [500, 10, 60_000]),
+  LOCKED_TRIES_MAX: integer('reads and fenced writes under one lock before the script decides instead', [8, 1, 100]),
   OPENING_LEASE_MS: integer(
-    5000,
-    100,
-    60_000,
     'lease of a process that opens a coupon; renewed with each page it loads',
+    [5000, 100, 60_000],
   ),
-  OPENING_WAIT_MS_MAX: integer(15_000, 100, 300_000, 'wait for the opening of a coupon; beyond it 503'),
-  OPENING_PAGE: integer(5000, 1, 10_000, 'rows or entries read per step of an opening: bounds its memory'),
+  OPENING_WAIT_MS_MAX: integer('wait for the opening of a coupon; beyond it 503', [15_000, 100, 300_000]),
+  OPENING_PAGE: integer('rows or entries read per step of an opening: bounds its memory', [5000, 1, 10_000]),
 
-  REDIS_COMMAND_MS_MAX: integer(2000, 10, 60_000, 'wait for a reply of Redis; beyond it the result is ambiguous'),
-  REDIS_CONNECT_MS_MAX: integer(5000, 100, 60_000, 'wait for a connection to Redis'),
+  REDIS_COMMAND_MS_MAX: integer('wait for a reply of Redis; beyond it the result is ambiguous', [2000, 10, 60_000]),
+  REDIS_CONNECT_MS_MAX: integer('wait for a connection to Redis', [5000, 100, 60_000]),
   MYSQL_CONNECTIONS_MAX: integer(
-    10,
-    1,
-    1000,
     'connections to MySQL per process; an API has as many again for `POST /v1/issue`',
+    [10, 1, 1000],
   ),
-  MYSQL_QUEUE_MAX: integer(1000, 1, 100_000, 'requests waiting for a MySQL connection; beyond it 503'),
-  MYSQL_CONNECT_MS_MAX: integer(5000, 100, 60_000, 'wait for a connection to MySQL'),
-  TRANSACTION_MS_MAX: integer(10_000, 100, 19_000, 'length of a transaction: PlanetScale ends them after 20 s'),
+  MYSQL_QUEUE_MAX: integer('requests waiting for a MySQL connection; beyond it 503', [1000, 1, 100_000]),
+  MYSQL_CONNECT_MS_MAX: integer('wait for a connection to MySQL', [5000, 100, 60_000]),
+  TRANSACTION_MS_MAX: integer('length of a transaction: PlanetScale ends them after 20 s', [10_000, 100, 19_000]),
 
   WORKER_NAME: string('name of the worker in the consumer group; unique among running workers', {
     default: hostname(),
     defaultName: 'by default the name of the host',
     pattern: '^[A-Za-z0-9_.-]{1,128}$',
   }),
-  ROWS_PER_TRANSACTION_MAX: integer(5000, 1, 20_000, 'rows the worker writes in one transaction'),
-  ENTRIES_PER_READ_MAX: integer(500, 1, 10_000, 'entries the worker reads from a stream in one command'),
-  BLOCK_MS: integer(1000, 10, 10_000, 'how long a read waits for new entries, and so how soon a stop is noticed'),
+  ROWS_PER_TRANSACTION_MAX: integer('rows the worker writes in one transaction', [5000, 1, 20_000]),
+  ENTRIES_PER_READ_MAX: integer('entries the worker reads from a stream in one command', [500, 1, 10_000]),
+  BLOCK_MS: integer('how long a read waits for new entries, and so how soon a stop is noticed', [1000, 10, 10_000]),
   GATHER_MS: integer(
-    50,
-    0,
-    1000,
     'pause after a transaction, in which entries gather for the next: fewer, larger transactions',
+    [50, 0, 1000],
   ),
-  CLAIM_IDLE_MS: integer(10_000, 100, 3_600_000, 'age from which a worker takes over the entries of another'),
-  RECONCILE_MS: integer(10_000, 100, 3_600_000, 'pause between two comparisons of Redis with MySQL'),
+  CLAIM_IDLE_MS: integer('age from which a worker takes over the entries of another', [10_000, 100, 3_600_000]),
+  RECONCILE_MS: integer('pause between two comparisons of Redis with MySQL', [10_000, 100, 3_600_000]),
   CLOSE_AFTER_MS: integer(
-    86_400_000,
-    60_000,
-    2_592_000_000,
     'how long after its end a coupon is closed: its owners are removed from Redis',
+    [86_400_000, 60_000, 2_592_000_000],
   ),
-  RETRY_MS_MAX: integer(5000, 10, 60_000, 'longest pause between two tries of the worker during an outage'),
-  SHUTDOWN_MS_MAX: integer(25_000, 100, 600_000, 'time to finish what is under way on SIGTERM'),
+  RETRY_MS_MAX: integer('longest pause between two tries of the worker during an outage', [5000, 10, 60_000]),
+  SHUTDOWN_MS_MAX: integer('time to finish what is under way on SIGTERM', [25_000, 100, 600_000]),
 });
 
 /** What a setting may be, in words. */

@@ -2,9 +2,10 @@
 
 import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
+import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
 import { clockMs, type Database, type Rows, type Session, withConnection } from '../mysql/database.ts';
-import type { Coupon, CouponChanges, CouponDraft, StockHome } from './coupon.ts';
+import type { Coupon, CouponChanges, CouponDraft } from './coupon.ts';
 
 /** What routes need of the catalog. */
 export interface Catalog {
@@ -13,7 +14,7 @@ export interface Catalog {
   /** The coupon, or null. */
   read(id: number): Promise<Coupon | null>;
   /** At most `limit` coupons with an id above `after`, by id. */
-  list(page: { readonly after: number; readonly limit: number }): Promise<readonly Coupon[]>;
+  list(page: Page): Promise<readonly Coupon[]>;
 }
 
 /**
@@ -63,7 +64,8 @@ export type DecidingCoupon = Pick<
 /** The statement for `readThenWrite` that locks the row of a coupon until the transaction ends; `lockedCoupon` reads its rows. */
 export function lockStatement(id: number): string {
   invariant(Number.isSafeInteger(id), 'a coupon id that was never checked reached SQL');
-  return `SELECT total_quantity, issued_quantity, date_issue_start, date_issue_end, paused, stock_home, epoch
+  return `SELECT total_quantity AS totalQuantity, issued_quantity AS issuedQuantity, date_issue_start AS dateIssueStart,
+                 date_issue_end AS dateIssueEnd, paused, stock_home AS stockHome, epoch
             FROM coupons WHERE id = ${id} FOR UPDATE`;
 }
 
@@ -71,26 +73,15 @@ export function lockStatement(id: number): string {
 export function lockedCoupon(rows: Rows): DecidingCoupon | null {
   const row = rows[0] as LockedRow | undefined;
   if (row === undefined) return null;
-  return {
-    totalQuantity: row.total_quantity,
-    issuedQuantity: row.issued_quantity,
-    startMs: row.date_issue_start.getTime(),
-    endMs: row.date_issue_end.getTime(),
-    paused: row.paused === 1,
-    stockHome: row.stock_home,
-    epoch: row.epoch,
-  };
+  const { dateIssueStart, dateIssueEnd, paused, ...rest } = row;
+  return { ...rest, startMs: dateIssueStart.getTime(), endMs: dateIssueEnd.getTime(), paused: paused === 1 };
 }
 
 /** As the driver reads the columns, by their types in the schema. */
-interface LockedRow {
-  readonly total_quantity: number | null;
-  readonly issued_quantity: number;
-  readonly date_issue_start: Date;
-  readonly date_issue_end: Date;
+interface LockedRow extends Omit<DecidingCoupon, 'startMs' | 'endMs' | 'paused'> {
+  readonly dateIssueStart: Date;
+  readonly dateIssueEnd: Date;
   readonly paused: 0 | 1;
-  readonly stock_home: StockHome;
-  readonly epoch: number;
 }
 
 /** The coupon, or null. */

@@ -1,13 +1,13 @@
 // routes.ts -- The operators' routes: coupons over their life. None of them works without a key of this installation.
 
 import { type Static, Type } from '@sinclair/typebox';
-import { operatorsWith } from '../auth/access.ts';
-import type { Authority } from '../auth/authority.ts';
+import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { ifMatch, versionTag } from '../http/etag.ts';
-import { cutPage, type Page, pageParameters } from '../http/pagination.ts';
+import { cutPage, pageParameters } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
-import type { Coupon, CouponChanges, CouponDraft } from './coupon.ts';
+import type { Catalog } from './catalog.ts';
+import type { Coupon, CouponChanges } from './coupon.ts';
 import { CouponId, couponIdParameter } from './ids.ts';
 import {
   CouponAnswer,
@@ -23,13 +23,7 @@ import type { Refusal } from './outcome.ts';
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
   readonly authority: Pick<Authority, 'guard'>;
-  readonly catalog: {
-    create(coupon: CouponDraft): Promise<Coupon>;
-    /** null: no such coupon */
-    read(id: number): Promise<Coupon | null>;
-    /** At most `limit` coupons with ids above `after`, in order of id. */
-    list(page: Page): Promise<readonly Coupon[]>;
-  };
+  readonly catalog: Catalog;
   /** Changes that keep the promises while the coupon is being issued. `versions`: only these are changed; null for any. */
   readonly editor: {
     edit(

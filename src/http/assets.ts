@@ -69,7 +69,6 @@ function answerAsset(assets: ReadonlyMap<string, PageFile>, name: string): Respo
     headers: {
       'content-type': type,
       'cache-control': 'public, max-age=31536000, immutable',
-      'x-content-type-options': 'nosniff',
     },
   });
 }
@@ -98,6 +97,5 @@ const pageHeaders = {
   'content-security-policy': policy,
   'cache-control': 'no-cache',
   'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
 };

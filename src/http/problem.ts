@@ -2,7 +2,7 @@
 //
 // A code, once published, keeps its meaning and its status: clients branch on `code`, people read `title` and `detail`.
 
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 
 interface ProblemKind {
   readonly status: number;
@@ -117,27 +117,18 @@ export const problems = {
 export type ProblemCode = keyof typeof problems;
 export type ProblemStatus = (typeof problems)[ProblemCode]['status'];
 
-/** Something wrong with a request. What was sent is not repeated. */
-export interface Fault {
-  readonly in: 'body' | 'path' | 'query' | 'header';
-  /** JSON pointer of the member of the body (empty: the body as a whole), or of the parameter or header. */
-  readonly pointer: string;
-  readonly expected: string;
-}
-
-/** Members that only some problems have. */
-export interface ProblemMembers {
-  /** With DUPLICATED_COUPON_ISSUE and ISSUE_ALREADY_USED: the number of the issue that the user has. */
-  readonly sequence?: number;
-  /** With ISSUE_ALREADY_USED: when, in UTC. */
-  readonly dateUsed?: string;
-  /** With COUPON_TOTAL_BELOW_ISSUED: how many were issued. */
-  readonly issuedQuantity?: number;
-  /** With INVALID_REQUEST: everything that is wrong, not only the first. */
-  readonly faults?: readonly Fault[];
-}
-
 const codes = Object.keys(problems).sort();
+
+const places = ['body', 'path', 'query', 'header'] as const;
+
+const FaultDocument = Type.Object({
+  in: Type.Unsafe<(typeof places)[number]>(Type.String({ enum: [...places] })),
+  pointer: Type.String({ description: 'JSON pointer; empty for the body as a whole.' }),
+  expected: Type.String({ description: 'What would have been right. The value sent is not repeated.' }),
+});
+
+/** Something wrong with a request: with a member of the body, or with a parameter or header. */
+export type Fault = Readonly<Static<typeof FaultDocument>>;
 
 /** The shape of every problem document, as it is documented. */
 export const ProblemDocument = Type.Object(
@@ -158,20 +149,16 @@ export const ProblemDocument = Type.Object(
       Type.Integer({ minimum: 1, description: 'With COUPON_TOTAL_BELOW_ISSUED: how many were issued.' }),
     ),
     faults: Type.Optional(
-      Type.Array(
-        Type.Object({
-          in: Type.Unsafe<Fault['in']>(Type.String({ enum: ['body', 'path', 'query', 'header'] })),
-          pointer: Type.String({ description: 'JSON pointer; empty for the body as a whole.' }),
-          expected: Type.String({ description: 'What would have been right. The value sent is not repeated.' }),
-        }),
-        { description: 'With INVALID_REQUEST: everything that is wrong.' },
-      ),
+      Type.Array(FaultDocument, { description: 'With INVALID_REQUEST: everything that is wrong.' }),
     ),
   },
   { $id: 'Problem', description: 'An error or a refusal, by RFC 9457.' },
 );
 
-const PROBLEM_TYPE = 'application/problem+json';
+/** Members that only some problems have. */
+export type ProblemMembers = Readonly<
+  Pick<Static<typeof ProblemDocument>, 'sequence' | 'dateUsed' | 'issuedQuantity' | 'faults'>
+>;
 
 /** The document of a problem as JSON text. Refusals that never differ are made once with this and sent many times. */
 export function problemText(
@@ -185,7 +172,8 @@ export function problemText(
 
 /** What `new Response` needs beside the text. Reused, since a rush answers the same refusal many times. */
 export function problemInit(code: ProblemCode, headers: Readonly<Record<string, string>> = {}): ResponseInit {
-  return { status: problems[code].status, headers: new Headers({ 'content-type': PROBLEM_TYPE, ...headers }) };
+  const common = { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' };
+  return { status: problems[code].status, headers: new Headers({ ...common, ...headers }) };
 }
 
 /**
@@ -208,7 +196,7 @@ export function problem(
 /** The answer to a request that can be read but not accepted. */
 export function invalid(faults: readonly Fault[]): Response {
   const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
-  return problem('INVALID_REQUEST', `The request has ${count}.`, { faults });
+  return problem('INVALID_REQUEST', `The request has ${count}.`, { faults: [...faults] });
 }
 
 /** Whether `text` is a code of the table. */

@@ -3,7 +3,7 @@
 // Everybody who opens such a page asks, most of them just before the start: a process asks MySQL at most once a second.
 
 import { Type } from '@sinclair/typebox';
-import type { Coupon } from '../coupon/coupon.ts';
+import type { Catalog } from '../coupon/catalog.ts';
 import { CouponId, couponIdParameter } from '../coupon/ids.ts';
 import { CouponAnswer } from '../coupon/json.ts';
 import { formatInstant } from '../http/instant.ts';
@@ -11,8 +11,7 @@ import { problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
 
 export interface DropDependencies {
-  /** null: no such coupon */
-  readonly catalog: { read(id: number): Promise<Coupon | null> };
+  readonly catalog: Pick<Catalog, 'read'>;
 }
 
 const DropAnswer = Type.Object(

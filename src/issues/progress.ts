@@ -143,13 +143,8 @@ export class ProgressHub {
   }
 }
 
-export interface SampleDependencies {
-  readonly database: Database;
-  readonly snapshots: Snapshots;
-}
-
 /** Samples from the home of the stock. */
-export function createSample({ database, snapshots }: SampleDependencies): Sample {
+export function createSample(database: Database, snapshots: Snapshots): Sample {
   return async (couponId) => {
     const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
     if (!coupon) return null;

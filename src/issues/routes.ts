@@ -1,29 +1,20 @@
 // routes.ts -- Routes about issues after they were promised: status, waiting, a user's list, use, a coupon's progress.
 
 import { Type } from '@sinclair/typebox';
-import { usersWith } from '../auth/access.ts';
-import type { Authority } from '../auth/authority.ts';
+import { type Authority, usersWith } from '../auth/authority.ts';
 import { CouponId, couponIdParameter, UserId, userIdParameter } from '../coupon/ids.ts';
 import { formatInstant } from '../http/instant.ts';
-import { cutPage, type Page, pageParameters } from '../http/pagination.ts';
+import { cutPage, pageParameters } from '../http/pagination.ts';
 import { problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
 import { eventStream } from '../http/sse.ts';
-import type { Listener } from './progress.ts';
-import type { IssueStatus, OwnedIssue, Use } from './status.ts';
+import type { ProgressHub } from './progress.ts';
+import type { Issues, IssueStatus } from './status.ts';
 
 export interface IssuesDependencies {
   readonly authority: Pick<Authority, 'isOn' | 'admit'>;
-  readonly issues: {
-    /** null: no such coupon. An accepted issue is waited for, until it is a row. */
-    statusOf(couponId: number, userId: string, waitMs?: number, signal?: AbortSignal): Promise<IssueStatus | null>;
-    listOf(userId: string, page: Page): Promise<readonly OwnedIssue[]>;
-    use(couponId: number, userId: string): Promise<Use>;
-  };
-  readonly progress: {
-    /** Returns the function that ends it; null: no such coupon. */
-    listen(couponId: number, listener: Listener): Promise<(() => void) | null>;
-  };
+  readonly issues: Issues;
+  readonly progress: Pick<ProgressHub, 'listen'>;
 }
 
 /** The number of an issue, in an answer. */

@@ -4,6 +4,7 @@ import { and, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
+import type { Page } from '../http/pagination.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Row, RowWatcher } from './row-watcher.ts';
@@ -38,7 +39,7 @@ export interface Issues {
    */
   statusOf(couponId: number, userId: string, waitMs?: number, signal?: AbortSignal): Promise<IssueStatus | null>;
   /** At most `limit` rows of a user, of coupons with ids above `after`, in order of coupon. */
-  listOf(userId: string, page: { readonly after: number; readonly limit: number }): Promise<readonly OwnedIssue[]>;
+  listOf(userId: string, page: Page): Promise<readonly OwnedIssue[]>;
   /** Uses an issue, once. One that was just accepted is waited for. */
   use(couponId: number, userId: string): Promise<Use>;
 }
@@ -143,11 +144,7 @@ async function useRow(session: Session, couponId: number, userId: string): Promi
   return { kind: affectedRows === 1 ? 'used' : 'already used', sequence: row.sequence, usedMs: row.usedMs };
 }
 
-async function readOwned(
-  session: Session,
-  userId: string,
-  { after, limit }: { readonly after: number; readonly limit: number },
-): Promise<readonly OwnedIssue[]> {
+async function readOwned(session: Session, userId: string, { after, limit }: Page): Promise<readonly OwnedIssue[]> {
   const rows = await session
     .select()
     .from(couponIssues)

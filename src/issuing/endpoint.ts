@@ -4,16 +4,15 @@
 // that only validates the same body.
 
 import { Type } from '@sinclair/typebox';
-import { mayActFor } from '../auth/access.ts';
-import { type Authority, userMismatch } from '../auth/authority.ts';
+import { type Authority, mayActFor, userMismatch } from '../auth/authority.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';
 import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
 import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
-import { NO_SNIFFING, sealedJson } from '../http/sealed.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import type { IssuerName } from './issuer.ts';
+import type { IssuePipeline } from './pipeline.ts';
 
 /** The result of a request, for metrics: an outcome, or why there is none. */
 export type RequestResult =
@@ -33,10 +32,7 @@ export interface EndpointDependencies {
   readonly userLimiter: Pick<Limiter, 'take'> | null;
   /** null: no CAPTCHA. Returns null, or the answer that refuses. */
   readonly isHuman: ((request: Request) => Promise<Response | null>) | null;
-  readonly issuance: {
-    /** @throws Unavailable when it was not decided, or the result is unknown */
-    issue(issuer: IssuerName, couponId: number, userId: string): Outcome | Promise<Outcome>;
-  };
+  readonly issuance: Pick<IssuePipeline, 'issue'>;
   /** The same under an `Idempotency-Key`. */
   readonly issueOnce: IssueOnce;
   readonly metrics: {
@@ -121,8 +117,8 @@ function decider(
     if (outcome.kind !== 'issued') return refuse(outcome);
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
     const location = `/v1/coupons/${couponId}/issues/${userId}`;
-    const headers = { 'content-type': 'application/json', [NO_SNIFFING]: 'nosniff', location };
-    return sealedJson(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
+    const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', location };
+    return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
   };
   return (request, couponId, userId, startMs) => {
     const header = request.headers.get('idempotency-key');
@@ -171,7 +167,7 @@ function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
     return problem('DUPLICATED_COUPON_ISSUE', undefined, { sequence: outcome.sequence });
   }
   const { text, init } = refusals[outcome.kind];
-  return sealedJson(text, init);
+  return new Response(text, init);
 }
 
 /** Refusals do not differ from one request to the next, and a rush answers millions: each is written once. */
@@ -184,23 +180,17 @@ const refusals = {
 } satisfies Record<Refusal['kind'], unknown>;
 
 function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<string, string>>) {
-  return { text: problemText(code, detail), init: problemInit(code, { [NO_SNIFFING]: 'nosniff', ...headers }) };
+  return { text: problemText(code, detail), init: problemInit(code, headers) };
 }
 
-/** Why there is no decision, or none that is known: the `detail` of a 503. */
-const unavailableDetails = {
-  overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
-  stopping: 'This server is stopping. Nothing was decided.',
-  dependency: 'Redis or MySQL did not respond. The result is unknown; retry to find out.',
-} satisfies Record<UnavailableReason, string>;
-
-/** Makes the answers to `Unavailable`: 503 with `Retry-After`. */
+/** Makes the answers to `Unavailable`, which say whether something may have been decided: 503 with `Retry-After`. */
 export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason) => Response {
-  const headers = { 'retry-after': String(retryAfterS) };
+  const answerOf = (detail: string) =>
+    prebuilt('FAIL_COUPON_ISSUE_REQUEST', detail, { 'retry-after': String(retryAfterS) });
   const answers = {
-    overloaded: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.overloaded, headers),
-    stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
-    dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
-  };
-  return (reason) => sealedJson(answers[reason].text, answers[reason].init);
+    overloaded: answerOf('Too many requests are waiting. Nothing was decided for this one.'),
+    stopping: answerOf('This server is stopping. Nothing was decided.'),
+    dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
+  } satisfies Record<UnavailableReason, unknown>;
+  return (reason) => new Response(answers[reason].text, answers[reason].init);
 }

@@ -7,6 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { createRedlock, IoredisAdapter, LockAcquisitionError } from 'redlock-universal';
+import type { Config } from '../config/config.ts';
 import { decide } from '../coupon/coupon.ts';
 import type { Issuer } from './issuer.ts';
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
@@ -20,11 +21,7 @@ export interface LockedDependencies {
   readonly stock: StockKeeper;
   /** Decides when issuers that take no lock are faster than this one can read and write. */
   readonly take: Take;
-  readonly settings: {
-    readonly LOCK_LEASE_MS: number;
-    readonly LOCK_WAIT_MS_MAX: number;
-    readonly LOCKED_TRIES_MAX: number;
-  };
+  readonly settings: Pick<Config, 'LOCK_LEASE_MS' | 'LOCK_WAIT_MS_MAX' | 'LOCKED_TRIES_MAX'>;
   readonly observer?: LockObserver;
 }
 

@@ -25,10 +25,8 @@ const IDLE_TRANSACTIONS = 2;
  * @param compound several statements in one query: only where no text of a caller can be in it
  */
 export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
-  const { ssl, ...address } = readDatabaseUrl(settings.DATABASE_URL);
   const pool = createPool({
-    ...address,
-    ...(ssl && { ssl }),
+    ...readDatabaseUrl(settings.DATABASE_URL),
     // -FOUND_ROWS: a duplicate that changes nothing counts 0, so that `affectedRows` is the number of rows that went in.
     // -LOCAL_FILES: the server may not ask this process for files.
     flags: ['-FOUND_ROWS', '-LOCAL_FILES'],

@@ -4,10 +4,10 @@ import { sql } from 'drizzle-orm';
 import type { Session } from './database.ts';
 
 /** The oldest MySQL that enforces CHECK, the last guard of P1: those before it take the constraint and forget it. */
-const MYSQL_MIN = [8, 0, 16] as const;
+const MYSQL_MIN = '8.0.16';
 
 /** The oldest MariaDB that this system is tested with. */
-const MARIADB_MIN = [10, 11, 0] as const;
+const MARIADB_MIN = '10.11';
 
 /** What the server says of itself, such as `9.7.0`, `8.0.30-Vitess` or `10.11.19-MariaDB-0+deb12u1`. Throws what MySQL throws. */
 export async function readServerVersion(session: Session): Promise<string> {
@@ -19,20 +19,11 @@ export async function readServerVersion(session: Session): Promise<string> {
 /** Whether all that this system relies on came only later. A version that is no number is nothing to rely on either. */
 export function isTooOld(version: string): boolean {
   const oldest = /mariadb/i.test(version) ? MARIADB_MIN : MYSQL_MIN;
-  const parts =
-    /^(\d+)\.(\d+)(?:\.(\d+))?/
-      .exec(version)
-      ?.slice(1)
-      .map((part) => Number(part ?? 0)) ?? [];
-  for (const [i, least] of oldest.entries()) {
-    const part = parts[i] ?? 0;
-    if (part !== least) return part < least;
-  }
-  return false;
+  return !/^\d+\.\d/.test(version) || version.localeCompare(oldest, 'en', { numeric: true }) < 0;
 }
 
 /** What to say of such a server: one line that names the setting and the cure. */
 export function tooOld(version: string): string {
-  const newer = `MySQL ${MYSQL_MIN.join('.')} or MariaDB ${MARIADB_MIN.slice(0, 2).join('.')}, or newer`;
+  const newer = `MySQL ${MYSQL_MIN} or MariaDB ${MARIADB_MIN}, or newer`;
   return `DATABASE_URL: MySQL ${version || 'of unknown version'} is too old; use ${newer}`;
 }

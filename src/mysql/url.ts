@@ -1,17 +1,6 @@
 // url.ts -- A database URL as connection options. TLS, when asked for, always checks certificate and host name.
 
-import type { SslOptions } from 'mysql2';
 import { OperatorError } from '../operator-error.ts';
-
-/** What the URL says. */
-export interface DatabaseAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-  readonly ssl: SslOptions | undefined;
-}
 
 /** Ways to say "TLS" in a URL: PlanetScale's `?ssl={"rejectUnauthorized":true}` and `?sslaccept=strict`, and `sslmode`. */
 const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'verify_identity', 'verify-full']);
@@ -23,7 +12,7 @@ const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'veri
  * @throws OperatorError for anything else, also for `sslaccept=accept_invalid_certs`: unchecked TLS protects nothing. The message
  *   does not repeat the URL, which holds a password
  */
-export function readDatabaseUrl(url: string): DatabaseAddress {
+export function readDatabaseUrl(url: string) {
   if (!URL.canParse(url)) throw new OperatorError('DATABASE_URL is not a URL');
   const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
   const database = decoded(pathname.slice(1));
@@ -35,7 +24,7 @@ export function readDatabaseUrl(url: string): DatabaseAddress {
     user: decoded(username),
     password: decoded(password),
     database,
-    ssl: wantsTls(searchParams) ? { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' } : undefined,
+    ...(wantsTls(searchParams) && { ssl: { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' } }),
   };
 }
 

@@ -5,42 +5,42 @@
 // entry leaves the stream only after its rows are committed; what is in two of them is counted once. The stream is read again after
 // the dead letters, since one that is replayed meanwhile is in neither before.
 
+import { type Static, Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
+import { CouponId } from '../coupon/ids.ts';
 import { type Database, type Session, withConnection } from '../mysql/database.ts';
 import type { Allocation } from '../stream/entry.ts';
 import { instantLiteral } from '../ledger/sql-literals.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { allocationsOf } from '../stream/entries.ts';
 
+export const count = (description: string) => Type.Integer({ minimum: 0, description });
+export const countOrNull = (description: string) => Type.Union([count(description), Type.Null()], { description });
+
 /** One coupon, counted. The last four numbers are verdicts, the others plain counts of what is there. */
-export interface Audit {
-  readonly couponId: number;
-  readonly stockHome: Coupon['stockHome'];
-  /** How many there may be; null for no limit. P1 */
-  readonly totalQuantity: number | null;
-  /** The counter beside the rows. */
-  readonly issuedQuantity: number;
-  /** Rows in MySQL. */
-  readonly rows: number;
-  /** Owners in Redis; null while it is not open there. */
-  readonly owners: number | null;
-  /** The sequence that Redis gives next; null while it is not open there. */
-  readonly next: number | null;
-  /** Users in the stream, not yet rows. */
-  readonly unpersisted: number;
-  /** Users among the dead letters. */
-  readonly dead: number;
-  /** Issues that Redis says it gave and that are nowhere. P3: must be 0. */
-  readonly missing: number;
-  /** Issues that are there and that Redis does not know, so that it may issue to their users again. P2: must be 0. */
-  readonly unknown: number;
-  /** Rows above what may be issued, or not in the counter. P1: must be 0. */
-  readonly unexpected: number;
-  /** Rows issued before the start or from the end on, by the period as it is now. P5: must be 0 unless the period was edited. */
-  readonly outsidePeriod: number;
-}
+export const AuditAnswer = Type.Object(
+  {
+    couponId: CouponId,
+    stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], { description: 'who gives the stock out' }),
+    totalQuantity: countOrNull('how many there may be; null for no limit'),
+    issuedQuantity: count('the counter beside the rows'),
+    rows: count('rows in MySQL'),
+    owners: countOrNull('owners in Redis; null while it is not open there'),
+    next: countOrNull('the sequence that Redis gives next; null while it is not open there'),
+    unpersisted: count('users in the stream, not yet rows'),
+    dead: count('users among the dead letters'),
+    missing: count('P3: issues that Redis gave and that are nowhere; must be 0'),
+    // Redis may issue to their users again.
+    unknown: count('P2: issues that Redis does not know of; must be 0'),
+    unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
+    outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
+  },
+  { $id: 'Audit' },
+);
+
+export type Audit = Readonly<Static<typeof AuditAnswer>>;
 
 export interface AuditDependencies {
   readonly redisStock: RedisStock;

@@ -1,47 +1,24 @@
-// routes.ts -- What operators recover with: the audit of a coupon, and the dead letters. Nothing here is on a user's way.
+// routes.ts -- What operators watch and recover with: load, the audit of a coupon, dead letters. Nothing here is on a user's way.
 
-import { Type } from '@sinclair/typebox';
-import { operatorsWith } from '../auth/access.ts';
-import type { Authority } from '../auth/authority.ts';
+import { type Static, Type } from '@sinclair/typebox';
+import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { CouponId, couponIdParameter } from '../coupon/ids.ts';
 import { formatInstant } from '../http/instant.ts';
 import { problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
-import type { Audit } from './audit.ts';
+import { type Audit, AuditAnswer, count, countOrNull } from './audit.ts';
 import type { DeadLetters, DeadLetterView } from './dead-letters.ts';
 
-export interface RecoveryDependencies {
+export interface OperationsDependencies {
   readonly authority: Pick<Authority, 'guard'>;
   /** null: no such coupon */
   readonly audit: (couponId: number) => Promise<Audit | null>;
   readonly deadLetters: Pick<DeadLetters, 'list' | 'replay' | 'discard'>;
+  readonly load: () => Promise<Load>;
 }
 
 /** Dead letters in one answer; there is more wrong than an answer can say when there are so many. */
 const LETTERS_MAX = 100;
-
-const count = (description: string) => Type.Integer({ minimum: 0, description });
-const countOrNull = (description: string) => Type.Union([count(description), Type.Null()], { description });
-
-/** The audit as it is answered; see `Audit`. */
-const AuditAnswer = Type.Object(
-  {
-    couponId: CouponId,
-    stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], { description: 'who gives the stock out' }),
-    totalQuantity: countOrNull('how many there may be; null for no limit'),
-    issuedQuantity: count('the counter beside the rows'),
-    rows: count('rows in MySQL'),
-    owners: countOrNull('owners in Redis; null while it is not open there'),
-    next: countOrNull('the sequence that Redis gives next; null while it is not open there'),
-    unpersisted: count('users in the stream, not yet rows'),
-    dead: count('users among the dead letters'),
-    missing: count('P3: issues that Redis gave and that are nowhere; must be 0'),
-    unknown: count('P2: issues that Redis does not know of; must be 0'),
-    unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
-    outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
-  },
-  { $id: 'Audit' },
-);
 
 const auditExample: Audit = {
   couponId: 1,
@@ -79,17 +56,46 @@ const DeadLetterList = Type.Object(
 const letterId = '0-1795381837810-0';
 const ofLetter = { id: { schema: Type.String({ description: 'id of the dead letter' }), example: letterId } };
 
-/** `GET /v1/coupons/:couponId/audit` and `/v1/dead-letters`. */
-export function recoveryRoutes(dependencies: RecoveryDependencies) {
+const LoadAnswer = Type.Object(
+  {
+    process: Type.String({ description: 'which process answered; counts of two processes must not be subtracted' }),
+    uptimeMs: count('milliseconds since it started'),
+    accepted: count('requests of the issue endpoints that got a coupon, since the start of the process'),
+    refused: count('requests that were refused'),
+    failed: count('requests without a decision'),
+    unpersisted: count('accepted users who are not yet rows, over all coupons'),
+    oldestMs: count('age in milliseconds of the oldest of them; 0 without one'),
+    deadLetters: count('entries among the dead letters'),
+  },
+  { $id: 'Load' },
+);
+
+/** Counts since the process started. Rates are the reader's to make, from two of them. */
+export type Load = Readonly<Static<typeof LoadAnswer>>;
+
+const loadExample: Load = {
+  process: '6f1d0c52',
+  uptimeMs: 86_400_000,
+  accepted: 1000,
+  refused: 48_211,
+  failed: 0,
+  unpersisted: 2,
+  oldestMs: 14,
+  deadLetters: 0,
+};
+
+/** `GET /v1/coupons/:couponId/audit`, `/v1/dead-letters` and `/v1/load`. */
+export function operationsRoutes(dependencies: OperationsDependencies) {
   return [
     auditRoute(dependencies),
     listRoute(dependencies),
     replayRoute(dependencies),
     discardRoute(dependencies),
+    loadRoute(dependencies),
   ] as const;
 }
 
-function auditRoute({ authority, audit }: RecoveryDependencies) {
+function auditRoute({ authority, audit }: OperationsDependencies) {
   return route(
     'GET',
     '/v1/coupons/:couponId/audit',
@@ -111,7 +117,7 @@ sequence. Exact also while the coupon is being issued. It reads all rows of the 
   );
 }
 
-function listRoute({ authority, deadLetters }: RecoveryDependencies) {
+function listRoute({ authority, deadLetters }: OperationsDependencies) {
   const example = { id: letterId, reason: 'no such coupon', couponId: 4, firstSequence: 12, users: 3 };
   return route(
     'GET',
@@ -155,7 +161,7 @@ function toAnswer({ id, reason, entry }: DeadLetterView) {
   };
 }
 
-function replayRoute({ authority, deadLetters }: RecoveryDependencies) {
+function replayRoute({ authority, deadLetters }: OperationsDependencies) {
   return route(
     'POST',
     '/v1/dead-letters/:id/replay',
@@ -177,7 +183,7 @@ function replayRoute({ authority, deadLetters }: RecoveryDependencies) {
   );
 }
 
-function discardRoute({ authority, deadLetters }: RecoveryDependencies) {
+function discardRoute({ authority, deadLetters }: OperationsDependencies) {
   return route(
     'DELETE',
     '/v1/dead-letters/:id',
@@ -192,5 +198,22 @@ function discardRoute({ authority, deadLetters }: RecoveryDependencies) {
       problems: ['DEAD_LETTER_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
     async ({ params }) => ((await deadLetters.discard(params.id)) ? {} : problem('DEAD_LETTER_NOT_EXIST')),
+  );
+}
+
+function loadRoute({ authority, load }: OperationsDependencies) {
+  return route(
+    'GET',
+    '/v1/load',
+    {
+      operationId: 'readLoad',
+      tag: 'operators',
+      summary: 'How busy this process is, and how far MySQL is behind',
+      description: 'Counts since the process started: the rate is the difference of two answers of one process.',
+      access: operatorsWith(authority, 'read'),
+      answers: { 200: { description: 'The counts.', schema: LoadAnswer, example: loadExample } },
+      problems: ['FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async () => ({ body: await load() }),
   );
 }

@@ -48,14 +48,7 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
  * Also for all other commands with a reply (loading owners, acknowledging, reading).
  */
 export function issuingConnection(settings: RedisSettings, onFault: OnFault): Redis {
-  return watched(
-    new Redis(settings.REDIS_URL, {
-      ...common(settings),
-      enableOfflineQueue: false,
-      commandTimeout: settings.REDIS_COMMAND_MS_MAX,
-    }),
-    onFault,
-  );
+  return blockingConnection(settings, 0, onFault);
 }
 
 /**

@@ -9,11 +9,6 @@ import { reasonOf } from './preflight.ts';
 import { serverOf } from '../redis/connection.ts';
 import { readDurability } from '../redis/durability.ts';
 
-export interface ReadinessDependencies {
-  readonly redis: Redis;
-  readonly database: Database;
-}
-
 export interface ReadinessProbe {
   /** Asks both stores, within the bounds of their connections. Never throws: a store that fails is a check that is not ok. */
   check(): Promise<Readiness>;
@@ -21,7 +16,7 @@ export interface ReadinessProbe {
   stop(): void;
 }
 
-export function createReadiness({ redis, database }: ReadinessDependencies): ReadinessProbe {
+export function createReadiness(redis: Redis, database: Database): ReadinessProbe {
   let stopping = false;
   return {
     stop: () => {

@@ -3,6 +3,7 @@
 // It takes the app's `fetch` on both runtimes. Elysia's own `listen` would use Bun's router; measured, that made no difference
 // that could be seen, and it shares its port with any other process that asks for it.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { PeerOf } from '../http/rate-limit/address.ts';
 import { OperatorError } from '../operator-error.ts';
@@ -90,13 +91,8 @@ function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onErro
 /** Waits for the end of all answers; when it takes too long, cuts off those that are left. */
 async function finishWithin(finished: Promise<void>, waitMsMax: number | undefined, cut: () => unknown): Promise<void> {
   if (waitMsMax === undefined) return await finished;
-  const late = Promise.withResolvers<'late'>();
-  const timer = setTimeout(() => late.resolve('late'), waitMsMax);
-  try {
-    if ((await Promise.race([finished, late.promise])) === 'late') await cut();
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = await Promise.race([finished, pause(waitMsMax, 'late', { ref: false })]);
+  if (late) await cut();
 }
 
 /** Where a request came from. A socket of the file system has no host. */

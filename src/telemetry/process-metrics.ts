@@ -12,23 +12,19 @@ const promises = ['P1', 'P2', 'P3', 'P4', 'P5', 'other'] as const;
 export type ProcessMetrics = ReturnType<typeof createProcessMetrics>;
 
 export function createProcessMetrics() {
+  const script = ['script', [...scriptNames]] as const;
+  const pool = ['pool', poolNames] as const;
   return {
-    scriptSeconds: histogram('coupon_script_seconds', 'Time from sending a script to its reply', SECONDS, [
-      'script',
-      [...scriptNames],
-    ]),
+    scriptSeconds: histogram('coupon_script_seconds', 'Time from sending a script to its reply', SECONDS, script),
     transactionSeconds: histogram(
       'coupon_mysql_transaction_seconds',
       'Time of a transaction, including the wait for a connection',
       SECONDS,
       ['result', ['committed', 'failed']],
     ),
-    poolUsed: gauge('coupon_mysql_pool_used_connections', 'Connections to MySQL in use', ['pool', poolNames]),
-    poolMax: gauge('coupon_mysql_pool_max_connections', 'Connections to MySQL that may be in use', ['pool', poolNames]),
-    poolWaiting: gauge('coupon_mysql_pool_waiting_requests', 'Requests waiting for a connection to MySQL', [
-      'pool',
-      poolNames,
-    ]),
+    poolUsed: gauge('coupon_mysql_pool_used_connections', 'Connections to MySQL in use', pool),
+    poolMax: gauge('coupon_mysql_pool_max_connections', 'Connections to MySQL that may be in use', pool),
+    poolWaiting: gauge('coupon_mysql_pool_waiting_requests', 'Requests waiting for a connection to MySQL', pool),
     redisFaults: counter('coupon_redis_connection_faults_total', 'Connections to Redis that broke or failed to open'),
     brokenPromises: counter(
       'coupon_broken_promises_total',

@@ -4,6 +4,7 @@
 // cost; prom-client can take neither a weighted observation nor a histogram that was counted elsewhere. A series is an object that
 // its user holds. Every series exists from the start, at 0: `increase()` misses the first event of a series that begins at 1.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { invariant } from '../invariant.ts';
 
 /** Seconds: from well below a round trip to the longest a caller waits. */
@@ -202,13 +203,8 @@ function lines(samples: readonly string[]): string {
 }
 
 async function within(waitMsMax: number, reading: Promise<void>): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${waitMsMax} ms`)), waitMsMax);
-  try {
-    await Promise.race([reading, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = await Promise.race([reading, pause(waitMsMax, 'late', { ref: false })]);
+  if (late) throw new Error(`no answer within ${waitMsMax} ms`);
 }
 
 /** Shares one call among all scrapes within `ageMsMax`, since scrapes can be as frequent as callers like. */

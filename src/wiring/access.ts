@@ -44,13 +44,12 @@ export async function openAccess({ config, database, redis, log }: AccessDepende
   if (isOn && tokens === null && keys.isEmpty()) throw new OperatorError(NO_CREDENTIALS);
   if (!isOn) log.info('AUTH is off: any caller may issue for any user');
   keys.watch();
-  const limiterOf = (kind: Counted['kind'], requestsMax: number) =>
-    requestsMax === 0 ? null : createLimiter(kind, requestsMax, { config, redis, log });
+  const { USER_REQUESTS_MAX: userMax, ADDRESS_REQUESTS_MAX: addressMax } = config;
   return {
     authority: createAuthority({ isOn, keys, tokens, retryAfterS: config.RETRY_AFTER_S }),
     limiters: {
-      user: limiterOf('user', config.USER_REQUESTS_MAX),
-      address: limiterOf('address', config.ADDRESS_REQUESTS_MAX),
+      user: userMax === 0 ? null : createLimiter('user', userMax, { config, redis, log }),
+      address: addressMax === 0 ? null : createLimiter('address', addressMax, { config, redis, log }),
     },
     stop: () => keys.stop(),
   };

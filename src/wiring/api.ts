@@ -15,7 +15,7 @@ import { createPipeline, type IssuePipeline, type PipelineObserver } from '../is
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
 import { CHANGES_CHANNEL } from '../stream/keys.ts';
 import { readBacklog } from '../stream/backlog.ts';
-import type { Load } from '../operations/load-routes.ts';
+import type { Load } from '../operations/routes.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
@@ -139,7 +139,7 @@ function createAfterIssuing(
 ) {
   const { database, settings } = foundation;
   const watch = new RowWatcher({ database, settings, onFault });
-  const sample = createSample({ database, snapshots });
+  const sample = createSample(database, snapshots);
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
     issues: withStoreErrors(createIssues({ ...foundation, stock, watch }), onFault),

@@ -17,7 +17,7 @@ import {
   measureRuntime,
   scriptMeter,
 } from '../telemetry/process-metrics.ts';
-import { expose } from '../telemetry/registry.ts';
+import { expose, type Gauge } from '../telemetry/registry.ts';
 
 /** How often a store is asked, however often Prometheus asks. */
 const AGE_MS_MAX = 1000;
@@ -73,10 +73,7 @@ export function measureStores(metrics: Metrics, { redisStock, database, settings
 async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStock): Promise<void> {
   for (const each of [metrics.unpersisted, metrics.oldestSeconds, metrics.deadEntries]) each.replace([]);
   const skew = metrics.clockSkew.of('redis');
-  skew.set(Number.NaN);
-  const askedMs = Date.now();
-  const { nowMs, partitions: backlogs } = await readBacklog(redis, partitions);
-  skew.set(secondsAhead(nowMs, askedMs));
+  const { partitions: backlogs } = await withSkew(skew, () => readBacklog(redis, partitions));
   const series = (value: (backlog: PartitionBacklog) => number) =>
     backlogs.map((backlog) => [backlog.partition, value(backlog)] as const);
   metrics.unpersisted.replace(series(({ unpersistedUsers }) => unpersistedUsers));
@@ -90,10 +87,7 @@ export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDepen
     const { stockQuantity, stockIssued, stockRows, stockLeft } = metrics;
     for (const each of [stockQuantity, stockIssued, stockRows, stockLeft]) each.replace([]);
     const skew = metrics.clockSkew.of('mysql');
-    skew.set(Number.NaN);
-    const askedMs = Date.now();
-    const { nowMs, levels } = await readStockLevels(dependencies, COUPONS_LISTED_MAX);
-    skew.set(secondsAhead(nowMs, askedMs));
+    const { levels } = await withSkew(skew, () => readStockLevels(dependencies, COUPONS_LISTED_MAX));
     stockQuantity.replace(seriesOf(levels, ({ quantity }) => quantity));
     stockIssued.replace(seriesOf(levels, ({ issued }) => issued));
     stockRows.replace(seriesOf(levels, ({ rows }) => rows));
@@ -101,9 +95,13 @@ export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDepen
   }, AGE_MS_MAX);
 }
 
-/** The store read its clock at some instant between the request and now. */
-function secondsAhead(storeMs: number, askedMs: number): number {
-  return (storeMs - (askedMs + Date.now()) / 2) / 1000;
+/** Reads a store, and how far its clock is ahead: it looked at it at some instant between the request and the answer. */
+async function withSkew<Reading extends { readonly nowMs: number }>(skew: Gauge, read: () => Promise<Reading>) {
+  skew.set(Number.NaN);
+  const askedMs = Date.now();
+  const reading = await read();
+  skew.set((reading.nowMs - (askedMs + Date.now()) / 2) / 1000);
+  return reading;
 }
 
 function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) => number | null) {

@@ -111,10 +111,7 @@ test('listeners follow a coupon from its first piece to its end, with one sample
   const { id } = await stores.coupon({ totalQuantity: 40 });
   let samples = 0;
   const { database, config: settings } = stores;
-  const sample = createSample({
-    database,
-    snapshots: createSnapshots({ redisStock: api.redisStock, database, settings }),
-  });
+  const sample = createSample(database, createSnapshots({ redisStock: api.redisStock, database, settings }));
   const hub = new ProgressHub({
     sample: (couponId) => {
       samples += 1;

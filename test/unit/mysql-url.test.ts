@@ -14,7 +14,6 @@ test('a URL gives the whole address', () => {
     user: 'root',
     password: 'secret',
     database: 'coupons',
-    ssl: undefined,
   });
 });
 
