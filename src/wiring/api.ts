@@ -70,6 +70,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
   const { issues, progress, releaseWaiters } = createAfterIssuing(foundation, snapshots, stock, onStoreFault);
+  const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
@@ -79,10 +80,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     stock,
     issuers,
     issuance,
-    catalog: withStoreErrors(
-      createCatalog(database, announce, (id) => freeIdFrom(redisStock, id)),
-      onStoreFault,
-    ),
+    catalog: withStoreErrors(catalog, onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
     issues,
     progress,

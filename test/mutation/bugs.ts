@@ -365,6 +365,34 @@ export const plantedBugs: readonly PlantedBug[] = [
     };
   }),
   {
+    name: 'a coupon is issued from a MySQL that went back to before its opening',
+    changes: [
+      {
+        file: 'src/issuing/synchronous.ts',
+        from: "  if (coupon.epoch < epochMin) return { write: [], result: 'behind' };\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/restored-mysql.test.ts`,
+      'a backup from before the opening: nothing is issued from MySQL meanwhile, and in the end exactly the total is',
+    ],
+  },
+  {
+    name: 'what Redis knows and MySQL lost is not written again',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: '  if (audit.missing > 0) observer.restored(coupon.id, await restoreLost(dependencies, coupon.id));\n',
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/restored-mysql.test.ts`,
+      'half of the rows are gone: they are written again, each user under the number of the answer',
+    ],
+  },
+  {
     name: 'what was written before a refused command stays',
     changes: [
       {

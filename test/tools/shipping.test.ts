@@ -22,6 +22,7 @@ const entries = [
   'src/commands/migrate.ts',
   'src/commands/keys.ts',
   'src/commands/dead-letters.ts',
+  'src/commands/reconcile.ts',
 ];
 
 describe('the version', () => {
@@ -52,7 +53,8 @@ describe('the image', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test.each(entries)('%s starts with the files of the image, and names the missing settings', async (entry) => {
-    const child = Bun.spawn([process.execPath, entry, ...(/keys|dead/.test(entry) ? ['list'] : [])], {
+    const args = /keys|dead/.test(entry) ? ['list'] : /reconcile/.test(entry) ? ['--coupon', '1'] : [];
+    const child = Bun.spawn([process.execPath, entry, ...args], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '' },
       stdout: 'ignore',
