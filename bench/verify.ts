@@ -62,7 +62,7 @@ export async function verify({
   const redis = issuingConnection(config, () => undefined);
   try {
     // Whether the stores are durable does not matter here; that they can be read does.
-    await preflight(database, [redis], true);
+    await preflight(database, [redis], true, (line) => console.warn(line));
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {

@@ -363,7 +363,7 @@ export interface components {
         readonly users: number;
         /**
          * Format: date-time
-         * @description when it was accepted
+         * @description when it was accepted; null when this release cannot read it, as one of a later release
          */
         readonly accepted: string | null;
       }[];

@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   const { database, redis, subscriber } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
-    preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on'),
+    preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on', (line) => log.warn(line)),
   ]);
   await issuing.listen();
   const probe = createReadiness(redis, database);

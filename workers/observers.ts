@@ -1,5 +1,6 @@
 // observers.ts -- The observers of the worker: metrics for each step, log lines for what an operator should know.
 
+import { UNKNOWN_VERSION } from '../src/stream/entry.ts';
 import type { Log } from '../src/telemetry/log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { DrainObserver } from './drain.ts';
@@ -35,6 +36,13 @@ export function createDrainObserver(metrics: WorkerMetrics, log: Log, partition:
     },
     deadLetter(reason, users) {
       metrics.deadLetters.of().add();
+      if (reason === UNKNOWN_VERSION) {
+        log.warn(
+          { partition, users },
+          'an entry of a later release is kept among the dead letters until a worker can write it',
+        );
+        return;
+      }
       metrics.brokenPromises.of(promiseOf(reason)).add();
       log.error({ partition, reason, users }, 'P3: a dead letter: accepted issues that cannot be rows');
     },

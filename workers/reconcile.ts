@@ -1,5 +1,6 @@
 // reconcile.ts -- Compares every coupon in Redis with MySQL, round after round, and repairs what it may: settings that lag behind,
-// a state that does not know all owners, issues that MySQL lost, a coupon that is long over.
+// a state that does not know all owners, issues that MySQL lost, entries that only a later release could read, a coupon that is
+// long over.
 //
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
@@ -9,6 +10,7 @@ import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Audit, auditCoupon } from '../src/operations/audit.ts';
+import { createDeadLetters, replayReadable } from '../src/operations/dead-letters.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
 import { closeCoupon } from '../src/stock/closing.ts';
 import { partitionOf } from '../src/stream/keys.ts';
@@ -80,6 +82,7 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   if (lease === null) return false;
   // It may have been promoted behind a standing connection: its states would then look like those of another server.
   await askServer(redis);
+  await replayReadable(createDeadLetters(redisStock));
   const waiting: WaitingUsers[] = [];
   for (const keys of partitions) {
     waiting.push(await countWaiting(redis, keys));

@@ -40,6 +40,7 @@ async function work(): Promise<void> {
     database,
     [redis, ...partitions.map(({ blocking }) => blocking)],
     config.ALLOW_VOLATILE_REDIS === 'on',
+    (line) => log.warn(line),
   );
 
   const stop = new AbortController();

@@ -39,15 +39,9 @@ export async function withDatabase(
   work: (database: Database) => Promise<void>,
   line: (reason: string) => string,
 ): Promise<void> {
-  const database = openDatabase(
-    readConfig([
-      'DATABASE_URL',
-      'MYSQL_CONNECTIONS_MAX',
-      'MYSQL_QUEUE_MAX',
-      'MYSQL_CONNECT_MS_MAX',
-      'TRANSACTION_MS_MAX',
-    ]),
-  );
+  const settings = readConfig(['DATABASE_URL', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX']);
+  // A command does one thing at a time; a second connection renews the lock of a migration.
+  const database = openDatabase({ ...settings, MYSQL_CONNECTIONS_MAX: 2 });
   try {
     await work(database);
   } catch (error) {

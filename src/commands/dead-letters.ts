@@ -79,14 +79,14 @@ async function* replayAll(letters: DeadLetters): AsyncGenerator<string> {
   if (replayed === 0 && unreadable.length === 0) throw new OperatorError('There are no dead letters.');
   yield `Replayed ${replayed}.`;
   if (unreadable.length > 0)
-    throw new OperatorError(`Left as they are, since they are no entries: ${unreadable.join(', ')}`);
+    throw new OperatorError(`Left as they are, since this release cannot read them: ${unreadable.join(', ')}`);
 }
 
 async function* replayOne(letters: DeadLetters, id: string): AsyncGenerator<string> {
   const result = await letters.replay(id);
   if (result === 'gone') throw new OperatorError(`There is no dead letter ${id}.`);
   if (result === 'unreadable')
-    throw new OperatorError(`Dead letter ${id} is no entry and cannot be replayed; it is left as it is.`);
+    throw new OperatorError(`This release cannot read dead letter ${id}; it is left as it is.`);
   yield `Replayed ${id}; the worker writes it now.`;
 }
 
@@ -95,8 +95,10 @@ async function* discard(letters: DeadLetters, id: string): AsyncGenerator<string
   yield `Discarded ${id}.`;
 }
 
-function describe({ id, reason, entry }: DeadLetterView): string {
-  if (!entry) return `${id}  ${reason}  (no entry)`;
-  const { couponId, firstSequence, users, acceptedMs } = entry;
-  return `${id}  ${reason}  coupon ${couponId}, sequence ${firstSequence}, ${users.length} user(s), accepted ${new Date(acceptedMs).toISOString()}`;
+function describe({ id, reason, entry, allocation }: DeadLetterView): string {
+  const held = entry ?? allocation;
+  if (!held) return `${id}  ${reason}  (no entry)`;
+  const { couponId, firstSequence, users } = held;
+  const accepted = entry ? `accepted ${new Date(entry.acceptedMs).toISOString()}` : 'not readable by this release';
+  return `${id}  ${reason}  coupon ${couponId}, sequence ${firstSequence}, ${users.length} user(s), ${accepted}`;
 }

@@ -1,6 +1,7 @@
 // migrate.ts -- Entry of `bun run migrate`: applies the missing migrations, then exits.
 
-import { applyMigrations } from '../mysql/migrations.ts';
+import { applyMigrations, compareMigrations } from '../mysql/migrations.ts';
+import { aheadOfRelease } from '../runtime/preflight.ts';
 import { refuseArguments, runCommand, withDatabase } from './command.ts';
 
 /** How long to wait for another process that migrates; a migration of large tables takes its time. */
@@ -11,7 +12,10 @@ await runCommand('usage: bun run migrate', async (args) => {
   await withDatabase(
     async (database) => {
       // A migration is not a transaction of a request: it may take as long as it takes.
-      const applied = await applyMigrations({ ...database, transactionMsMax: 2 ** 31 - 1 }, LOCK_WAIT_S);
+      const patient = { ...database, transactionMsMax: 2 ** 31 - 1 };
+      const applied = await applyMigrations(patient, LOCK_WAIT_S);
+      const { unknown } = await compareMigrations(patient);
+      if (unknown > 0) console.warn(aheadOfRelease(unknown));
       console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
     },
     (reason) =>

@@ -41,3 +41,15 @@ export function withStoreErrors<Part extends AsyncFunctions<Part>>(
   const entries = Object.entries<(...input: never[]) => Promise<unknown>>(part);
   return Object.fromEntries(entries.map(([name, run]) => [name, wrap(run)])) as unknown as Part;
 }
+
+/** The same sequence, throwing only what `asUnavailable` makes of its failures. */
+export async function* iterateWithStoreErrors<Item>(
+  items: AsyncIterable<Item>,
+  onFault: (fault: unknown) => void,
+): AsyncGenerator<Item> {
+  try {
+    yield* items;
+  } catch (failure) {
+    throw asUnavailable(failure, onFault);
+  }
+}

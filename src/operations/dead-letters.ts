@@ -1,7 +1,7 @@
 // dead-letters.ts -- The dead letters: entries that could not be written, for an operator to inspect, replay or discard.
 
 import { streamPages } from '../stream/entries.ts';
-import { type Entry, readEntry, readAllocation } from '../stream/entry.ts';
+import { type Allocation, type Entry, readAllocation, readEntry, UNKNOWN_VERSION } from '../stream/entry.ts';
 import { CHANGES_CHANNEL } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
@@ -13,8 +13,10 @@ export interface DeadLetterView {
   /** The entry it comes from. */
   readonly entryId: string;
   readonly reason: string;
-  /** Null when it cannot be decoded, so that it cannot be replayed either. */
+  /** Null when this release cannot read it, so that it cannot be replayed either. */
   readonly entry: Entry | null;
+  /** What an entry says that this release cannot read, by the fields that every version keeps. */
+  readonly allocation?: Allocation;
 }
 
 export interface DeadLetters {
@@ -25,7 +27,7 @@ export interface DeadLetters {
   /**
    * Puts one back into the stream; the worker writes it under its sequence if that is still free.
    *
-   * @returns `replayed`; `gone` when there is none with this id; `unreadable` when it is no entry. Only `replayed` changed anything
+   * @returns `replayed`; `gone` when there is none with this id; `unreadable` when this release cannot read it. Only `replayed` changed anything
    */
   replay(id: string): Promise<'replayed' | 'gone' | 'unreadable'>;
   /**
@@ -86,10 +88,24 @@ export function createDeadLetters({ redis, partitions, keysOf }: RedisStock): De
   };
 }
 
+/** Replays what earlier workers could not read and this release can. */
+export async function replayReadable(letters: Pick<DeadLetters, 'list' | 'replay'>): Promise<void> {
+  for await (const { id, reason, entry } of letters.list()) {
+    if (reason === UNKNOWN_VERSION && entry) await letters.replay(id);
+  }
+}
+
 function viewOf(id: string, fields: readonly string[]): DeadLetterView {
   const entry = readEntry(entryFields(fields));
+  const allocation = 'reason' in entry ? readAllocation(entryFields(fields)) : null;
   const added = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
-  return { id, entryId: added('entry'), reason: added('reason'), entry: 'reason' in entry ? null : entry };
+  return {
+    id,
+    entryId: added('entry'),
+    reason: added('reason'),
+    entry: 'reason' in entry ? null : entry,
+    ...(allocation && !('undecodable' in allocation) && { allocation }),
+  };
 }
 
 function entryFields(fields: readonly string[]): string[] {

@@ -42,7 +42,9 @@ const DeadLetterAnswer = Type.Object({
   couponId: Type.Union([CouponId, Type.Null()], { description: 'null when it cannot be understood' }),
   firstSequence: countOrNull('sequence of its first user'),
   users: count('how many users'),
-  accepted: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], { description: 'when it was accepted' }),
+  accepted: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+    description: 'when it was accepted; null when this release cannot read it, as one of a later release',
+  }),
 });
 
 const DeadLetterList = Type.Object(
@@ -150,13 +152,14 @@ function listRoute({ authority, deadLetters }: OperationsDependencies) {
 }
 
 /** Without the users: `bun run dead-letters show` has them. */
-function toAnswer({ id, reason, entry }: DeadLetterView) {
+function toAnswer({ id, reason, entry, allocation }: DeadLetterView) {
+  const held = entry ?? allocation;
   return {
     id,
     reason,
-    couponId: entry?.couponId ?? null,
-    firstSequence: entry?.firstSequence ?? null,
-    users: entry?.users.length ?? 0,
+    couponId: held?.couponId ?? null,
+    firstSequence: held?.firstSequence ?? null,
+    users: held?.users.length ?? 0,
     accepted: entry ? formatInstant(entry.acceptedMs) : null,
   };
 }

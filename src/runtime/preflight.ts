@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import { type Database, DatabaseTimeout, withConnection } from '../mysql/database.ts';
 import { errorNumber, rootCause } from '../mysql/faults.ts';
-import { missingMigrations } from '../mysql/migrations.ts';
+import { compareMigrations } from '../mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld } from '../mysql/server-version.ts';
 import { connect } from '../redis/connection.ts';
 import { durabilityFaults, readDurability } from '../redis/durability.ts';
@@ -13,14 +13,16 @@ import { OperatorError } from '../operator-error.ts';
  * Connects and checks everything, then reports all faults together.
  *
  * @param connections every Redis connection of the process; the first is asked about durability
+ * @param warn called with a line for what is unusual, but no fault
  * @throws OperatorError with one line per fault
  */
 export async function preflight(
   database: Database,
   connections: readonly [Redis, ...Redis[]],
   allowVolatile: boolean,
+  warn: (line: string) => void,
 ): Promise<void> {
-  const found = await Promise.all([checkRedis(connections, allowVolatile), checkMysql(database)]);
+  const found = await Promise.all([checkRedis(connections, allowVolatile), checkMysql(database, warn)]);
   const faults = found.flat();
   if (faults.length > 0) throw new OperatorError(faults.join('\n'));
 }
@@ -48,15 +50,21 @@ function unusableRedis(error: unknown): string {
   return `REDIS_URL: Redis cannot be used (${reasonOf(error)}); start it, or correct address, user, password and database`;
 }
 
-async function checkMysql(database: Database): Promise<string[]> {
+async function checkMysql(database: Database, warn: (line: string) => void): Promise<string[]> {
   try {
     const version = await withConnection(database, readServerVersion);
     if (isTooOld(version)) return [tooOld(version)];
-    const missing = await missingMigrations(database);
+    const { missing, unknown } = await compareMigrations(database);
+    if (unknown > 0) warn(aheadOfRelease(unknown));
     return missing === 0 ? [] : [`DATABASE_URL: ${missing} migration(s) are missing; run \`bun run migrate\``];
   } catch (error) {
     return [`DATABASE_URL: MySQL cannot be used (${reasonOf(error)}); start it, or correct address, user and database`];
   }
+}
+
+/** What to say of a database that a later release migrated, as during a rolling update and after a rollback. */
+export function aheadOfRelease(unknown: number): string {
+  return `DATABASE_URL: the database has ${unknown} migration(s) of a later release; see docs/releases.md`;
 }
 
 /**

@@ -17,7 +17,7 @@ export const beginOpening = defineScript({
   keys: ({ keys }: OpeningInput) => [keys.state, keys.owners, keys.opening],
   args: ({ server, token, leaseMs }) => [server, token, leaseMs],
   read: (reply) => {
-    const kind = reply.verdict('open', 'busy', 'begun', 'unproven');
+    const kind = reply.verdict('open', 'busy', 'begun', 'unproven', 'unknown form');
     if (kind !== 'unproven') return { kind };
     if (reply.length !== 5) return reply.malformed();
     return { kind, epoch: reply.whole(1), version: reply.whole(2), next: reply.whole(3), owners: reply.whole(4) };
@@ -45,6 +45,9 @@ interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
   readonly version: number;
 }
 
+/** The form of the states that this release writes: the meaning of all fields. A change of one is another form; see docs/releases.md. */
+const STATE_FORM = 1;
+
 /** Swaps in what was loaded: the one place that writes a coupon's state as a whole. */
 export const finishOpening = defineScript({
   source: new URL('./scripts/finish-opening.lua', import.meta.url),
@@ -53,7 +56,8 @@ export const finishOpening = defineScript({
     const { next, until, startMs: start, endMs: end } = stock;
     // Sequences below `next` without an owner. Owners must always be `next - 1 - gap`, else some were lost.
     const gap = next - 1 - owners;
-    const state = { run: server, next, until, gap, start, end, paused: stock.paused ? 1 : 0, epoch, version };
+    const settings = { start, end, paused: stock.paused ? 1 : 0, epoch, version };
+    const state = { form: STATE_FORM, run: server, next, until, gap, ...settings };
     return [token, owners, ...Object.entries(state).flat()];
   },
   read: (reply) => reply.verdict('opened', 'superseded', 'incomplete'),

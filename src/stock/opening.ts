@@ -10,7 +10,8 @@
 //
 // An entry of a later release counts by the fields that every version keeps (see entry.ts). One that names this coupon but not
 // its owners cannot be counted, and guessing would give a user a second coupon: this coupon is then not rebuilt, and requests
-// for it get 503, until the entry is replayed by a release that can read it, or discarded. Other coupons are not affected.
+// for it get 503, until the entry is replayed by a release that can read it, or discarded. Other coupons are not affected. Nor is
+// a state rebuilt that a later release wrote in a form of its own.
 //
 // Opening is idempotent and may be tried by every process at once. It is counted: a second opening means that Redis lost data.
 
@@ -45,8 +46,22 @@ export interface StockDependencies {
     readonly OPENING_PAGE: number;
   };
   readonly onOpened: (couponId: number, kind: OpeningKind, owners: number) => void;
-  /** A coupon cannot be opened until an operator has dealt with an entry. */
-  readonly onBlocked: (blocking: UndecodableEntryError) => void;
+  /** A coupon cannot be opened until an operator has dealt with what stands in the way. */
+  readonly onBlocked: (blocking: UndecodableEntryError | UnknownFormError) => void;
+}
+
+/** The state of a coupon was written by a later release, in a form that this one does not know. It is not rebuilt over. */
+export class UnknownFormError extends Error {
+  override readonly name = 'UnknownFormError';
+  readonly couponId: number;
+  /** The key of the state. */
+  readonly place: string;
+
+  constructor(couponId: number, place: string) {
+    super(`a later release wrote the state of a coupon: ${place}`);
+    this.couponId = couponId;
+    this.place = place;
+  }
 }
 
 /** Opens coupons. */
@@ -92,6 +107,7 @@ async function openWithin(dependencies: StockDependencies, couponId: number, eve
   while (performance.now() < deadlineMs) {
     const { lease, begun } = await redisStock.beginOpening(couponId, settings.OPENING_LEASE_MS);
     if (begun.kind === 'open') return 'open';
+    if (begun.kind === 'unknown form') throw blocked(dependencies, new UnknownFormError(couponId, lease.keys.state));
     const attempt: Attempt = { ...dependencies, couponId, evenWhenOver, lease, begun };
     const opened = begun.kind === 'busy' ? null : await openUnderLease(attempt);
     if (opened) return opened;
@@ -114,9 +130,13 @@ async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
     // Best effort: if this fails too, the lease runs out by itself.
     await redisStock.endOpening(lease).catch(() => undefined);
     if (!(error instanceof UndecodableEntryError)) throw error;
-    attempt.onBlocked(error);
-    throw new Unavailable('dependency', error.message, { cause: error });
+    throw blocked(attempt, error);
   }
+}
+
+function blocked({ onBlocked }: StockDependencies, error: UndecodableEntryError | UnknownFormError): Unavailable {
+  onBlocked(error);
+  return new Unavailable('dependency', error.message, { cause: error });
 }
 
 /**

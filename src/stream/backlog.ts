@@ -1,6 +1,7 @@
 // backlog.ts -- How far MySQL is behind Redis, read from Redis without changing anything.
 
 import type { Redis } from 'ioredis';
+import { UNKNOWN_VERSION } from './entry.ts';
 import type { PartitionKeys } from './keys.ts';
 
 /** What waits in one partition. */
@@ -10,7 +11,7 @@ export interface PartitionBacklog {
   readonly unpersistedUsers: number;
   /** Age of the oldest entry by the clock of Redis; 0 without one. */
   readonly oldestMs: number;
-  /** Entries among the dead letters. */
+  /** Entries among the dead letters that need an operator: those of a later release, as far as they are looked at, do not. */
   readonly deadEntries: number;
 }
 
@@ -20,6 +21,9 @@ export interface Backlog {
   /** One for each partition, in order. */
   readonly partitions: readonly PartitionBacklog[];
 }
+
+/** Each holds up to a whole batch of users, and this is read every second. */
+const DEAD_LOOKED_AT_MAX = 100;
 
 /** Reads every partition at about the same instant: all commands go out together. Throws what ioredis throws. */
 export async function readBacklog(redis: Redis, partitions: readonly PartitionKeys[]): Promise<Backlog> {
@@ -41,8 +45,16 @@ async function readPartition(redis: Redis, { unpersisted, stream, dead }: Partit
   const [users, [oldest], deadEntries] = await Promise.all([
     redis.get(unpersisted),
     redis.xrange(stream, '-', '+', 'COUNT', 1),
-    redis.xlen(dead),
+    countDead(redis, dead),
   ]);
   // The first half of an id is the clock of Redis when the entry was added.
   return { unpersistedUsers: Number(users ?? 0), bornMs: oldest ? Number.parseInt(oldest[0], 10) : null, deadEntries };
+}
+
+async function countDead(redis: Redis, dead: string): Promise<number> {
+  const count = await redis.xlen(dead);
+  if (count === 0) return 0;
+  const looked = await redis.xrange(dead, '-', '+', 'COUNT', DEAD_LOOKED_AT_MAX);
+  const isOfLaterRelease = (fields: readonly string[]) => fields[fields.indexOf('reason') + 1] === UNKNOWN_VERSION;
+  return Math.max(0, count - looked.filter(([, fields]) => isOfLaterRelease(fields)).length);
 }

@@ -35,6 +35,9 @@ export interface Undecodable {
 /** The version that the scripts of this release write. */
 export const ENTRY_VERSION = 1;
 
+/** Why an entry of a later release is among the dead letters. It breaks no promise: it waits for a worker that can write it. */
+export const UNKNOWN_VERSION = 'unknown version';
+
 /** The largest instant that `datetime` and JavaScript both hold: the end of the year 9999. */
 const INSTANT_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
@@ -46,7 +49,7 @@ const INSTANT_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
  */
 export function readEntry(fields: readonly string[]): Entry | { readonly reason: string } {
   const value = valuesOf(fields);
-  if (value.get('v') !== String(ENTRY_VERSION)) return { reason: 'unknown version' };
+  if (value.get('v') !== String(ENTRY_VERSION)) return { reason: UNKNOWN_VERSION };
   const couponId = wholeIn(value.get('c'), 1, ID_MAX);
   const epoch = wholeIn(value.get('e'), 0, ID_MAX);
   const firstSequence = wholeIn(value.get('s'), 1, ID_MAX);

@@ -12,7 +12,7 @@ export interface PartitionKeys {
 
 /** The keys of one coupon, with those of its partition. */
 export interface CouponKeys extends PartitionKeys {
-  /** Hash: run, next, until, gap, start, end, paused, epoch, version. */
+  /** Hash: form, run, next, until, gap, start, end, paused, epoch, version. */
   readonly state: string;
   /** Hash: user → sequence. */
   readonly owners: string;

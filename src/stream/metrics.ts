@@ -17,6 +17,9 @@ export function createStreamMetrics() {
       'coupon_oldest_unpersisted_seconds',
       'Age of the oldest entry of the stream, 0 if there is none',
     ),
-    deadEntries: perPartition('coupon_dead_entries', 'Entries in the dead stream, which need an operator'),
+    deadEntries: perPartition(
+      'coupon_dead_entries',
+      'Entries in the dead stream that need an operator, which those of a later release do not',
+    ),
   };
 }

@@ -1,14 +1,40 @@
-// log.ts -- JSON lines on standard output. A line never holds personal data or a secret.
+// log.ts -- JSON lines on standard output. A line never holds personal data or a secret, and lines about one failure are throttled.
 
 import { DrizzleQueryError } from 'drizzle-orm/errors';
 import { type Logger, pino } from 'pino';
 import { errorNumber, rootCause } from '../mysql/faults.ts';
+import { Throttle } from './throttle.ts';
 
 export type Log = Logger;
 
-/** Makes the log of a process. */
-export function createLog(name: 'api' | 'worker' | 'migrate', level: string): Log {
-  return pino({ name, level, serializers: { error: describeFault } });
+/** Pause between two lines about one failure, such as an outage, which would otherwise write one per request. */
+const FAULT_PAUSE_MS = 5000;
+
+/** Makes the log of a process. Of lines with an `error`, those with equal message and cause are throttled. */
+export function createLog(name: 'api' | 'worker', level: string): Log {
+  const throttle = new Throttle(FAULT_PAUSE_MS);
+  return pino({
+    name,
+    level,
+    serializers: { error: describeFault },
+    hooks: {
+      logMethod(args, method) {
+        const [fields, message] = args as unknown as [unknown, string];
+        if (typeof fields !== 'object' || fields === null || !('error' in fields)) {
+          method.apply(this, args);
+          return;
+        }
+        throttle.line(kindOf(message, fields.error), (leftOut) => {
+          method.apply(this, [leftOut > 0 ? { ...fields, leftOut } : fields, message]);
+        });
+      },
+    },
+  });
+}
+
+/** What makes two lines one: message and cause, whatever numbers are in it. */
+function kindOf(message: string, error: unknown): string {
+  return `${message} ${JSON.stringify(describeFault(error)).replace(/\d+/g, '#')}`;
 }
 
 /**

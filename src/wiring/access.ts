@@ -60,15 +60,11 @@ const NO_CREDENTIALS = [
   'or create a key with `bun run keys create`; or set AUTH=off, which lets any caller issue for any user',
 ].join(' ');
 
-/** Pause between two log lines about an outage: otherwise each failed sync would write one. */
-const LOG_PAUSE_MS = 5000;
-
 function createLimiter(
   kind: Counted['kind'],
   requestsMax: number,
   { config, redis, log }: Pick<AccessDependencies, 'config' | 'redis' | 'log'>,
 ): Limiter {
-  let quietUntilMs = 0;
   return new Limiter({
     kind,
     requestsMax,
@@ -76,10 +72,6 @@ function createLimiter(
     namesMax: config.LIMITED_NAMES_MAX,
     now: Date.now,
     sync: (counted) => countRequests(redis, counted),
-    onFault: (error) => {
-      if (Date.now() < quietUntilMs) return;
-      quietUntilMs = Date.now() + LOG_PAUSE_MS;
-      log.warn({ error, kind }, 'rate-limit sync failed; limiting per process');
-    },
+    onFault: (error) => log.warn({ error, kind }, 'rate-limit sync failed; limiting per process'),
   });
 }

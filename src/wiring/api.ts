@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { createCatalog } from '../coupon/catalog.ts';
 import { auditCoupon } from '../operations/audit.ts';
-import { createDeadLetters } from '../operations/dead-letters.ts';
+import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
 import { RefusalCache } from '../issuing/refusal-cache.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
 import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
@@ -23,7 +23,7 @@ import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
 import { createEpochReader, freeIdFrom } from '../stock/restoring.ts';
 import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
-import { withStoreErrors } from '../issuing/store-errors.ts';
+import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
 import { createCouponEditor } from '../stock/editing.ts';
 import { type ApiMetrics, measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
@@ -92,7 +92,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       },
       onStoreFault,
     ),
-    deadLetters: createDeadLetters(redisStock),
+    deadLetters: createAvailableDeadLetters(redisStock, onStoreFault),
     /** Subscribes to edits of coupons; call it once the connections are open. */
     async listen() {
       subscriber.on('message', (_, couponId) => refusals.invalidate(Number(couponId)));
@@ -146,6 +146,12 @@ function createAfterIssuing(
       await Promise.all([watch.close(), progress.close()]);
     },
   };
+}
+
+/** Dead letters that throw as the rest of the API does. */
+function createAvailableDeadLetters(redisStock: RedisStock, onFault: (fault: unknown) => void): DeadLetters {
+  const { list, ...others } = createDeadLetters(redisStock);
+  return { list: () => iterateWithStoreErrors(list(), onFault), ...withStoreErrors(others, onFault) };
 }
 
 function createRefusalCache(config: Config, { read }: Snapshots, log: Log): RefusalCache {

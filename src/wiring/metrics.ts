@@ -121,11 +121,12 @@ export function createOpeningObserver(
       openings.of(kind).add();
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
     },
-    onBlocked({ couponId, place }) {
+    onBlocked(error) {
       openings.of('blocked').add();
+      const { couponId, place } = error;
       log.error(
-        { couponId, place },
-        'a coupon is not opened, since the owners of an entry cannot be decoded: see `bun run dead-letters`',
+        { couponId, place, error },
+        'a coupon is not opened, since a later release wrote what this one cannot read',
       );
     },
   };

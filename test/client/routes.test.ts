@@ -147,7 +147,7 @@ describe('operations', () => {
     const { result: list } = await call((client) => client.deadLetters.list());
     const accepted = '1970-01-01T00:00:00.000Z';
     const letter = { id: '0-1-0', reason: 'no such coupon', couponId: 4, firstSequence: 12, users: 2, accepted };
-    const other = { id: '0-2-0', couponId: null, firstSequence: null, users: 0, accepted: null };
+    const other = { id: '0-2-0', couponId: 5, firstSequence: 7, users: 1, accepted: null };
     expect(list).toMatchObject({ kind: 'done', value: { more: true } });
     expect(list.kind === 'done' && list.value.deadLetters.slice(0, 2)).toMatchObject([letter, other]);
     const { result, requests } = await call(async (client) => [

@@ -199,12 +199,14 @@ export const load = {
   deadLetters: 1,
 };
 
-/** There are 101 dead letters: 0-1-0 can be replayed, the others are no entries. */
+/** There are 101 dead letters: 0-1-0 can be replayed, 0-2-0 is of a later release, the others are no entries. */
 const fakeDeadLetters: AppDependencies['deadLetters'] = {
   async *list() {
     const entry = { couponId: 4, epoch: 1, firstSequence: 12, acceptedMs: 0, users: ['a', 'b'] };
     yield { id: '0-1-0', entryId: '1-0', reason: 'no such coupon', entry };
-    for (let i = 2; i <= 101; i++) yield { id: `0-${i}-0`, entryId: `${i}-0`, reason: 'unknown version', entry: null };
+    const allocation = { couponId: 5, firstSequence: 7, users: ['c'] };
+    yield { id: '0-2-0', entryId: '2-0', reason: 'unknown version', entry: null, allocation };
+    for (let i = 3; i <= 101; i++) yield { id: `0-${i}-0`, entryId: `${i}-0`, reason: 'unknown version', entry: null };
   },
   replay: async (id) => (id === '0-1-0' ? 'replayed' : id === '0-2-0' ? 'unreadable' : 'gone'),
   discard: async (id) => id === '0-1-0',

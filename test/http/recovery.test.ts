@@ -33,7 +33,7 @@ test('the list of dead letters is bounded, says so, and names no user', async ()
   const { body } = await ask('GET', '/v1/dead-letters');
   const list = body?.deadLetters as Record<string, unknown>[];
   expect({ length: list.length, more: body?.more }).toEqual({ length: 100, more: true });
-  expect(list.slice(0, 2)).toEqual([
+  expect(list.slice(0, 3)).toEqual([
     {
       id: '0-1-0',
       reason: 'no such coupon',
@@ -42,7 +42,8 @@ test('the list of dead letters is bounded, says so, and names no user', async ()
       users: 2,
       accepted: '1970-01-01T00:00:00.000Z',
     },
-    { id: '0-2-0', reason: 'unknown version', couponId: null, firstSequence: null, users: 0, accepted: null },
+    { id: '0-2-0', reason: 'unknown version', couponId: 5, firstSequence: 7, users: 1, accepted: null },
+    { id: '0-3-0', reason: 'unknown version', couponId: null, firstSequence: null, users: 0, accepted: null },
   ]);
 });
 

@@ -1,4 +1,4 @@
-// database.test.ts -- The rules of the database layer, on the server at hand: transactions, time limits, counts, migrations, faults.
+// database.test.ts -- The rules of the database layer, on the server at hand: transactions, time limits, counts, faults.
 
 import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
@@ -16,9 +16,6 @@ import {
   withTransaction,
 } from '../../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../../src/mysql/faults.ts';
-import { applyMigrations, missingMigrations } from '../../src/mysql/migrations.ts';
-import { OperatorError } from '../../src/operator-error.ts';
-import { runCommand } from '../../tools/stack/run-command.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type Settings } from '../stores.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
@@ -350,43 +347,4 @@ test('in a deadlock one transaction fails with a transient error, and the other 
   const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
   expect(failures.map(errorNumber)).toEqual([1213]);
   expect(failures.map(isDataFault)).toEqual([false]);
-});
-
-test('processes that migrate an empty database in parallel all succeed, and one of them did it', async () => {
-  const name = `coupon_test_${crypto.randomUUID().replaceAll('-', '')}`;
-  const url = new URL(stores.config.DATABASE_URL);
-  url.pathname = `/${name}`;
-  await withConnection(stores.database, (_, connection) => connection.query(`CREATE DATABASE ${name}`));
-  try {
-    await using database = ownDatabase({ DATABASE_URL: url.href });
-    const before = await missingMigrations(database);
-    expect(before).toBeGreaterThan(0);
-    const migrate = () =>
-      runCommand(process.execPath, ['src/commands/migrate.ts'], {
-        environment: { ...process.env, DATABASE_URL: url.href },
-      });
-    const results = await Promise.all([migrate(), migrate(), migrate()]);
-    expect(results.map(({ output }) => output).toSorted((a, b) => a.localeCompare(b))).toEqual([
-      `Applied ${before} migration(s).`,
-      'The database is up to date.',
-      'The database is up to date.',
-    ]);
-    expect(await missingMigrations(database)).toBe(0);
-    expect(await applyMigrations(database, 5)).toBe(0);
-  } finally {
-    await withConnection(stores.database, (_, connection) => connection.query(`DROP DATABASE ${name}`));
-  }
-});
-
-test('a migration that waits too long for another one reports it', async () => {
-  const name = new URL(stores.config.DATABASE_URL).pathname.slice(1);
-  await withConnection(stores.database, async (_, connection) => {
-    await connection.query('DO GET_LOCK(?, 0)', [`${name}.migrations`]);
-    await using another = ownDatabase();
-    await expect(applyMigrations(another, 1)).rejects.toThrow(
-      new OperatorError('DATABASE_URL: another process has been migrating for 1 s; try again when it is done'),
-    );
-    await connection.query('DO RELEASE_LOCK(?)', [`${name}.migrations`]);
-  });
-  expect(await applyMigrations(stores.database, 1)).toBe(0);
 });

@@ -275,6 +275,59 @@ for (const place of ['stream', 'dead'] as const) {
   });
 }
 
+test('a state that a later release wrote in another form is neither used nor rebuilt, and closes its coupon alone', async () => {
+  await using api = await stores.createApi();
+  const [mine, other] = [await stores.coupon(), await stores.coupon()];
+  for (const { id } of [mine, other]) expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([issued(1)]);
+  await drain();
+  const { state, owners, opening } = stores.keys(mine.id);
+  await stores.redis.hset(state, { form: 2, gap: 'something else' });
+  const everything = async () => [await stores.redis.hgetall(state), await stores.redis.hgetall(owners)];
+  const before = await everything();
+  const unavailable = { name: 'Unavailable', reason: 'dependency' };
+  const failureOf = (promise: Promise<unknown>) => promise.catch((failure: unknown) => failure);
+  for (const issuer of issuerNames)
+    expect(await failureOf(api.issuers[issuer].issue(mine.id, ['b']))).toMatchObject(unavailable);
+  expect(await failureOf(api.issues.statusOf(mine.id, 'b'))).toMatchObject(unavailable);
+  expect(await failureOf(api.editor.edit(mine.id, { totalQuantity: 5 }, null))).toMatchObject(unavailable);
+  expect(await api.editor.repair(mine.id)).toBe('not open');
+  expect(await api.redisStock.close(mine.id, 9)).toBe('changed');
+  expect(await api.audit(mine.id)).toMatchObject({ owners: null, missing: 0, unknown: 0, unexpected: 0 });
+  expect(api.metrics.openings.of('blocked').total()).toBe(5);
+  expect(await everything()).toEqual(before);
+  expect(await stores.redis.exists(opening)).toBe(0);
+  expect(await api.issuers.scripted.issue(other.id, ['a', 'b'])).toEqual([already(1), issued(2)]);
+  // An operator who goes back for good deletes the state, once no process of the later release is left.
+  await stores.redis.del(state);
+  expect(await api.issuers.scripted.issue(mine.id, ['a', 'b'])).toEqual([already(1), issued(2)]);
+});
+
+test('a state that a later release wrote during an opening is not replaced by it', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  const { lease, begun } = await api.redisStock.beginOpening(id, 10_000);
+  expect(begun).toEqual({ kind: 'begun' });
+  const later = { form: '2', anything: 'else' };
+  await stores.redis.hset(stores.keys(id).state, later);
+  const stock = { startMs: 0, endMs: 1, paused: false, next: 1, until: 10 };
+  expect(await api.redisStock.finishOpening(lease, 0, stock, await stores.couponNow(id))).toBe('superseded');
+  expect(await stores.redis.hgetall(stores.keys(id).state)).toEqual(later);
+});
+
+test('a state of the releases that wrote no form is used as it is', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  const { state } = stores.keys(id);
+  await api.issuers.scripted.issue(id, ['a']);
+  expect(await stores.redis.hget(state, 'form')).toBe('1');
+  await stores.redis.hdel(state, 'form');
+  for (const [i, issuer] of issuerNames.entries())
+    expect(await api.issuers[issuer].issue(id, ['a', issuer])).toEqual([already(1), issued(2 + i)]);
+  expect((await api.editor.edit(id, { totalQuantity: 9 }, null)).kind).toBe('edited');
+  expect(await api.openings()).toEqual({ proven: 0, rebuilt: 1 });
+  expect(await stores.redis.hexists(state, 'form')).toBe(0);
+});
+
 test('entries are counted over many pages, and only those of the coupon', async () => {
   await using api = await stores.createApi({ PARTITIONS: 1, OPENING_PAGE: 7 });
   const mine = await stores.coupon({ totalQuantity: null });

@@ -370,6 +370,29 @@ test('a dead letter that is no entry stays as it is, until it is discarded', asy
   expect(await letters.discard(id)).toBe(false);
 });
 
+test('an entry of a later release is written once a worker can read it, by itself, and breaks no promise until then', async () => {
+  const { id: couponId } = await stores.coupon();
+  const entry = { couponId, epoch: 0, firstSequence: 3, acceptedMs: 1_700_000_000_123, users: ['a', 'b'] };
+  const later = ['v', '2', 'c', String(couponId), 's', '5', 'u', 'c', 'new', 'field'];
+  await using api = await stores.createApi();
+  await bury(later, 'unknown version');
+  expect((await api.load()).deadLetters).toBe(0);
+  const refused = await bury(writeEntry({ ...entry, firstSequence: 6, users: ['d'] }), 'no stock left');
+  expect((await api.load()).deadLetters).toBe(1);
+  const kept = (await Array.fromAsync(letters.list())).map(({ id }) => id);
+  expect(kept).toContain(refused);
+  // As a worker of an earlier release left it, which could not read what this one can.
+  await bury(writeEntry(entry), 'unknown version');
+  await round(api);
+  expect((await Array.fromAsync(letters.list())).map(({ id }) => id)).toEqual(kept);
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  expect(await stores.rows(couponId)).toEqual([
+    { sequence: 3, userId: 'a', issuedMs: 1_700_000_000_123 },
+    { sequence: 4, userId: 'b', issuedMs: 1_700_000_000_123 },
+  ]);
+});
+
 test('a dead letter that is replayed and buried again during an opening is not missed', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon({ totalQuantity: 2 });
@@ -480,15 +503,17 @@ test('`bun run dead-letters` lists, shows, replays and discards, and says in a l
   const entry = { couponId, epoch: 0, firstSequence: 1, acceptedMs: 0, users: ['a'] };
   const good = await bury(writeEntry(entry), 'no stock left');
   const bad = await bury(['v', '99'], 'unknown version');
+  const later = await bury(['v', '2', 'c', String(couponId), 's', '2', 'u', 'b,c', 'new', 'field'], 'unknown version');
   expect(dead('list').said.split('\n')).toEqual([
     `${good}  no stock left  coupon ${couponId}, sequence 1, 1 user(s), accepted 1970-01-01T00:00:00.000Z`,
     `${bad}  unknown version  (no entry)`,
-    '2 dead letter(s).',
+    `${later}  unknown version  coupon ${couponId}, sequence 2, 2 user(s), not readable by this release`,
+    '3 dead letter(s).',
   ]);
   expect(JSON.parse(dead('show', good).said)).toEqual({ id: good, entryId: '1-1', reason: 'no stock left', entry });
   expect(dead('replay', '--all')).toEqual({
     exitCode: 1,
-    said: `Replayed 1.\nLeft as they are, since they are no entries: ${bad}`,
+    said: `Replayed 1.\nLeft as they are, since this release cannot read them: ${bad}, ${later}`,
   });
   expect(dead('discard', bad)).toEqual({ exitCode: 0, said: `Discarded ${bad}.` });
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { closeDatabase, openDatabase, withConnection } from '../../src/mysql/database.ts';
-import { missingMigrations } from '../../src/mysql/migrations.ts';
+import { compareMigrations } from '../../src/mysql/migrations.ts';
 import { openStores } from '../stores.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'start-test-'));
 const empty = `coupon_test_${crypto.randomUUID().replaceAll('-', '')}`;
 await withConnection(stores.database, (_, connection) => connection.query(`CREATE DATABASE ${empty}`));
 const unmigrated = openDatabase({ ...stores.config, DATABASE_URL: urlWith(DATABASE_URL, `/${empty}`) });
-const missing = await missingMigrations(unmigrated);
+const { missing } = await compareMigrations(unmigrated);
 await closeDatabase(unmigrated);
 const volatile = await startRedisServer({ folder, settings: { appendonly: 'no' } });
 /** Listens on a port that another process may want. */

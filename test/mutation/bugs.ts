@@ -341,6 +341,30 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: ['test/store-outages/redis.test.ts', 'the owners alone missing: nothing is lost, and no request fails'],
   },
   {
+    name: 'a state in a form of a later release is used',
+    changes: [
+      { file: `${scripts}/included/usable-state.lua`, from: '  if not isKnownForm() then return nil end\n', to: '' },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'a state that a later release wrote in another form is neither used nor rebuilt, and closes its coupon alone',
+    ],
+  },
+  {
+    name: 'a state in a form of a later release is rebuilt over',
+    changes: [
+      {
+        file: `${scripts}/begin-opening.lua`,
+        from: "if not isKnownForm() then return { 'unknown form' } end\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'a state that a later release wrote in another form is neither used nor rebuilt, and closes its coupon alone',
+    ],
+  },
+  {
     name: 'the server that a state comes from is not compared',
     changes: [
       {

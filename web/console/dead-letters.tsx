@@ -58,7 +58,7 @@ function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(
           type="button"
           class="primary"
           aria-label={`${say('replay')}: ${id}`}
-          disabled={couponId === null}
+          disabled={accepted === null}
           onClick={() => void act((client) => client.deadLetters.replay(id), say('replayed'))}
         >
           {say('replay')}

@@ -2,10 +2,12 @@
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] …:opening string, [4] …:owners:<token> hash
 -- ARGV    token of the opener, owners gathered, then the fields and values of the new state
--- Reply   { 'opened' }, { 'superseded' } when the lease is not ours, { 'incomplete' } when Redis lost what was gathered
+-- Reply   { 'opened' }, { 'superseded' } when the lease is not ours or a later release left a state meanwhile, { 'incomplete' }
+--         when Redis lost what was gathered
 -- Cost    O(1), and the freeing of what was there before
 
-if redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'superseded' } end
+--- include ./included/usable-state.lua
+if redis.call('GET', KEYS[3]) ~= ARGV[1] or not isKnownForm() then return { 'superseded' } end
 if redis.call('HLEN', KEYS[4]) ~= tonumber(ARGV[2]) then return { 'incomplete' } end
 
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])

@@ -13,11 +13,19 @@ local function isServer(name)
   return string.find(redis.call('INFO', 'replication'), replication, 1, true) ~= nil
 end
 
+--- Whether the state has a form that this release knows: the field `form`, which the releases that knew only one left out.
+--- A later one is neither used nor rebuilt over, since two releases that rebuild each other's states in turn give numbers twice.
+local function isKnownForm()
+  local form = redis.call('HGET', KEYS[1], 'form')
+  return not form or form == '1'
+end
+
 --- How many were issued, or nil for a state that must be compared with MySQL or rebuilt before it is used: one that is missing,
 --- or of a server before a restart, failover or restored backup, or with fewer owners than issues, whose users would get a
 --- second coupon. The sequences in `gap` have no owner.
 local function issuedIn(run, next, gap, server)
   if run ~= server then return nil end
+  if not isKnownForm() then return nil end
   local owners = redis.call('HLEN', KEYS[2])
   return owners == next - 1 - gap and owners or nil
 end

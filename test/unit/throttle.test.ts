@@ -1,0 +1,55 @@
+// Shows that an outage is a line now and then, which says how many were left out, and that different failures do not hide each other.
+import { expect, test } from 'bun:test';
+import { Throttle } from '../../src/telemetry/throttle.ts';
+import { eventually } from '../eventually.ts';
+
+/** A throttle, and what was written: the line and how many were left out before it. */
+function written(pauseMs: number) {
+  const throttle = new Throttle(pauseMs);
+  const lines: [string, number][] = [];
+  const line = (kind: string, text: string) => throttle.line(kind, (leftOut) => lines.push([text, leftOut]));
+  return { lines, line };
+}
+
+test('the first line is written now, the latest of the others after the pause, with how many were left out', async () => {
+  const { lines, line } = written(50);
+  for (const text of ['1', '2', '3', '4']) line('outage', text);
+  expect(lines).toEqual([['1', 0]]);
+  await eventually('the end of the pause', () => lines.length > 1);
+  expect(lines).toEqual([
+    ['1', 0],
+    ['4', 2],
+  ]);
+  // Still within a pause.
+  line('outage', '5');
+  expect(lines).toHaveLength(2);
+  await eventually('the end of the next pause', () => lines.length > 2);
+  expect(lines[2]).toEqual(['5', 0]);
+});
+
+test('after a pause without lines, the next one is written now', async () => {
+  const { lines, line } = written(1);
+  line('outage', '1');
+  await eventually('a line that is not left out', () => {
+    const before = lines.length;
+    line('outage', 'n');
+    return lines.length > before;
+  });
+});
+
+test('lines of other kinds are written beside it', () => {
+  const { lines, line } = written(10_000);
+  for (const kind of ['a', 'b', 'a', 'b']) line(kind, kind);
+  expect(lines).toEqual([
+    ['a', 0],
+    ['b', 0],
+  ]);
+});
+
+test('when more kinds are remembered than it may hold, further lines are written, and none is lost', () => {
+  const { lines, line } = written(10_000);
+  for (let i = 0; i < 1200; i++) line(`kind ${i}`, 'x');
+  line('kind 1199', 'x');
+  line('kind 1', 'x');
+  expect(lines).toHaveLength(1201);
+});
