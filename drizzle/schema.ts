@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
+  char,
   check,
   customType,
   datetime,
@@ -81,6 +82,20 @@ export const couponIssues = mysqlTable(
     uniqueIndex('coupon_issues_by_user').on(table.userId, table.couponId),
   ],
 );
+
+/** One row: what every process and every Redis of this installation must agree on. See src/runtime/installation.ts. */
+export const installation = mysqlTable('installation', {
+  id: int('id', { unsigned: true }).primaryKey(),
+  name: char('name', { length: 36 }).notNull(),
+  partitions: int('partitions', { unsigned: true }).notNull(),
+  /** The layout of keys in Redis. */
+  layout: int('layout', { unsigned: true }).notNull(),
+  /** The Redis that counts; NULL before the first. */
+  redisId: char('redis_id', { length: 36 }),
+  /** Rises when another Redis takes over. */
+  generation: int('generation', { unsigned: true }).notNull().default(1),
+  dateCreated: instant('date_created').notNull(),
+});
 
 export const apiKeys = mysqlTable('api_keys', {
   id: bigint('id', { mode: 'number', unsigned: true }).primaryKey().autoincrement(),

@@ -76,6 +76,14 @@ export function subscribingConnection(settings: RedisSettings, onFault: OnFault)
 
 /** The server behind each connection, while it is known. */
 const servers = new WeakMap<Redis, string>();
+/** Connections to servers that belong to another installation, or were replaced. */
+const refused = new WeakSet<Redis>();
+
+/** From now on the server behind a connection counts as unknown, so that nothing is decided there; or no longer does. */
+export function refuseServer(redis: Redis, isRefused: boolean): void {
+  if (isRefused) refused.add(redis);
+  else refused.delete(redis);
+}
 
 /**
  * The server behind a connection: a restart, a failover or a restored backup gives another one.
@@ -83,7 +91,7 @@ const servers = new WeakMap<Redis, string>();
  * @returns its `run_id` and `master_replid`, or '' while there is no connection or it is not known yet
  */
 export function serverOf(redis: Redis): string {
-  return servers.get(redis) ?? '';
+  return refused.has(redis) ? '' : (servers.get(redis) ?? '');
 }
 
 /** Connects, and waits until the server is known. Throws when the first try fails. */

@@ -23,6 +23,7 @@ const entries = [
   'src/commands/keys.ts',
   'src/commands/dead-letters.ts',
   'src/commands/reconcile.ts',
+  'src/commands/partitions.ts',
 ];
 
 describe('the version', () => {
@@ -53,7 +54,13 @@ describe('the image', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test.each(entries)('%s starts with the files of the image, and names the missing settings', async (entry) => {
-    const args = /keys|dead/.test(entry) ? ['list'] : /reconcile/.test(entry) ? ['--coupon', '1'] : [];
+    const args = /keys|dead/.test(entry)
+      ? ['list']
+      : /reconcile/.test(entry)
+        ? ['--coupon', '1']
+        : /partitions/.test(entry)
+          ? ['8']
+          : [];
     const child = Bun.spawn([process.execPath, entry, ...args], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '' },

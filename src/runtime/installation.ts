@@ -1,0 +1,149 @@
+// installation.ts -- What must be the same everywhere is compared: the installation, its partitions, and which Redis counts.
+//
+// MySQL keeps the truth in one row; every Redis carries a mark. A Redis without one becomes that of the installation, which raises
+// the generation, so that a replaced Redis is known as such, and the processes that still use it accept nothing more.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
+import { installation } from '../../drizzle/schema.ts';
+import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import { OperatorError } from '../operator-error.ts';
+import { refuseServer } from '../redis/connection.ts';
+import { defineScript } from '../redis/script.ts';
+
+export interface InstallationDependencies {
+  readonly database: Database;
+  readonly redis: Redis;
+  readonly settings: { readonly PARTITIONS: number };
+}
+
+/** The layout of keys in Redis that this release reads and writes. Another number is another layout. */
+const LAYOUT = 1;
+
+/** Pause between two comparisons of a running process. */
+export const COMPARE_MS = 1000;
+/** After another Redis took over, processes that use the former one have noticed by then. */
+const TAKEOVER_MS = 3 * COMPARE_MS;
+
+/** Where a Redis is marked. */
+export const INSTALLATION_KEY = 'installation';
+/** The one row. */
+const ROW = 1;
+
+type Row = typeof installation.$inferSelect;
+
+/** The mark in a Redis. */
+interface Mark {
+  readonly name: string;
+  readonly partitions: number;
+  readonly layout: number;
+  readonly id: string;
+  readonly generation: number;
+}
+
+const claimScript = defineScript({
+  source: new URL('./claim-installation.lua', import.meta.url),
+  keys: () => [INSTALLATION_KEY],
+  args: ({ name, partitions, layout, id, generation }: Mark) => [name, partitions, layout, id, generation],
+  read: (reply): Mark => ({
+    name: reply.text(0),
+    partitions: reply.whole(1),
+    layout: reply.whole(2),
+    id: reply.text(3),
+    generation: reply.whole(4),
+  }),
+});
+
+/**
+ * Compares both stores with each other and with the settings, before the process does anything else. The first process of all
+ * gives the installation its name; a Redis without a mark is taken over, which waits until all others have noticed.
+ *
+ * @throws OperatorError with one line that names the setting and the cure; what the stores throw
+ */
+export async function claimInstallation({ database, redis, settings }: InstallationDependencies): Promise<void> {
+  const row = await withConnection(database, (session) => readOrMake(session, settings.PARTITIONS));
+  const fault = rowFault(row, settings.PARTITIONS);
+  if (fault) throw new OperatorError(fault);
+  const { name, partitions } = row;
+  // The generation that this Redis begins, should it be one that nobody has marked yet.
+  const generation = row.redisId === null ? row.generation : row.generation + 1;
+  const mark = await claimScript(redis, { name, partitions, layout: LAYOUT, id: randomUUID(), generation });
+  const wrong = markFault(mark, row);
+  if (wrong) throw new OperatorError(wrong);
+  if (mark.id === row.redisId) return;
+  const former = row.redisId === null ? isNull(installation.redisId) : eq(installation.redisId, row.redisId);
+  const [now] = await withConnection(database, async (session) => {
+    await session
+      .update(installation)
+      .set({ redisId: mark.id, generation: mark.generation })
+      .where(and(eq(installation.id, ROW), former));
+    return session.select().from(installation);
+  });
+  // Another one was faster.
+  if (now?.redisId !== mark.id) throw new OperatorError(replaced(now ?? row));
+  if (row.redisId !== null) await pause(TAKEOVER_MS);
+}
+
+/**
+ * Goes on comparing. While the stores do not belong together, nothing is accepted in Redis: requests get 503, and `onFault` is told
+ * once. A store that does not answer is not compared.
+ */
+export async function keepComparing(
+  { database, redis, settings }: InstallationDependencies,
+  onFault: (fault: string) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  let reported: string | null = null;
+  while (!stop.aborted) {
+    await pause(COMPARE_MS, undefined, { signal: stop }).catch(() => undefined);
+    const fault = await compare({ database, redis, settings }).catch(() => undefined);
+    if (fault === undefined || stop.aborted) continue;
+    refuseServer(redis, fault !== null);
+    if (fault !== null && fault !== reported) onFault(fault);
+    reported = fault;
+  }
+}
+
+/** What is wrong, or null. */
+async function compare({ database, redis, settings }: InstallationDependencies): Promise<string | null> {
+  const [row] = await withConnection(database, (session) => session.select().from(installation));
+  if (!row) return 'DATABASE_URL: the row of the installation is gone from MySQL; restart the process';
+  const { name, partitions, redisId, generation } = row;
+  // An emptied Redis that counted before still counts.
+  const mark = await claimScript(redis, { name, partitions, layout: LAYOUT, id: redisId ?? '', generation });
+  return rowFault(row, settings.PARTITIONS) ?? markFault(mark, row) ?? (mark.id === redisId ? null : replaced(row));
+}
+
+async function readOrMake(session: Session, partitions: number): Promise<Row> {
+  const [found] = await session.select().from(installation);
+  if (found) return found;
+  // Two processes may be the first.
+  await session
+    .insert(installation)
+    .values({ id: ROW, name: randomUUID(), partitions, layout: LAYOUT, dateCreated: sql`UTC_TIMESTAMP(3)` })
+    .onDuplicateKeyUpdate({ set: { id: ROW } });
+  const [made] = await session.select().from(installation);
+  if (!made) throw new OperatorError('DATABASE_URL: the row of the installation cannot be written');
+  return made;
+}
+
+function rowFault({ partitions, layout }: Row, wanted: number): string | null {
+  if (layout !== LAYOUT)
+    return `DATABASE_URL: this installation has the layout ${layout} of keys in Redis, and this release knows ${LAYOUT}; run the release that made it`;
+  if (partitions === wanted) return null;
+  return `PARTITIONS: this installation has ${partitions} partitions, not ${wanted}; set PARTITIONS=${partitions}, or stop all processes and run \`bun run partitions ${wanted}\``;
+}
+
+function markFault(mark: Mark, row: Row): string | null {
+  if (mark.name !== row.name)
+    return 'REDIS_URL: this Redis belongs to another installation; use another Redis, another database number, or a KEY_PREFIX';
+  if (mark.partitions !== row.partitions || mark.layout !== row.layout)
+    return `REDIS_URL: this Redis has ${mark.partitions} partitions, and MySQL says ${row.partitions}; run \`bun run partitions ${row.partitions}\` again`;
+  return row.redisId !== null && mark.id !== row.redisId && mark.generation <= row.generation ? replaced(row) : null;
+}
+
+function replaced({ generation }: Row): string {
+  return `REDIS_URL: another Redis has replaced this one (generation ${generation}); set REDIS_URL to that one. To come back to this one, write out its stream, stop all processes, and delete its key \`${INSTALLATION_KEY}\``;
+}

@@ -1,0 +1,70 @@
+// repartition.ts -- Changes the number of partitions in both stores; see the command.
+
+import { eq } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
+import { installation } from '../../drizzle/schema.ts';
+import { type Database, withConnection } from '../mysql/database.ts';
+import { OperatorError } from '../operator-error.ts';
+import { streamPages } from '../stream/entries.ts';
+import { readAllocation } from '../stream/entry.ts';
+import { partitionKeys, partitionOf } from '../stream/keys.ts';
+import { INSTALLATION_KEY } from './installation.ts';
+
+/**
+ * Changes the number. Can be repeated after an interruption: MySQL is changed last.
+ *
+ * @returns the number before, and how many dead letters moved
+ * @throws OperatorError while something accepted is not yet a row; what the stores throw
+ */
+export async function changePartitions(
+  { database, redis }: { readonly database: Database; readonly redis: Redis },
+  partitions: number,
+): Promise<{ readonly from: number; readonly letters: number }> {
+  const [row] = await withConnection(database, (session) => session.select().from(installation));
+  if (!row) throw new OperatorError('DATABASE_URL: no process of this installation has run yet; just set PARTITIONS');
+  const from = row.partitions;
+  const marked = Number(await redis.hget(INSTALLATION_KEY, 'partitions'));
+  if (from === partitions && marked === partitions) return { from, letters: 0 };
+  const all = Array.from({ length: Math.max(from, marked, partitions) }, (_, partition) => partitionKeys(partition));
+  for (const { stream } of all) {
+    const waiting = await redis.xlen(stream);
+    if (waiting > 0)
+      throw new OperatorError(`${stream} has ${waiting} entries that are not rows yet; run a worker until it is empty`);
+  }
+  let letters = 0;
+  for (const { dead } of all) letters += await moveLetters(redis, dead, partitions);
+  // Groups, counts and states are made again where they belong.
+  for (const { stream, unpersisted } of all) await redis.unlink(stream, unpersisted);
+  await unlinkAll(redis, 'coupon:{*}:*');
+  await redis.hset(INSTALLATION_KEY, 'partitions', partitions);
+  await withConnection(database, (session) =>
+    session.update(installation).set({ partitions }).where(eq(installation.id, row.id)),
+  );
+  return { from, letters };
+}
+
+/** Those that name no coupon stay in partition 0. */
+async function moveLetters(redis: Redis, dead: string, partitions: number): Promise<number> {
+  let moved = 0;
+  for await (const page of streamPages(redis, dead)) {
+    for (const { id, fields } of page) {
+      const couponId = readAllocation(fields)?.couponId ?? 0;
+      const target = partitionKeys(partitionOf(couponId, partitions)).dead;
+      if (target === dead) continue;
+      // Written first: after an interruption a letter may be in both, and replaying it twice writes its rows once.
+      await redis.xadd(target, '*', ...fields);
+      await redis.xdel(dead, id);
+      moved += 1;
+    }
+  }
+  return moved;
+}
+
+async function unlinkAll(redis: Redis, pattern: string): Promise<void> {
+  let cursor = '0';
+  do {
+    const [next, keys] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1000);
+    if (keys.length > 0) await redis.unlink(...keys);
+    cursor = next;
+  } while (cursor !== '0');
+}

@@ -1,0 +1,157 @@
+// installation.test.ts -- Processes that do not belong together do not start, and a Redis that was replaced accepts nothing more.
+
+import { afterAll, expect, test } from 'bun:test';
+import { eq } from 'drizzle-orm';
+import { installation } from '../../drizzle/schema.ts';
+import { withConnection } from '../../src/mysql/database.ts';
+import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { claimInstallation, INSTALLATION_KEY, keepComparing } from '../../src/runtime/installation.ts';
+import { changePartitions } from '../../src/runtime/repartition.ts';
+import { writeEntry } from '../../src/stream/entry.ts';
+import { eventually } from '../eventually.ts';
+import { openStores, type Stores } from '../stores.ts';
+
+const opened: Stores[] = [];
+afterAll(async () => {
+  for (const each of opened) await each.close();
+});
+
+/** Stores that no process has used yet. */
+async function newStores(): Promise<Stores> {
+  const stores = await openStores();
+  opened.push(stores);
+  return stores;
+}
+
+/** A process on the database of one, and the Redis of another. */
+async function join(mysql: Stores, redisOf: Stores, settings = { PARTITIONS: mysql.config.PARTITIONS }) {
+  const redis = issuingConnection(redisOf.config, () => undefined);
+  await connect(redis);
+  const dependencies = { database: mysql.database, redis, settings };
+  return { redis, dependencies, start: () => claimInstallation(dependencies), leave: () => redis.disconnect() };
+}
+
+const messageOf = (failing: Promise<unknown>): Promise<string> =>
+  failing.then(
+    () => 'nothing',
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+
+test('the first processes name the installation, and all that follow find it as it is', async () => {
+  const stores = await newStores();
+  const processes = await Promise.all([1, 2, 3].map(() => join(stores, stores)));
+  await Promise.all(processes.map(({ start }) => start()));
+  const rows = await withConnection(stores.database, (session) => session.select().from(installation));
+  expect(rows).toMatchObject([{ partitions: stores.config.PARTITIONS, generation: 1 }]);
+  expect(await stores.redis.hgetall(INSTALLATION_KEY)).toMatchObject({ name: rows[0]?.name, id: rows[0]?.redisId });
+  for (const { leave } of processes) leave();
+});
+
+test('another number of partitions is one line that says which number is right', async () => {
+  const stores = await newStores();
+  const right = await join(stores, stores);
+  await right.start();
+  right.leave();
+  const wrong = await join(stores, stores, { PARTITIONS: stores.config.PARTITIONS + 1 });
+  expect(await messageOf(wrong.start())).toMatch(/^PARTITIONS: .* has \d+ partitions, not \d+; set PARTITIONS=\d+/);
+  wrong.leave();
+});
+
+test('the Redis of another installation is refused', async () => {
+  const stores = await newStores();
+  const others = await newStores();
+  const own = await join(others, others);
+  await own.start();
+  own.leave();
+  const lost = await join(stores, others);
+  expect(await messageOf(lost.start())).toMatch(/^REDIS_URL: this Redis belongs to another installation/);
+  lost.leave();
+});
+
+test('an emptied Redis goes on: its mark is made again, by whoever looks first', async () => {
+  const stores = await newStores();
+  const running = await join(stores, stores);
+  const faults: string[] = [];
+  const stop = new AbortController();
+  await running.start();
+  const comparing = keepComparing(running.dependencies, (fault) => faults.push(fault), stop.signal);
+  await stores.redis.del(INSTALLATION_KEY);
+  await eventually('the mark is there again', async () => (await stores.redis.exists(INSTALLATION_KEY)) === 1);
+  const next = await join(stores, stores);
+  await next.start();
+  stop.abort();
+  await comparing;
+  expect(faults).toEqual([]);
+  running.leave();
+  next.leave();
+});
+
+test('a Redis that takes over: processes on the former one accept nothing more, and none can start there', async () => {
+  const stores = await newStores();
+  const others = await newStores();
+  await using api = await stores.createApi();
+  const coupon = await stores.coupon();
+  const running = { database: stores.database, redis: api.redis, settings: stores.config };
+  await claimInstallation(running);
+  const faults: string[] = [];
+  const stop = new AbortController();
+  const comparing = keepComparing(running, (fault) => faults.push(fault), stop.signal);
+  expect(await api.issuers.scripted.issue(coupon.id, ['before'])).toEqual([{ kind: 'issued', sequence: 1 }]);
+
+  const moved = await join(stores, others);
+  await moved.start();
+  // The start returns only once the others had time to notice.
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toMatch(/^REDIS_URL: another Redis has replaced this one \(generation 2\)/);
+  for (const issuer of ['scripted', 'locked'] as const)
+    expect(await messageOf(api.issuers[issuer].issue(coupon.id, ['after']))).toMatch(/not known which server/);
+  expect(await messageOf(claimInstallation(running))).toMatch(/another Redis has replaced this one/);
+
+  // Back, as the line says.
+  await stores.redis.del(INSTALLATION_KEY);
+  await claimInstallation(running);
+  await eventually('the API accepts again', async () => {
+    const outcome = await messageOf(api.issuers.scripted.issue(coupon.id, ['after']));
+    return outcome === 'nothing';
+  });
+  stop.abort();
+  await comparing;
+  moved.leave();
+}, 30_000);
+
+test('the number of partitions is changed with nothing lost: what is unwritten refuses, dead letters move', async () => {
+  const stores = await newStores();
+  const partitions = stores.config.PARTITIONS;
+  const target = partitions * 2 + 1;
+  const { database, redis } = stores;
+  const before = await join(stores, stores);
+  await before.start();
+  before.leave();
+  const coupon = await stores.coupon({ totalQuantity: 5 });
+  {
+    await using api = await stores.createApi();
+    await api.issuers.scripted.issue(coupon.id, ['a', 'b']);
+    expect(await messageOf(changePartitions({ database, redis }, target))).toMatch(/entries that are not rows yet/);
+    await using worker = await stores.startWorker();
+    await worker.drained();
+  }
+  const fields = writeEntry({ couponId: coupon.id, epoch: 1, firstSequence: 3, acceptedMs: 0, users: ['buried'] });
+  await redis.xadd(stores.keys(coupon.id).dead, '*', 'entry', '1-0', 'reason', 'a test', ...fields.map(String));
+  expect(await changePartitions({ database, redis }, target)).toEqual({ from: partitions, letters: 1 });
+  const [row] = await withConnection(database, (session) =>
+    session.select().from(installation).where(eq(installation.id, 1)),
+  );
+  expect(row?.partitions).toBe(target);
+  const process = await join(stores, stores, { PARTITIONS: target });
+  await process.start();
+  process.leave();
+  await using api = await stores.createApi({ PARTITIONS: target });
+  // The two rows and the dead letter are still counted.
+  expect(await api.issuers.scripted.issue(coupon.id, ['a', 'buried', 'c', 'd', 'e'])).toEqual([
+    { kind: 'already issued', sequence: 1 },
+    { kind: 'already issued', sequence: 3 },
+    { kind: 'issued', sequence: 4 },
+    { kind: 'issued', sequence: 5 },
+    { kind: 'sold out' },
+  ]);
+});
