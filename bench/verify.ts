@@ -62,7 +62,8 @@ export async function verify({
   const redis = issuingConnection(config, () => undefined);
   try {
     // Whether the stores are durable does not matter here; that they can be read does.
-    await preflight(database, [redis], true);
+    const settings = { ALLOW_VOLATILE_REDIS: 'on' } as const;
+    await preflight({ database, connections: [redis], settings, testRedis: () => Promise.resolve([]) });
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {

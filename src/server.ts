@@ -9,6 +9,7 @@ import { wireApi } from './wiring/api.ts';
 import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';
+import { testApi } from './runtime/redis-self-test.ts';
 import { serve } from './runtime/serve.ts';
 import { onStopSignal } from './runtime/stop-signals.ts';
 import { startOrExplain } from './operator-error.ts';
@@ -25,7 +26,12 @@ async function start(): Promise<void> {
   const { database, redis, subscriber } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
-    preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on'),
+    preflight({
+      database,
+      connections: [redis, subscriber],
+      settings: config,
+      testRedis: () => testApi(redis, subscriber, config.USER_REQUESTS_MAX + config.ADDRESS_REQUESTS_MAX > 0),
+    }),
   ]);
   await issuing.listen();
   const probe = createReadiness({ redis, database });

@@ -141,7 +141,9 @@ export const settings = Type.Object({
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info', description: 'least severe level that is logged' },
   ),
-  ALLOW_VOLATILE_REDIS: flag('`on` starts on a Redis that loses acknowledged issues in a crash (see durability)'),
+  ALLOW_VOLATILE_REDIS: flag(
+    '`on` starts on a Redis that loses acknowledged issues in a crash, or evicts them when its memory is full (see durability)',
+  ),
 
   PARTITIONS: integer(
     4,

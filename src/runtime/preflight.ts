@@ -6,45 +6,64 @@ import { errorNumber, rootCause } from '../mysql/faults.ts';
 import { missingMigrations } from '../mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld } from '../mysql/server-version.ts';
 import { connect } from '../redis/connection.ts';
-import { durabilityFaults, readDurability } from '../redis/durability.ts';
+import { durabilityFaults, readDurability, replicaFault } from '../redis/durability.ts';
+import { missingRight, rightsFault } from '../redis/rights.ts';
 import { OperatorError } from '../operator-error.ts';
+
+export interface PreflightDependencies {
+  readonly database: Database;
+  /** Every Redis connection of the process; the first is asked what the server is. */
+  readonly connections: readonly [Redis, ...Redis[]];
+  readonly settings: { readonly ALLOW_VOLATILE_REDIS: 'on' | 'off' };
+  /** Tries what the process will do in Redis, and returns a line for each fault. */
+  readonly testRedis: () => Promise<readonly string[]>;
+}
 
 /**
  * Connects and checks everything, then reports all faults together.
  *
- * @param connections every Redis connection of the process; the first is asked about durability
  * @throws OperatorError with one line per fault
  */
-export async function preflight(
-  database: Database,
-  connections: readonly [Redis, ...Redis[]],
-  allowVolatile: boolean,
-): Promise<void> {
-  const found = await Promise.all([checkRedis(connections, allowVolatile), checkMysql(database)]);
+export async function preflight(dependencies: PreflightDependencies): Promise<void> {
+  const found = await Promise.all([checkRedis(dependencies), checkMysql(dependencies.database)]);
   const faults = found.flat();
   if (faults.length > 0) throw new OperatorError(faults.join('\n'));
 }
 
-async function checkRedis(connections: readonly [Redis, ...Redis[]], allowVolatile: boolean): Promise<string[]> {
+async function checkRedis(dependencies: PreflightDependencies): Promise<string[]> {
+  const { connections } = dependencies;
   // Why a connection failed is reported by an event; what `connect` throws then names no cause.
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
   for (const connection of connections) connection.on('error', onError);
   try {
     await Promise.all(connections.map(connect));
-    const faults = durabilityFaults(await readDurability(connections[0]), allowVolatile);
+    const faults = await serverFaults(dependencies);
     // A database that the server does not have does not even throw: the driver would go on with database 0. An address at which
     // nobody listened at first is no fault once somebody does.
     const refused = errors.find((error) => isReply(rootCause(error)));
     return refused === undefined ? faults : [unusableRedis(refused)];
   } catch (error) {
-    return [unusableRedis(errors[0] ?? error)];
+    // A sentinel answers, but does not say which server it is.
+    const faults = await serverFaults(dependencies).catch(() => []);
+    return faults.length > 0 ? faults : [unusableRedis(errors[0] ?? error)];
   } finally {
     for (const connection of connections) connection.off('error', onError);
   }
 }
 
+async function serverFaults({ connections: [redis], settings, testRedis }: PreflightDependencies): Promise<string[]> {
+  const durability = await readDurability(redis);
+  const faults = durabilityFaults(durability, settings.ALLOW_VOLATILE_REDIS === 'on');
+  const replica = replicaFault(durability);
+  if (replica) faults.push(replica);
+  // A server of the wrong kind would refuse for that alone.
+  return faults.length > 0 ? faults : [...(await testRedis())];
+}
+
 function unusableRedis(error: unknown): string {
+  const right = missingRight(rootCause(error), 'coupon:*');
+  if (right !== null) return rightsFault([right]);
   return `REDIS_URL: Redis cannot be used (${reasonOf(error)}); start it, or correct address, user, password and database`;
 }
 

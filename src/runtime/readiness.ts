@@ -56,11 +56,11 @@ async function asked(name: string, ask: () => Promise<Answer>): Promise<{ check:
 }
 
 async function askRedis(redis: Redis): Promise<Answer> {
-  const { version, appendFsync, maxmemoryPolicy, role } = await readDurability(redis);
+  const { product, appendFsync, maxmemoryPolicy, role } = await readDurability(redis);
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
   if (role !== 'master') return { ok: false, detail: `is a ${role} and refuses writes`, durability };
   if (serverOf(redis) === '') return { ok: false, detail: 'has not reported its run_id', durability };
-  return { ok: true, detail: `Redis ${version}, maxmemory-policy ${maxmemoryPolicy}`, durability };
+  return { ok: true, detail: `${product}, maxmemory-policy ${maxmemoryPolicy}`, durability };
 }
 
 async function askMysql(database: Database): Promise<Answer> {
