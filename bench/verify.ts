@@ -4,7 +4,8 @@
 import { readConfig } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { OperatorError } from '../src/operator-error.ts';
-import { preflight, reasonOf } from '../src/runtime/preflight.ts';
+import { preflight } from '../src/runtime/preflight.ts';
+import { reasonOf } from '../src/runtime/store-faults.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
 import { BenchError } from './bench-error.ts';
 import { runCommand } from './command.ts';

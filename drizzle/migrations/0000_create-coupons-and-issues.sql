@@ -8,7 +8,7 @@ CREATE TABLE `coupon_issues` (
 	`date_updated` datetime(3) NOT NULL,
 	CONSTRAINT `coupon_issues_coupon_id_sequence_pk` PRIMARY KEY(`coupon_id`,`sequence`),
 	CONSTRAINT `coupon_issues_by_user` UNIQUE(`user_id`,`coupon_id`)
-) DEFAULT CHARACTER SET utf8mb4;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
 --> statement-breakpoint
 CREATE TABLE `coupons` (
 	`id` bigint unsigned AUTO_INCREMENT NOT NULL,
@@ -29,6 +29,6 @@ CREATE TABLE `coupons` (
 	CONSTRAINT `coupons_id` PRIMARY KEY(`id`),
 	CONSTRAINT `coupons_never_too_many` CHECK(issued_quantity <= total_quantity),
 	CONSTRAINT `coupons_period` CHECK(date_issue_start < date_issue_end)
-) DEFAULT CHARACTER SET utf8mb4;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;
 --> statement-breakpoint
 CREATE INDEX `coupons_by_home` ON `coupons` (`stock_home`,`id`);

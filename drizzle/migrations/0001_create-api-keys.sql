@@ -6,4 +6,4 @@ CREATE TABLE `api_keys` (
 	`date_created` datetime(3) NOT NULL,
 	`date_revoked` datetime(3),
 	CONSTRAINT `api_keys_id` PRIMARY KEY(`id`)
-);
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4;

@@ -6,7 +6,7 @@ import { type Scope, scopes } from '../auth/api-keys.ts';
 import { createKey, listKeys, revokeKey } from '../auth/api-key-store.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
-import { explainStoreFailure } from '../runtime/preflight.ts';
+import { explainMysql, explainStoreFailure } from '../runtime/store-faults.ts';
 import { runCommand, UsageError } from './command.ts';
 
 const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backend"]   creates a key and shows it, once
@@ -28,11 +28,7 @@ await runCommand(USAGE, async (args) => {
   try {
     await run(database);
   } catch (error) {
-    throw explainStoreFailure(
-      error,
-      (reason) =>
-        `DATABASE_URL: MySQL cannot be used (${reason}); start it, correct the address, or run \`bun run migrate\``,
-    );
+    throw explainStoreFailure(error, explainMysql);
   } finally {
     await closeDatabase(database);
   }

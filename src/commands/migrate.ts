@@ -3,7 +3,7 @@
 import { readConfig } from '../config/config.ts';
 import { closeDatabase, openDatabase } from '../mysql/database.ts';
 import { applyMigrations } from '../mysql/migrations.ts';
-import { explainStoreFailure } from '../runtime/preflight.ts';
+import { explainMysql, explainStoreFailure } from '../runtime/store-faults.ts';
 import { refuseArguments, runCommand } from './command.ts';
 
 /** How long to wait for another process that migrates; a migration of large tables takes its time. */
@@ -24,11 +24,7 @@ await runCommand('usage: bun run migrate', async (args) => {
     const applied = await applyMigrations(database, LOCK_WAIT_S);
     console.log(applied === 0 ? 'The database is up to date.' : `Applied ${applied} migration(s).`);
   } catch (error) {
-    throw explainStoreFailure(
-      error,
-      (reason) =>
-        `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again`,
-    );
+    throw explainStoreFailure(error, explainMysql);
   } finally {
     await closeDatabase(database);
   }

@@ -88,13 +88,6 @@ export function evictionFault({ maxmemoryPolicy }: RedisDurability, allowVolatil
   return `evicts owners and accepted issues when its memory is full (${maxmemoryPolicy}); set \`maxmemory-policy noeviction\``;
 }
 
-/** The line about a replica: refused at start, unless it becomes the primary meanwhile; null for a primary. */
-export function replicaFault({ role }: RedisDurability): string | null {
-  return role === 'slave'
-    ? 'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it'
-    : null;
-}
-
 function asFsync(value: string): RedisDurability['appendFsync'] {
   return value === 'always' || value === 'everysec' || value === 'no' ? value : 'unknown';
 }

@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import type { Check, Readiness } from '../operations/health-routes.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
-import { reasonOf } from './preflight.ts';
+import { reasonOf } from './store-faults.ts';
 import { serverOf } from '../redis/connection.ts';
 import { readDurability } from '../redis/durability.ts';
 
