@@ -63,8 +63,14 @@ export async function verify({
   const redis = issuingConnection(config, () => undefined);
   try {
     // Whether the stores are durable does not matter here; that they can be read does.
-    const settings = { ALLOW_VOLATILE_REDIS: 'on' } as const;
-    await preflight({ database, connections: [redis], settings, testRedis: () => Promise.resolve([]) });
+    const settings = { ALLOW_VOLATILE_REDIS: 'on', START_WAIT_S: 0 } as const;
+    await preflight({
+      database,
+      connections: [redis],
+      settings,
+      say: () => undefined,
+      testRedis: () => Promise.resolve([]),
+    });
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {

@@ -30,6 +30,7 @@ async function start(): Promise<void> {
       database,
       connections: [redis, subscriber],
       settings: config,
+      say: (waiting) => log.warn(waiting),
       testRedis: () => testApi(redis, subscriber, config.USER_REQUESTS_MAX + config.ADDRESS_REQUESTS_MAX > 0),
     }),
   ]);

@@ -44,6 +44,7 @@ async function work(): Promise<void> {
     database,
     connections,
     settings: config,
+    say: (waiting) => log.warn(waiting),
     testRedis: () => testWorker(redis, LEASE_KEY, readStream),
   });
 

@@ -22,16 +22,13 @@ await runCommand(USAGE, async (args) => {
     'REDIS_COMMAND_MS_MAX',
     'REDIS_CONNECT_MS_MAX',
   ]);
-  // Why a connection failed is reported by an event; the error that is thrown then names no cause.
-  let fault: unknown;
-  const redis = issuingConnection(config, (error) => {
-    fault ??= error;
-  });
+  // A command that fails says so itself.
+  const redis = issuingConnection(config, () => undefined);
   try {
     await connect(redis);
     for await (const line of run(createDeadLetters(createRedisStock(redis, config)))) console.log(line);
   } catch (error) {
-    throw explainStoreFailure(error instanceof OperatorError ? error : (fault ?? error), explainRedis);
+    throw explainStoreFailure(error, explainRedis);
   } finally {
     redis.disconnect();
   }

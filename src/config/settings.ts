@@ -145,6 +145,13 @@ export const settings = Type.Object({
     '`on` starts on a Redis that loses acknowledged issues in a crash, or evicts them when its memory is full (see durability)',
   ),
 
+  START_WAIT_S: integer(
+    60,
+    0,
+    3600,
+    'how long API, worker and `bun run migrate` wait for stores that are only starting, and for migrations under way; 0: not at all',
+  ),
+
   PARTITIONS: integer(
     4,
     1,

@@ -2,54 +2,49 @@
 
 import type { Redis } from 'ioredis';
 import { type Database, withConnection } from '../mysql/database.ts';
-import { rootCause } from '../mysql/faults.ts';
 import { missingMigrations } from '../mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld, unsupportedServer } from '../mysql/server-version.ts';
 import { connect } from '../redis/connection.ts';
 import { durabilityFaults, readDurability } from '../redis/durability.ts';
-import { OperatorError } from '../operator-error.ts';
 import { testMysql } from './mysql-self-test.ts';
-import { explainMysql, explainRedis, type Fault, finalFault, isReply, transientFault } from './store-faults.ts';
+import { waitForStores } from './start-wait.ts';
+import { explainMysql, explainRedis, type Fault, finalFault, transientFault } from './store-faults.ts';
 
 export interface PreflightDependencies {
   readonly database: Database;
   /** Every Redis connection of the process; the first is asked what the server is. */
   readonly connections: readonly [Redis, ...Redis[]];
-  readonly settings: { readonly ALLOW_VOLATILE_REDIS: 'on' | 'off' };
+  readonly settings: { readonly ALLOW_VOLATILE_REDIS: 'on' | 'off'; readonly START_WAIT_S: number };
+  /** Is told what is waited for. */
+  readonly say: (waiting: string) => void;
   /** Tries what the process will do in Redis, and returns a line for each fault. */
   readonly testRedis: () => Promise<readonly string[]>;
 }
 
 /**
- * Connects and checks everything, then reports all faults together.
+ * Connects and checks everything, and waits for what may pass by itself; then reports all faults together.
  *
  * @throws OperatorError with one line per fault
  */
 export async function preflight(dependencies: PreflightDependencies): Promise<void> {
-  const found = await Promise.all([checkRedis(dependencies), checkMysql(dependencies.database)]);
-  const faults = found.flat();
-  if (faults.length > 0) throw new OperatorError(faults.map(({ line }) => line).join('\n'));
+  const { settings, say, database } = dependencies;
+  await waitForStores(settings.START_WAIT_S, say, async () => {
+    const found = await Promise.all([checkRedis(dependencies), checkMysql(database)]);
+    return found.flat();
+  });
 }
 
 async function checkRedis(dependencies: PreflightDependencies): Promise<Fault[]> {
-  const { connections } = dependencies;
-  // Why a connection failed is reported by an event; what `connect` throws then names no cause.
-  const errors: unknown[] = [];
-  const onError = (error: unknown) => errors.push(error);
-  for (const connection of connections) connection.on('error', onError);
+  // All are awaited: the next try must not meet one that is still under way.
+  const results = await Promise.allSettled(dependencies.connections.map(connect));
+  const failed = results.find((result) => result.status === 'rejected');
   try {
-    await Promise.all(connections.map(connect));
-    const faults = await serverFaults(dependencies);
-    // A database that the server does not have does not even throw: the driver would go on with database 0. An address at which
-    // nobody listened at first is no fault once somebody does.
-    const refused = errors.find((error) => isReply(rootCause(error)));
-    return refused === undefined ? faults : [explainRedis(refused)];
-  } catch (error) {
+    if (!failed) return await serverFaults(dependencies);
     // A sentinel answers, but does not say which server it is.
     const faults = await serverFaults(dependencies).catch(() => []);
-    return faults.length > 0 ? faults : [explainRedis(errors[0] ?? error)];
-  } finally {
-    for (const connection of connections) connection.off('error', onError);
+    return faults.length > 0 ? faults : [explainRedis(failed.reason)];
+  } catch (error) {
+    return [explainRedis(error)];
   }
 }
 
@@ -63,6 +58,14 @@ async function serverFaults({ connections: [redis], settings, testRedis }: Prefl
 }
 
 const REPLICA = 'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it';
+
+/** Whether MySQL answers at all, for a command that is about to change its tables. */
+export function checkMysqlConnection(database: Database): Promise<Fault[]> {
+  return withConnection(database, readServerVersion).then(
+    () => [],
+    (error: unknown) => [explainMysql(error)],
+  );
+}
 
 async function checkMysql(database: Database): Promise<Fault[]> {
   try {

@@ -23,6 +23,7 @@ const connectionFaults: Readonly<Record<string, Sentence>> = {
   ECONNREFUSED: ['nothing listens there; start it, or correct host and port', 'transient'],
   ENOTFOUND: ['its host name is not known; correct the host', 'transient'],
   EAI_AGAIN: ['its host name cannot be looked up; correct the host, or mend the name service', 'transient'],
+  LOADING: ['it is loading its data', 'transient'],
   ETIMEDOUT: ['it does not answer in time; correct host and port, or open the network to it', 'transient'],
   EHOSTUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
   ENETUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
@@ -146,6 +147,6 @@ function nameOf(cause: Error): string {
   return (isReply(cause) && /^[A-Z]+(?= )/.exec(cause.message)?.[0]) || cause.name;
 }
 
-export function isReply(cause: unknown): boolean {
+function isReply(cause: unknown): boolean {
   return cause instanceof Error && cause.name === 'ReplyError';
 }

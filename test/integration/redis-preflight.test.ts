@@ -53,7 +53,8 @@ async function faultsOf(
     await preflight({
       database: stores.database,
       connections: [redis, other],
-      settings: { ALLOW_VOLATILE_REDIS: settings.volatile ?? 'off' },
+      settings: { ALLOW_VOLATILE_REDIS: settings.volatile ?? 'off', START_WAIT_S: 0 },
+      say: () => undefined,
       testRedis: () =>
         role === 'API'
           ? testApi(redis, other, settings.limits ?? false)

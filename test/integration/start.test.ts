@@ -43,6 +43,7 @@ async function refusal(entry: string, environment: Readonly<Record<string, strin
       HOST: '127.0.0.1',
       PORT: '0',
       WORKER_PORT: '0',
+      START_WAIT_S: '0',
       ...environment,
     },
     stdout: 'ignore',
