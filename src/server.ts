@@ -35,7 +35,7 @@ async function start(): Promise<void> {
     }),
   ]);
   await issuing.listen();
-  const probe = createReadiness({ redis, database });
+  const probe = createReadiness({ redis, database, settings: config });
   const access = await openAccess({ config, database, redis, log });
   const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({

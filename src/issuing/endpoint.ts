@@ -18,7 +18,7 @@ import type { IssuerName } from './issuer.ts';
 /** The result of a request, for metrics: an outcome, or why there is none. */
 export type RequestResult =
   | Outcome['kind']
-  | UnavailableReason
+  | Exclude<UnavailableReason, 'unwritten'>
   | 'invalid'
   | 'failed'
   | 'unauthenticated'
@@ -106,7 +106,9 @@ function decider(
   const fail = (cause: unknown, startMs: number): Response => {
     // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. The
     // reason was logged where it was thrown, once for the whole batch.
-    observe(cause instanceof Unavailable ? cause.reason : 'failed', startMs);
+    // Only the use of an issue waits for a row.
+    const isKnown = cause instanceof Unavailable && cause.reason !== 'unwritten';
+    observe(isKnown ? cause.reason : 'failed', startMs);
     if (cause instanceof Unavailable) return unavailable(cause.reason);
     throw cause;
   };
@@ -192,6 +194,7 @@ const unavailableDetails = {
   overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
   stopping: 'This server is stopping. Nothing was decided.',
   dependency: 'Redis or MySQL did not respond. The result is unknown; retry to find out.',
+  unwritten: 'The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.',
 } satisfies Record<UnavailableReason, string>;
 
 /** Makes the answers to `Unavailable`: 503 with `Retry-After`. */
@@ -201,6 +204,7 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
     overloaded: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.overloaded, headers),
     stopping: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.stopping, headers),
     dependency: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.dependency, headers),
+    unwritten: prebuilt('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails.unwritten, headers),
   };
   return (reason) => sealedJson(answers[reason].text, answers[reason].init);
 }

@@ -33,8 +33,7 @@ const TEST_IDS = 2 ** 40;
  * @throws what MySQL throws for anything else, as for a right that is missing
  */
 export async function testMysql(database: Database, version: string): Promise<string[]> {
-  // Its rolled back transactions are not failed ones.
-  const quiet: Database = { ...database, onTransaction: () => undefined };
+  const quiet = quietly(database);
   const readSession = sessionQuery(version);
   const general = await withConnection(quiet, (session) => rowsOf(session, readSession));
   const issuing = await readThenWrite(quiet, [readSession], ([rows = []]) => ({ write: [], result: rows }));
@@ -42,12 +41,29 @@ export async function testMysql(database: Database, version: string): Promise<st
   const faults = [...sessionFaults([...general, ...issuing]), ...engineFaults(engines)];
   if (faults.length > 0) return faults;
   try {
-    return await tryWrites(quiet, ID_MAX - randomInt(TEST_IDS));
+    return await tryWrites(quiet, testCoupon());
   } catch (error) {
     if (WRITE_REFUSALS.includes(errorNumber(error) ?? 0)) return [];
     throw error;
   }
 }
+
+/** Inserts a row and rolls it back. Throws what MySQL refuses it with. */
+export async function tryMysqlWrite(database: Database): Promise<void> {
+  const { insertIssue } = statementsFor(testCoupon());
+  const written = withTransaction(quietly(database), async (tx) => {
+    await tx.execute(sql.raw(insertIssue));
+    throw new RollbackError('only tried');
+  });
+  await written.catch((error: unknown) => {
+    if (!(error instanceof RollbackError)) throw error;
+  });
+}
+
+/** Its rolled back transactions are not failed ones. */
+const quietly = (database: Database): Database => ({ ...database, onTransaction: () => undefined });
+
+const testCoupon = () => ID_MAX - randomInt(TEST_IDS);
 
 async function rowsOf(session: Session, statement: string): Promise<Rows> {
   const [rows] = await session.execute(sql.raw(statement));
@@ -115,10 +131,12 @@ async function tryWrites(database: Database, couponId: number): Promise<string[]
 
 function statementsFor(couponId: number) {
   const user = 'self-test';
+  const insertIssue = `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES (${couponId}, 1, '${user}', NOW(3))`;
   return {
+    insertIssue,
     lock: `SELECT id FROM coupons WHERE id = ${couponId} FOR UPDATE`,
     write: [
-      `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES (${couponId}, 1, '${user}', NOW(3))`,
+      insertIssue,
       `UPDATE coupon_issues SET date_used = NOW(3) WHERE user_id = '${user}' AND coupon_id = ${couponId}`,
       `UPDATE coupons SET version = version + 1 WHERE id = ${couponId}`,
       `DELETE FROM coupons WHERE id = ${couponId}`,

@@ -89,6 +89,21 @@ export function testWorker(
   });
 }
 
+/**
+ * Writes to each kind of key that issuing writes to, and takes it away again: in one round trip.
+ *
+ * @throws what Redis refuses the first of them with
+ */
+export async function tryRedisWrites(redis: Redis): Promise<void> {
+  const { owners, stream, unpersisted } = testKeys();
+  const writes = [redis.hset(owners, 'test', 1), redis.xadd(stream, '*', 'test', 1), redis.incrby(unpersisted, 1)];
+  const removals = [owners, stream, unpersisted].map((key) => redis.unlink(key));
+  // All are awaited, so that none is left unhandled.
+  const results = await Promise.allSettled([...writes, ...removals]);
+  const refused = results.find((result) => result.status === 'rejected');
+  if (refused) throw new Error('Redis refuses a write', { cause: refused.reason });
+}
+
 async function selfTest(redis: Redis, part: Part): Promise<string[]> {
   const [tried, keys] = [testKeys(), testKeys()];
   try {
