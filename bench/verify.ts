@@ -4,7 +4,8 @@
 import { readConfig } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { OperatorError } from '../src/operator-error.ts';
-import { preflight, reasonOf } from '../src/runtime/preflight.ts';
+import { preflight } from '../src/runtime/preflight.ts';
+import { reasonOf } from '../src/runtime/store-faults.ts';
 import { issuingConnection } from '../src/redis/connection.ts';
 import { BenchError } from './bench-error.ts';
 import { runCommand } from './command.ts';
@@ -62,7 +63,14 @@ export async function verify({
   const redis = issuingConnection(config, () => undefined);
   try {
     // Whether the stores are durable does not matter here; that they can be read does.
-    await preflight(database, [redis], true, (line) => console.warn(line));
+    const settings = { ALLOW_VOLATILE_REDIS: 'on', START_WAIT_S: 0 } as const;
+    await preflight({
+      database,
+      connections: [redis],
+      settings,
+      say: () => undefined,
+      testRedis: () => Promise.resolve([]),
+    });
     const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {

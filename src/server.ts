@@ -6,9 +6,11 @@ import { readConfig } from './config/config.ts';
 import { createHumanVerifier } from './http/captcha.ts';
 import { metricsApp } from './operations/health-routes.ts';
 import { wireApi } from './wiring/api.ts';
+import { claimInstallation, keepComparing } from './runtime/installation.ts';
 import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';
+import { testApi } from './runtime/redis-self-test.ts';
 import { serve } from './runtime/serve.ts';
 import { onStopSignal } from './runtime/stop-signals.ts';
 import { startOrExplain } from './operator-error.ts';
@@ -25,10 +27,18 @@ async function start(): Promise<void> {
   const { database, redis, subscriber } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
-    preflight(database, [redis, subscriber], config.ALLOW_VOLATILE_REDIS === 'on', (line) => log.warn(line)),
+    preflight({
+      database,
+      connections: [redis, subscriber],
+      settings: config,
+      say: (waiting) => log.warn(waiting),
+      testRedis: () => testApi(redis, subscriber, config.USER_REQUESTS_MAX + config.ADDRESS_REQUESTS_MAX > 0),
+    }),
   ]);
+  const parts = { database, redis, settings: config };
+  await claimInstallation(parts);
   await issuing.listen();
-  const probe = createReadiness(redis, database);
+  const probe = createReadiness({ redis, database, settings: config });
   const access = await openAccess({ config, database, redis, log });
   const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({
@@ -53,13 +63,17 @@ async function start(): Promise<void> {
           portSetting: 'METRICS_PORT',
           onError,
         });
+  const stop = new AbortController();
+  const comparing = keepComparing(parts, (fault) => log.error(fault), stop.signal);
   onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
     log.info('stopping: answering the requests under way');
+    stop.abort();
     probe.stop();
     access.stop();
     await issuing.releaseWaiters();
     // A client that never reads its answer must not keep the connections to the stores from closing properly.
     await server.stop(config.SHUTDOWN_MS_MAX / 2);
+    await comparing;
     await issuing.close();
     // Last, so that the draining can be watched.
     await metricsServer?.stop(config.SHUTDOWN_MS_MAX / 4);

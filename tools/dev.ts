@@ -52,6 +52,8 @@ async function dev(): Promise<void> {
     PORT: String(port),
     // A free one: whoever moves the API to the next port must not collide with the worker.
     WORKER_PORT: process.env['WORKER_PORT'] ?? '0',
+    // The stores are ready; what is wrong is to be seen at once.
+    START_WAIT_S: process.env['START_WAIT_S'] ?? '0',
     // So that the lines below work as they are; operators need the development key all the same.
     AUTH: process.env['AUTH'] ?? 'off',
     // What goes wrong; the rest would bury the lines that a newcomer needs.

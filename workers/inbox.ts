@@ -84,3 +84,10 @@ export class Inbox {
     return entries.map(([id, fields]) => ({ id, fields }));
   }
 }
+
+/** Reads a stream to its end as the worker does: with a new group, one claim and one blocking read. For a test at start. */
+export async function testInbox(blocking: Redis, keys: PartitionKeys, settings: InboxSettings): Promise<void> {
+  const inbox = new Inbox(blocking, keys, { ...settings, BLOCK_MS: 1 });
+  // The first makes the group, the second finds entries, the third that there are no more.
+  for (let reads = 0; reads < 3; reads++) await inbox.next();
+}

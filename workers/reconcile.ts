@@ -50,7 +50,7 @@ export interface ReconcileDependencies {
 }
 
 /** The lease under which one worker reconciles. */
-const LEASE_KEY = 'reconciler';
+export const LEASE_KEY = 'reconciler';
 
 /** Coupons in one read. */
 const PAGE = 500;

@@ -1,21 +1,24 @@
 // worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the current batch.
 
 import { type Config, readConfig } from '../src/config/config.ts';
-import { CHANGES_CHANNEL } from '../src/stream/keys.ts';
+import { CHANGES_CHANNEL, type PartitionKeys } from '../src/stream/keys.ts';
 import { createStockKeeper } from '../src/stock/opening.ts';
 import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
 import { createCouponEditor } from '../src/stock/editing.ts';
 import { measureStores, createOpeningObserver, transactionMeter } from '../src/wiring/metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
+import { testWorker } from '../src/runtime/redis-self-test.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/runtime/serve.ts';
+import { claimInstallation, keepComparing } from '../src/runtime/installation.ts';
 import { onStopSignal } from '../src/runtime/stop-signals.ts';
 import { startOrExplain } from '../src/operator-error.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts';
 import { drainPartition } from './partition.ts';
-import { keepReconciled } from './reconcile.ts';
+import { testInbox } from './inbox.ts';
+import { keepReconciled, LEASE_KEY } from './reconcile.ts';
 import { createReconcileObserver, createDrainObserver } from './observers.ts';
 
 await startOrExplain(work);
@@ -36,12 +39,18 @@ async function work(): Promise<void> {
     const observer = createDrainObserver(metrics, log, partition);
     return { keys, observer, blocking: blockingConnection(config, config.BLOCK_MS, onFault) };
   });
-  await preflight(
+  const connections = [redis, ...partitions.map(({ blocking }) => blocking)] as const;
+  const readStream = (keys: PartitionKeys) => testInbox(connections[1] ?? redis, keys, config);
+  await preflight({
     database,
-    [redis, ...partitions.map(({ blocking }) => blocking)],
-    config.ALLOW_VOLATILE_REDIS === 'on',
-    (line) => log.warn(line),
-  );
+    connections,
+    settings: config,
+    say: (waiting) => log.warn(waiting),
+    testRedis: () => testWorker(redis, LEASE_KEY, readStream),
+  });
+
+  const parts = { database, redis, settings: config };
+  await claimInstallation(parts);
 
   const stop = new AbortController();
   onStopSignal(config.SHUTDOWN_MS_MAX, () => stop.abort());
@@ -55,9 +64,10 @@ async function work(): Promise<void> {
   const draining = partitions.map((partition) =>
     drainPartition({ ...partition, redisStock, database, settings: config, stop: stop.signal }),
   );
-  await Promise.all([...draining, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
+  const comparing = keepComparing(parts, (fault) => log.error(fault), stop.signal);
+  await Promise.all([...draining, comparing, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
   await server.stop(config.SHUTDOWN_MS_MAX / 4);
-  for (const connection of [redis, ...partitions.map(({ blocking }) => blocking)]) connection.disconnect();
+  for (const connection of connections) connection.disconnect();
   await closeDatabase(database);
   log.info('stopped after the current batch');
 }

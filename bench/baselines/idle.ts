@@ -24,7 +24,7 @@ const app = createApp({
   issuance: { ...issuing.issuance, issue: () => ({ kind: 'issued', sequence: 1 }) },
   pages: await loadPages(),
   config,
-  readiness: createReadiness(redis, database).check,
+  readiness: createReadiness({ redis, database, settings: { ALLOW_VOLATILE_REDIS: 'off' } }).check,
   metrics,
   log,
 });

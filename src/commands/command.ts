@@ -3,7 +3,7 @@
 import { readConfig } from '../config/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { startOrExplain } from '../operator-error.ts';
-import { explainStoreFailure } from '../runtime/preflight.ts';
+import { explainMysql, explainStoreFailure } from '../runtime/store-faults.ts';
 
 /** Thrown for wrong arguments: `message` is one line, and the usage is printed below it. */
 export class UsageError extends Error {
@@ -30,22 +30,15 @@ export function refuseArguments(args: readonly string[]): void {
   if (args.length > 0) throw new UsageError(`unexpected argument: ${args.join(' ')}`);
 }
 
-/**
- * Runs `work` on the database of the environment.
- *
- * @param line the message when MySQL fails, given the reason
- */
-export async function withDatabase(
-  work: (database: Database) => Promise<void>,
-  line: (reason: string) => string,
-): Promise<void> {
+/** Runs `work` on the database of the environment. */
+export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
   const settings = readConfig(['DATABASE_URL', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX']);
   // A command does one thing at a time; a second connection renews the lock of a migration.
   const database = openDatabase({ ...settings, MYSQL_CONNECTIONS_MAX: 2 });
   try {
     await work(database);
   } catch (error) {
-    throw explainStoreFailure(error, line);
+    throw explainStoreFailure(error, explainMysql);
   } finally {
     await closeDatabase(database);
   }

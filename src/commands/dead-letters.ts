@@ -3,7 +3,7 @@
 import { readConfig } from '../config/config.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
 import { OperatorError } from '../operator-error.ts';
-import { explainStoreFailure } from '../runtime/preflight.ts';
+import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
 import { createRedisStock } from '../stock/redis-stock.ts';
 import { runCommand, UsageError } from './command.ts';
@@ -22,20 +22,13 @@ await runCommand(USAGE, async (args) => {
     'REDIS_COMMAND_MS_MAX',
     'REDIS_CONNECT_MS_MAX',
   ]);
-  // Why a connection failed is reported by an event; the error that is thrown then names no cause.
-  let fault: unknown;
-  const redis = issuingConnection(config, (error) => {
-    fault ??= error;
-  });
+  // A command that fails says so itself.
+  const redis = issuingConnection(config, () => undefined);
   try {
     await connect(redis);
     for await (const line of run(createDeadLetters(createRedisStock(redis, config)))) console.log(line);
   } catch (error) {
-    throw explainStoreFailure(
-      error instanceof OperatorError ? error : (fault ?? error),
-      (reason) =>
-        `REDIS_URL: the dead letters cannot be reached (${reason}); start Redis, or correct address, user and password`,
-    );
+    throw explainStoreFailure(error, explainRedis);
   } finally {
     redis.disconnect();
   }

@@ -13,13 +13,7 @@ const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backe
 
 Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
 
-await runCommand(USAGE, (args) =>
-  withDatabase(
-    readCommand(args),
-    (reason) =>
-      `DATABASE_URL: MySQL cannot be used (${reason}); start it, correct the address, or run \`bun run migrate\``,
-  ),
-);
+await runCommand(USAGE, (args) => withDatabase(readCommand(args)));
 
 function readCommand(args: string[]): (database: Database) => Promise<void> {
   const { values, positionals } = parseArguments(args);

@@ -8,6 +8,7 @@ import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
 import { changePartitions } from '../runtime/repartition.ts';
+import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { runCommand, UsageError, withDatabase } from './command.ts';
 
 await runCommand(
@@ -17,11 +18,7 @@ await runCommand(
     const partitions = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0;
     if (partitions < 1 || partitions > 1024 || rest.length > 0)
       throw new UsageError('N must be an integer from 1 to 1024');
-    await withDatabase(
-      (database) => change(database, partitions),
-      (reason) =>
-        `DATABASE_URL, REDIS_URL: the stores cannot be used (${reason}); start them, or correct the addresses`,
-    );
+    await withDatabase((database) => change(database, partitions));
   },
 );
 
@@ -29,7 +26,9 @@ async function change(database: Database, partitions: number): Promise<void> {
   const settings = readConfig(['REDIS_URL', 'REDIS_CONNECT_MS_MAX', 'REDIS_COMMAND_MS_MAX']);
   const redis = issuingConnection(settings, () => undefined);
   try {
-    await connect(redis);
+    await connect(redis).catch((error: unknown) => {
+      throw explainStoreFailure(error, explainRedis);
+    });
     const { from, letters } = await changePartitions({ database, redis }, partitions);
     if (from === partitions) throw new OperatorError(`There are ${partitions} partitions already.`);
     console.log(

@@ -11,14 +11,12 @@ import { connect, issuingConnection } from '../redis/connection.ts';
 import { createStockKeeper } from '../stock/opening.ts';
 import { createRedisStock } from '../stock/redis-stock.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
+import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { runCommand, UsageError, withDatabase } from './command.ts';
 
 await runCommand('usage: bun run reconcile --coupon N', async (args) => {
   const couponId = readCoupon(args);
-  await withDatabase(
-    (database) => reconcileOne(database, couponId),
-    (reason) => `DATABASE_URL, REDIS_URL: the stores cannot be used (${reason}); start them, or correct the addresses`,
-  );
+  await withDatabase((database) => reconcileOne(database, couponId));
 });
 
 function readCoupon(args: string[]): number {
@@ -37,7 +35,9 @@ async function reconcileOne(database: Database, couponId: number): Promise<void>
   const settings = readConfig();
   const redis = issuingConnection(settings, () => undefined);
   try {
-    await connect(redis);
+    await connect(redis).catch((error: unknown) => {
+      throw explainStoreFailure(error, explainRedis);
+    });
     const redisStock = createRedisStock(redis, settings);
     const dependencies = { redisStock, database, settings };
     const stock = createStockKeeper({ ...dependencies, onOpened: () => undefined, onBlocked: () => undefined });

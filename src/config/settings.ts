@@ -115,10 +115,17 @@ export const settings = Type.Object({
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info', description: 'least severe level that is logged' },
   ),
-  ALLOW_VOLATILE_REDIS: flag('`on` starts on a Redis that loses acknowledged issues in a crash (see durability)'),
+  ALLOW_VOLATILE_REDIS: flag(
+    '`on` starts on a Redis that loses acknowledged issues in a crash, or evicts them when its memory is full (see durability)',
+  ),
+
+  START_WAIT_S: integer(
+    'how long API, worker and `bun run migrate` wait for stores that are only starting, and for migrations under way; 0: not at all',
+    [60, 0, 3600],
+  ),
 
   PARTITIONS: integer(
-    'streams the coupons are spread over; must be the same in API and worker, and never change',
+    'streams the coupons are spread over; the same in API and worker, changed by `bun run partitions N` alone',
     [4, 1, 1024],
   ),
   USERS_PER_BATCH_MAX: integer('users in one decision: bounds how long a script or a row lock is held', [500, 1, 1000]),

@@ -34,8 +34,11 @@ export const refusal = {
   'sold out': { kind: 'sold out' },
 } as const satisfies { readonly [K in Refusal['kind']]: { readonly kind: K } };
 
-/** Why the system cannot answer: `overloaded` and `stopping` say that nothing was decided, `dependency` that the result is ambiguous. */
-export type UnavailableReason = 'overloaded' | 'stopping' | 'dependency';
+/**
+ * Why the system cannot answer: `overloaded` and `stopping` say that nothing was decided, `dependency` that the result is ambiguous,
+ * `unwritten` that an accepted issue is not yet a row.
+ */
+export type UnavailableReason = 'overloaded' | 'stopping' | 'dependency' | 'unwritten';
 
 /**
  * The system cannot answer now: 503 with `Retry-After`.

@@ -70,7 +70,7 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
       if (!status) return { kind: 'not exist' };
       if (status.kind === 'none') return { kind: 'not issued' };
       // It is promised, so a refusal would be wrong; and not yet a row, so it cannot be used.
-      if (status.kind === 'accepted') throw new Unavailable('overloaded', 'an accepted issue is not yet a row');
+      if (status.kind === 'accepted') throw new Unavailable('unwritten', 'an accepted issue is not yet a row');
       const usedNow = await withConnection(database, (session) => useRow(session, couponId, userId));
       if (usedNow) return usedNow;
       throw new Unavailable('dependency', 'a row that was just there is not found');

@@ -17,7 +17,7 @@ import type { IssuePipeline } from './pipeline.ts';
 /** The result of a request, for metrics: an outcome, or why there is none. */
 export type RequestResult =
   | Outcome['kind']
-  | UnavailableReason
+  | Exclude<UnavailableReason, 'unwritten'>
   | 'invalid'
   | 'failed'
   | 'unauthenticated'
@@ -102,7 +102,9 @@ function decider(
   const fail = (cause: unknown, startMs: number): Response => {
     // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. The
     // reason was logged where it was thrown, once for the whole batch.
-    observe(cause instanceof Unavailable ? cause.reason : 'failed', startMs);
+    // Only the use of an issue waits for a row.
+    const isKnown = cause instanceof Unavailable && cause.reason !== 'unwritten';
+    observe(isKnown ? cause.reason : 'failed', startMs);
     if (cause instanceof Unavailable) return unavailable(cause.reason);
     throw cause;
   };
@@ -191,6 +193,7 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
     overloaded: answerOf('Too many requests are waiting. Nothing was decided for this one.'),
     stopping: answerOf('This server is stopping. Nothing was decided.'),
     dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
+    unwritten: answerOf('The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.'),
   } satisfies Record<UnavailableReason, unknown>;
   return (reason) => new Response(answers[reason].text, answers[reason].init);
 }

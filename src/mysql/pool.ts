@@ -16,6 +16,17 @@ export interface DatabaseSettings {
 /** Instants are UTC, in statements and in rows. */
 const TIMEZONE = 'Z';
 
+/**
+ * What every session is set to. READ COMMITTED: no gap locks, and a read after a row lock sees what its last holder committed.
+ * Strict mode: wrong data is an error, never shortened or zeroed. `autocommit`: else every read begins a transaction, whose locks stay.
+ */
+export const sessionSettings = {
+  time_zone: '+00:00',
+  sql_mode: 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
+  autocommit: 1,
+  isolation: 'READ-COMMITTED',
+} as const;
+
 /** A connection is ended by the server when it is idle for so many times the longest transaction; the pool then drops it. */
 const IDLE_TRANSACTIONS = 2;
 
@@ -44,10 +55,10 @@ export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
     enableKeepAlive: true,
   });
   pool.pool.on('connection', (connection) => {
-    // Queued before the first statement of the borrower. READ COMMITTED: no gap locks, and a read after a row lock sees
-    // what its last holder committed. Strict mode: wrong data is an error, never shortened or zeroed.
+    // Queued before the first statement of the borrower.
+    const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
     connection.query(
-      `SET SESSION time_zone = '+00:00', SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'`,
+      `SET SESSION time_zone = '${zone}', SESSION sql_mode = '${mode}', SESSION autocommit = ${autocommit}`,
       destroyOn(connection),
     );
     connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', destroyOn(connection));

@@ -16,9 +16,34 @@ export async function readServerVersion(session: Session): Promise<string> {
   return row?.version ?? '';
 }
 
+export function isMariadb(version: string): boolean {
+  return /mariadb/i.test(version);
+}
+
+/** Servers that speak MySQL's protocol and are not it: what of MySQL the promises rely on, they have not, or otherwise. */
+const OTHERS = ['TiDB', 'OceanBase', 'SingleStore', 'Doris', 'StarRocks'];
+
+/**
+ * Why this kind of server is refused, as a line; null for MySQL, MariaDB and what is made of them.
+ *
+ * @throws what MySQL throws
+ */
+export async function unsupportedServer(session: Session, version: string): Promise<string | null> {
+  const [comments] = await session.execute(sql`SELECT @@version_comment AS comment`);
+  const { comment = '' } = (comments as unknown as { comment?: string }[])[0] ?? {};
+  const other = OTHERS.find((name) => `${version} ${comment}`.toLowerCase().includes(name.toLowerCase()));
+  if (other !== undefined)
+    return `DATABASE_URL: this is ${other}, on which the promises are not known to hold; use MySQL or MariaDB`;
+  // Empty where there is no such thing, 0 where it is turned off.
+  const [sizes] = await session.execute(sql`SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'`);
+  const { Value: size = '0' } = (sizes as unknown as { Value?: string }[])[0] ?? {};
+  if (Number(size) <= 1) return null;
+  return `DATABASE_URL: this is a Galera cluster of ${size} nodes, which lost acknowledged rows when several were written to; use one server with replicas`;
+}
+
 /** Whether all that this system relies on came only later. A version that is no number is nothing to rely on either. */
 export function isTooOld(version: string): boolean {
-  const oldest = /mariadb/i.test(version) ? MARIADB_MIN : MYSQL_MIN;
+  const oldest = isMariadb(version) ? MARIADB_MIN : MYSQL_MIN;
   return !/^\d+\.\d/.test(version) || version.localeCompare(oldest, 'en', { numeric: true }) < 0;
 }
 

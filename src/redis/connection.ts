@@ -38,17 +38,35 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
   lazyConnect: true,
   keepAlive: 10_000,
   noDelay: true,
-  retryStrategy: (attempt) => Math.min(attempt * 50, RECONNECT_MS_MAX),
   // After a failover the old primary answers READONLY: reconnect, which finds the new one.
   reconnectOnError: (error) => error.message.startsWith('READONLY'),
 });
+
+/** Connections that were open once: from then on they reconnect by themselves, and their faults are reported. */
+const opened = new WeakSet<Redis>();
+
+/** In what the kinds differ. */
+type KindOptions = Pick<RedisOptions, 'enableOfflineQueue' | 'commandTimeout' | 'socketTimeout' | 'autoResubscribe'>;
+
+/** Without a listener for errors, ioredis prints them itself, with the address of the server. */
+function create(settings: RedisSettings, options: KindOptions, onFault: OnFault): Redis {
+  const redis: Redis = new Redis(settings.REDIS_URL, {
+    ...common(settings),
+    ...options,
+    retryStrategy: (attempt) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null),
+  });
+  return redis.on('error', (fault) => {
+    if (opened.has(redis)) onFault(fault);
+  });
+}
 
 /**
  * For decisions: a command fails immediately while there is no connection, and after `REDIS_COMMAND_MS_MAX` without a reply.
  * Also for all other commands with a reply (loading owners, acknowledging, reading).
  */
 export function issuingConnection(settings: RedisSettings, onFault: OnFault): Redis {
-  return blockingConnection(settings, 0, onFault);
+  const options = { enableOfflineQueue: false, commandTimeout: settings.REDIS_COMMAND_MS_MAX };
+  return watched(create(settings, options, onFault), onFault);
 }
 
 /**
@@ -57,32 +75,25 @@ export function issuingConnection(settings: RedisSettings, onFault: OnFault): Re
  * @param blockMs the `BLOCK` of its reads; a reply that is later than that by `REDIS_COMMAND_MS_MAX` means a dead connection
  */
 export function blockingConnection(settings: RedisSettings, blockMs: number, onFault: OnFault): Redis {
-  return watched(
-    new Redis(settings.REDIS_URL, {
-      ...common(settings),
-      enableOfflineQueue: false,
-      commandTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
-      socketTimeout: blockMs + settings.REDIS_COMMAND_MS_MAX,
-    }),
-    onFault,
-  );
+  const waitMsMax = blockMs + settings.REDIS_COMMAND_MS_MAX;
+  const options = { enableOfflineQueue: false, commandTimeout: waitMsMax, socketTimeout: waitMsMax };
+  return watched(create(settings, options, onFault), onFault);
 }
 
 /** For subscriptions: renewed after a reconnect. */
 export function subscribingConnection(settings: RedisSettings, onFault: OnFault): Redis {
-  const redis = new Redis(settings.REDIS_URL, { ...common(settings), autoResubscribe: true });
-  return redis.on('error', onFault);
+  return create(settings, { autoResubscribe: true }, onFault);
 }
 
 /** The server behind each connection, while it is known. */
 const servers = new WeakMap<Redis, string>();
 /** Connections to servers that belong to another installation, or were replaced. */
-const refused = new WeakSet<Redis>();
+const refusedServers = new WeakSet<Redis>();
 
 /** From now on the server behind a connection counts as unknown, so that nothing is decided there; or no longer does. */
 export function refuseServer(redis: Redis, isRefused: boolean): void {
-  if (isRefused) refused.add(redis);
-  else refused.delete(redis);
+  if (isRefused) refusedServers.add(redis);
+  else refusedServers.delete(redis);
 }
 
 /**
@@ -91,18 +102,57 @@ export function refuseServer(redis: Redis, isRefused: boolean): void {
  * @returns its `run_id` and `master_replid`, or '' while there is no connection or it is not known yet
  */
 export function serverOf(redis: Redis): string {
-  return refused.has(redis) ? '' : (servers.get(redis) ?? '');
+  return refusedServers.has(redis) ? '' : (servers.get(redis) ?? '');
 }
 
-/** Connects, and waits until the server is known. Throws when the first try fails. */
+/**
+ * Connects, and waits until the server is known, for at most as long as a connection may take. After a failure it can be tried again.
+ *
+ * @throws why it failed: what the socket, the server or ioredis says
+ */
 export async function connect(redis: Redis): Promise<void> {
-  await redis.connect();
-  await askServer(redis);
+  if (redis.status === 'ready' && opened.has(redis)) return;
+  // Why a connection failed is reported by an event; what `connect` throws then names no cause.
+  const errors: Error[] = [];
+  const note = (error: Error) => errors.push(error);
+  redis.on('error', note);
+  try {
+    if (redis.status !== 'ready') await openWithin(redis, redis.options.connectTimeout ?? 0);
+    // A database that the server does not have does not even throw: the driver would go on with database 0. An address at which
+    // nobody listened at first is no fault once somebody does.
+    const refused = errors.find(({ name }) => name === 'ReplyError');
+    if (refused) throw refused;
+    await askServer(redis);
+    opened.add(redis);
+  } catch (error) {
+    // What is still under way would be in the way of the next try.
+    if (redis.status === 'connecting' || redis.status === 'connect') redis.disconnect();
+    throw errors[0] ?? error;
+  } finally {
+    redis.off('error', note);
+  }
 }
 
-/** Adds the listeners: without one for errors, ioredis prints them itself, with the address of the server. */
+/** @throws an error with the code `LOADING` or `ETIMEDOUT` when it takes too long; what ioredis throws */
+async function openWithin(redis: Redis, waitMsMax: number): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  // Connected, and not ready for commands.
+  const overdue = () => {
+    const code = redis.status === 'connect' ? 'LOADING' : 'ETIMEDOUT';
+    return Object.assign(new Error('Redis is not ready in time'), { code });
+  };
+  // The last try is not over yet.
+  if (redis.status === 'connecting' || redis.status === 'connect') throw overdue();
+  const timer = setTimeout(() => late.reject(overdue()), waitMsMax);
+  try {
+    await Promise.race([redis.connect(), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Keeps in mind which server it is. */
 function watched(redis: Redis, onFault: OnFault): Redis {
-  redis.on('error', onFault);
   // Forgotten immediately and asked again, so that no command to a new server ever carries the name of the old one.
   redis.on('close', () => servers.delete(redis));
   redis.on('ready', () => {

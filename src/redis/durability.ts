@@ -1,16 +1,23 @@
-// durability.ts -- What this Redis really keeps through a crash, and whether it is new enough.
+// durability.ts -- What this Redis is, what it really keeps through a crash, and whether it will do.
 
 import type { Redis } from 'ioredis';
 
 /** The rung of the durability ladder that Redis stands on. */
 export interface RedisDurability {
+  /** Name and version, such as `Redis 7.0.15` or `Valkey 8.1.4`. */
+  readonly product: string;
+  /** Of the Redis that it is compatible with; empty when the server does not say. */
   readonly version: string;
   /** `always`: nothing acknowledged is lost. `everysec`: up to two seconds. `no`, `off`: more. `unknown`: the server does not say. */
   readonly appendFsync: 'always' | 'everysec' | 'no' | 'off' | 'unknown';
-  /** Anything but `noeviction` lets Redis drop owners when memory is short. */
+  /** Anything but `noeviction` lets Redis drop owners and accepted issues when memory is short. */
   readonly maxmemoryPolicy: string;
   /** A replica refuses writes. */
   readonly role: string;
+  /** `sentinel` and `cluster` serve another protocol, or a part of the keys alone. */
+  readonly mode: string;
+  /** Shards of its cluster, 1 without one; 0 when it does not say. */
+  readonly shards: number;
 }
 
 /** The oldest Redis whose `XAUTOCLAIM` and script effects this system relies on. */
@@ -19,34 +26,66 @@ const MAJOR_MIN = 7;
 /** Asks the server. Throws what ioredis throws. */
 export async function readDurability(redis: Redis): Promise<RedisDurability> {
   const information = await redis.info();
-  const fact = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(information)?.[1] ?? '';
+  const fact = (name: string) => factIn(information, name);
   // Managed servers may forbid CONFIG; INFO is all there is then.
   const fsync = await redis.config('GET', 'appendfsync').then(secondOf, () => 'unknown');
+  const mode = fact('redis_mode');
+  const version = fact('redis_version');
   return {
-    version: fact('redis_version'),
+    product:
+      fact('server_name') === 'valkey'
+        ? `Valkey ${fact('valkey_version')}`
+        : `Redis ${version || 'of unknown version'}`,
+    version,
     appendFsync: fact('aof_enabled') === '1' ? asFsync(fsync) : 'off',
     maxmemoryPolicy: fact('maxmemory_policy') || 'unknown',
     role: fact('role'),
+    mode,
+    shards: mode === 'cluster' ? await readShards(redis) : 1,
   };
+}
+
+/** A fact of INFO; empty when it is not there. */
+function factIn(information: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(information)?.[1] ?? '';
+}
+
+async function readShards(redis: Redis): Promise<number> {
+  const read = (information: unknown) => Number(factIn(String(information), 'cluster_size'));
+  return redis.cluster('INFO').then(read, () => 0);
 }
 
 /**
  * What forbids a start, as lines that name the setting and the cure; none when all is well.
  *
- * @param allowVolatile start also without AOF: acknowledged issues may be lost in a crash
+ * @param allowVolatile start also without AOF or with eviction: acknowledged issues may be lost
  */
 export function durabilityFaults(durability: RedisDurability, allowVolatile: boolean): string[] {
+  const { product, version, appendFsync, mode, shards } = durability;
+  // Nothing else that it says is worth a line.
+  if (mode === 'sentinel')
+    return ['REDIS_URL: this is a Redis Sentinel, which keeps no data; use the address of the primary that it watches'];
   const faults: string[] = [];
   // A version that is no number is nothing to rely on either.
-  if (!(Number.parseInt(durability.version, 10) >= MAJOR_MIN))
+  if (!(Number.parseInt(version, 10) >= MAJOR_MIN))
+    faults.push(`REDIS_URL: ${product} is too old; use ${MAJOR_MIN}.0 or newer`);
+  if (shards !== 1)
     faults.push(
-      `REDIS_URL: Redis ${durability.version || 'of unknown version'} is too old; use ${MAJOR_MIN}.0 or newer`,
+      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; use a Redis without cluster mode, or a cluster of one shard',
     );
-  if (durability.appendFsync === 'off' && !allowVolatile)
+  if (appendFsync === 'off' && !allowVolatile)
     faults.push(
       'REDIS_URL: this Redis has no AOF and loses acknowledged issues in a crash; set `appendonly yes`, or ALLOW_VOLATILE_REDIS=on to accept that',
     );
+  const evicts = evictionFault(durability, allowVolatile);
+  if (evicts) faults.push(`REDIS_URL: this Redis ${evicts}, or ALLOW_VOLATILE_REDIS=on to accept that`);
   return faults;
+}
+
+/** What the eviction policy does to coupons, with the cure; null for a policy that evicts nothing. */
+export function evictionFault({ maxmemoryPolicy }: RedisDurability, allowVolatile: boolean): string | null {
+  if (allowVolatile || maxmemoryPolicy === 'noeviction' || maxmemoryPolicy === 'unknown') return null;
+  return `evicts owners and accepted issues when its memory is full (${maxmemoryPolicy}); set \`maxmemory-policy noeviction\``;
 }
 
 function asFsync(value: string): RedisDurability['appendFsync'] {

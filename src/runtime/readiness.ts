@@ -1,13 +1,24 @@
-// readiness.ts -- Whether this process should get requests, and why not: stores reachable and writable, not stopping. It also
-// reports the durability in effect, since that decides what a 2xx answer survives.
+// readiness.ts -- Whether this process should get requests, and why not: stores that take a write of each kind, and still are what
+// they were at start; not stopping. It also reports the durability in effect, since that decides what a 2xx answer survives.
 
 import { sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import type { Check, Readiness } from '../operations/health-routes.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
-import { reasonOf } from './preflight.ts';
+import { reasonOf } from './store-faults.ts';
 import { serverOf } from '../redis/connection.ts';
-import { readDurability } from '../redis/durability.ts';
+import { durabilityFaults, readDurability } from '../redis/durability.ts';
+import { tryMysqlWrite } from './mysql-self-test.ts';
+import { tryRedisWrites } from './redis-self-test.ts';
+
+export interface ReadinessDependencies {
+  readonly redis: Redis;
+  readonly database: Database;
+  readonly settings: { readonly ALLOW_VOLATILE_REDIS: 'on' | 'off' };
+}
+
+/** How long what the stores said is believed: many may ask, and each time something is written. */
+const CACHE_MS = 1000;
 
 export interface ReadinessProbe {
   /** Asks both stores, within the bounds of their connections. Never throws: a store that fails is a check that is not ok. */
@@ -16,23 +27,31 @@ export interface ReadinessProbe {
   stop(): void;
 }
 
-export function createReadiness(redis: Redis, database: Database): ReadinessProbe {
+export function createReadiness(dependencies: ReadinessDependencies): ReadinessProbe {
   let stopping = false;
+  let asking: ReturnType<typeof askStores> | null = null;
+  const askStoresOnce = () => {
+    if (asking) return asking;
+    asking = askStores(dependencies).finally(() => setTimeout(() => (asking = null), CACHE_MS).unref());
+    return asking;
+  };
   return {
     stop: () => {
       stopping = true;
     },
     async check() {
-      const [fromRedis, fromMysql] = await Promise.all([
-        asked('redis', () => askRedis(redis)),
-        asked('mysql', () => askMysql(database)),
-      ]);
+      const [fromRedis, fromMysql] = await askStoresOnce();
       const process: Check = { name: 'process', ok: !stopping, detail: stopping ? 'stopping' : 'accepting requests' };
       const checks = [process, fromRedis.check, fromMysql.check];
       const durability = { redis: fromRedis.durability, mysql: fromMysql.durability };
       return { ready: checks.every(({ ok }) => ok), checks, durability };
     },
   };
+}
+
+function askStores({ redis, database, settings }: ReadinessDependencies) {
+  const allowVolatile = settings.ALLOW_VOLATILE_REDIS === 'on';
+  return Promise.all([asked('redis', () => askRedis(redis, allowVolatile)), asked('mysql', () => askMysql(database))]);
 }
 
 interface Answer {
@@ -50,12 +69,19 @@ async function asked(name: string, ask: () => Promise<Answer>): Promise<{ check:
   }
 }
 
-async function askRedis(redis: Redis): Promise<Answer> {
-  const { version, appendFsync, maxmemoryPolicy, role } = await readDurability(redis);
+async function askRedis(redis: Redis, allowVolatile: boolean): Promise<Answer> {
+  const facts = await readDurability(redis);
+  const { product, appendFsync, maxmemoryPolicy, role } = facts;
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
-  if (role !== 'master') return { ok: false, detail: `is a ${role} and refuses writes`, durability };
-  if (serverOf(redis) === '') return { ok: false, detail: 'has not reported its run_id', durability };
-  return { ok: true, detail: `Redis ${version}, maxmemory-policy ${maxmemoryPolicy}`, durability };
+  const not = (detail: string): Answer => ({ ok: false, detail, durability });
+  if (role !== 'master') return not(`is a ${role} and refuses writes`);
+  if (serverOf(redis) === '') return not('has not reported its run_id');
+  // What was right at start may have been changed since.
+  const [fault] = durabilityFaults(facts, allowVolatile);
+  if (fault !== undefined) return not(fault.replace(/^\w+: /, ''));
+  const refused = await tryRedisWrites(redis).then(() => null, reasonOf);
+  if (refused !== null) return not(`refuses writes (${refused})`);
+  return { ok: true, detail: `${product}, maxmemory-policy ${maxmemoryPolicy}`, durability };
 }
 
 async function askMysql(database: Database): Promise<Answer> {
@@ -67,5 +93,7 @@ async function askMysql(database: Database): Promise<Answer> {
   const [row] = rows as unknown as { version: string; readOnly: number; flushAtCommit: number }[];
   const durability = `innodb_flush_log_at_trx_commit ${row?.flushAtCommit}`;
   if (row?.readOnly === 1) return { ok: false, detail: 'is read-only', durability };
+  const refused = await tryMysqlWrite(database).then(() => null, reasonOf);
+  if (refused !== null) return { ok: false, detail: `refuses writes (${refused})`, durability };
   return { ok: true, detail: `MySQL ${row?.version}`, durability };
 }

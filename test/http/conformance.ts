@@ -628,7 +628,10 @@ function describeIssueLife(ask: Ask): void {
     expect(again).toMatchObject({ sequence: 37, dateUsed: '2026-12-01T00:00:00.000Z' });
     await expectProblem(await use(1, 'none'), 'ISSUE_NOT_EXIST');
     await expectProblem(await use(26, 'issued'), 'COUPON_NOT_EXIST');
-    await expectProblem(await use(1, 'accepted'), 'FAIL_COUPON_ISSUE_REQUEST');
+    const unwritten = await expectProblem(await use(1, 'accepted'), 'FAIL_COUPON_ISSUE_REQUEST');
+    expect(unwritten['detail']).toBe(
+      'The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.',
+    );
     await expectProblem(await use('0', 'a.b'), 'INVALID_REQUEST');
   });
 

@@ -258,7 +258,7 @@ function ownedIssues(after: number): readonly OwnedIssue[] {
 function useOf(couponId: number, userId: string): Use {
   if (couponId > 25) return { kind: 'not exist' };
   if (userId === 'none') return { kind: 'not issued' };
-  if (userId === 'accepted') throw new Unavailable('overloaded', 'internal: not yet a row');
+  if (userId === 'accepted') throw new Unavailable('unwritten', 'internal: not yet a row');
   return { kind: userId === 'used' ? 'already used' : 'used', sequence: 37, usedMs: coupon.startMs };
 }
 

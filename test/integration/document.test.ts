@@ -78,7 +78,7 @@ async function install(change: Settings): Promise<Installation> {
     ...access,
     config,
     pages,
-    readiness: createReadiness(api.redis, stores.database).check,
+    readiness: createReadiness({ redis: api.redis, database: stores.database, settings: config }).check,
     log: { error: (fields) => logged.push(fields) },
   });
   return { app, document: await documentOf(app), logged, isOn: config.AUTH === 'on' };

@@ -86,7 +86,7 @@ test('an accepted issue is used as soon as it is a row, and not refused before',
   const { id } = await stores.coupon();
   await accept(id, ['eager']);
   // Nobody writes rows yet: nothing is decided, and asking again is right.
-  await expect(api.issues.use(id, 'eager')).rejects.toMatchObject({ name: 'Unavailable', reason: 'overloaded' });
+  await expect(api.issues.use(id, 'eager')).rejects.toMatchObject({ name: 'Unavailable', reason: 'unwritten' });
   const patient = await stores.createApi({ USE_WAIT_MS: 20_000 });
   const using_ = patient.issues.use(id, 'eager');
   await using worker = await stores.startWorker();

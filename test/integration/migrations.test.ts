@@ -251,7 +251,13 @@ describe('what is there already', () => {
     const line = 'DATABASE_URL: the database has 1 migration(s) of a later release; see docs/releases.md';
     const warnings: string[] = [];
     const redis = issuingConnection(stores.config, () => undefined);
-    await preflight(database, [redis], true, (warning) => warnings.push(warning)).finally(() => redis.disconnect());
+    await preflight({
+      database,
+      connections: [redis],
+      settings: { ALLOW_VOLATILE_REDIS: 'on', START_WAIT_S: 0 },
+      say: (warning) => warnings.push(warning),
+      testRedis: () => Promise.resolve([]),
+    }).finally(() => redis.disconnect());
     expect(warnings).toEqual([line]);
     const environment = { ...process.env, DATABASE_URL: url };
     const { ok, output } = await runCommand(process.execPath, ['src/commands/migrate.ts'], { environment });

@@ -43,6 +43,7 @@ async function refusal(entry: string, environment: Readonly<Record<string, strin
       HOST: '127.0.0.1',
       PORT: '0',
       WORKER_PORT: '0',
+      START_WAIT_S: '0',
       ...environment,
     },
     stdout: 'ignore',
@@ -60,14 +61,22 @@ function urlWith(url: string, path: string): string {
   return changed.href;
 }
 
-const unusableRedis = (reason: string) =>
-  `REDIS_URL: Redis cannot be used (${reason}); start it, or correct address, user, password and database`;
+const unusableRedis = (reason: string) => `REDIS_URL: Redis cannot be used (${reason}`;
+const NOBODY = 'ECONNREFUSED): nothing listens there; start it, or correct host and port';
 
 describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
   test.concurrent.each([
-    ['a Redis that is not running', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis('ECONNREFUSED')],
-    ['a user whom Redis does not know', { REDIS_URL: withUser(REDIS_URL) }, unusableRedis('WRONGPASS')],
-    ['a database that Redis does not have', { REDIS_URL: urlWith(REDIS_URL, '/99999') }, unusableRedis('ERR')],
+    ['a Redis that is not running', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis(NOBODY)],
+    [
+      'a user whom Redis does not know',
+      { REDIS_URL: withUser(REDIS_URL) },
+      unusableRedis('WRONGPASS): it refuses user and password; correct them'),
+    ],
+    [
+      'a database that Redis does not have',
+      { REDIS_URL: urlWith(REDIS_URL, '/99999') },
+      unusableRedis('ERR): it has no such database; raise its `databases`, or correct the number'),
+    ],
     [
       'a Redis without AOF',
       { REDIS_URL: volatile.url },
@@ -76,7 +85,7 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
     [
       'a MySQL that is not running',
       { DATABASE_URL: 'mysql://root@127.0.0.1:1/coupons' },
-      'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
+      `DATABASE_URL: MySQL cannot be used (${NOBODY}`,
     ],
     [
       'a MySQL that was not migrated',
@@ -103,22 +112,49 @@ test.concurrent.each([
   expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
 });
 
+// MySQL has a certificate that nobody vouches for; MariaDB offers no TLS until it is given one.
+const tlsRefusal = (await hasTls())
+  ? 'HANDSHAKE_SSL_ERROR): its certificate cannot be verified; give it one for this host name, and its authority in NODE_EXTRA_CA_CERTS'
+  : 'HANDSHAKE_NO_SSL_SUPPORT): it offers no TLS; turn it on there, or leave it out of the URL';
+
 test.concurrent.each([
-  ['a MySQL that is not running', 'mysql://root@127.0.0.1:1/coupons', 'ECONNREFUSED'],
-  ['a database that MySQL does not have', urlWith(DATABASE_URL, '/nowhere'), 'ER_BAD_DB_ERROR 1049'],
+  ['a MySQL that is not running', 'mysql://root@127.0.0.1:1/coupons', NOBODY],
+  [
+    'a host that is not known',
+    'mysql://root@nowhere.invalid/coupons',
+    'ENOTFOUND): its host name is not known; correct the host',
+  ],
+  [
+    'a wrong password',
+    withUser(DATABASE_URL),
+    'ER_ACCESS_DENIED_ERROR 1045): it refuses user and password; correct them',
+  ],
+  ['TLS where there is none', `${DATABASE_URL}?sslmode=verify_identity`, tlsRefusal],
+  [
+    'a database that MySQL does not have',
+    urlWith(DATABASE_URL, '/nowhere'),
+    'ER_BAD_DB_ERROR 1049): it has no such database; create it, or correct the name',
+  ],
 ])('src/commands/migrate.ts refuses %s', async (_, url, reason) => {
   expect(await refusal('src/commands/migrate.ts', { DATABASE_URL: url })).toEqual({
     code: 1,
-    said: `DATABASE_URL: the migration failed (${reason}); start MySQL, or correct address, user and database, then run it again\n`,
+    said: `DATABASE_URL: MySQL cannot be used (${reason}\n`,
   });
 });
 
 test.concurrent('src/commands/dead-letters.ts refuses a Redis that is not running', async () => {
   expect(await refusal('src/commands/dead-letters.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
     code: 1,
-    said: 'REDIS_URL: the dead letters cannot be reached (ECONNREFUSED); start Redis, or correct address, user and password\n',
+    said: `${unusableRedis(NOBODY)}\n`,
   });
 });
+
+async function hasTls(): Promise<boolean> {
+  const [rows] = await withConnection(stores.database, (_, connection) =>
+    connection.query("SHOW VARIABLES LIKE 'ssl_cert'"),
+  );
+  return JSON.stringify(rows).includes('.pem');
+}
 
 function withUser(url: string): string {
   const changed = new URL(url);

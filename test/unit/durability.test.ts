@@ -4,6 +4,9 @@ import type { Redis } from 'ioredis';
 import { durabilityFaults, type RedisDurability, readDurability } from '../../src/redis/durability.ts';
 
 const durable: RedisDurability = {
+  product: 'Redis 7.0.15',
+  mode: 'standalone',
+  shards: 1,
   version: '7.0.15',
   appendFsync: 'always',
   maxmemoryPolicy: 'noeviction',
@@ -21,7 +24,13 @@ function telling(facts: Record<string, string>, fsync: string | null): Redis {
   return redis as unknown as Redis;
 }
 
-const facts = { redis_version: '7.0.15', aof_enabled: '1', maxmemory_policy: 'noeviction', role: 'master' };
+const facts = {
+  redis_version: '7.0.15',
+  redis_mode: 'standalone',
+  aof_enabled: '1',
+  maxmemory_policy: 'noeviction',
+  role: 'master',
+};
 
 describe('what the server has is read', () => {
   test.each(['always', 'everysec', 'no'] as const)('appendfsync %s', async (appendFsync) => {
@@ -46,9 +55,26 @@ describe('what the server has is read', () => {
     });
   });
 
+  test('Valkey is called by its own name and version, and judged by the Redis that it is compatible with', async () => {
+    const valkey = { ...facts, redis_version: '7.2.4', server_name: 'valkey', valkey_version: '8.1.4' };
+    expect(await readDurability(telling(valkey, 'always'))).toEqual({
+      ...durable,
+      product: 'Valkey 8.1.4',
+      version: '7.2.4',
+    });
+  });
+
   test('a server that reports nothing is not taken for a durable one', async () => {
     const silent = await readDurability(telling({}, null));
-    expect(silent).toEqual({ version: '', appendFsync: 'off', maxmemoryPolicy: 'unknown', role: '' });
+    expect(silent).toEqual({
+      product: 'Redis of unknown version',
+      version: '',
+      appendFsync: 'off',
+      maxmemoryPolicy: 'unknown',
+      role: '',
+      mode: '',
+      shards: 1,
+    });
     expect(durabilityFaults(silent, false)).toHaveLength(2);
   });
 });
@@ -69,7 +95,12 @@ test.each(['7.0.0', '7.4.1', '8.2.0', '10.0.0'])('Redis %s is new enough', (vers
   expect(durabilityFaults({ ...durable, version }, false)).toEqual([]);
 });
 
-test.each(['2.8.24', '5.0.14', '6.2.14', '', 'unknown'])('Redis %p is refused, with setting and cure', (version) => {
-  const faults = durabilityFaults({ ...durable, version }, true);
-  expect(faults).toEqual([`REDIS_URL: Redis ${version || 'of unknown version'} is too old; use 7.0 or newer`]);
-});
+test.each(['2.8.24', '5.0.14', '6.2.14', '', 'unknown'])(
+  'Redis %p is refused, with setting and cure',
+  async (version) => {
+    const found = await readDurability(telling({ ...facts, redis_version: version }, 'always'));
+    expect(durabilityFaults(found, true)).toEqual([
+      `REDIS_URL: Redis ${version || 'of unknown version'} is too old; use 7.0 or newer`,
+    ]);
+  },
+);

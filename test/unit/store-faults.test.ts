@@ -1,7 +1,7 @@
 // Shows that the reason of a failed start is a code, never a message that may hold addresses and names of users.
 import { expect, test } from 'bun:test';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
-import { reasonOf } from '../../src/runtime/preflight.ts';
+import { reasonOf } from '../../src/runtime/store-faults.ts';
 import { serverFault, socketFault } from './faults.ts';
 
 test.each([

@@ -1,0 +1,206 @@
+// redis-self-test.ts -- Tries at start what this process will do in Redis, so that a right that is missing is found before a user is.
+//
+// On throw-away keys with the names of real ones, so that the key patterns of an ACL are tried too: of a coupon whose id MySQL does not
+// reach, in a partition of its own, which no worker reads.
+
+import { randomInt } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { createRedlock, IoredisAdapter } from 'redlock-universal';
+import { ID_MAX } from '../coupon/coupon.ts';
+import { countRequests } from '../http/rate-limit/count-requests.ts';
+import { loseKey } from '../issuing/scripts/lose-key.ts';
+import { serverOf } from '../redis/connection.ts';
+import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
+import { put, take, look } from '../stock/decision-scripts.ts';
+import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
+import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
+import { CHANGES_CHANNEL, type CouponKeys, couponKeys, GROUP, loadingKey } from '../stream/keys.ts';
+import { discard, replay } from '../stream/scripts/letters.ts';
+import { settle } from '../stream/scripts/settle.ts';
+
+/** Throw-away keys, all deleted after the test. */
+interface TestKeys extends CouponKeys {
+  readonly couponId: number;
+  readonly token: string;
+  readonly idempotency: string;
+  readonly limits: string;
+}
+
+/** What a kind of process does beyond issuing and recording. */
+interface Part {
+  readonly trials: (keys: TestKeys) => readonly Trial[];
+  readonly run: (keys: TestKeys) => Promise<unknown>;
+}
+
+/** How long anything may be left behind by a process that dies within its test. */
+const LEASE_MS = 10_000;
+
+/** Some ids at the upper end of all that there are. */
+const TEST_IDS = 2 ** 40;
+
+/**
+ * The test of the API: everything that issues, edits and answers.
+ *
+ * @param limits whether requests are counted
+ * @returns one line for what is refused; none when all is allowed, or when Redis refuses all writes for now
+ * @throws what ioredis throws for anything else
+ */
+export function testApi(redis: Redis, subscriber: Redis, limits: boolean): Promise<string[]> {
+  return selfTest(redis, {
+    trials: ({ idempotency, limits: key }) => [
+      ...on(subscriber, CHANGES_CHANNEL, ['SUBSCRIBE', CHANGES_CHANNEL]),
+      ...on(redis, idempotency, ['SET', idempotency, 'test', 'EX', 60, 'NX', 'GET'], ['GET', idempotency]),
+      ...(limits ? on(redis, key, ['HINCRBY', key, 'test', 1], ['PEXPIRE', key, 1]) : []),
+    ],
+    async run({ idempotency, limits: key }) {
+      await redis.set(idempotency, 'pending', 'EX', 60, 'NX', 'GET');
+      await loseKey(redis, { key: idempotency, pending: 'pending', lost: 'lost' });
+      const window = Number(key.split(':')[2]);
+      if (limits)
+        await countRequests(redis, { kind: 'user', window, keepMs: LEASE_MS, counts: new Map([['test', 1]]) });
+    },
+  });
+}
+
+/**
+ * The test of the worker, as `testApi` is that of the API.
+ *
+ * @param leaseKey what one worker at a time reconciles under
+ * @param readStream reads the stream as the worker does, with its consumer group
+ */
+export function testWorker(
+  redis: Redis,
+  leaseKey: string,
+  readStream: (keys: CouponKeys) => Promise<unknown>,
+): Promise<string[]> {
+  return selfTest(redis, {
+    trials: ({ stream }) => [
+      ...on(
+        redis,
+        stream,
+        ['XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM'],
+        ['XAUTOCLAIM', stream, GROUP, 'test', LEASE_MS, '0-0', 'COUNT', 1],
+        ['XREADGROUP', 'GROUP', GROUP, 'test', 'COUNT', 1, 'BLOCK', 1, 'STREAMS', stream, '0'],
+      ),
+      // Taken for a millisecond, if it is free.
+      ...on(redis, leaseKey, ['SET', leaseKey, 'test', 'PX', 1, 'NX']),
+    ],
+    run: readStream,
+  });
+}
+
+/**
+ * Writes to each kind of key that issuing writes to, and takes it away again: in one round trip.
+ *
+ * @throws what Redis refuses the first of them with
+ */
+export async function tryRedisWrites(redis: Redis): Promise<void> {
+  const { owners, stream, unpersisted } = testKeys();
+  const writes = [redis.hset(owners, 'test', 1), redis.xadd(stream, '*', 'test', 1), redis.incrby(unpersisted, 1)];
+  const removals = [owners, stream, unpersisted].map((key) => redis.unlink(key));
+  // All are awaited, so that none is left unhandled.
+  const results = await Promise.allSettled([...writes, ...removals]);
+  const refused = results.find((result) => result.status === 'rejected');
+  if (refused) throw new Error('Redis refuses a write', { cause: refused.reason });
+}
+
+async function selfTest(redis: Redis, part: Part): Promise<string[]> {
+  const [tried, keys] = [testKeys(), testKeys()];
+  try {
+    const refused = await refusedRights([...trialsOf(redis, tried), ...part.trials(tried)]);
+    if (refused.length > 0) return [rightsFault(refused)];
+    await openAndIssue(redis, keys);
+    await part.run(keys);
+    await editAndClose(redis, keys);
+    return [];
+  } catch (error) {
+    // Readiness says so, and a worker must start all the same: it is what frees the memory.
+    if (isWriteRefusal(error)) return [];
+    throw error;
+  } finally {
+    // One by one, since they are of several slots; a user who may not delete may let them expire.
+    const remove = (key: string) => redis.unlink(key).catch(() => redis.pexpire(key, 1));
+    await Promise.allSettled([tried, keys].flatMap(namesOf).map(remove));
+  }
+}
+
+function testKeys(): TestKeys {
+  const couponId = ID_MAX - randomInt(TEST_IDS);
+  const token = crypto.randomUUID();
+  const idempotency = `idempotency:${token}`;
+  // With as many partitions as ids, each coupon has one of its own.
+  return { ...couponKeys(couponId, ID_MAX), couponId, token, idempotency, limits: `limits:user:${couponId}` };
+}
+
+function namesOf(keys: TestKeys): string[] {
+  const { state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits } = keys;
+  return [state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits, loadingKey(keys, keys.token)];
+}
+
+function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]): Trial[] {
+  return commands.map((command) => ({ redis, on: name, command }));
+}
+
+/** Every command of the scripts and of the code around them, once for each kind of key that it works on. */
+function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, unpersisted }: TestKeys): Trial[] {
+  const of = (name: string, ...commands: readonly Trial['command'][]) => on(redis, name, ...commands);
+  return [
+    ...of('', ['INFO', 'replication'], ['TIME']),
+    ...of(state, ['EVALSHA', '0'.repeat(40), 1, state], ['EVAL', 'return 1', 1, state]),
+    ...of(state, ['HSET', state, 'test', 1], ['HGET', state, 'test'], ['HMGET', state, 'test'], ['UNLINK', state]),
+    ...of(owners, ['HSET', owners, 'test', 1], ['HMGET', owners, 'test'], ['HLEN', owners], ['HSCAN', owners, 0]),
+    ...of(owners, ['PERSIST', owners], ['RENAME', owners, owners], ['PEXPIRE', owners, 1]),
+    ...of(opening, ['SET', opening, 'test', 'NX', 'PX', 1], ['GET', opening], ['DEL', opening]),
+    ...of(lock, ['SET', lock, 'test', 'NX', 'PX', 1], ['GET', lock]),
+    ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
+    ...of(stream, ['XACK', stream, GROUP, '0-1'], ['XDEL', stream, '0-1'], ['XADD', dead, '*', 'test', 1]),
+    ...of(unpersisted, ['INCRBY', unpersisted, 1], ['DECRBY', unpersisted, 1], ['GET', unpersisted]),
+    // An edit of a coupon that is not there: nobody has a refusal of it.
+    ...of(CHANGES_CHANNEL, ['PUBLISH', CHANGES_CHANNEL, 0]),
+  ];
+}
+
+/** A coupon from its opening to an accepted issue of every kind. */
+async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
+  const { couponId, token } = keys;
+  const lease = { keys, server: serverOf(redis), token, leaseMs: LEASE_MS };
+  const stock = { next: 2, until: -1, startMs: 0, endMs: ID_MAX, paused: false };
+  await beginOpening(redis, lease);
+  await loadOwners(redis, { ...lease, owners: ['first', 1] });
+  await finishOpening(redis, { ...lease, owners: 1, stock, epoch: 1, version: 1 });
+  // As after a restart of Redis.
+  const restarted = { ...lease, server: 'test.test' };
+  await beginOpening(redis, restarted);
+  await proveState(redis, lease);
+  const bounds = { couponId, unpersistedUsersMax: ID_MAX };
+  await take(redis, { ...lease, ...bounds, users: ['second'] });
+  await look(redis, { ...lease, users: ['second'] });
+  const lock = createRedlock({
+    adapters: [new IoredisAdapter(redis)],
+    key: keys.lock,
+    ttl: LEASE_MS,
+    retryAttempts: 0,
+  });
+  const handle = await lock.acquire();
+  await put(redis, { ...lease, ...bounds, token: handle.value, epoch: 1, version: 1, next: 3, taken: ['third'] });
+  await lock.release(handle);
+}
+
+/** Its entries become dead letters, one comes back, and the coupon is edited and closed. */
+async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
+  const { token } = keys;
+  const state = { keys, server: serverOf(redis) };
+  const entries = await redis.xrange(keys.stream, '-', '+', 'COUNT', 2);
+  const settled = entries.map(([id]) => ({ id, users: 1 }));
+  const deadLetters = entries.map(([entryId, fields]) => ({ entryId, reason: 'test', fields }));
+  await settle(redis, { keys, entries: settled, deadLetters });
+  const [replayed, discarded] = await redis.xrange(keys.dead, '-', '+', 'COUNT', 2);
+  if (replayed) await replay(redis, { keys, id: replayed[0], users: 1, fields: ['test', 'replayed'] });
+  const edit = { version: 2, totalQuantity: null, startMs: 0, endMs: ID_MAX, paused: false };
+  await applyEdit(redis, { ...state, coupon: edit });
+  await lowerTotal(redis, { ...state, version: 2, total: 10 });
+  await removeUnissued(redis, state);
+  await endOpening(redis, { keys, token });
+  if (discarded) await discard(redis, { keys, id: discarded[0] });
+  await close(redis, { keys, epoch: 1 });
+}

@@ -1,0 +1,152 @@
+// store-faults.ts -- What a failure of a store means to who runs it: one sentence for each kind, with its cure and the store's number.
+
+import { OperatorError } from '../operator-error.ts';
+import { DatabaseTimeout } from '../mysql/database.ts';
+import { errorNumber, rootCause } from '../mysql/faults.ts';
+import { missingRight, rightsFault } from '../redis/rights.ts';
+
+/** One thing that is wrong. */
+export interface Fault {
+  /** Names the setting and the cure; holds no secret. */
+  readonly line: string;
+  /** It may pass by itself, as when the store is only starting. */
+  readonly isTransient: boolean;
+}
+
+export const finalFault = (line: string): Fault => ({ line, isTransient: false });
+export const transientFault = (line: string): Fault => ({ line, isTransient: true });
+
+type Sentence = readonly [sentence: string, isTransient?: 'transient'];
+
+/** By the code of a socket, of the resolver of names, or of TLS. */
+const connectionFaults: Readonly<Record<string, Sentence>> = {
+  ECONNREFUSED: ['nothing listens there; start it, or correct host and port', 'transient'],
+  ENOTFOUND: ['its host name is not known; correct the host', 'transient'],
+  EAI_AGAIN: ['its host name cannot be looked up; correct the host, or mend the name service', 'transient'],
+  LOADING: ['it is loading its data', 'transient'],
+  ETIMEDOUT: ['it does not answer in time; correct host and port, or open the network to it', 'transient'],
+  EHOSTUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
+  ENETUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
+  ECONNRESET: ['it ended the connection; see its log, and whether it speaks TLS where the URL does', 'transient'],
+  EPIPE: ['it ended the connection; see its log', 'transient'],
+  PROTOCOL_CONNECTION_LOST: ['it ended the connection; see its log', 'transient'],
+  HANDSHAKE_NO_SSL_SUPPORT: ['it offers no TLS; turn it on there, or leave it out of the URL'],
+};
+
+const GRANT = 'GRANT it SELECT, INSERT, UPDATE and DELETE on this database, and ALL to migrate';
+
+/** By MySQL's number. */
+const mysqlFaults: Readonly<Record<number, Sentence>> = {
+  1040: ['it has no connection left; raise its max_connections, or lower MYSQL_CONNECTIONS_MAX', 'transient'],
+  1044: [`the user may not use this database; ${GRANT}`],
+  1045: ['it refuses user and password; correct them'],
+  1049: ['it has no such database; create it, or correct the name'],
+  1053: ['it is shutting down; start it', 'transient'],
+  1129: ['it blocks this host after too many broken connections; run FLUSH HOSTS there', 'transient'],
+  1130: ['it lets this host in under no user; create the user for this host'],
+  1142: [`the user lacks a right; ${GRANT}`],
+  1143: [`the user lacks a right on a column; ${GRANT}`],
+  1146: ['a table is missing; run `bun run migrate`', 'transient'],
+  1203: [
+    'the user has no connection left; raise its max_user_connections, or lower MYSQL_CONNECTIONS_MAX',
+    'transient',
+  ],
+  1226: ['the user has used up what it may; raise its limit, or lower MYSQL_CONNECTIONS_MAX', 'transient'],
+  1227: ['the user lacks a privilege; GRANT it what this command needs'],
+  1290: ['it is read-only; use the address of the primary, or promote it', 'transient'],
+  1295: ['it does not know the protocol of prepared statements; connect to it without that proxy'],
+  1461: ['it prepares no more statements; raise its max_prepared_stmt_count', 'transient'],
+  1665: ['its binlog_format is STATEMENT, which does not go with READ COMMITTED; set it to ROW'],
+  1698: ['it refuses this user; let it log in with a password'],
+  1792: ['its transactions are read-only; use the address of the primary, or promote it', 'transient'],
+  1820: ['the password has expired; set another'],
+  1836: ['it is read-only; use the address of the primary, or promote it', 'transient'],
+  1862: ['the password has expired; set another'],
+  1927: ['it ended the connection; see its log', 'transient'],
+  3118: ['the account is locked; unlock it'],
+  3159: ['it demands TLS; add ?sslmode=verify_identity to the URL'],
+};
+
+/** By the word that begins a reply of Redis. */
+const redisFaults: Readonly<Record<string, Sentence>> = {
+  WRONGPASS: ['it refuses user and password; correct them'],
+  NOAUTH: ['it demands a password; add user and password to the URL'],
+  DENIED: ['it is protected and lets in this machine alone; give it a password, or bind it to an address'],
+  LOADING: ['it is loading its data', 'transient'],
+  MASTERDOWN: ['it is a replica without its primary; use the address of the primary', 'transient'],
+  'ERR max number of clients reached': ['it has no connection left; raise its maxclients', 'transient'],
+  'ERR DB index is out of range': ['it has no such database; raise its `databases`, or correct the number'],
+  'ERR invalid DB index': ['it has no such database; raise its `databases`, or correct the number'],
+};
+
+/** What is wrong with MySQL, and what to do. */
+export function explainMysql(error: unknown): Fault {
+  const number = errorNumber(error);
+  const [sentence, isTransient] = (number !== null && mysqlFaults[number]) || connectionFault(error);
+  return { line: `DATABASE_URL: MySQL cannot be used (${reasonOf(error)}): ${sentence}`, isTransient: !!isTransient };
+}
+
+/** What is wrong with Redis, and what to do. */
+export function explainRedis(error: unknown): Fault {
+  const cause = rootCause(error);
+  const right = missingRight(cause, 'coupon:*');
+  if (right !== null) return finalFault(rightsFault([right]));
+  const reply = cause instanceof Error && isReply(cause) ? cause.message : '';
+  const known = Object.entries(redisFaults).find(([start]) => reply.startsWith(start));
+  const [sentence, isTransient] = known?.[1] ?? connectionFault(error);
+  return { line: `REDIS_URL: Redis cannot be used (${reasonOf(error)}): ${sentence}`, isTransient: !!isTransient };
+}
+
+/** TLS has many codes, of which Node and Bun have not all the same. */
+const TLS_FAULT = /CERT|SIGNATURE|SSL|TLS|SELF_SIGNED/;
+
+function connectionFault(error: unknown): Sentence {
+  const cause = rootCause(error);
+  if (cause instanceof DatabaseTimeout) return connectionFaults['ETIMEDOUT'] ?? ['it does not answer in time'];
+  const reason = reasonOf(error);
+  const known = connectionFaults[reason];
+  if (known) return known;
+  if (TLS_FAULT.test(reason))
+    return [
+      'its certificate cannot be verified; give it one for this host name, and its authority in NODE_EXTRA_CA_CERTS',
+    ];
+  if (cause instanceof Error && /^(Command timed out|Connection is closed)/.test(cause.message))
+    return ['it does not answer in time; see its log', 'transient'];
+  return ['see its log'];
+}
+
+/**
+ * A failure of a store as an OperatorError, and any other, which is a bug of ours, as it is.
+ *
+ * @param explain explains the store that was used
+ */
+export function explainStoreFailure(error: unknown, explain: (error: unknown) => Fault): unknown {
+  const cause = rootCause(error);
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  // The codes of Node's own checks of arguments begin with ERR_; ioredis reports its own faults without a code.
+  const isOfStore =
+    (code !== '' && !code.startsWith('ERR_')) ||
+    TLS_FAULT.test(code) ||
+    isReply(cause) ||
+    cause instanceof DatabaseTimeout ||
+    (cause instanceof Error && /^(Command timed out|Connection is closed)/.test(cause.message));
+  return isOfStore ? new OperatorError(explain(error).line, { cause: error }) : error;
+}
+
+/** The code of a failure; messages may hold addresses and names of users. */
+export function reasonOf(error: unknown): string {
+  const cause = rootCause(error);
+  if (!(cause instanceof Error)) return 'unknown reason';
+  const code = 'code' in cause && typeof cause.code === 'string' && cause.code !== '' ? cause.code : nameOf(cause);
+  const number = errorNumber(error);
+  return number === null ? code : `${code} ${number}`;
+}
+
+/** What Redis replies begins with a word for programs: `WRONGPASS`, `NOAUTH`, `ERR`. */
+function nameOf(cause: Error): string {
+  return (isReply(cause) && /^[A-Z]+(?= )/.exec(cause.message)?.[0]) || cause.name;
+}
+
+function isReply(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'ReplyError';
+}

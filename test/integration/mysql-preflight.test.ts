@@ -1,0 +1,207 @@
+// mysql-preflight.test.ts -- A MySQL on which a promise would break is refused at start, in one line that names the cure; settings that
+// servers have elsewhere change nothing, since every session sets its own.
+
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
+import { closeDatabase, openDatabase, type Session, withConnection } from '../../src/mysql/database.ts';
+import { readServerVersion, unsupportedServer } from '../../src/mysql/server-version.ts';
+import { testMysql } from '../../src/runtime/mysql-self-test.ts';
+import { explainMysql } from '../../src/runtime/store-faults.ts';
+import { eventually } from '../eventually.ts';
+import { openStores } from '../stores.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mysql-preflight-'));
+const stores = await openStores();
+const undo: (() => unknown)[] = [() => stores.close()];
+afterAll(async () => {
+  for (const step of undo.reverse()) await step();
+  rmSync(folder, { recursive: true });
+});
+const root = (statement: string) => withConnection(stores.database, (_, connection) => connection.query(statement));
+
+/** The lines with which a process is refused; none when it may start. */
+async function faultsOf(url = stores.config.DATABASE_URL): Promise<string[]> {
+  const database = openDatabase({ ...stores.config, DATABASE_URL: url });
+  try {
+    return await testMysql(database, await withConnection(database, readServerVersion));
+  } catch (error) {
+    return [explainMysql(error).line];
+  } finally {
+    await closeDatabase(database);
+  }
+}
+
+const server = await startMysqlServer({ folder, settings: { 'innodb-lock-wait-timeout': '5' } });
+undo.push(() => server.stop());
+const own = await openStores({ databaseUrl: server.url });
+undo.push(() => own.close());
+const set = (statement: string) => withConnection(own.database, (_, connection) => connection.query(statement));
+await set("CREATE USER app@'%' IDENTIFIED BY 'app'");
+await set("GRANT ALL ON *.* TO app@'%'");
+await set("REVOKE SUPER, CONNECTION ADMIN ON *.* FROM app@'%'");
+// Whoever may administer skips init_connect.
+const app = new URL(own.config.DATABASE_URL);
+app.username = app.password = 'app';
+
+test('a healthy MySQL passes; nothing is left in it, and no id of a coupon is used up', async () => {
+  await root('TRUNCATE coupons');
+  expect(await faultsOf()).toEqual([]);
+  expect(await stores.coupon()).toMatchObject({ id: 1 });
+  expect(await faultsOf()).toEqual([]);
+  expect(await stores.coupon()).toMatchObject({ id: 2 });
+  expect(await root('SELECT * FROM coupon_issues')).toMatchObject([[], {}]);
+});
+
+describe('refused is', () => {
+  test('a table that cannot roll back', async () => {
+    await root('ALTER TABLE coupon_issues ENGINE=MyISAM');
+    try {
+      expect(await faultsOf()).toEqual([
+        'DATABASE_URL: the table coupon_issues is of the engine MyISAM; ALTER TABLE coupon_issues ENGINE=InnoDB',
+      ]);
+    } finally {
+      await root('ALTER TABLE coupon_issues ENGINE=InnoDB');
+    }
+  });
+
+  test('a MySQL that does not check', async () => {
+    await root('ALTER TABLE coupons DROP CONSTRAINT coupons_never_too_many');
+    try {
+      expect(await faultsOf()).toEqual([
+        'DATABASE_URL: MySQL does not refuse what violates a CHECK, the last guard of P1; turn it on there',
+      ]);
+    } finally {
+      await root('ALTER TABLE coupons ADD CONSTRAINT coupons_never_too_many CHECK (issued_quantity <= total_quantity)');
+    }
+  });
+
+  test.each(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])('a user without the right to %s', async (lacking) => {
+    const rights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'].filter((right) => right !== lacking);
+    const [line = '', ...more] = await faultsOf(await userWith(rights));
+    expect(more).toEqual([]);
+    expect(line).toStartWith(
+      'DATABASE_URL: MySQL cannot be used (ER_TABLEACCESS_DENIED_ERROR 1142): the user lacks a right; GRANT',
+    );
+  });
+
+  test('a proxy that drops what sessions are set to', async () => {
+    const proxy = await droppingProxy(stores.config.DATABASE_URL);
+    // Also for the names of the settings: every server has another default here or there.
+    const [line = '', ...more] = await faultsOf(proxy);
+    expect(more).toEqual([]);
+    expect(line).toMatch(
+      /^DATABASE_URL: sessions do not keep what they are set to \(time_zone, sql_mode[a-z_, ]*\); have the proxy pass `SET SESSION` on/,
+    );
+  });
+
+  test.each([
+    ['TiDB', '8.0.11-TiDB-v8.5.0', 'TiDB Server (Apache License 2.0)', '0', 'this is TiDB'],
+    ['OceanBase', '5.7.25', 'OceanBase_CE 4.2.1', '0', 'this is OceanBase'],
+    ['Galera', '10.11.6-MariaDB', 'mariadb.org', '3', 'this is a Galera cluster of 3 nodes'],
+  ])('%s, by its own name', async (_, version, comment, size, says) => {
+    expect(await unsupportedServer(telling(comment, size), version)).toStartWith(`DATABASE_URL: ${says}`);
+  });
+});
+
+test('MySQL, MariaDB and a Galera of one node are no others', async () => {
+  expect(
+    await withConnection(stores.database, async (session) =>
+      unsupportedServer(session, await readServerVersion(session)),
+    ),
+  ).toBe(null);
+  expect(await unsupportedServer(telling('mariadb.org', '1'), '10.11.6-MariaDB')).toBe(null);
+});
+
+test('a user with no more than the four rights passes', async () => {
+  expect(await faultsOf(await userWith(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))).toEqual([]);
+});
+
+describe('settings of a server of our own', () => {
+  test.each([
+    ['autocommit', '0', '1'],
+    ['init_connect', "'SET autocommit=0'", "''"],
+    ['sql_mode', "'ANSI,STRICT_TRANS_TABLES'", "''"],
+    ['sql_mode', "'NO_BACKSLASH_ESCAPES'", "''"],
+    ['sql_mode', "''", "''"],
+    ['time_zone', "'+09:00'", "'SYSTEM'"],
+    ['tx_isolation', "'SERIALIZABLE'", "'REPEATABLE-READ'"],
+    ['tx_isolation', "'READ-UNCOMMITTED'", "'REPEATABLE-READ'"],
+    ['init_connect', "'SET SESSION sql_safe_updates=1'", "''"],
+    ['init_connect', "'SET SESSION sql_auto_is_null=1'", "''"],
+    ['max_allowed_packet', '65536', '16777216'],
+    ['innodb_lock_wait_timeout', '1', '5'],
+    ['auto_increment_increment', '10', '1'],
+    ['wait_timeout', '2', '28800'],
+    ['completion_type', "'CHAIN'", "'NO_CHAIN'"],
+    ['completion_type', "'RELEASE'", "'NO_CHAIN'"],
+    ['lc_messages', "'ko_KR'", "'en_US'"],
+    ['sort_buffer_size', '1024', '2097152'],
+  ])('%s = %s changes nothing, or is refused', async (name, value, before) => {
+    await set(`SET GLOBAL ${name} = ${value}`);
+    try {
+      const faults = await faultsOf(app.href);
+      if (name === 'completion_type') {
+        expect(faults).toEqual([`DATABASE_URL: completion_type of MySQL is ${value.slice(1, -1)}; set it to NO_CHAIN`]);
+        return;
+      }
+      expect(faults).toEqual([]);
+      await using api = await own.createApi({ DATABASE_URL: app.href });
+      await using _worker = await own.startWorker({ DATABASE_URL: app.href });
+      const coupon = await own.coupon({ totalQuantity: 30, title: `"quoted" \\ 'it''s' 쿠폰` });
+      const outcomes = await Promise.all(
+        Array.from({ length: 40 }, (_, i) =>
+          api.issuance.issue((['scripted', 'locked', 'synchronous'] as const)[i % 3] ?? 'scripted', coupon.id, `u${i}`),
+        ),
+      );
+      expect(outcomes.filter(({ kind }) => kind === 'issued')).toHaveLength(30);
+      await eventually('all rows', async () => (await own.rows(coupon.id)).length === 30);
+      const [first] = await own.rows(coupon.id);
+      expect(Math.abs((first?.issuedMs ?? 0) - Date.now())).toBeLessThan(60_000);
+    } finally {
+      await set(`SET GLOBAL ${name} = ${before}`);
+    }
+  });
+});
+
+/** A user of this test's database with these rights. Returns the URL under which it connects. */
+async function userWith(rights: readonly string[]): Promise<string> {
+  const url = new URL(stores.config.DATABASE_URL);
+  url.username = `u${crypto.randomUUID().slice(0, 8)}`;
+  url.password = 'secret';
+  await root(`CREATE USER '${url.username}'@'%' IDENTIFIED BY 'secret'`);
+  undo.push(() => root(`DROP USER '${url.username}'@'%'`));
+  await root(`GRANT ${rights.join(', ')} ON ${url.pathname.slice(1)}.* TO '${url.username}'@'%'`);
+  return url.href;
+}
+
+/** A session of a server that says this of itself. */
+function telling(comment: string, wsrepClusterSize: string): Session {
+  const rows = [[{ comment }], [{ Value: wsrepClusterSize }]];
+  return { execute: () => Promise.resolve([rows.shift() ?? []]) } as unknown as Session;
+}
+
+/** A proxy that takes settings for its own: behind it they are variables of the user, of the same length. */
+async function droppingProxy(databaseUrl: string): Promise<string> {
+  const url = new URL(databaseUrl);
+  const target = { port: Number(url.port), host: url.hostname };
+  const proxy = createServer((client) => {
+    const behind = connectTcp(target);
+    client.on('data', (data) => {
+      const text = data.toString('latin1');
+      const dropped = text.replaceAll(/SESSION (?=time_zone|sql_mode|autocommit)/g, '@dropped');
+      behind.write(Buffer.from(dropped, 'latin1'));
+    });
+    behind.pipe(client);
+    for (const socket of [client, behind])
+      socket.on('error', () => client.destroy()).on('close', () => behind.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  undo.push(() => proxy.close());
+  const address = proxy.address();
+  url.port = String(address !== null && typeof address === 'object' ? address.port : 0);
+  return url.href;
+}

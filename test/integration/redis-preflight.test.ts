@@ -1,0 +1,232 @@
+// redis-preflight.test.ts -- A Redis on which a promise would break, and a user of Redis who may not do all that it takes, are refused
+// at start in one line that names the cure.
+
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Redis } from 'ioredis';
+import { freePort } from '../../tools/stack/free-port.ts';
+import type { PrivateServer } from '../../tools/stack/private-server.ts';
+import { isRedisReady, startRedisServer } from '../../tools/stack/redis-server.ts';
+import { blockingConnection, issuingConnection, subscribingConnection } from '../../src/redis/connection.ts';
+import { preflight } from '../../src/runtime/preflight.ts';
+import { testApi, testWorker } from '../../src/runtime/redis-self-test.ts';
+import { testInbox } from '../../workers/inbox.ts';
+import { LEASE_KEY } from '../../workers/reconcile.ts';
+import { eventually } from '../eventually.ts';
+import { connectTo } from '../redis-database.ts';
+import { openStores } from '../stores.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'redis-preflight-'));
+const stores = await openStores();
+const undo: (() => Promise<unknown>)[] = [() => stores.close()];
+afterAll(async () => {
+  for (const step of undo.reverse()) await step();
+  rmSync(folder, { recursive: true });
+});
+
+async function startRedis(name: string, settings: Record<string, string> = {}) {
+  const server = await startRedisServer({ folder: join(folder, name), settings });
+  undo.push(() => server.stop());
+  const redis = await connectTo(server.url);
+  undo.push(async () => redis.disconnect());
+  return { server, redis };
+}
+
+const roles = ['API', 'worker'] as const;
+type Role = (typeof roles)[number];
+
+/** The lines with which a process is refused; none when it may start. */
+async function faultsOf(
+  role: Role,
+  url: string,
+  settings: { limits?: boolean; volatile?: 'on' } = {},
+): Promise<string[]> {
+  const config = { ...stores.config, REDIS_URL: url };
+  const redis = issuingConnection(config, () => undefined);
+  const other =
+    role === 'API'
+      ? subscribingConnection(config, () => undefined)
+      : blockingConnection(config, config.BLOCK_MS, () => undefined);
+  try {
+    await preflight({
+      database: stores.database,
+      connections: [redis, other],
+      settings: { ALLOW_VOLATILE_REDIS: settings.volatile ?? 'off', START_WAIT_S: 0 },
+      say: () => undefined,
+      testRedis: () =>
+        role === 'API'
+          ? testApi(redis, other, settings.limits ?? false)
+          : testWorker(redis, LEASE_KEY, (keys) => testInbox(other, keys, config)),
+    });
+    return [];
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n') : ['not an error'];
+  } finally {
+    redis.disconnect();
+    other.disconnect();
+  }
+}
+
+const plain = await startRedis('plain');
+
+/** A user with these rules. Returns the URL under which it connects. */
+async function withUser(...rules: string[]): Promise<string> {
+  const name = `u${crypto.randomUUID()}`;
+  await plain.redis.call('ACL', 'SETUSER', name, 'on', '>secret', 'reset', 'on', '>secret', ...rules);
+  const url = new URL(plain.server.url);
+  url.username = name;
+  url.password = 'secret';
+  return url.href;
+}
+
+const lacks = (...rules: string[]) => [
+  `REDIS_URL: Redis does not allow its user all that is needed; add to the rules of its ACL: ${rules.join(' ')}`,
+];
+const everything = ['~*', '&*', '+@all'];
+
+/** What the scripts call, read off their sources. */
+const calls = new Set<string>();
+for (const path of new Bun.Glob('src/**/*.lua').scanSync(resolve(import.meta.dir, '../..'))) {
+  const source = await Bun.file(resolve(import.meta.dir, '../..', path)).text();
+  for (const [, name = ''] of source.matchAll(/redis\.call\('(\w+)'/g)) calls.add(name.toLowerCase());
+}
+const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup'] };
+
+describe.each(roles)('%s', (role) => {
+  test('starts with all rights, and leaves nothing in Redis', async () => {
+    expect(await faultsOf(role, await withUser(...everything), { limits: true })).toEqual([]);
+    // What was let expire takes a moment.
+    await eventually('an empty Redis', async () => (await plain.redis.dbsize()) === 0);
+  });
+
+  // `HINCRBY` counts requests.
+  test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish'])(
+    'a user without %s is refused',
+    async (name) => {
+      if (name === 'hincrby' && role === 'worker') return;
+      const url = await withUser(...everything, `-${name}`);
+      expect(await faultsOf(role, url, { limits: true })).toEqual(lacks(`+${name}`));
+    },
+  );
+
+  test.each(['config', 'script|load', '@dangerous +info'])('a user without %s may start', async (rules) => {
+    const url = await withUser(...everything, ...`-${rules}`.split(' '));
+    expect(await faultsOf(role, url)).toEqual([]);
+  });
+
+  test.each(['~coupon:*', '~issues:*', role === 'API' ? '~idempotency:*' : '~reconciler'])(
+    'a user without the keys %s is refused',
+    async (pattern) => {
+      const others = ['~coupon:*', '~issues:*', '~idempotency:*', '~reconciler'].filter((other) => other !== pattern);
+      const url = await withUser(...others, '&*', '+@all');
+      expect(await faultsOf(role, url)).toEqual(lacks(pattern));
+    },
+  );
+
+  test('a user without the channel is refused, and one without several rights is told all of them', async () => {
+    expect(await faultsOf(role, await withUser('~*', '+@all'))).toEqual(lacks('&coupons:changed'));
+    const url = await withUser('~issues:*', '~idempotency:*', '~reconciler', '&*', '+@all', '-xadd', '-xdel');
+    const [line = '', ...more] = await faultsOf(role, url);
+    expect(more).toEqual([]);
+    for (const right of ['~coupon:*', '+xadd', '+xdel']) expect(line.split(' ')).toContain(right);
+  });
+
+  test('a user who may only read is refused', async () => {
+    const [line, ...more] = await faultsOf(role, await withUser('%R~*', '&*', '+@all'));
+    expect(more).toEqual([]);
+    expect(line).toStartWith(lacks('~').join());
+  });
+
+  test('a Redis that evicts is refused, unless that was accepted explicitly', async () => {
+    await plain.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    try {
+      expect(await faultsOf(role, plain.server.url)).toEqual([
+        'REDIS_URL: this Redis evicts owners and accepted issues when its memory is full (allkeys-lru); ' +
+          'set `maxmemory-policy noeviction`, or ALLOW_VOLATILE_REDIS=on to accept that',
+      ]);
+      expect(await faultsOf(role, plain.server.url, { volatile: 'on' })).toEqual([]);
+    } finally {
+      await plain.redis.config('SET', 'maxmemory-policy', 'noeviction');
+    }
+  });
+
+  test('a Redis whose memory is full is no fault of a start: the worker frees it', async () => {
+    await plain.redis.config('SET', 'maxmemory', '1');
+    try {
+      expect(await faultsOf(role, plain.server.url)).toEqual([]);
+    } finally {
+      await plain.redis.config('SET', 'maxmemory', '0');
+    }
+  });
+});
+
+test('a user with the rights that the page names issues and records', async () => {
+  const page = await Bun.file(resolve(import.meta.dir, '../../deploy/README.md')).text();
+  const rules = /^ACL SETUSER coupon on >\S+ (.+)$/m.exec(page)?.[1]?.split(' ') ?? [];
+  // A database of its own: what is issued stays there.
+  const url = `${await withUser(...rules)}/1`;
+  for (const role of roles) expect(await faultsOf(role, url, { limits: true })).toEqual([]);
+  await using api = await stores.createApi({ REDIS_URL: url });
+  await using _worker = await stores.startWorker({ REDIS_URL: url });
+  const { id } = await stores.coupon();
+  for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
+    expect((await api.issuance.issue(issuer, id, issuer)).kind).toBe('issued');
+  await eventually('three rows', async () => (await stores.rows(id)).length === 3);
+});
+
+describe('named as what it is', () => {
+  test('a replica', async () => {
+    await plain.redis.call('REPLICAOF', '127.0.0.1', String(await freePort()));
+    try {
+      expect(await faultsOf('API', plain.server.url)).toEqual([
+        'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it',
+      ]);
+    } finally {
+      await plain.redis.call('REPLICAOF', 'NO', 'ONE');
+    }
+  });
+
+  test('a sentinel', async () => {
+    const port = await freePort();
+    const file = join(folder, 'sentinel.conf');
+    writeFileSync(file, `port ${port}\nbind 127.0.0.1\nsentinel monitor coupons 127.0.0.1 ${plain.server.port} 1\n`);
+    const child = Bun.spawn(['redis-server', file, '--sentinel'], { stdout: 'ignore', stderr: 'ignore' });
+    try {
+      await eventually('the sentinel to answer', () => isRedisReady(port));
+      expect(await faultsOf('API', `redis://127.0.0.1:${port}`)).toEqual([
+        'REDIS_URL: this is a Redis Sentinel, which keeps no data; use the address of the primary that it watches',
+      ]);
+    } finally {
+      child.kill();
+      await child.exited;
+    }
+  });
+
+  test('a node of a cluster, unless it has all the keys', async () => {
+    const [first, second] = [await startNode('first'), await startNode('second')];
+    await first.redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await eventually('the cluster of one', () => hasSize(first.redis, 1));
+    expect(await faultsOf('API', first.server.url)).toEqual([]);
+    expect(await faultsOf('worker', first.server.url)).toEqual([]);
+    await first.redis.call('CLUSTER', 'DELSLOTSRANGE', 8192, 16_383);
+    await second.redis.call('CLUSTER', 'ADDSLOTSRANGE', 8192, 16_383);
+    await first.redis.call('CLUSTER', 'MEET', '127.0.0.1', second.server.port, second.busPort);
+    await eventually('the cluster of two', () => hasSize(first.redis, 2));
+    expect(await faultsOf('API', first.server.url)).toEqual([
+      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; use a Redis without cluster mode, or a cluster of one shard',
+    ]);
+  });
+});
+
+async function startNode(name: string): Promise<{ server: PrivateServer; redis: Redis; busPort: number }> {
+  const busPort = await freePort();
+  const node = await startRedis(name, { 'cluster-enabled': 'yes', 'cluster-port': String(busPort) });
+  return { ...node, busPort };
+}
+
+async function hasSize(redis: Redis, size: number): Promise<boolean> {
+  const information = String(await redis.cluster('INFO'));
+  return information.includes(`cluster_size:${size}\r`) && information.includes('cluster_state:ok');
+}
