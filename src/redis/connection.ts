@@ -55,6 +55,7 @@ function create(settings: RedisSettings, options: KindOptions, onFault: OnFault)
     ...options,
     retryStrategy: (attempt) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null),
   });
+  redis.once('ready', () => opened.add(redis));
   return redis.on('error', (fault) => {
     if (opened.has(redis)) onFault(fault);
   });
@@ -111,7 +112,7 @@ export function serverOf(redis: Redis): string {
  * @throws why it failed: what the socket, the server or ioredis says
  */
 export async function connect(redis: Redis): Promise<void> {
-  if (redis.status === 'ready' && opened.has(redis)) return;
+  if (redis.status === 'ready' && servers.has(redis)) return;
   // Why a connection failed is reported by an event; what `connect` throws then names no cause.
   const errors: Error[] = [];
   const note = (error: Error) => errors.push(error);
@@ -123,10 +124,9 @@ export async function connect(redis: Redis): Promise<void> {
     const refused = errors.find(({ name }) => name === 'ReplyError');
     if (refused) throw refused;
     await askServer(redis);
-    opened.add(redis);
   } catch (error) {
     // What is still under way would be in the way of the next try.
-    if (redis.status === 'connecting' || redis.status === 'connect') redis.disconnect();
+    if (redis.status !== 'ready' || errors.length > 0) redis.disconnect();
     throw errors[0] ?? error;
   } finally {
     redis.off('error', note);
