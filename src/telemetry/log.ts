@@ -10,7 +10,10 @@ export type Log = Logger;
 /** Pause between two lines about one failure, such as an outage, which would otherwise write one per request. */
 const FAULT_PAUSE_MS = 5000;
 
-/** Makes the log of a process. Of lines with an `error`, those with equal message and cause are throttled. */
+/** Pino's number of the level. */
+const WARN = 40;
+
+/** Makes the log of a process. Warnings, and lines with an `error`, are throttled where message and cause are equal. */
 export function createLog(name: 'api' | 'worker', level: string): Log {
   const throttle = new Throttle(FAULT_PAUSE_MS);
   return pino({
@@ -18,13 +21,16 @@ export function createLog(name: 'api' | 'worker', level: string): Log {
     level,
     serializers: { error: describeFault },
     hooks: {
-      logMethod(args, method) {
+      logMethod(args, method, levelNumber) {
         const [fields, message] = args as unknown as [unknown, string];
-        if (typeof fields !== 'object' || fields === null || !('error' in fields)) {
+        const isThrottled =
+          typeof fields === 'object' && fields !== null && ('error' in fields || levelNumber === WARN);
+        if (!isThrottled) {
           method.apply(this, args);
           return;
         }
-        throttle.line(kindOf(message, fields.error), (leftOut) => {
+        const error = 'error' in fields ? fields.error : undefined;
+        throttle.line(kindOf(message, error), (leftOut) => {
           method.apply(this, [leftOut > 0 ? { ...fields, leftOut } : fields, message]);
         });
       },

@@ -28,6 +28,7 @@ const RESTART_MS = 100;
 
 export class KeptProcess {
   readonly #options: KeptProcessOptions;
+  #folder: string;
   #child: ChildProcess | null = null;
   #starting: Promise<void> = Promise.resolve();
   #wanted = false;
@@ -36,6 +37,7 @@ export class KeptProcess {
 
   constructor(options: KeptProcessOptions) {
     this.#options = options;
+    this.#folder = options.folder;
   }
 
   get name(): string {
@@ -86,6 +88,11 @@ export class KeptProcess {
     await child?.ended;
   }
 
+  /** From the next start on it runs the source in this folder. */
+  moveTo(folder: string): void {
+    this.#folder = folder;
+  }
+
   /** Asks it to finish, and waits until a new one answers. Returns how the old one ended. */
   async replace(): Promise<string> {
     const child = this.#child;
@@ -114,7 +121,7 @@ export class KeptProcess {
       program: process.execPath,
       args: [entry],
       stdio: ['ignore', log, log],
-      folder: this.#options.folder,
+      folder: this.#folder,
       environment: { ...process.env, ...this.#options.environment, ...environment },
     });
     closeSync(log);

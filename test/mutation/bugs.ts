@@ -242,8 +242,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/finish-opening.lua`,
-        from: "if redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'superseded' } end\n",
-        to: '',
+        from: "if redis.call('GET', KEYS[3]) ~= ARGV[1] or not isKnownForm() then",
+        to: 'if not isKnownForm() then',
       },
     ],
     guard: [`${integration}/opening.test.ts`, 'an opening whose lease expired changes nothing'],

@@ -65,3 +65,31 @@ test.each([
 ])('of %s that was thrown only the type is logged', (_, thrown, name) => {
   expect(describeFault(thrown)).toEqual({ name });
 });
+
+test('equal warnings and failures are one line, and lines that stand for themselves are all there', () => {
+  const script = `
+    const { createLog } = await import('${import.meta.dir}/../../src/telemetry/log.ts');
+    const log = createLog('worker', 'info');
+    for (let i = 1; i <= 3; i++) {
+      log.warn({ users: i }, 'a warning');
+      log.error({ error: new Error('refused by 10.0.0.' + i) }, 'a failure');
+      log.error({ users: i }, 'P3: a dead letter');
+      log.info({ users: i }, 'opened');
+      log.info('stopped');
+    }
+    log.error({ error: new Error('another cause') }, 'a failure');
+    log.error({ error: new Error('refused by 10.0.0.1') }, 'another failure');`;
+  const { stdout } = Bun.spawnSync([process.execPath, '-e', script]);
+  const lines = stdout
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+  expect(lines).toEqual([
+    'a warning',
+    'a failure',
+    ...Array.from({ length: 3 }, () => ['P3: a dead letter', 'opened', 'stopped']).flat(),
+    'a failure',
+    'another failure',
+  ]);
+});
