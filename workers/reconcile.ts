@@ -18,7 +18,7 @@ import { settle } from '../src/stream/scripts/settle.ts';
 import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
-import { type Database, withConnection } from '../src/mysql/database.ts';
+import { type Database, readFromPrimary } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
 import { askServer } from '../src/redis/connection.ts';
 
@@ -131,7 +131,7 @@ async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> 
   for await (const ids of redisStock.couponIds()) {
     if (ids.length === 0) continue;
     if (stop.aborted) return;
-    const rows = await withConnection(database, (session) =>
+    const rows = await readFromPrimary(database, (session) =>
       session.select({ id: coupons.id, epoch: coupons.epoch }).from(coupons).where(inArray(coupons.id, ids)),
     );
     const epochs = new Map(rows.map(({ id, epoch }) => [id, epoch]));

@@ -4,7 +4,7 @@ import { and, asc, eq, isNull } from 'drizzle-orm';
 import { apiKeys } from '../../drizzle/schema.ts';
 import { digestOf } from './authority.ts';
 import { type Scope, type StoredKey, scopes } from './api-keys.ts';
-import { type Database, withConnection, withTransaction } from '../mysql/database.ts';
+import { type Database, readFromPrimary, withConnection, withTransaction } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /** Keys that may be valid at once: every process holds all of them. */
@@ -36,7 +36,7 @@ export async function createKey(
 
 /** Every key there is or was, in order of id, as operators see it: `dateRevoked` is null while it is valid. */
 export function listKeys(database: Database) {
-  return withConnection(database, async (session) => {
+  return readFromPrimary(database, async (session) => {
     const { id, name, scopes: text, dateCreated, dateRevoked } = apiKeys;
     const rows = await session.select({ id, name, text, dateCreated, dateRevoked }).from(apiKeys).orderBy(asc(id));
     return rows.map(({ text: granted, ...row }) => ({ ...row, scopes: readScopes(granted) }));
@@ -56,7 +56,7 @@ export function revokeKey(database: Database, id: number): Promise<boolean> {
 
 /** Every valid key, as requests are checked against it. */
 export function validKeys(database: Database): Promise<readonly StoredKey[]> {
-  return withConnection(database, async (session) => {
+  return readFromPrimary(database, async (session) => {
     const rows = await session
       .select({ digest: apiKeys.digest, scopes: apiKeys.scopes })
       .from(apiKeys)

@@ -4,7 +4,14 @@ import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
-import { clockMs, type Database, type Rows, type Session, withConnection } from '../mysql/database.ts';
+import {
+  clockMs,
+  type Database,
+  type Rows,
+  type Session,
+  readFromPrimary,
+  withTransaction,
+} from '../mysql/database.ts';
 import type { Coupon, CouponChanges, CouponDraft } from './coupon.ts';
 
 /** What routes need of the catalog. */
@@ -31,7 +38,7 @@ export function createCatalog(
 ): Catalog {
   return {
     async create(coupon) {
-      const made = await withConnection(database, async (session) => {
+      const made = await withTransaction(database, async (session) => {
         const first = await insertCoupon(session, coupon);
         const id = await freeIdFrom(first.id);
         if (id === first.id) return first;
@@ -41,9 +48,9 @@ export function createCatalog(
       await announce(made.id);
       return made;
     },
-    read: (id) => withConnection(database, (session) => readCoupon(session, id)),
+    read: (id) => readFromPrimary(database, (session) => readCoupon(session, id)),
     list: ({ after, limit }) =>
-      withConnection(database, (session) =>
+      readFromPrimary(database, (session) =>
         selectCoupons(session, gt(coupons.id, after)).orderBy(coupons.id).limit(limit),
       ).then((rows) => rows.map(toCoupon)),
   };

@@ -7,7 +7,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { readCoupon } from '../coupon/catalog.ts';
-import { type Database, withConnection } from '../mysql/database.ts';
+import { type Database, readFromPrimary } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Snapshots } from '../stock/snapshot.ts';
 
@@ -146,7 +146,7 @@ export class ProgressHub {
 /** Samples from the home of the stock. */
 export function createSample(database: Database, snapshots: Snapshots): Sample {
   return async (couponId) => {
-    const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
+    const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
     if (!coupon) return null;
     const { version, totalQuantity, issuedQuantity: rows, paused } = coupon;
     const found = await snapshots.of(coupon);

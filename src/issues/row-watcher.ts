@@ -7,7 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { couponIssues } from '../../drizzle/schema.ts';
-import { type Database, withConnection } from '../mysql/database.ts';
+import { type Database, readFromPrimary } from '../mysql/database.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
 
 /** A row as far as its status goes. */
@@ -97,7 +97,7 @@ export class RowWatcher {
   async #lookFor(couponId: number, users: readonly string[]): Promise<void> {
     for (let i = 0; i < users.length; i += USERS_PER_QUERY_MAX) {
       const asked = sql.raw(userLiterals(users.slice(i, i + USERS_PER_QUERY_MAX)));
-      const rows = await withConnection(this.#dependencies.database, (session) =>
+      const rows = await readFromPrimary(this.#dependencies.database, (session) =>
         session
           .select({ userId: couponIssues.userId, sequence: couponIssues.sequence, dateUsed: couponIssues.dateUsed })
           .from(couponIssues)

@@ -5,7 +5,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import type { Page } from '../http/pagination.ts';
-import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import { type Database, type Session, readFromPrimary, withConnection } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Row, RowWatcher } from './row-watcher.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
@@ -62,7 +62,7 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
   };
   return {
     statusOf,
-    listOf: (userId, page) => withConnection(database, (session) => readOwned(session, userId, page)),
+    listOf: (userId, page) => readFromPrimary(database, (session) => readOwned(session, userId, page)),
     async use(couponId, userId) {
       const used = await withConnection(database, (session) => useRow(session, couponId, userId));
       if (used) return used;
@@ -83,7 +83,7 @@ async function currentStatus(
   couponId: number,
   userId: string,
 ): Promise<IssueStatus | null> {
-  const found = await withConnection(database, async (session) => {
+  const found = await readFromPrimary(database, async (session) => {
     const row = await readRow(session, couponId, userId);
     return row ? statusOfRow(row) : readCoupon(session, couponId);
   });
@@ -117,7 +117,7 @@ async function waitingStatus(
       }
     }
   }
-  const row = await withConnection(database, (session) => readRow(session, couponId, userId));
+  const row = await readFromPrimary(database, (session) => readRow(session, couponId, userId));
   return row ? statusOfRow(row) : { kind: 'none' };
 }
 

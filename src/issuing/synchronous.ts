@@ -7,7 +7,14 @@
 import { lockedCoupon, lockStatement } from '../coupon/catalog.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
 import { InvariantViolation, invariant } from '../invariant.ts';
-import { type Database, DuplicateRow, readThenWrite, type Rows, type WritePlan } from '../mysql/database.ts';
+import {
+  type Database,
+  DuplicateRow,
+  readThenWrite,
+  retryUndone,
+  type Rows,
+  type WritePlan,
+} from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import type { Issuer } from './issuer.ts';
 import { type Issue, issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
@@ -176,7 +183,7 @@ async function writeTaken(
   const first = outcomes.find((outcome) => outcome.kind === 'issued');
   if (!accepted || first?.kind !== 'issued') return outcomes;
   const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners };
-  const written = await writeEntries(database, [entry]);
+  const written = await retryUndone(() => writeEntries(database, [entry]));
   // Redis lost the entry, and was opened without these issues: the worker will not find them, and their users would get more.
   if (written.older.length + written.renumbered.length + written.superseded.length > 0) await drop(couponId);
   return correct(users, outcomes, written);

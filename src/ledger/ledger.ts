@@ -13,7 +13,7 @@ import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, RollbackError, withTransaction } from '../mysql/database.ts';
+import { type Database, type Session, RollbackError, withTransaction, type Write } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import { instantLiteral, userLiteral } from './sql-literals.ts';
 
@@ -94,7 +94,7 @@ export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users }: 
  */
 export async function insertIssues(tx: Session, issues: readonly Issue[]): Promise<number> {
   let inserted = 0;
-  for (const statement of insertStatements(issues)) {
+  for (const { statement } of insertStatements(issues)) {
     // The no-op update makes a duplicate a success without a change. `INSERT IGNORE` would also swallow bad data.
     const [result] = await tx.execute(sql`${sql.raw(statement)} ON DUPLICATE KEY UPDATE date_used = date_used`);
     inserted += result.affectedRows;
@@ -103,18 +103,17 @@ export async function insertIssues(tx: Session, issues: readonly Issue[]): Promi
 }
 
 /** The statements for `readThenWrite` that insert rows, none of which may be there, and raise the counter of their coupon. */
-export function issueStatements(couponId: number, issues: readonly Issue[]): string[] {
-  return [
-    ...insertStatements(issues),
-    `UPDATE coupons SET issued_quantity = issued_quantity + ${issues.length} WHERE id = ${couponId}`,
-  ];
+export function issueStatements(couponId: number, issues: readonly Issue[]): Write[] {
+  const statement = `UPDATE coupons SET issued_quantity = issued_quantity + ${issues.length} WHERE id = ${couponId}`;
+  return [...insertStatements(issues), { statement, rows: 1 }];
 }
 
-function insertStatements(issues: readonly Issue[]): string[] {
-  const statements: string[] = [];
+function insertStatements(issues: readonly Issue[]): Write[] {
+  const statements: Write[] = [];
   for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
     const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
-    statements.push(`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES ${rows.join(',')}`);
+    const statement = `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES ${rows.join(',')}`;
+    statements.push({ statement, rows: rows.length });
   }
   return statements;
 }

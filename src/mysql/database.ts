@@ -7,6 +7,8 @@ import { sql } from 'drizzle-orm';
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import type { Connection as CallbackConnection } from 'mysql2';
 import type { Connection, Pool, PoolConnection, QueryOptions, QueryValues } from 'mysql2/promise';
+import { invariant } from '../invariant.ts';
+import { wasUndone } from './faults.ts';
 import { type DatabaseSettings, openPool } from './pool.ts';
 
 /** The pools with their bound on time. */
@@ -99,9 +101,14 @@ export function withTransaction<Result>(database: Database, work: (tx: Session) 
 
 /** What is to be written, after what was read. */
 export interface WritePlan<Result> {
-  /** Statements, in order; none: the transaction ends with nothing written. */
-  readonly write: readonly string[];
+  /** Statements, in order, each with how many rows it must affect; none: the transaction ends with nothing written. */
+  readonly write: readonly Write[];
   readonly result: Result;
+}
+
+export interface Write {
+  readonly statement: string;
+  readonly rows: number;
 }
 
 /** Rows as MySQL names their columns. */
@@ -118,6 +125,7 @@ export type Rows = readonly Readonly<Record<string, unknown>>[];
  *   statements of its own
  * @param plan gets the rows of each of them, in order
  * @throws DuplicateRow when a row was there that was to be inserted; everything is rolled back
+ * @throws InvariantViolation when a statement did not do what it was to do: the server ended the transaction in between
  * @throws what `plan` or MySQL throws, after which nothing was written, unless the COMMIT itself failed: then the result is ambiguous
  * @throws DatabaseTimeout as `withTransaction` does
  */
@@ -127,19 +135,40 @@ export function readThenWrite<Result>(
   plan: (rows: readonly Rows[]) => WritePlan<Result>,
 ): Promise<Result> {
   return timed(database, () =>
-    onConnection(database, 'issuing', async (connection) => {
-      const [replies] = (await query(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
-      const { write, result } = plan(replies.slice(1));
-      try {
-        await query(connection, { sql: write.length === 0 ? 'ROLLBACK' : [...write, 'COMMIT'].join(';') });
-        return { result };
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ER_DUP_ENTRY')) throw error;
-        await query(connection, { sql: 'ROLLBACK' });
-        return new DuplicateRow('a row was there already', { cause: error });
-      }
-    }),
+    retryUndone(() =>
+      onConnection(database, 'issuing', async (connection) => {
+        const [replies] = (await query(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
+        const { write, result } = plan(replies.slice(1));
+        try {
+          const statements = write.length === 0 ? ['ROLLBACK'] : [...write.map(({ statement }) => statement), 'COMMIT'];
+          const [done] = (await query(connection, { sql: statements.join(';') })) as readonly unknown[];
+          if (write.length > 0) expectDone(done, write);
+          return { result };
+        } catch (error) {
+          if (!(error instanceof Error && 'code' in error && error.code === 'ER_DUP_ENTRY')) throw error;
+          await query(connection, { sql: 'ROLLBACK' });
+          return new DuplicateRow('a row was there already', { cause: error });
+        }
+      }),
+    ),
   );
+}
+
+/** Tries once more what the server says it has rolled back, or never begun: the caller of a request would only do the same. */
+export async function retryUndone<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!wasUndone(error)) throw error;
+    return work();
+  }
+}
+
+/** A success of the whole is believed statement by statement, since a server may roll back between two of them. */
+function expectDone(replies: unknown, write: readonly Write[]): void {
+  const parts = Array.isArray(replies) ? (replies as readonly { readonly affectedRows?: number }[]) : [];
+  const isDone = parts.length === write.length + 1 && write.every(({ rows }, i) => parts[i]?.affectedRows === rows);
+  invariant(isDone, 'P3: a transaction was committed without all of its statements');
 }
 
 /** Runs a transaction, which returns instead of throwing when its connection can be used again. */
@@ -165,6 +194,19 @@ export function withConnection<Result>(
   work: (session: Session, connection: PoolConnection) => Promise<Result>,
 ): Promise<Result> {
   return onConnection(database, 'general', (connection) => work(drizzle(drizzleClient(connection)), connection));
+}
+
+/**
+ * Reads what decides, or what tells a user that they have nothing, in a transaction: a proxy that sends plain reads to replicas, which
+ * may be seconds behind, sends this to the primary. Throws as `withTransaction` does.
+ */
+export function readFromPrimary<Result>(database: Database, read: (tx: Session) => Promise<Result>): Promise<Result> {
+  return withConnection(database, async (session, connection) => {
+    await query(connection, { sql: 'BEGIN' });
+    const result = await read(session);
+    await query(connection, { sql: 'COMMIT' });
+    return result;
+  });
 }
 
 async function onConnection<Result>(

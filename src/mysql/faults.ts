@@ -31,6 +31,18 @@ export function isDataFault(error: unknown): boolean {
   return number !== null && dataErrorNumbers.has(number);
 }
 
+/** The errors after which nothing of the transaction was done. */
+const undoneErrorNumbers = new Set([
+  1213, // deadlock, and on Galera a conflict found at COMMIT: rolled back
+  4031, // the connection was ended for idleness before the statement reached the server
+]);
+
+/** Whether the server says that the whole transaction was rolled back, or that none was begun. */
+export function wasUndone(error: unknown): boolean {
+  const number = errorNumber(error);
+  return number !== null && undoneErrorNumbers.has(number);
+}
+
 /** MySQL's number for the error, or null when it does not come from the server. */
 export function errorNumber(error: unknown): number | null {
   const cause = rootCause(error);

@@ -1,6 +1,6 @@
 // pages.ts -- Keyset paging: reads a table in pages of bounded size along a key, each page on a connection of its own.
 
-import { type Database, type Session, withConnection } from './database.ts';
+import { type Database, type Session, readFromPrimary } from './database.ts';
 
 /**
  * @param read at most `limit` rows with a key above `after`, in order of the key
@@ -14,7 +14,7 @@ export async function* keysetPages<Row>(
 ): AsyncGenerator<readonly Row[]> {
   let after = 0;
   for (;;) {
-    const page = await withConnection(database, (session) => read(session, after, limit));
+    const page = await readFromPrimary(database, (session) => read(session, after, limit));
     yield page;
     const last = page.at(-1);
     if (!last || page.length < limit) return;

@@ -10,7 +10,7 @@ import { sql } from 'drizzle-orm';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import { CouponId } from '../coupon/ids.ts';
-import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import { type Database, type Session, readFromPrimary } from '../mysql/database.ts';
 import type { Allocation } from '../stream/entry.ts';
 import { instantLiteral } from '../ledger/sql-literals.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
@@ -61,7 +61,7 @@ export async function auditCoupon(
   const next = seen.kind === 'open' ? seen.stock.next : null;
   const owners = seen.kind === 'open' ? seen.issued : null;
   const spans = mergeSpans([...waiting, ...dead, ...replayed].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
-  return withConnection(database, async (session) => {
+  return readFromPrimary(database, async (session) => {
     const coupon = await readCoupon(session, couponId);
     if (!coupon) return null;
     const counted = await countRows(session, coupon, next, spans);

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { installation } from '../../drizzle/schema.ts';
-import { type Database, type Session, withConnection } from '../mysql/database.ts';
+import { type Database, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { refuseServer } from '../redis/connection.ts';
 import { defineScript } from '../redis/script.ts';
@@ -63,7 +63,7 @@ const claimScript = defineScript({
  * @throws OperatorError with one line that names the setting and the cure; what the stores throw
  */
 export async function claimInstallation({ database, redis, settings }: InstallationDependencies): Promise<void> {
-  const row = await withConnection(database, (session) => readOrMake(session, settings.PARTITIONS));
+  const row = await withTransaction(database, (session) => readOrMake(session, settings.PARTITIONS));
   const fault = rowFault(row, settings.PARTITIONS);
   if (fault) throw new OperatorError(fault);
   const { name, partitions } = row;
@@ -74,7 +74,7 @@ export async function claimInstallation({ database, redis, settings }: Installat
   if (wrong) throw new OperatorError(wrong);
   if (mark.id === row.redisId) return;
   const former = row.redisId === null ? isNull(installation.redisId) : eq(installation.redisId, row.redisId);
-  const [now] = await withConnection(database, async (session) => {
+  const [now] = await withTransaction(database, async (session) => {
     await session
       .update(installation)
       .set({ redisId: mark.id, generation: mark.generation })
@@ -108,7 +108,7 @@ export async function keepComparing(
 
 /** What is wrong, or null. */
 async function compare({ database, redis, settings }: InstallationDependencies): Promise<string | null> {
-  const [row] = await withConnection(database, (session) => session.select().from(installation));
+  const [row] = await readFromPrimary(database, (session) => session.select().from(installation));
   if (!row) return 'DATABASE_URL: the row of the installation is gone from MySQL; restart the process';
   const { name, partitions, redisId, generation } = row;
   // An emptied Redis that counted before still counts.

@@ -120,7 +120,9 @@ async function tryWrites(database: Database, couponId: number): Promise<string[]
   });
   if (result !== 'checked')
     return ['DATABASE_URL: MySQL does not refuse what violates a CHECK, the last guard of P1; turn it on there'];
-  const packet = readThenWrite(database, [lock], () => ({ write: [...write, breakCheck], result: null }));
+  const packet = readThenWrite(database, [lock], () => {
+    return { write: [...write, breakCheck].map((statement) => ({ statement, rows: 1 })), result: null };
+  });
   const number = await packet.then(() => 0, errorNumber);
   if (!CHECK_VIOLATED.includes(number ?? 0)) await packet;
   const left = await withConnection(database, (session) => rowsOf(session, readIssues));

@@ -3,7 +3,7 @@
 import { eq } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { installation } from '../../drizzle/schema.ts';
-import { type Database, withConnection } from '../mysql/database.ts';
+import { type Database, readFromPrimary, withConnection } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
@@ -20,7 +20,7 @@ export async function changePartitions(
   { database, redis }: { readonly database: Database; readonly redis: Redis },
   partitions: number,
 ): Promise<{ readonly from: number; readonly letters: number }> {
-  const [row] = await withConnection(database, (session) => session.select().from(installation));
+  const [row] = await readFromPrimary(database, (session) => session.select().from(installation));
   if (!row) throw new OperatorError('DATABASE_URL: no process of this installation has run yet; just set PARTITIONS');
   const from = row.partitions;
   const marked = Number(await redis.hget(INSTALLATION_KEY, 'partitions'));

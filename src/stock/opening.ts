@@ -173,6 +173,12 @@ async function prove({ redisStock, lease, onOpened, couponId }: Attempt): Promis
 async function rebuild(attempt: Attempt, coupon: Coupon): Promise<Opened | null> {
   const loaded = await load(attempt);
   if (!loaded) return null;
+  // Its rows and its counter are committed together, so that the lock has shown how many rows there are at least.
+  if (loaded.rows < coupon.issuedQuantity)
+    throw new Unavailable(
+      'dependency',
+      `MySQL gave ${loaded.rows} rows of ${coupon.issuedQuantity}; a replica answers in its place`,
+    );
   const next = loaded.highest + 1;
   const until = lastSequence(next, loaded.owners, coupon.totalQuantity);
   const stock: Stock = { startMs: coupon.startMs, endMs: coupon.endMs, paused: coupon.paused, next, until };
@@ -184,10 +190,10 @@ async function rebuild(attempt: Attempt, coupon: Coupon): Promise<Opened | null>
 }
 
 /** Loads all owners under the temporary key; null when another process took the lease. */
-async function load(attempt: Attempt): Promise<{ highest: number; owners: number } | null> {
-  let highest = 0;
-  let owners = 0;
-  for await (const page of pages(attempt)) {
+async function load(attempt: Attempt): Promise<{ highest: number; owners: number; rows: number } | null> {
+  let [highest, owners, rows] = [0, 0, 0];
+  for await (const { page, areRows } of pages(attempt)) {
+    if (areRows) rows += page.length;
     for (const { sequence } of page) highest = Math.max(highest, sequence);
     const loaded = await attempt.redisStock.loadOwners(
       attempt.lease,
@@ -196,18 +202,20 @@ async function load(attempt: Attempt): Promise<{ highest: number; owners: number
     if (loaded === null) return null;
     owners = loaded;
   }
-  return { highest, owners };
+  return { highest, owners, rows };
 }
 
 /**
  * The stream, the dead letters, the rows: each page bounded. In this order an entry on its way is found in one of them; one that
  * is replayed goes against it, and so ends our lease.
  */
-async function* pages(attempt: Attempt): AsyncGenerator<readonly Owner[]> {
+async function* pages(attempt: Attempt): AsyncGenerator<{ page: readonly Owner[]; areRows: boolean }> {
   const { database, couponId, settings, lease } = attempt;
   const { keys } = lease;
-  for (const stream of [keys.stream, keys.dead]) yield* ownersInStream(attempt, stream);
-  yield* ownerPages(database, couponId, settings.OPENING_PAGE);
+  for (const stream of [keys.stream, keys.dead]) {
+    for await (const page of ownersInStream(attempt, stream)) yield { page, areRows: false };
+  }
+  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };
 }
 
 async function* ownersInStream({ redisStock, couponId, settings }: Attempt, stream: string) {

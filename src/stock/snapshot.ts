@@ -10,7 +10,7 @@ import {
   UNLIMITED,
 } from '../coupon/coupon.ts';
 import { type Owner, ownerPages } from '../coupon/issue-rows.ts';
-import { type Database, withConnection } from '../mysql/database.ts';
+import { type Database, readFromPrimary } from '../mysql/database.ts';
 import type { RedisStock } from './redis-stock.ts';
 
 export interface Snapshot {
@@ -65,7 +65,7 @@ export function createSnapshots({ redisStock, database, settings }: SnapshotDepe
     async read(couponId) {
       const open = await inRedis(couponId);
       if (open) return open;
-      const coupon = await withConnection(database, (session) => readCoupon(session, couponId));
+      const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
       return coupon && inMysql(coupon);
     },
     of: async (coupon) => (coupon.stockHome === 'redis' ? await inRedis(coupon.id) : null) ?? inMysql(coupon),

@@ -126,7 +126,7 @@ describe('bun run keys', () => {
     });
     expect({ code, err }).toEqual({
       code: 1,
-      err: 'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, correct the address, or run `bun run migrate`\n',
+      err: 'DATABASE_URL: MySQL cannot be used (ECONNREFUSED): nothing listens there; start it, or correct host and port\n',
     });
   });
 });

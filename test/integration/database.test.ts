@@ -92,10 +92,11 @@ test('a transaction that takes too long is given up and rolled back', async () =
 
 describe('reading, deciding and writing', () => {
   const lockTitle = (id: number) => `SELECT title FROM coupons WHERE id = ${id} FOR UPDATE`;
-  const setPaused = (id: number) => `UPDATE coupons SET paused = 1 WHERE id = ${id}`;
+  const oneRow = (statement: string) => ({ statement, rows: 1 });
+  const setPaused = (id: number) => oneRow(`UPDATE coupons SET paused = 1 WHERE id = ${id}`);
   const insertIssue = (id: number, user: string) =>
-    `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated)
-     VALUES (${id}, 1, '${user}', NOW(3), NOW(3), NOW(3))`;
+    oneRow(`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated)
+     VALUES (${id}, 1, '${user}', NOW(3), NOW(3), NOW(3))`);
   const readId = 'SELECT CONNECTION_ID() AS id';
   const idOf = (rows: readonly Rows[]) => Number(rows.at(-1)?.[0]?.['id']);
   const connectionOf = (database: Database) =>
@@ -119,7 +120,7 @@ describe('reading, deciding and writing', () => {
     const { id } = await stores.coupon();
     const raise = () =>
       readThenWrite(database, [`SELECT version FROM coupons WHERE id = ${id} FOR UPDATE`], ([rows]) => ({
-        write: [`UPDATE coupons SET version = ${Number(rows?.[0]?.['version']) + 1} WHERE id = ${id}`],
+        write: [oneRow(`UPDATE coupons SET version = ${Number(rows?.[0]?.['version']) + 1} WHERE id = ${id}`)],
         result: null,
       }));
     const { version } = await stores.couponNow(id);
@@ -151,10 +152,35 @@ describe('reading, deciding and writing', () => {
     expect(await connectionOf(database)).toBe(first);
   });
 
+  test('is not believed when one of its statements did not affect the rows that it must', async () => {
+    await using database = ownDatabase();
+    const { id } = await stores.coupon();
+    // As after a server that ended the transaction between two statements: all succeed, and one of them did nothing.
+    const nothing = oneRow(`UPDATE coupons SET paused = 1 WHERE id = ${id} AND paused = 1`);
+    const packet = readThenWrite(database, [lockTitle(id)], () => ({ write: [nothing], result: null }));
+    await expect(packet).rejects.toThrow(/P3: a transaction was committed without all of its statements/);
+  });
+
+  test('is tried once more when the server has rolled it back, and only then', async () => {
+    await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
+    const { id } = await stores.coupon();
+    const failWith = (number: number) => oneRow(`SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = ${number}`);
+    const tries = { 1213: 0, 1205: 0 };
+    for (const number of [1213, 1205] as const) {
+      const packet = readThenWrite(database, [lockTitle(id)], () => {
+        tries[number] += 1;
+        return { write: tries[number] === 1 ? [failWith(number)] : [setPaused(id)], result: 'done' };
+      });
+      const result = await packet.catch((error: unknown) => errorNumber(error));
+      expect(result).toBe(number === 1213 ? 'done' : 1205);
+    }
+    expect(tries).toEqual({ 1213: 2, 1205: 1 });
+  });
+
   test('that fails in any step leaves nothing behind, not its lock and not its connection', async () => {
     await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1 });
     const { id } = await stores.coupon();
-    const wrong = 'UPDATE coupons SET nowhere = 1';
+    const wrong = oneRow('UPDATE coupons SET nowhere = 1');
     const faults = [
       [[lockTitle(id), 'SELECT nowhere'], () => ({ write: [], result: null })],
       [
