@@ -191,9 +191,11 @@ async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
   const { token } = keys;
   const state = { keys, server: serverOf(redis) };
   const entries = await redis.xrange(keys.stream, '-', '+', 'COUNT', 2);
-  const settled = entries.map(([id]) => ({ id, users: 1 }));
-  const deadLetters = entries.map(([entryId, fields]) => ({ entryId, reason: 'test', fields }));
-  await settle(redis, { keys, entries: settled, deadLetters });
+  // One after the other, so that the stream is not empty after the first.
+  for (const [id, fields] of entries) {
+    const deadLetters = [{ entryId: id, reason: 'test', fields }];
+    await settle(redis, { keys, entries: [{ id, users: 1 }], deadLetters });
+  }
   const [replayed, discarded] = await redis.xrange(keys.dead, '-', '+', 'COUNT', 2);
   if (replayed) await replay(redis, { keys, id: replayed[0], users: 1, fields: ['test', 'replayed'] });
   const edit = { version: 2, totalQuantity: null, startMs: 0, endMs: ID_MAX, paused: false };

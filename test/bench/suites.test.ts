@@ -113,8 +113,8 @@ const refused: [name: string, args: string[], environment: Record<string, string
     ['bench/verify.ts', '1'],
     stores,
     [
-      'REDIS_URL: Redis cannot be used (ECONNREFUSED); start it, or correct address, user, password and database',
-      'DATABASE_URL: MySQL cannot be used (ECONNREFUSED); start it, or correct address, user and database',
+      'REDIS_URL: Redis cannot be used (ECONNREFUSED): nothing listens there; start it, or correct host and port',
+      'DATABASE_URL: MySQL cannot be used (ECONNREFUSED): nothing listens there; start it, or correct host and port',
     ].join('\n'),
   ],
 ];

@@ -34,7 +34,8 @@ export function crashOnScript({ digest }: { readonly digest: string }): void {
   const { prototype } = Redis;
   const { sendCommand } = prototype;
   prototype.sendCommand = function crashingCommand(command, ...rest) {
-    if (command.name === 'evalsha' && command.args[0] === digest) crash();
+    const [script, , key] = command.args;
+    if (command.name === 'evalsha' && script === digest && !isOfSelfTest(String(key))) crash();
     return sendCommand.call(this, command, ...rest);
   };
 }
@@ -43,12 +44,17 @@ function crashOnQuery(moment: Moment, isIt: (text: string, connection: object) =
   const connection = (mysql as unknown as { Connection: { prototype: { query: Query } } }).Connection.prototype;
   const { query } = connection;
   connection.query = function crashingQuery(statement, ...rest) {
-    if (!isIt(typeof statement === 'string' ? statement : statement.sql, this))
-      return query.call(this, statement, ...rest);
+    const text = typeof statement === 'string' ? statement : statement.sql;
+    if (isOfSelfTest(text) || !isIt(text, this)) return query.call(this, statement, ...rest);
     if (moment === 'before') crash();
     // The callback, which comes last.
     return query.call(this, statement, ...rest.slice(0, -1), crash);
   };
+}
+
+/** What a process tries when it starts, and for its readiness, is no point to die at: the issues of nobody. */
+function isOfSelfTest(text: string): boolean {
+  return text.includes("'self-test'") || /^coupon:\{\d{6,}\}/.test(text);
 }
 
 function crash(): void {

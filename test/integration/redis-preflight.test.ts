@@ -9,7 +9,8 @@ import type { Redis } from 'ioredis';
 import { freePort } from '../../tools/stack/free-port.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { isRedisReady, startRedisServer } from '../../tools/stack/redis-server.ts';
-import { blockingConnection, issuingConnection, subscribingConnection } from '../../src/redis/connection.ts';
+import { blockingConnection, connect, issuingConnection, subscribingConnection } from '../../src/redis/connection.ts';
+import { scriptNames, timeScripts } from '../../src/redis/script.ts';
 import { preflight } from '../../src/runtime/preflight.ts';
 import { testApi, testWorker } from '../../src/runtime/redis-self-test.ts';
 import { testInbox } from '../../workers/inbox.ts';
@@ -160,6 +161,34 @@ describe.each(roles)('%s', (role) => {
       await plain.redis.config('SET', 'maxmemory', '0');
     }
   });
+});
+
+test('every script is run, and each as far as its last command', async () => {
+  const config = { ...stores.config, REDIS_URL: plain.server.url };
+  const [redis, subscriber] = [
+    issuingConnection(config, () => undefined),
+    subscribingConnection(config, () => undefined),
+  ];
+  const ran = new Set<string>();
+  timeScripts(redis, (script) => ran.add(script));
+  await Promise.all([connect(redis), connect(subscriber)]);
+  // `MONITOR` says what a script calls, and that a script called it.
+  const monitor = await plain.redis.monitor();
+  const called = new Set<string>();
+  const last = Promise.withResolvers<null>();
+  monitor.on('monitor', (_: string, [command = '', text = '']: string[], source: string) => {
+    if (source === 'lua') called.add(command.toLowerCase());
+    if (text === 'the end') last.resolve(null);
+  });
+  try {
+    expect(await testApi(redis, subscriber, true)).toEqual([]);
+    await plain.redis.echo('the end');
+    await last.promise;
+  } finally {
+    for (const connection of [redis, subscriber, monitor]) connection.disconnect();
+  }
+  expect([...ran].sort()).toEqual([...scriptNames].sort());
+  expect([...called].sort()).toEqual([...calls].sort());
 });
 
 test('a user with the rights that the page names issues and records', async () => {
