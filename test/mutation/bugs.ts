@@ -365,6 +365,36 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'an opening replaces the state of a later release that came meanwhile',
+    changes: [
+      {
+        file: `${scripts}/finish-opening.lua`,
+        from: "if not isKnownForm() then return { 'superseded' } end\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'a state that a later release wrote during an opening is not replaced by it',
+    ],
+  },
+  {
+    name: 'a statement that was already done when a migration was interrupted stays an error',
+    changes: [{ file: 'src/mysql/migrations.ts', from: 'if (!isInDoubt) throw error;', to: 'throw error;' }],
+    guard: [
+      `${integration}/migrations.test.ts`,
+      'after any statement, a migration that is repeated brings the same schema',
+    ],
+  },
+  {
+    name: 'a table of another application is taken for one of a migration',
+    changes: [{ file: 'src/mysql/migrations.ts', from: 'const isInDoubt = i < begun;', to: 'const isInDoubt = true;' }],
+    guard: [
+      `${integration}/migrations.test.ts`,
+      'a table of another application under one of our names stays an error, and stays theirs',
+    ],
+  },
+  {
     name: 'the server that a state comes from is not compared',
     changes: [
       {

@@ -7,7 +7,8 @@
 -- Cost    O(1), and the freeing of what was there before
 
 --- include ./included/usable-state.lua
-if redis.call('GET', KEYS[3]) ~= ARGV[1] or not isKnownForm() then return { 'superseded' } end
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'superseded' } end
+if not isKnownForm() then return { 'superseded' } end
 if redis.call('HLEN', KEYS[4]) ~= tonumber(ARGV[2]) then return { 'incomplete' } end
 
 redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
