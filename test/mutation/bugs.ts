@@ -121,13 +121,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stock/opening.ts',
-        from: '  yield* ownerPages(database, couponId, settings.OPENING_PAGE);\n',
+        from: '  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };\n',
         to: '',
       },
       {
         file: 'src/stock/opening.ts',
         from: '  for (const stream of [keys.stream, keys.dead]) ',
-        to: '  yield* ownerPages(database, couponId, settings.OPENING_PAGE);\n  for (const stream of [keys.stream, keys.dead]) ',
+        to: '  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };\n  for (const stream of [keys.stream, keys.dead]) ',
       },
     ],
     guard: [
@@ -242,8 +242,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/finish-opening.lua`,
-        from: "if redis.call('GET', KEYS[3]) ~= ARGV[1] or not isKnownForm() then",
-        to: 'if not isKnownForm() then',
+        from: "if redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'superseded' } end\n",
+        to: '',
       },
     ],
     guard: [`${integration}/opening.test.ts`, 'an opening whose lease expired changes nothing'],
