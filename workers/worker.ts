@@ -1,7 +1,7 @@
 // worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the current batch.
 
 import { type Config, readConfig } from '../src/config/config.ts';
-import { CHANGES_CHANNEL, type PartitionKeys } from '../src/stream/keys.ts';
+import { changesChannel, type PartitionKeys } from '../src/stream/keys.ts';
 import { createStockKeeper } from '../src/stock/opening.ts';
 import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
 import { createCouponEditor } from '../src/stock/editing.ts';
@@ -84,7 +84,7 @@ function reconciling(
   const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
   const stock = createStockKeeper({ redisStock, database, settings: config, ...createOpeningObserver(metrics, log) });
   const announce = async (couponId: number) => {
-    await redisStock.redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onFault);
+    await redisStock.redis.publish(changesChannel(redisStock.redis), String(couponId)).catch(onFault);
   };
   const { repair } = createCouponEditor({ redisStock, database, stock, announce, onFault });
   const observer = createReconcileObserver(metrics, log);

@@ -17,6 +17,7 @@ await runCommand(USAGE, async (args) => {
   const run = commandOf(args);
   const config = readConfig([
     'REDIS_URL',
+    'KEY_PREFIX',
     'PARTITIONS',
     'UNPERSISTED_USERS_MAX',
     'REDIS_COMMAND_MS_MAX',

@@ -23,7 +23,7 @@ await runCommand(
 );
 
 async function change(database: Database, partitions: number): Promise<void> {
-  const settings = readConfig(['REDIS_URL', 'REDIS_CONNECT_MS_MAX', 'REDIS_COMMAND_MS_MAX']);
+  const settings = readConfig(['REDIS_URL', 'KEY_PREFIX', 'REDIS_CONNECT_MS_MAX', 'REDIS_COMMAND_MS_MAX']);
   const redis = issuingConnection(settings, () => undefined);
   try {
     await connect(redis).catch((error: unknown) => {

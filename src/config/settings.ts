@@ -37,6 +37,9 @@ export const settings = Type.Object({
     { pattern: '^mysql://.+/.+' },
   ),
   REDIS_URL: string('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
+  KEY_PREFIX: optional('what stands before every key and channel in Redis, so that two installations can share one', {
+    pattern: '^[A-Za-z0-9_.:-]{1,64}$',
+  }),
   HOST: string('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
   PORT: integer('port of the API; 0 takes a free one', [3000, 0, 65_535]),
   REUSE_PORT: flag(

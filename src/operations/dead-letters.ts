@@ -2,7 +2,7 @@
 
 import { streamPages } from '../stream/entries.ts';
 import { type Allocation, type Entry, readAllocation, readEntry, UNKNOWN_VERSION } from '../stream/entry.ts';
-import { CHANGES_CHANNEL } from '../stream/keys.ts';
+import { changesChannel } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 
@@ -82,7 +82,7 @@ export function createDeadLetters({ redis, partitions, keysOf }: RedisStock): De
       const keys = couponId === undefined ? found.keys : { ...keysOf(couponId), ...found.keys };
       if (!(await discard(redis, { keys, id: found.id }))) return false;
       // A cached refusal would say "sold out" for another second.
-      if (couponId !== undefined) await redis.publish(CHANGES_CHANNEL, String(couponId));
+      if (couponId !== undefined) await redis.publish(changesChannel(redis), String(couponId));
       return true;
     },
   };

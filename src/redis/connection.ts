@@ -8,6 +8,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 /** What a connection needs to know. Times in milliseconds. */
 export interface RedisSettings {
   readonly REDIS_URL: string;
+  readonly KEY_PREFIX?: string;
   readonly REDIS_CONNECT_MS_MAX: number;
   readonly REDIS_COMMAND_MS_MAX: number;
 }
@@ -19,6 +20,8 @@ export type OnFault = (fault: Error) => void;
 const RECONNECT_MS_MAX = 500;
 
 const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy' } => ({
+  // Two installations can share a Redis by it.
+  keyPrefix: settings.KEY_PREFIX ?? '',
   // RESP2: the shapes that the typed scripts check, and the cheaper of the two to parse.
   protocol: 2,
   replyMapping: 'legacy',

@@ -10,8 +10,10 @@ import type { Redis } from 'ioredis';
 import { installation } from '../../drizzle/schema.ts';
 import { type Database, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
+import { errorNumber } from '../mysql/faults.ts';
 import { refuseServer } from '../redis/connection.ts';
 import { defineScript } from '../redis/script.ts';
+import { explainMysql, explainRedis, explainStoreFailure } from './store-faults.ts';
 
 export interface InstallationDependencies {
   readonly database: Database;
@@ -60,9 +62,15 @@ const claimScript = defineScript({
  * Compares both stores with each other and with the settings, before the process does anything else. The first process of all
  * gives the installation its name; a Redis without a mark is taken over, which waits until all others have noticed.
  *
- * @throws OperatorError with one line that names the setting and the cure; what the stores throw
+ * @throws OperatorError with one line that names the setting and the cure
  */
-export async function claimInstallation({ database, redis, settings }: InstallationDependencies): Promise<void> {
+export async function claimInstallation(dependencies: InstallationDependencies): Promise<void> {
+  await claim(dependencies).catch((error: unknown) => {
+    throw explainStoreFailure(error, errorNumber(error) === null ? explainRedis : explainMysql);
+  });
+}
+
+async function claim({ database, redis, settings }: InstallationDependencies): Promise<void> {
   const row = await withTransaction(database, (session) => readOrMake(session, settings.PARTITIONS));
   const fault = rowFault(row, settings.PARTITIONS);
   if (fault) throw new OperatorError(fault);

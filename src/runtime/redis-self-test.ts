@@ -11,10 +11,11 @@ import { countRequests } from '../http/rate-limit/count-requests.ts';
 import { loseKey } from '../issuing/scripts/lose-key.ts';
 import { serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
-import { put, take, look } from '../stock/decision-scripts.ts';
+import { look, put, restoreEntry, take } from '../stock/decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
-import { CHANGES_CHANNEL, type CouponKeys, couponKeys, GROUP, loadingKey } from '../stream/keys.ts';
+import { INSTALLATION_KEY } from './installation.ts';
+import { changesChannel, type CouponKeys, couponKeys, GROUP, loadingKey } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
 import { settle } from '../stream/scripts/settle.ts';
 
@@ -48,7 +49,7 @@ const TEST_IDS = 2 ** 40;
 export function testApi(redis: Redis, subscriber: Redis, limits: boolean): Promise<string[]> {
   return selfTest(redis, {
     trials: ({ idempotency, limits: key }) => [
-      ...on(subscriber, CHANGES_CHANNEL, ['SUBSCRIBE', CHANGES_CHANNEL]),
+      ...on(subscriber, changesChannel(subscriber), ['SUBSCRIBE', changesChannel(subscriber)]),
       ...on(redis, idempotency, ['SET', idempotency, 'test', 'EX', 60, 'NX', 'GET'], ['GET', idempotency]),
       ...(limits ? on(redis, key, ['HINCRBY', key, 'test', 1], ['PEXPIRE', key, 1]) : []),
     ],
@@ -144,6 +145,7 @@ function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]
 /** Every command of the scripts and of the code around them, once for each kind of key that it works on. */
 function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, unpersisted }: TestKeys): Trial[] {
   const of = (name: string, ...commands: readonly Trial['command'][]) => on(redis, name, ...commands);
+  const channel = changesChannel(redis);
   return [
     ...of('', ['INFO', 'replication'], ['TIME']),
     ...of(state, ['EVALSHA', '0'.repeat(40), 1, state], ['EVAL', 'return 1', 1, state]),
@@ -156,7 +158,8 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
     ...of(stream, ['XACK', stream, GROUP, '0-1'], ['XDEL', stream, '0-1'], ['XADD', dead, '*', 'test', 1]),
     ...of(unpersisted, ['INCRBY', unpersisted, 1], ['DECRBY', unpersisted, 1], ['GET', unpersisted]),
     // An edit of a coupon that is not there: nobody has a refusal of it.
-    ...of(CHANGES_CHANNEL, ['PUBLISH', CHANGES_CHANNEL, 0]),
+    ...of(channel, ['PUBLISH', channel, 0]),
+    ...of(INSTALLATION_KEY, ['EXISTS', INSTALLATION_KEY], ['HMGET', INSTALLATION_KEY, 'name']),
   ];
 }
 
@@ -184,6 +187,7 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   const handle = await lock.acquire();
   await put(redis, { ...lease, ...bounds, token: handle.value, epoch: 1, version: 1, next: 3, taken: ['third'] });
   await lock.release(handle);
+  await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'] });
 }
 
 /** Its entries become dead letters, one comes back, and the coupon is edited and closed. */

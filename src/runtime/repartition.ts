@@ -7,7 +7,7 @@ import { type Database, readFromPrimary, withConnection } from '../mysql/databas
 import { OperatorError } from '../operator-error.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
-import { partitionKeys, partitionOf } from '../stream/keys.ts';
+import { partitionKeys, partitionOf, prefixOf } from '../stream/keys.ts';
 import { INSTALLATION_KEY } from './installation.ts';
 
 /**
@@ -61,10 +61,11 @@ async function moveLetters(redis: Redis, dead: string, partitions: number): Prom
 }
 
 async function unlinkAll(redis: Redis, pattern: string): Promise<void> {
+  const prefix = prefixOf(redis);
   let cursor = '0';
   do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1000);
-    if (keys.length > 0) await redis.unlink(...keys);
+    const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}${pattern}`, 'COUNT', 1000);
+    if (keys.length > 0) await redis.unlink(...keys.map((key) => key.slice(prefix.length)));
     cursor = next;
   } while (cursor !== '0');
 }

@@ -8,7 +8,7 @@ import type { Coupon, Stock } from '../coupon/coupon.ts';
 import type { Owner } from '../coupon/issue-rows.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import { askServer, serverOf } from '../redis/connection.ts';
-import { type CouponKeys, couponKeys, partitionKeys } from '../stream/keys.ts';
+import { type CouponKeys, couponKeys, partitionKeys, prefixOf } from '../stream/keys.ts';
 import { look, type OpenStock, put, restoreEntry, take } from './decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from './edit-scripts.ts';
 import {
@@ -68,7 +68,7 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
     couponIds: async function* (): AsyncGenerator<readonly number[]> {
       let cursor = '0';
       do {
-        const [next, keys] = await redis.scan(cursor, 'MATCH', 'coupon:{*}:*:state', 'COUNT', 1000);
+        const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefixOf(redis)}coupon:{*}:*:state`, 'COUNT', 1000);
         yield keys.map((key) => Number(key.split(':').at(-2)));
         cursor = next;
       } while (cursor !== '0');

@@ -13,7 +13,7 @@ import { answerTotals } from '../issuing/metrics.ts';
 import { createIssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
-import { CHANGES_CHANNEL } from '../stream/keys.ts';
+import { changesChannel } from '../stream/keys.ts';
 import { readBacklog } from '../stream/backlog.ts';
 import type { Load } from '../operations/routes.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
@@ -63,7 +63,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   measureLoad(metrics, issuance);
   const announce = async (couponId: number) => {
     refusals.invalidate(couponId);
-    await redis.publish(CHANGES_CHANNEL, String(couponId)).catch(onRedisFault);
+    await redis.publish(changesChannel(redis), String(couponId)).catch(onRedisFault);
   };
   const onStoreFault = (error: unknown) => {
     metrics.storeFailures.of().add();
@@ -98,7 +98,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       subscriber.on('message', (_, couponId) => refusals.invalidate(Number(couponId)));
       // Messages sent while the connection was down are gone.
       subscriber.on('ready', () => refusals.invalidateAll());
-      await subscriber.subscribe(CHANGES_CHANNEL);
+      await subscriber.subscribe(changesChannel(subscriber));
     },
     /** Ends long polls and event streams, so that a server can stop. */
     releaseWaiters,

@@ -155,3 +155,30 @@ test('the number of partitions is changed with nothing lost: what is unwritten r
     { kind: 'sold out' },
   ]);
 });
+
+test('two installations share one Redis under different prefixes, and see nothing of each other', async () => {
+  const stores = await newStores();
+  const others = await newStores();
+  const prefixed = { KEY_PREFIX: 'other:', REDIS_URL: stores.config.REDIS_URL };
+  const one = await join(stores, stores);
+  await one.start();
+  await using own = await stores.createApi();
+  await using other = await others.createApi(prefixed);
+  await claimInstallation({ database: others.database, redis: other.redis, settings: others.config });
+  const [mine, theirs] = [await stores.coupon(), await others.coupon()];
+  await own.issuers.scripted.issue(mine.id, ['a']);
+  await other.issuers.locked.issue(theirs.id, ['b']);
+  await other.issuers.synchronous.issue(theirs.id, ['c']);
+  for (const [all, settings] of [
+    [stores, {}],
+    [others, prefixed],
+  ] as const) {
+    await using worker = await all.startWorker(settings);
+    await worker.drained();
+  }
+  expect((await stores.rows(mine.id)).map(({ userId }) => userId)).toEqual(['a']);
+  expect((await others.rows(theirs.id)).map(({ userId }) => userId)).toEqual(['b', 'c']);
+  const keys = await stores.redis.keys('*');
+  expect(keys.filter((key) => key.includes(`:${theirs.id}:`)).every((key) => key.startsWith('other:'))).toBe(true);
+  one.leave();
+});

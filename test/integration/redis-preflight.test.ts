@@ -12,6 +12,7 @@ import { isRedisReady, startRedisServer } from '../../tools/stack/redis-server.t
 import { blockingConnection, connect, issuingConnection, subscribingConnection } from '../../src/redis/connection.ts';
 import { scriptNames, timeScripts } from '../../src/redis/script.ts';
 import { preflight } from '../../src/runtime/preflight.ts';
+import { claimInstallation, INSTALLATION_KEY } from '../../src/runtime/installation.ts';
 import { testApi, testWorker } from '../../src/runtime/redis-self-test.ts';
 import { testInbox } from '../../workers/inbox.ts';
 import { LEASE_KEY } from '../../workers/reconcile.ts';
@@ -117,18 +118,27 @@ describe.each(roles)('%s', (role) => {
     expect(await faultsOf(role, url)).toEqual([]);
   });
 
-  test.each(['~coupon:*', '~issues:*', role === 'API' ? '~idempotency:*' : '~reconciler'])(
+  test.each(['~coupon:*', '~issues:*', '~installation', role === 'API' ? '~idempotency:*' : '~reconciler'])(
     'a user without the keys %s is refused',
     async (pattern) => {
-      const others = ['~coupon:*', '~issues:*', '~idempotency:*', '~reconciler'].filter((other) => other !== pattern);
-      const url = await withUser(...others, '&*', '+@all');
+      const all = ['~coupon:*', '~issues:*', '~installation', '~idempotency:*', '~reconciler'];
+      const url = await withUser(...all.filter((other) => other !== pattern), '&*', '+@all');
       expect(await faultsOf(role, url)).toEqual(lacks(pattern));
     },
   );
 
   test('a user without the channel is refused, and one without several rights is told all of them', async () => {
     expect(await faultsOf(role, await withUser('~*', '+@all'))).toEqual(lacks('&coupons:changed'));
-    const url = await withUser('~issues:*', '~idempotency:*', '~reconciler', '&*', '+@all', '-xadd', '-xdel');
+    const url = await withUser(
+      '~issues:*',
+      '~idempotency:*',
+      '~reconciler',
+      '~installation',
+      '&*',
+      '+@all',
+      '-xadd',
+      '-xdel',
+    );
     const [line = '', ...more] = await faultsOf(role, url);
     expect(more).toEqual([]);
     for (const right of ['~coupon:*', '+xadd', '+xdel']) expect(line.split(' ')).toContain(right);
@@ -182,10 +192,12 @@ test('every script is run, and each as far as its last command', async () => {
   });
   try {
     expect(await testApi(redis, subscriber, true)).toEqual([]);
+    await claimInstallation({ database: stores.database, redis, settings: stores.config });
     await plain.redis.echo('the end');
     await last.promise;
   } finally {
     for (const connection of [redis, subscriber, monitor]) connection.disconnect();
+    await plain.redis.del(INSTALLATION_KEY);
   }
   expect([...ran].sort()).toEqual([...scriptNames].sort());
   expect([...called].sort()).toEqual([...calls].sort());

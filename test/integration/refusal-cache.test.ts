@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, expect, type Mock, spyOn, test } from 'bun:test';
 import { type IssuerName, issuerNames } from '../../src/issuing/issuer.ts';
-import { CHANGES_CHANNEL } from '../../src/stream/keys.ts';
+import { changesChannel } from '../../src/stream/keys.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { openStores } from '../stores.ts';
@@ -81,7 +81,7 @@ test('an edit that is announced invalidates the cached refusal immediately', asy
   await untilSignHangs(id);
   await stores.edit(id, { totalQuantity: 2 });
   expect(await api.issuance.issue('scripted', id, 'insistent')).toEqual({ kind: 'sold out' });
-  await stores.redis.publish(CHANGES_CHANNEL, String(id));
+  await stores.redis.publish(changesChannel(stores.redis), String(id));
   await untilIssued(id);
 });
 
@@ -107,7 +107,7 @@ test('messages that were lost with the connection do not matter: every cached re
   await untilSignHangs(id);
   await stores.edit(id, { totalQuantity: 3 });
   await untilAsked('it is issued to another', async () => {
-    await stores.redis.publish(CHANGES_CHANNEL, String(id));
+    await stores.redis.publish(changesChannel(stores.redis), String(id));
     return (await api.issuance.issue('scripted', id, 'another')).kind === 'issued';
   });
 });
