@@ -141,7 +141,8 @@ function rowFault({ partitions, layout }: Row, wanted: number): string | null {
   if (layout !== LAYOUT)
     return `DATABASE_URL: this installation has the layout ${layout} of keys in Redis, and this release knows ${LAYOUT}; run the release that made it`;
   if (partitions === wanted) return null;
-  return `PARTITIONS: this installation has ${partitions} partitions, not ${wanted}; set PARTITIONS=${partitions}, or stop all processes and run \`bun run partitions ${wanted}\``;
+  const cure = `set PARTITIONS=${partitions}, or stop all processes and run \`bun run partitions ${wanted}\``;
+  return `PARTITIONS: this installation has ${partitions} partitions, not ${wanted}; ${cure}`;
 }
 
 function markFault(mark: Mark, row: Row): string | null {
@@ -153,5 +154,6 @@ function markFault(mark: Mark, row: Row): string | null {
 }
 
 function replaced({ generation }: Row): string {
-  return `REDIS_URL: another Redis has replaced this one (generation ${generation}); set REDIS_URL to that one. To come back to this one, write out its stream, stop all processes, and delete its key \`${INSTALLATION_KEY}\``;
+  const back = `To come back, let a worker write what it has, stop all processes, and delete its key \`${INSTALLATION_KEY}\``;
+  return `REDIS_URL: another Redis has replaced this one (generation ${generation}); set REDIS_URL to that one. ${back}`;
 }

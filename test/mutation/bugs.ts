@@ -127,7 +127,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: 'src/stock/opening.ts',
         from: '  for (const stream of [keys.stream, keys.dead]) ',
-        to: '  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };\n  for (const stream of [keys.stream, keys.dead]) ',
+        to:
+          '  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };\n' +
+          '  for (const stream of [keys.stream, keys.dead]) ',
       },
     ],
     guard: [
