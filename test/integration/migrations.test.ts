@@ -104,6 +104,7 @@ describe('interrupted', () => {
       'api_keys',
       'coupon_issues',
       'coupons',
+      'installation',
       'migration_progress',
     ]);
     expect(expected.applied).toEqual(journal.entries.map(({ when }) => when));

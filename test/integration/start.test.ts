@@ -65,7 +65,7 @@ const unusableRedis = (reason: string) => `REDIS_URL: Redis cannot be used (${re
 const NOBODY = 'ECONNREFUSED): nothing listens there; start it, or correct host and port';
 
 describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
-  test.concurrent.each([
+  test.each([
     ['a Redis that is not running', { REDIS_URL: 'redis://127.0.0.1:1' }, unusableRedis(NOBODY)],
     [
       'a user whom Redis does not know',
@@ -100,7 +100,7 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
 const nowhere = 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
 const portTaken = (setting: string) => `${setting}: this port is taken; stop what listens there, or set it to another`;
 
-test.concurrent.each([
+test.each([
   ['src/server.ts', { PORT: takenPort }, portTaken('PORT')],
   ['src/server.ts', { METRICS_PORT: takenPort }, portTaken('METRICS_PORT')],
   ['workers/worker.ts', { WORKER_PORT: takenPort }, portTaken('WORKER_PORT')],
@@ -117,7 +117,7 @@ const tlsRefusal = (await hasTls())
   ? 'HANDSHAKE_SSL_ERROR): its certificate cannot be verified; give it one for this host name, and its authority in NODE_EXTRA_CA_CERTS'
   : 'HANDSHAKE_NO_SSL_SUPPORT): it offers no TLS; turn it on there, or leave it out of the URL';
 
-test.concurrent.each([
+test.each([
   ['a MySQL that is not running', 'mysql://root@127.0.0.1:1/coupons', NOBODY],
   [
     'a host that is not known',
@@ -142,7 +142,7 @@ test.concurrent.each([
   });
 });
 
-test.concurrent('src/commands/dead-letters.ts refuses a Redis that is not running', async () => {
+test('src/commands/dead-letters.ts refuses a Redis that is not running', async () => {
   expect(await refusal('src/commands/dead-letters.ts list', { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
     code: 1,
     said: `${unusableRedis(NOBODY)}\n`,
