@@ -75,7 +75,7 @@ async function askRedis(redis: Redis, allowVolatile: boolean): Promise<Answer> {
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
   const not = (detail: string): Answer => ({ ok: false, detail, durability });
   if (role !== 'master') return not(`is a ${role} and refuses writes`);
-  if (serverOf(redis) === '') return not('has not reported its run_id');
+  if (serverOf(redis) === '') return not('is not known yet, or is not the Redis of this installation (see the log)');
   // What was right at start may have been changed since.
   const [fault] = durabilityFaults(facts, allowVolatile);
   if (fault !== undefined) return not(fault.replace(/^\w+: /, ''));
