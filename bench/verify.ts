@@ -54,6 +54,7 @@ export async function verify({
       'MYSQL_CONNECTIONS_MAX',
       'MYSQL_QUEUE_MAX',
       'MYSQL_CONNECT_MS_MAX',
+      'MYSQL_CONNECTION_S_MAX',
       'TRANSACTION_MS_MAX',
     ],
     environment,

@@ -158,7 +158,13 @@ async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[
   const name = randomName('coupon_test');
   const url = new URL(serverUrl);
   const bounds = readConfig(
-    ['MYSQL_CONNECTIONS_MAX', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX'],
+    [
+      'MYSQL_CONNECTIONS_MAX',
+      'MYSQL_QUEUE_MAX',
+      'MYSQL_CONNECT_MS_MAX',
+      'MYSQL_CONNECTION_S_MAX',
+      'TRANSACTION_MS_MAX',
+    ],
     {},
   );
   const server = openDatabase({ ...bounds, DATABASE_URL: serverUrl });

@@ -32,7 +32,13 @@ export function refuseArguments(args: readonly string[]): void {
 
 /** Runs `work` on the database of the environment. */
 export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
-  const settings = readConfig(['DATABASE_URL', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX']);
+  const settings = readConfig([
+    'DATABASE_URL',
+    'MYSQL_QUEUE_MAX',
+    'MYSQL_CONNECT_MS_MAX',
+    'MYSQL_CONNECTION_S_MAX',
+    'TRANSACTION_MS_MAX',
+  ]);
   // A command does one thing at a time; a second connection renews the lock of a migration.
   const database = openDatabase({ ...settings, MYSQL_CONNECTIONS_MAX: 2 });
   try {

@@ -190,6 +190,10 @@ export const settings = Type.Object({
     'connections to MySQL per process; an API has as many again for `POST /v1/issue`',
     [10, 1, 1000],
   ),
+  MYSQL_CONNECTION_S_MAX: integer(
+    'age at which a connection to MySQL is replaced, less up to a tenth: so long may one lead to a server that is no longer the primary',
+    [1800, 1, 86_400],
+  ),
   MYSQL_QUEUE_MAX: integer('requests waiting for a MySQL connection; beyond it 503', [1000, 1, 100_000]),
   MYSQL_CONNECT_MS_MAX: integer('wait for a connection to MySQL', [5000, 100, 60_000]),
   TRANSACTION_MS_MAX: integer('length of a transaction: PlanetScale ends them after 20 s', [10_000, 100, 19_000]),

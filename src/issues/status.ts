@@ -5,7 +5,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import type { Page } from '../http/pagination.ts';
-import { type Database, type Session, readFromPrimary, withConnection } from '../mysql/database.ts';
+import { type Database, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Row, RowWatcher } from './row-watcher.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
@@ -64,14 +64,14 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
     statusOf,
     listOf: (userId, page) => readFromPrimary(database, (session) => readOwned(session, userId, page)),
     async use(couponId, userId) {
-      const used = await withConnection(database, (session) => useRow(session, couponId, userId));
+      const used = await withTransaction(database, (session) => useRow(session, couponId, userId));
       if (used) return used;
       const status = await statusOf(couponId, userId, settings.USE_WAIT_MS);
       if (!status) return { kind: 'not exist' };
       if (status.kind === 'none') return { kind: 'not issued' };
       // It is promised, so a refusal would be wrong; and not yet a row, so it cannot be used.
       if (status.kind === 'accepted') throw new Unavailable('unwritten', 'an accepted issue is not yet a row');
-      const usedNow = await withConnection(database, (session) => useRow(session, couponId, userId));
+      const usedNow = await withTransaction(database, (session) => useRow(session, couponId, userId));
       if (usedNow) return usedNow;
       throw new Unavailable('dependency', 'a row that was just there is not found');
     },

@@ -8,8 +8,8 @@ import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import type { Connection as CallbackConnection } from 'mysql2';
 import type { Connection, Pool, PoolConnection, QueryOptions, QueryValues } from 'mysql2/promise';
 import { invariant } from '../invariant.ts';
-import { wasUndone } from './faults.ts';
-import { type DatabaseSettings, openPool } from './pool.ts';
+import { isDemoted, wasUndone } from './faults.ts';
+import { type DatabaseSettings, lifeOf, openPool } from './pool.ts';
 
 /** The pools with their bound on time. */
 export interface Database {
@@ -21,6 +21,8 @@ export interface Database {
   readonly issuingPool: Pool;
   readonly transactionMsMax: number;
   readonly use: Readonly<Record<PoolName, PoolUse>>;
+  /** Connections that were made before are not used any more: a server said that it is not the primary. By `performance.now()`. */
+  readonly demoted: { beforeMs: number };
   readonly onTransaction: OnTransaction;
 }
 
@@ -66,6 +68,7 @@ export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransa
     pool: openPool(settings, false),
     issuingPool: openPool(settings, true),
     transactionMsMax: settings.TRANSACTION_MS_MAX,
+    demoted: { beforeMs: 0 },
     use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
     onTransaction,
   };
@@ -226,7 +229,7 @@ async function onConnection<Result>(
   }, database.transactionMsMax);
   const run = async () => {
     use.waiting += 1;
-    const connection = await pool.getConnection().finally(() => {
+    const connection = await freshConnection(pool, database).finally(() => {
       use.waiting -= 1;
     });
     if (overdue) {
@@ -241,6 +244,7 @@ async function onConnection<Result>(
       return result;
     } catch (error) {
       connection.destroy();
+      if (isDemoted(error)) database.demoted.beforeMs = performance.now();
       throw error;
     }
   };
@@ -249,6 +253,16 @@ async function onConnection<Result>(
   } finally {
     clearTimeout(timer);
     if (borrowed) use.used -= 1;
+  }
+}
+
+/** A connection that is not too old, and was made since a server last said that it is not the primary. */
+async function freshConnection(pool: Pool, { demoted }: Database): Promise<PoolConnection> {
+  for (;;) {
+    const connection = await pool.getConnection();
+    const { madeMs, retireMs } = lifeOf(connection);
+    if (madeMs >= demoted.beforeMs && performance.now() < retireMs) return connection;
+    connection.destroy();
   }
 }
 

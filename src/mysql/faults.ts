@@ -43,6 +43,20 @@ export function wasUndone(error: unknown): boolean {
   return number !== null && undoneErrorNumbers.has(number);
 }
 
+/** The errors by which a server says that it is not the primary, or no longer. */
+const demotedErrorNumbers = new Set([
+  1290, // read_only is on
+  1792, // the transaction is read-only
+  1836, // the server runs in read-only mode
+  3100, // group replication: this member may not commit
+]);
+
+/** Whether the server says that it takes no writes: connections that were made before lead to a primary of the past. */
+export function isDemoted(error: unknown): boolean {
+  const number = errorNumber(error);
+  return number !== null && demotedErrorNumbers.has(number);
+}
+
 /** MySQL's number for the error, or null when it does not come from the server. */
 export function errorNumber(error: unknown): number | null {
   const cause = rootCause(error);

@@ -11,7 +11,24 @@ export interface DatabaseSettings {
   readonly MYSQL_QUEUE_MAX: number;
   readonly MYSQL_CONNECT_MS_MAX: number;
   readonly TRANSACTION_MS_MAX: number;
+  readonly MYSQL_CONNECTION_S_MAX: number;
 }
+
+/** When a connection was made, and when it is to be replaced, by `performance.now()`. */
+interface Life {
+  readonly madeMs: number;
+  readonly retireMs: number;
+}
+
+const lives = new WeakMap<object, Life>();
+
+/** The life of a connection as the driver hands it out; one that was never seen is over. */
+export function lifeOf({ connection }: { readonly connection: object }): Life {
+  return lives.get(connection) ?? { madeMs: 0, retireMs: 0 };
+}
+
+/** Connections that were made together do not all end together: up to so large a part of their life earlier. */
+const JITTER = 0.1;
 
 /** Instants are UTC, in statements and in rows. */
 const TIMEZONE = 'Z';
@@ -55,6 +72,9 @@ export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
     enableKeepAlive: true,
   });
   pool.pool.on('connection', (connection) => {
+    const madeMs = performance.now();
+    const lifeMs = settings.MYSQL_CONNECTION_S_MAX * 1000 * (1 - JITTER * Math.random());
+    lives.set(connection, { madeMs, retireMs: madeMs + lifeMs });
     // Queued before the first statement of the borrower.
     const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
     connection.query(

@@ -90,6 +90,41 @@ test('a transaction that takes too long is given up and rolled back', async () =
   expect(await titleOf(id)).toBe(title);
 });
 
+test.each([1290, 1792, 1836])(
+  'a server that says it is not the primary (%d) gets no more work on any connection that was made before',
+  async (number) => {
+    await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 3 });
+    const idOf = (rows: readonly Rows[]) => Number(rows.at(-1)?.[0]?.['id']);
+    const issuing = () =>
+      readThenWrite(database, ['SELECT CONNECTION_ID() AS id'], (rows) => ({ write: [], result: idOf(rows) }));
+    const general = () =>
+      withConnection(database, async (_, connection) => {
+        const [rows] = await connection.query('SELECT CONNECTION_ID() AS id');
+        return idOf([rows as Rows]);
+      });
+    const connections = () => Promise.all([issuing(), issuing(), issuing(), general(), general(), general()]);
+    const before = new Set(await connections());
+    expect((await connections()).every((id) => before.has(id))).toBe(true);
+    const refused = withTransaction(database, (tx) =>
+      tx.execute(sql.raw(`SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = ${number}`)),
+    );
+    expect(await refused.catch(errorNumber)).toBe(number);
+    expect((await connections()).filter((id) => before.has(id))).toEqual([]);
+  },
+);
+
+test('a connection is replaced when it has reached its age', async () => {
+  await using database = ownDatabase({ MYSQL_CONNECTIONS_MAX: 1, MYSQL_CONNECTION_S_MAX: 1 });
+  const idNow = () =>
+    withConnection(database, async (_, connection) => {
+      const [rows] = await connection.query('SELECT CONNECTION_ID() AS id');
+      return (rows as Rows)[0]?.['id'];
+    });
+  const first = await idNow();
+  expect(await idNow()).toBe(first);
+  await eventually('another connection', async () => (await idNow()) !== first);
+});
+
 describe('reading, deciding and writing', () => {
   const lockTitle = (id: number) => `SELECT title FROM coupons WHERE id = ${id} FOR UPDATE`;
   const oneRow = (statement: string) => ({ statement, rows: 1 });

@@ -182,6 +182,22 @@ test('issues that become rows while the opening reads are not missed', async () 
   expect(drained).toBe(true);
 });
 
+test('an opening that is given fewer rows than the coupon counts is not used', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.synchronous.issue(id, ['a', 'b']);
+  // As a replica that is behind answers: the row of the third is not there yet.
+  const countAs = (issuedQuantity: number) =>
+    withConnection(stores.database, (session) =>
+      session.update(coupons).set({ issuedQuantity }).where(eq(coupons.id, id)),
+    );
+  await countAs(3);
+  await expect(api.issuers.scripted.issue(id, ['d'])).rejects.toThrow(/2 rows of 3/);
+  expect(await stores.redis.exists(stores.keys(id).state)).toBe(0);
+  await countAs(2);
+  expect(await api.issuers.scripted.issue(id, ['b', 'd'])).toEqual([already(2), issued(3)]);
+});
+
 test('a state from before a restart that knows fewer numbers than MySQL is rebuilt, even with enough owners', async () => {
   const { id } = await stores.coupon();
   await using api = await stores.createApi();

@@ -116,7 +116,13 @@ async function createDatabase(
   const serverUrl = process.env['TEST_DATABASE_URL'];
   if (!serverUrl) throw new Error('TEST_DATABASE_URL is not set: start the tests with `bun run test`');
   const bounds = readConfig(
-    ['MYSQL_CONNECTIONS_MAX', 'MYSQL_QUEUE_MAX', 'MYSQL_CONNECT_MS_MAX', 'TRANSACTION_MS_MAX'],
+    [
+      'MYSQL_CONNECTIONS_MAX',
+      'MYSQL_QUEUE_MAX',
+      'MYSQL_CONNECT_MS_MAX',
+      'MYSQL_CONNECTION_S_MAX',
+      'TRANSACTION_MS_MAX',
+    ],
     {},
   );
   const server = openDatabase({ ...bounds, DATABASE_URL: serverUrl });

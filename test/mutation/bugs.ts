@@ -322,8 +322,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/mysql/database.ts',
-        from: '      connection.destroy();\n      throw error;',
-        to: '      connection.release();\n      throw error;',
+        from: '      connection.destroy();\n      if (isDemoted',
+        to: '      connection.release();\n      if (isDemoted',
       },
     ],
     guard: [
@@ -420,6 +420,49 @@ export const plantedBugs: readonly PlantedBug[] = [
       ],
     };
   }),
+  {
+    name: 'a Redis that was replaced goes on accepting',
+    changes: [{ file: 'src/runtime/installation.ts', from: '    refuseServer(redis, fault !== null);\n', to: '' }],
+    guard: [
+      `${integration}/installation.test.ts`,
+      'a Redis that takes over: processes on the former one accept nothing more, and none can start there',
+    ],
+  },
+  {
+    name: 'connections to a server that is not the primary any more are used again',
+    changes: [
+      {
+        file: 'src/mysql/database.ts',
+        from: '      if (isDemoted(error)) database.demoted.beforeMs = performance.now();\n',
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/database.test.ts`,
+      'a server that says it is not the primary (1290) gets no more work on any connection that was made before',
+    ],
+  },
+  {
+    name: 'a compound statement is believed as a whole',
+    changes: [
+      { file: 'src/mysql/database.ts', from: '        if (write.length > 0) expectDone(done, write);\n', to: '' },
+    ],
+    guard: [
+      `${integration}/database.test.ts`,
+      'is not believed when one of its statements did not affect the rows that it must',
+    ],
+  },
+  {
+    name: 'an opening takes a replica that is behind for the truth',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: '  if (loaded.rows < coupon.issuedQuantity)\n',
+        to: '  if (loaded.rows < 0)\n',
+      },
+    ],
+    guard: [`${integration}/opening.test.ts`, 'an opening that is given fewer rows than the coupon counts is not used'],
+  },
   {
     name: 'a coupon is issued from a MySQL that went back to before its opening',
     changes: [

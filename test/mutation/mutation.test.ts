@@ -6,6 +6,8 @@ import { type GuardRun, runGuards } from './run-guards.ts';
 
 /** Parallel runs: each is a process, and mostly waits for the stores. */
 const RUNS_AT_ONCE = 3;
+/** A run may be the last of all. */
+const WAIT_MS_MAX = 300_000;
 
 /** Each bug's run; settled when it is done. */
 const runs = new Map<PlantedBug | null, PromiseWithResolvers<GuardRun>>(
@@ -28,22 +30,30 @@ beforeAll(() => {
 
 const runOf = (bug: PlantedBug | null) => runs.get(bug)?.promise ?? Promise.reject(new Error('there is no such run'));
 
-test('without a bug every guard passes', async () => {
-  const { results, output } = await runOf(null);
-  const names = new Set(plantedBugs.map(({ guard: [, name] }) => name));
-  expect(results.filter(({ passed }) => !passed).map((result) => `${result.test}\n${output}`)).toEqual([]);
-  expect(new Set(results.map((result) => result.test))).toEqual(names);
-});
+test(
+  'without a bug every guard passes',
+  async () => {
+    const { results, output } = await runOf(null);
+    const names = new Set(plantedBugs.map(({ guard: [, name] }) => name));
+    expect(results.filter(({ passed }) => !passed).map((result) => `${result.test}\n${output}`)).toEqual([]);
+    expect(new Set(results.map((result) => result.test))).toEqual(names);
+  },
+  WAIT_MS_MAX,
+);
 
 describe('a planted bug is noticed', () => {
   for (const bug of plantedBugs) {
-    test(bug.name, async () => {
-      const [, name] = bug.guard;
-      const { results, output } = await runOf(bug);
-      // It ran and failed: a file that does not load, or a name that does not exist, is no guard.
-      expect(results.length, output).toBeGreaterThan(0);
-      expect(results.every((result) => result.test === name)).toBe(true);
-      expect(results.some(({ passed }) => !passed)).toBe(true);
-    });
+    test(
+      bug.name,
+      async () => {
+        const [, name] = bug.guard;
+        const { results, output } = await runOf(bug);
+        // It ran and failed: a file that does not load, or a name that does not exist, is no guard.
+        expect(results.length, output).toBeGreaterThan(0);
+        expect(results.every((result) => result.test === name)).toBe(true);
+        expect(results.some(({ passed }) => !passed)).toBe(true);
+      },
+      WAIT_MS_MAX,
+    );
   }
 });
