@@ -110,7 +110,7 @@ function connectionFault(error: unknown): Sentence {
     return [
       'its certificate cannot be verified; give it one for this host name, and its authority in NODE_EXTRA_CA_CERTS',
     ];
-  if (cause instanceof Error && /^(Command timed out|Connection is closed)/.test(cause.message))
+  if (cause instanceof Error && /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(cause.message))
     return ['it does not answer in time; see its log', 'transient'];
   return ['see its log'];
 }
@@ -129,7 +129,7 @@ export function explainStoreFailure(error: unknown, explain: (error: unknown) =>
     TLS_FAULT.test(code) ||
     isReply(cause) ||
     cause instanceof DatabaseTimeout ||
-    (cause instanceof Error && /^(Command timed out|Connection is closed)/.test(cause.message));
+    (cause instanceof Error && /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(cause.message));
   return isOfStore ? new OperatorError(explain(error).line, { cause: error }) : error;
 }
 

@@ -4,6 +4,9 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { installation } from '../../drizzle/schema.ts';
+import { withConnection } from '../../src/mysql/database.ts';
+import { INSTALLATION_KEY } from '../../src/runtime/installation.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
@@ -30,6 +33,9 @@ interface Line {
 
 /** Starts the API, and gives its address and what it has logged. */
 async function startApi(environment: Readonly<Record<string, string>>) {
+  // Each is an installation of its own: its Redis has replaced none.
+  await withConnection(stores.database, (session) => session.delete(installation));
+  await stores.redis.del(INSTALLATION_KEY);
   const child = Bun.spawn([process.execPath, 'src/server.ts'], {
     cwd: resolve(import.meta.dirname, '../..'),
     env: {
