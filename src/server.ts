@@ -15,7 +15,7 @@ import { serve } from './runtime/serve.ts';
 import { onStopSignal } from './runtime/stop-signals.ts';
 import { startOrExplain } from './operator-error.ts';
 import { createLog } from './telemetry/log.ts';
-import { createApiMetrics } from './wiring/metrics.ts';
+import { createApiMetrics, mismatchReporter } from './wiring/metrics.ts';
 
 await startOrExplain(start);
 
@@ -64,7 +64,7 @@ async function start(): Promise<void> {
           onError,
         });
   const stop = new AbortController();
-  const comparing = keepComparing(parts, (fault) => log.error(fault), stop.signal);
+  const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
   onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
     log.info('stopping: answering the requests under way');
     stop.abort();

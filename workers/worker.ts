@@ -5,7 +5,7 @@ import { changesChannel, type PartitionKeys } from '../src/stream/keys.ts';
 import { createStockKeeper } from '../src/stock/opening.ts';
 import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
 import { createCouponEditor } from '../src/stock/editing.ts';
-import { measureStores, createOpeningObserver, transactionMeter } from '../src/wiring/metrics.ts';
+import { measureStores, createOpeningObserver, mismatchReporter, transactionMeter } from '../src/wiring/metrics.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
 import { testWorker } from '../src/runtime/redis-self-test.ts';
@@ -64,7 +64,7 @@ async function work(): Promise<void> {
   const draining = partitions.map((partition) =>
     drainPartition({ ...partition, redisStock, database, settings: config, stop: stop.signal }),
   );
-  const comparing = keepComparing(parts, (fault) => log.error(fault), stop.signal);
+  const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
   await Promise.all([...draining, comparing, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
   await server.stop(config.SHUTDOWN_MS_MAX / 4);
   for (const connection of connections) connection.disconnect();

@@ -95,12 +95,14 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
 }
 
 /**
- * Goes on comparing. While the stores do not belong together, nothing is accepted in Redis: requests get 503, and `onFault` is told
- * once. A store that does not answer is not compared.
+ * Goes on comparing. While the stores do not belong together, nothing is accepted in Redis, and requests get 503. A store that does
+ * not answer is not compared.
+ *
+ * @param onChange is given the fault when there is one, and null when it is over
  */
 export async function keepComparing(
   { database, redis, settings }: InstallationDependencies,
-  onFault: (fault: string) => void,
+  onChange: (fault: string | null) => void,
   stop: AbortSignal,
 ): Promise<void> {
   let reported: string | null = null;
@@ -109,7 +111,7 @@ export async function keepComparing(
     const fault = await compare({ database, redis, settings }).catch(() => undefined);
     if (fault === undefined || stop.aborted) continue;
     refuseServer(redis, fault !== null);
-    if (fault !== null && fault !== reported) onFault(fault);
+    if (fault !== reported) onChange(fault);
     reported = fault;
   }
 }

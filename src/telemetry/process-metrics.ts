@@ -26,6 +26,10 @@ export function createProcessMetrics() {
     poolMax: gauge('coupon_mysql_pool_max_connections', 'Connections to MySQL that may be in use', pool),
     poolWaiting: gauge('coupon_mysql_pool_waiting_requests', 'Requests waiting for a connection to MySQL', pool),
     redisFaults: counter('coupon_redis_connection_faults_total', 'Connections to Redis that broke or failed to open'),
+    storesMismatch: gauge(
+      'coupon_stores_mismatch',
+      '1 while Redis and MySQL do not belong together, so that nothing is accepted in Redis; else 0',
+    ),
     brokenPromises: counter(
       'coupon_broken_promises_total',
       'Events that break one of the promises P1 to P5, or that the program holds to be impossible',

@@ -56,6 +56,16 @@ export function transactionMeter({ transactionSeconds }: Metrics): OnTransaction
   return (result, seconds) => (result === 'committed' ? committed : failed).observe(seconds);
 }
 
+/** Logs and shows whether the stores belong together. */
+export function mismatchReporter({ storesMismatch }: Metrics, log: Log): (fault: string | null) => void {
+  storesMismatch.of().set(0);
+  return (fault) => {
+    storesMismatch.of().set(fault === null ? 0 : 1);
+    if (fault === null) log.info('Redis and MySQL belong together again');
+    else log.error(fault);
+  };
+}
+
 /** Pool, scripts and backlog: what API and worker have in common. */
 export function measureStores(metrics: Metrics, { redisStock, database, settings }: MeasuredStores): void {
   timeScripts(redisStock.redis, scriptMeter(metrics));

@@ -74,7 +74,7 @@ test('an emptied Redis goes on: its mark is made again, by whoever looks first',
   const faults: string[] = [];
   const stop = new AbortController();
   await running.start();
-  const comparing = keepComparing(running.dependencies, (fault) => faults.push(fault), stop.signal);
+  const comparing = keepComparing(running.dependencies, (fault) => faults.push(String(fault)), stop.signal);
   await stores.redis.del(INSTALLATION_KEY);
   await eventually('the mark is there again', async () => (await stores.redis.exists(INSTALLATION_KEY)) === 1);
   const next = await join(stores, stores);
@@ -93,7 +93,7 @@ test('a Redis that takes over: processes on the former one accept nothing more, 
   const coupon = await stores.coupon();
   const running = { database: stores.database, redis: api.redis, settings: stores.config };
   await claimInstallation(running);
-  const faults: string[] = [];
+  const faults: (string | null)[] = [];
   const stop = new AbortController();
   const comparing = keepComparing(running, (fault) => faults.push(fault), stop.signal);
   expect(await api.issuers.scripted.issue(coupon.id, ['before'])).toEqual([{ kind: 'issued', sequence: 1 }]);
@@ -114,6 +114,7 @@ test('a Redis that takes over: processes on the former one accept nothing more, 
     const outcome = await messageOf(api.issuers.scripted.issue(coupon.id, ['after']));
     return outcome === 'nothing';
   });
+  expect(faults.at(-1)).toBeNull();
   stop.abort();
   await comparing;
   moved.leave();
