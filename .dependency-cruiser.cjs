@@ -5,6 +5,7 @@
 const column = [
   ['^src/server[.]ts$', '^src/commands/', '^workers/'],
   ['^src/wiring/'],
+  ['^src/installation/'],
   ['^src/runtime/'],
   ['^src/app[.]ts$'],
   ['^src/issuing/'],

@@ -83,7 +83,7 @@ export const couponIssues = mysqlTable(
   ],
 );
 
-/** One row: what every process and every Redis of this installation must agree on. See src/runtime/installation.ts. */
+/** One row: what every process and every Redis of this installation must agree on. See src/installation/installation.ts. */
 export const installation = mysqlTable('installation', {
   id: int('id', { unsigned: true }).primaryKey(),
   name: char('name', { length: 36 }).notNull(),

@@ -6,7 +6,7 @@ import { readConfig } from './config/config.ts';
 import { createHumanVerifier } from './http/captcha.ts';
 import { metricsApp } from './operations/health-routes.ts';
 import { wireApi } from './wiring/api.ts';
-import { claimInstallation, keepComparing } from './runtime/installation.ts';
+import { claimInstallation, keepComparing } from './installation/installation.ts';
 import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';

@@ -11,7 +11,7 @@ import { preflight } from '../src/runtime/preflight.ts';
 import { testWorker } from '../src/runtime/redis-self-test.ts';
 import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/runtime/serve.ts';
-import { claimInstallation, keepComparing } from '../src/runtime/installation.ts';
+import { claimInstallation, keepComparing } from '../src/installation/installation.ts';
 import { onStopSignal } from '../src/runtime/stop-signals.ts';
 import { startOrExplain } from '../src/operator-error.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';

@@ -7,7 +7,7 @@ import { readConfig } from '../config/config.ts';
 import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
-import { changePartitions } from '../runtime/repartition.ts';
+import { changePartitions } from '../installation/repartition.ts';
 import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { runCommand, UsageError, withDatabase } from './command.ts';
 

@@ -14,8 +14,7 @@ import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis
 import { look, put, restoreEntry, take } from '../stock/decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
-import { INSTALLATION_KEY } from './installation.ts';
-import { changesChannel, type CouponKeys, couponKeys, GROUP, loadingKey } from '../stream/keys.ts';
+import { changesChannel, type CouponKeys, couponKeys, GROUP, loadingKey, INSTALLATION_KEY } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
 import { settle } from '../stream/scripts/settle.ts';
 

@@ -24,6 +24,9 @@ export interface CouponKeys extends PartitionKeys {
   readonly lock: string;
 }
 
+/** Where a Redis is marked as one of this installation. */
+export const INSTALLATION_KEY = 'installation';
+
 /** The consumer group of the workers, on every stream. */
 export const GROUP = 'workers';
 

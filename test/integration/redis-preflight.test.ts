@@ -12,7 +12,8 @@ import { isRedisReady, startRedisServer } from '../../tools/stack/redis-server.t
 import { blockingConnection, connect, issuingConnection, subscribingConnection } from '../../src/redis/connection.ts';
 import { scriptNames, timeScripts } from '../../src/redis/script.ts';
 import { preflight } from '../../src/runtime/preflight.ts';
-import { claimInstallation, INSTALLATION_KEY } from '../../src/runtime/installation.ts';
+import { claimInstallation } from '../../src/installation/installation.ts';
+import { INSTALLATION_KEY } from '../../src/stream/keys.ts';
 import { testApi, testWorker } from '../../src/runtime/redis-self-test.ts';
 import { testInbox } from '../../workers/inbox.ts';
 import { LEASE_KEY } from '../../workers/reconcile.ts';

@@ -422,7 +422,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   }),
   {
     name: 'a Redis that was replaced goes on accepting',
-    changes: [{ file: 'src/runtime/installation.ts', from: '    refuseServer(redis, fault !== null);\n', to: '' }],
+    changes: [{ file: 'src/installation/installation.ts', from: '    refuseServer(redis, fault !== null);\n', to: '' }],
     guard: [
       `${integration}/installation.test.ts`,
       'a Redis that takes over: processes on the former one accept nothing more, and none can start there',

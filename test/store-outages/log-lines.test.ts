@@ -1,12 +1,12 @@
 // log-lines.test.ts -- An outage of anything that the API depends on is answered 503 per request, and logged as one line now and then.
 
+import { INSTALLATION_KEY } from '../../src/stream/keys.ts';
 import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { installation } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { INSTALLATION_KEY } from '../../src/runtime/installation.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';

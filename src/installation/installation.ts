@@ -10,10 +10,11 @@ import type { Redis } from 'ioredis';
 import { installation } from '../../drizzle/schema.ts';
 import { type Database, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
+import { INSTALLATION_KEY } from '../stream/keys.ts';
 import { errorNumber } from '../mysql/faults.ts';
 import { refuseServer } from '../redis/connection.ts';
 import { defineScript } from '../redis/script.ts';
-import { explainMysql, explainRedis, explainStoreFailure } from './store-faults.ts';
+import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 
 export interface InstallationDependencies {
   readonly database: Database;
@@ -29,8 +30,6 @@ export const COMPARE_MS = 1000;
 /** After another Redis took over, processes that use the former one have noticed by then. */
 const TAKEOVER_MS = 3 * COMPARE_MS;
 
-/** Where a Redis is marked. */
-export const INSTALLATION_KEY = 'installation';
 /** The one row. */
 const ROW = 1;
 
@@ -46,7 +45,7 @@ interface Mark {
 }
 
 const claimScript = defineScript({
-  source: new URL('./claim-installation.lua', import.meta.url),
+  source: new URL('./scripts/claim.lua', import.meta.url),
   keys: () => [INSTALLATION_KEY],
   args: ({ name, partitions, layout, id, generation }: Mark) => [name, partitions, layout, id, generation],
   read: (reply): Mark => ({

@@ -7,8 +7,7 @@ import { type Database, readFromPrimary, withConnection } from '../mysql/databas
 import { OperatorError } from '../operator-error.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
-import { partitionKeys, partitionOf, prefixOf } from '../stream/keys.ts';
-import { INSTALLATION_KEY } from './installation.ts';
+import { partitionKeys, partitionOf, prefixOf, INSTALLATION_KEY } from '../stream/keys.ts';
 
 /**
  * Changes the number. Can be repeated after an interruption: MySQL is changed last.
