@@ -45,7 +45,7 @@ interface Mark {
 }
 
 const claimScript = defineScript({
-  source: new URL('./scripts/claim.lua', import.meta.url),
+  source: new URL('./scripts/claim-installation.lua', import.meta.url),
   keys: () => [INSTALLATION_KEY],
   args: ({ name, partitions, layout, id, generation }: Mark) => [name, partitions, layout, id, generation],
   read: (reply): Mark => ({

@@ -169,11 +169,11 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   const stock = { next: 2, until: -1, startMs: 0, endMs: ID_MAX, paused: false };
   await beginOpening(redis, lease);
   await loadOwners(redis, { ...lease, owners: ['first', 1] });
-  await finishOpening(redis, { ...lease, owners: 1, stock, epoch: 1, version: 1 });
+  await finishOpening(redis, { ...lease, owners: 1, stock, epoch: 1, version: 1, aheadMs: 0 });
   // As after a restart of Redis.
   const restarted = { ...lease, server: 'test.test' };
   await beginOpening(redis, restarted);
-  await proveState(redis, lease);
+  await proveState(redis, { ...lease, aheadMs: 0 });
   const bounds = { couponId, unpersistedUsersMax: ID_MAX };
   await take(redis, { ...lease, ...bounds, users: ['second'] });
   await look(redis, { ...lease, users: ['second'] });

@@ -43,6 +43,8 @@ interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
   readonly stock: Stock;
   readonly epoch: number;
   readonly version: number;
+  /** How far the clock of MySQL is ahead of that of Redis, in milliseconds; 0 when they agree as far as can be told. */
+  readonly aheadMs: number;
 }
 
 /** The form of the states that this release writes: the meaning of all fields. A change of one is another form; see docs/releases.md. */
@@ -52,11 +54,11 @@ const STATE_FORM = 1;
 export const finishOpening = defineScript({
   source: new URL('./scripts/finish-opening.lua', import.meta.url),
   keys: ({ keys, token }: FinishOpeningInput) => [keys.state, keys.owners, keys.opening, loadingKey(keys, token)],
-  args: ({ token, owners, server, stock, epoch, version }) => {
+  args: ({ token, owners, server, stock, epoch, version, aheadMs }) => {
     const { next, until, startMs: start, endMs: end } = stock;
     // Sequences below `next` without an owner. Owners must always be `next - 1 - gap`, else some were lost.
     const gap = next - 1 - owners;
-    const settings = { start, end, paused: stock.paused ? 1 : 0, epoch, version };
+    const settings = { start, end, paused: stock.paused ? 1 : 0, epoch, version, ahead: aheadMs };
     const state = { form: STATE_FORM, run: server, next, until, gap, ...settings };
     return [token, owners, ...Object.entries(state).flat()];
   },
@@ -66,10 +68,12 @@ export const finishOpening = defineScript({
 /** Keeps a state that survived a restart of Redis, after it was compared with MySQL. */
 export const proveState = defineScript({
   source: new URL('./scripts/prove-state.lua', import.meta.url),
-  keys: ({ keys }: Omit<OpeningInput, 'leaseMs'>) => [keys.state, keys.opening],
-  args: ({ token, server }) => [token, server],
+  keys: ({ keys }: ProveStateInput) => [keys.state, keys.opening],
+  args: ({ token, server, aheadMs }) => [token, server, aheadMs],
   read: (reply) => reply.verdict('opened', 'superseded'),
 });
+
+type ProveStateInput = Omit<OpeningInput, 'leaseMs'> & Pick<FinishOpeningInput, 'aheadMs'>;
 
 /** Abandons an opening that found nothing to open, or failed. */
 export const endOpening = defineScript({

@@ -120,18 +120,25 @@ async function openWithin(dependencies: StockDependencies, couponId: number, eve
 async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
   const { database, redisStock, lease } = attempt;
   try {
+    const beforeMs = await redisStock.nowMs();
     const claimed = await withTransaction(database, (tx) => claim(tx, attempt));
     if ('kind' in claimed) {
       await redisStock.endOpening(lease);
       return claimed;
     }
-    return claimed.proven ? await prove(attempt) : await rebuild(attempt, claimed.coupon);
+    const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs());
+    return claimed.proven ? await prove(attempt, aheadMs) : await rebuild(attempt, claimed.coupon, aheadMs);
   } catch (error) {
     // Best effort: if this fails too, the lease runs out by itself.
     await redisStock.endOpening(lease).catch(() => undefined);
     if (!(error instanceof UndecodableEntryError)) throw error;
     throw blocked(attempt, error);
   }
+}
+
+/** How far MySQL's clock is ahead of that of Redis, at least; 0 if they may be the same, by what Redis showed before and after. */
+function aheadOf(mysqlMs: number, beforeMs: number, afterMs: number): number {
+  return Math.max(0, mysqlMs - afterMs) || Math.min(0, mysqlMs - beforeMs);
 }
 
 function blocked({ onBlocked }: StockDependencies, error: UndecodableEntryError | UnknownFormError): Unavailable {
@@ -153,24 +160,24 @@ async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt) {
   if (isWhole && begun.epoch > coupon.epoch) {
     // MySQL went back, and a rebuilt state would lose what only Redis knows.
     await tx.update(coupons).set({ stockHome: 'redis', epoch: begun.epoch }).where(eq(coupons.id, couponId));
-    return { coupon, proven: true };
+    return { coupon, nowMs, proven: true };
   }
   const isSame =
     isWhole && coupon.stockHome === 'redis' && begun.epoch === coupon.epoch && begun.version === coupon.version;
-  if (isSame) return { coupon, proven: true };
+  if (isSame) return { coupon, nowMs, proven: true };
   const epoch = coupon.epoch + 1;
   await tx.update(coupons).set({ stockHome: 'redis', epoch }).where(eq(coupons.id, couponId));
-  return { coupon: { ...coupon, epoch }, proven: false };
+  return { coupon: { ...coupon, epoch }, nowMs, proven: false };
 }
 
-async function prove({ redisStock, lease, onOpened, couponId }: Attempt): Promise<Opened | null> {
-  if ((await redisStock.proveState(lease)) !== 'opened') return null;
+async function prove({ redisStock, lease, onOpened, couponId }: Attempt, aheadMs: number): Promise<Opened | null> {
+  if ((await redisStock.proveState(lease, aheadMs)) !== 'opened') return null;
   onOpened(couponId, 'proven', 0);
   return 'open';
 }
 
 /** Steps 2 and 3. */
-async function rebuild(attempt: Attempt, coupon: Coupon): Promise<Opened | null> {
+async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number): Promise<Opened | null> {
   const loaded = await load(attempt);
   if (!loaded) return null;
   // Its rows and its counter are committed together, so that the lock has shown how many rows there are at least.
@@ -183,7 +190,7 @@ async function rebuild(attempt: Attempt, coupon: Coupon): Promise<Opened | null>
   const until = lastSequence(next, loaded.owners, coupon.totalQuantity);
   const stock: Stock = { startMs: coupon.startMs, endMs: coupon.endMs, paused: coupon.paused, next, until };
   const { redisStock, lease, onOpened, couponId } = attempt;
-  if ((await redisStock.finishOpening(lease, loaded.owners, stock, coupon)) !== 'opened') return null;
+  if ((await redisStock.finishOpening(lease, loaded.owners, stock, coupon, aheadMs)) !== 'opened') return null;
   // As it was before step 1 changed it.
   onOpened(couponId, coupon.stockHome === 'mysql' ? 'first' : 'rebuilt', loaded.owners);
   return 'open';

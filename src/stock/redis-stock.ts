@@ -108,9 +108,14 @@ function openingOf(redis: Redis, keysOf: KeysOf) {
       return { lease, begun: await beginOpening(redis, lease) };
     },
     loadOwners: (lease: OpeningInput, owners: readonly (string | number)[]) => loadOwners(redis, { ...lease, owners }),
-    finishOpening: (lease: OpeningInput, owners: number, stock: Stock, { epoch, version }: Coupon) =>
-      finishOpening(redis, { ...lease, owners, stock, epoch, version }),
-    proveState: (lease: OpeningInput) => proveState(redis, lease),
+    finishOpening: (lease: OpeningInput, owners: number, stock: Stock, { epoch, version }: Coupon, aheadMs: number) =>
+      finishOpening(redis, { ...lease, owners, stock, epoch, version, aheadMs }),
+    proveState: (lease: OpeningInput, aheadMs: number) => proveState(redis, { ...lease, aheadMs }),
+    /** The clock of Redis. */
+    nowMs: async () => {
+      const [seconds, micros] = await redis.time();
+      return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    },
     endOpening: (lease: OpeningInput) => endOpening(redis, lease),
   };
 }

@@ -27,8 +27,8 @@ export function createProcessMetrics() {
     poolWaiting: gauge('coupon_mysql_pool_waiting_requests', 'Requests waiting for a connection to MySQL', pool),
     redisFaults: counter('coupon_redis_connection_faults_total', 'Connections to Redis that broke or failed to open'),
     storesMismatch: gauge(
-      'coupon_stores_mismatch',
-      '1 while Redis and MySQL do not belong together, so that nothing is accepted in Redis; else 0',
+      'coupon_installation_faults',
+      'What is wrong with the stores as one installation: 1 while they do not belong together, and nothing is accepted in Redis',
     ),
     brokenPromises: counter(
       'coupon_broken_promises_total',

@@ -6,7 +6,7 @@ import { installation } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { claimInstallation, keepComparing } from '../../src/installation/installation.ts';
-import { INSTALLATION_KEY } from '../../src/stream/keys.ts';
+import { INSTALLATION_KEY, partitionOf } from '../../src/stream/keys.ts';
 import { changePartitions } from '../../src/installation/repartition.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { eventually } from '../eventually.ts';
@@ -139,7 +139,9 @@ test('the number of partitions is changed with nothing lost: what is unwritten r
   }
   const fields = writeEntry({ couponId: coupon.id, epoch: 1, firstSequence: 3, acceptedMs: 0, users: ['buried'] });
   await redis.xadd(stores.keys(coupon.id).dead, '*', 'entry', '1-0', 'reason', 'a test', ...fields.map(String));
-  expect(await changePartitions({ database, redis }, target)).toEqual({ from: partitions, letters: 1 });
+  // Its partition may have the same number as before.
+  const letters = partitionOf(coupon.id, partitions) === partitionOf(coupon.id, target) ? 0 : 1;
+  expect(await changePartitions({ database, redis }, target)).toEqual({ from: partitions, letters });
   const [row] = await withConnection(database, (session) =>
     session.select().from(installation).where(eq(installation.id, 1)),
   );

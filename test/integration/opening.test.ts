@@ -9,6 +9,7 @@ import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { insertIssues, raiseIssued } from '../../src/ledger/ledger.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
+import { createStockKeeper } from '../../src/stock/opening.ts';
 import { finishOpening, loadOwners } from '../../src/stock/opening-scripts.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { withConnection, withTransaction } from '../../src/mysql/database.ts';
@@ -182,6 +183,44 @@ test('issues that become rows while the opening reads are not missed', async () 
   expect(drained).toBe(true);
 });
 
+test.each([1500, -1500])(
+  'a coupon whose stock moves goes on by the clock of MySQL, which is %d ms ahead: it is neither closed again nor opened early',
+  async (aheadMs) => {
+    await using api = await stores.createApi();
+    // Redis, as it would show its clock if MySQL were ahead by so much.
+    const redisStock = { ...api.redisStock, nowMs: async () => (await api.redisStock.nowMs()) - aheadMs };
+    const keeper = createStockKeeper({
+      redisStock,
+      database: stores.database,
+      settings: stores.config,
+      onOpened: () => undefined,
+      onBlocked: () => undefined,
+    });
+    const { id } = await stores.coupon();
+    await keeper.open(id);
+    const { ahead, run } = await stores.redis.hgetall(stores.keys(id).state);
+    expect(Math.abs(Number(ahead) - aheadMs)).toBeLessThan(1000);
+    // By the true clock of Redis it starts, or ended, half a second from now; by that of MySQL it has started, or not yet ended.
+    const [from, to] = aheadMs > 0 ? [500, 60_000] : [-60_000, -500];
+    const nowMs = await api.redisStock.nowMs();
+    await stores.redis.hset(stores.keys(id).state, { start: nowMs + from, end: nowMs + to });
+    expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([issued(1)]);
+    expect(await api.issuers.locked.issue(id, ['b'])).toEqual([issued(2)]);
+    // A restart of Redis measures again.
+    await stores.redis.hset(stores.keys(id).state, 'run', 'another.server');
+    await api.stock.open(id);
+    const proven = await stores.redis.hgetall(stores.keys(id).state);
+    expect({ run: proven['run'], ahead: proven['ahead'] }).toEqual({ run: String(run), ahead: '0' });
+  },
+);
+
+test('clocks that agree within what can be told leave a coupon to the clock of Redis', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.stock.open(id);
+  expect(await stores.redis.hget(stores.keys(id).state, 'ahead')).toBe('0');
+});
+
 test('an opening that is given fewer rows than the coupon counts is not used', async () => {
   await using api = await stores.createApi();
   const { id } = await stores.coupon();
@@ -326,7 +365,7 @@ test('a state that a later release wrote during an opening is not replaced by it
   const later = { form: '2', anything: 'else' };
   await stores.redis.hset(stores.keys(id).state, later);
   const stock = { startMs: 0, endMs: 1, paused: false, next: 1, until: 10 };
-  expect(await api.redisStock.finishOpening(lease, 0, stock, await stores.couponNow(id))).toBe('superseded');
+  expect(await api.redisStock.finishOpening(lease, 0, stock, await stores.couponNow(id), 0)).toBe('superseded');
   expect(await stores.redis.hgetall(stores.keys(id).state)).toEqual(later);
 });
 
@@ -380,7 +419,15 @@ test('an opening whose lease expired changes nothing', async () => {
   const late = { keys, token: 'late', leaseMs: 5000 };
   const stock = { startMs: 0, endMs: 1, paused: false, next: 1, until: 9 };
   const swap = () =>
-    finishOpening(stores.redis, { ...late, owners: 0, server: serverOf(api.redis), stock, epoch: 1, version: 1 });
+    finishOpening(stores.redis, {
+      ...late,
+      owners: 0,
+      server: serverOf(api.redis),
+      stock,
+      epoch: 1,
+      version: 1,
+      aheadMs: 0,
+    });
   expect(await loadOwners(stores.redis, { ...late, owners: ['z', 1] })).toBe(null);
   expect(await swap()).toBe('superseded');
   // Nor while another process opens it.

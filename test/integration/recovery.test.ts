@@ -303,7 +303,9 @@ test('an opening that is under way while a coupon is closed swaps no second stoc
   await endNow(id);
   await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
   const stock = { startMs: 0, endMs: Date.now() + 3_600_000, paused: false, next: 1, until: 10 };
-  expect(await finishOpening(redis, { ...opener, owners: 0, server, stock, epoch: 2, version: 1 })).toBe('superseded');
+  expect(await finishOpening(redis, { ...opener, owners: 0, server, stock, epoch: 2, version: 1, aheadMs: 0 })).toBe(
+    'superseded',
+  );
   expect(await stores.redis.exists(keys.state)).toBe(0);
 });
 

@@ -421,6 +421,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     };
   }),
   {
+    name: 'a coupon goes back in time when its stock moves',
+    changes: [{ file: `${scripts}/take.lua`, from: 'local now = nowMs(state[9])\n', to: 'local now = nowMs()\n' }],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'a coupon whose stock moves goes on by the clock of MySQL, which is 1500 ms ahead: it is neither closed again nor opened early',
+    ],
+  },
+  {
     name: 'a Redis that was replaced goes on accepting',
     changes: [{ file: 'src/installation/installation.ts', from: '    refuseServer(redis, fault !== null);\n', to: '' }],
     guard: [

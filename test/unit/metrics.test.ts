@@ -7,6 +7,7 @@ import { promiseBrokenBy, scriptMeter } from '../../src/telemetry/process-metric
 import { createApiMetrics } from '../../src/wiring/metrics.ts';
 import { createWorkerMetrics } from '../../workers/metrics.ts';
 // These import every script, as the two processes do.
+import '../../src/installation/installation.ts';
 import '../../src/wiring/access.ts';
 import '../../src/wiring/api.ts';
 import '../../workers/partition.ts';

@@ -247,7 +247,7 @@ const cases: readonly Case[] = [
   scriptCase(
     'finish-opening',
     finishOpening,
-    { keys, token: 't1', owners: 5, server: 'run1', stock, epoch: 3, version: 2 },
+    { keys, token: 't1', owners: 5, server: 'run1', stock, epoch: 3, version: 2, aheadMs: -7 },
     {
       words: [
         4,
@@ -277,6 +277,8 @@ const cases: readonly Case[] = [
         3,
         'version',
         2,
+        'ahead',
+        -7,
       ],
       understood: [
         [['opened'], 'opened'],
@@ -289,9 +291,9 @@ const cases: readonly Case[] = [
   scriptCase(
     'prove-state',
     proveState,
-    { keys, token: 't1', server: 'run1' },
+    { keys, token: 't1', server: 'run1', aheadMs: 7 },
     {
-      words: [2, state, opening, 't1', 'run1'],
+      words: [2, state, opening, 't1', 'run1', 7],
       understood: [
         [['opened'], 'opened'],
         [['superseded'], 'superseded'],

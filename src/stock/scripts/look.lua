@@ -7,11 +7,12 @@
 -- Cost    O(users)
 
 --- include ./included/usable-state.lua
-local state = redis.call('HMGET', KEYS[1], 'run', 'gap', 'epoch', 'version', 'next', 'until', 'start', 'end', 'paused')
+local names = { 'run', 'gap', 'epoch', 'version', 'next', 'until', 'start', 'end', 'paused', 'ahead' }
+local state = redis.call('HMGET', KEYS[1], unpack(names))
 local issued = issuedIn(state[1], state[5], state[2], ARGV[1])
 if not issued or not isServer(ARGV[1]) then return { 'not open' } end
 
-local reply = { 'open', nowMs(), state[3], state[4], state[5], state[6], state[7], state[8], state[9], issued }
+local reply = { 'open', nowMs(state[10]), state[3], state[4], state[5], state[6], state[7], state[8], state[9], issued }
 local asked = {}
 for user in string.gmatch(ARGV[2], '[^,]+') do asked[#asked + 1] = user end
 if #asked == 0 then return reply end

@@ -1,11 +1,11 @@
 -- prove-state.lua -- Lets a state go on under a new server, after it was compared with MySQL. Ends the lease.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:opening string
--- ARGV    token of the opener, name of this server
+-- ARGV    token of the opener, name of this server, how far MySQL's clock is ahead of its
 -- Reply   { 'opened' } or { 'superseded' } when the lease is not ours any more
 -- Cost    O(1)
 
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return { 'superseded' } end
-redis.call('HSET', KEYS[1], 'run', ARGV[2])
+redis.call('HSET', KEYS[1], 'run', ARGV[2], 'ahead', ARGV[3])
 redis.call('DEL', KEYS[2])
 return { 'opened' }

@@ -12,11 +12,11 @@
 if redis.call('GET', KEYS[5]) ~= ARGV[2] then return { 'lost' } end
 -- `take.lua` issues without the lock, an opening raises the epoch, an edit the version: each makes the decision void. So does
 -- a restart of Redis, after which the state must be compared with MySQL first.
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until', 'gap')
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'next', 'run', 'start', 'end', 'until', 'gap', 'ahead')
 if state[1] ~= ARGV[5] or state[2] ~= ARGV[6] or state[3] ~= ARGV[7] then return { 'changed' } end
 if not issuedIn(state[4], state[3], state[8], ARGV[4]) or not isServer(ARGV[4]) then return { 'changed' } end
 -- The period may have ended between the read and now.
-local now = nowMs()
+local now = nowMs(state[9])
 if now < tonumber(state[5]) or now >= tonumber(state[6]) then return { 'changed' } end
 
 local owners, first = {}, tonumber(ARGV[7])

@@ -9,7 +9,7 @@
 -- Cost    O(users)
 
 --- include ./included/usable-state.lua
-local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'gap', 'epoch', 'start', 'end')
+local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'gap', 'epoch', 'start', 'end', 'ahead')
 if not issuedIn(state[1], state[2], state[3], ARGV[2]) or state[4] ~= ARGV[3] then return { 'changed' } end
 local sequence = tonumber(ARGV[4])
 for user in string.gmatch(ARGV[5], '[^,]+') do
@@ -17,7 +17,7 @@ for user in string.gmatch(ARGV[5], '[^,]+') do
   sequence = sequence + 1
 end
 
-local accepted = math.max(tonumber(state[5]), math.min(nowMs(), tonumber(state[6]) - 1))
+local accepted = math.max(tonumber(state[5]), math.min(nowMs(state[7]), tonumber(state[6]) - 1))
 local users = sequence - tonumber(ARGV[4])
 redis.call('INCRBY', KEYS[4], users)
 local id = redis.pcall('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', ARGV[3], 's', ARGV[4], 't', accepted, 'u', ARGV[5])

@@ -10,10 +10,10 @@
 --- include ../../stream/scripts/included/accept.lua
 local HEAD = 3 -- parts of the reply before the first number
 
-local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'until', 'gap', 'start', 'end', 'paused', 'epoch')
+local state = redis.call('HMGET', KEYS[1], 'run', 'next', 'until', 'gap', 'start', 'end', 'paused', 'epoch', 'ahead')
 if not issuedIn(state[1], state[2], state[4], ARGV[2]) then return { 'not open' } end
 if not isServer(ARGV[2]) then return { 'not open' } end
-local now = nowMs()
+local now = nowMs(state[9])
 if state[7] == '1' then return { 'paused' } end
 if now < tonumber(state[5]) then return { 'not started' } end
 if now >= tonumber(state[6]) then return { 'ended' } end

@@ -1,9 +1,10 @@
 -- usable-state.lua -- Included by scripts that rely on the state of a coupon: may it be used, and what follows from its fields.
 
---- The clock of this server, in milliseconds.
-local function nowMs()
+--- The clock of a coupon, in milliseconds: that of this server, and what the clock of MySQL was ahead of it when the coupon was opened
+--- (field `ahead`; missing in states of earlier releases), so that no coupon goes back in time when its stock moves.
+local function nowMs(ahead)
   local clock = redis.call('TIME')
-  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+  return clock[1] * 1000 + math.floor(clock[2] / 1000) + (tonumber(ahead) or 0)
 end
 
 --- Whether this server still is the one that the caller knows: a replica that was promoted behind a standing connection has

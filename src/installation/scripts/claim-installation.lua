@@ -1,4 +1,4 @@
--- claim.lua -- Marks a Redis that belongs to nobody as one of this installation, and says whose it is.
+-- claim-installation.lua -- Marks a Redis that belongs to nobody as one of this installation, and says whose it is.
 --
 -- KEYS    [1] installation hash
 -- ARGV    name of the installation, number of partitions, layout of keys, id for this Redis, generation
