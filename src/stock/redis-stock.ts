@@ -64,12 +64,16 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
     epochOf: async (couponId: number) => Number((await redis.hget(keysOf(couponId).state, 'epoch')) ?? 0),
     /** How many have the coupon by a state, usable or not. */
     countOwners: (couponId: number) => redis.hlen(keysOf(couponId).owners),
-    /** The coupons that have a state, in pages. A coupon may come twice. */
+    /**
+     * The coupons that have a state in their partition, in pages. A coupon may come twice. What a start tries is in partitions of its
+     * own, and left out.
+     */
     couponIds: async function* (): AsyncGenerator<readonly number[]> {
       let cursor = '0';
       do {
         const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefixOf(redis)}coupon:{*}:*:state`, 'COUNT', 1000);
-        yield keys.map((key) => Number(key.split(':').at(-2)));
+        const ids = keys.map((key) => Number(key.split(':').at(-2)));
+        yield ids.filter((id, i) => keys[i] === `${prefixOf(redis)}${keysOf(id).state}`);
         cursor = next;
       } while (cursor !== '0');
     },
