@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eq, gt, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
-import { type Coupon, ID_MAX } from '../../src/coupon/coupon.ts';
+import { type Coupon, type CouponDraft, ID_MAX } from '../../src/coupon/coupon.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { withConnection } from '../../src/mysql/database.ts';
@@ -21,6 +21,11 @@ afterAll(async () => {
 });
 
 const people = (count: number, from = 1) => Array.from({ length: count }, (_, i) => `user-${from + i}`);
+
+/** Another coupon like this one. */
+function draftOf({ title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs }: Coupon): CouponDraft {
+  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs };
+}
 
 /** Everything that MySQL has of coupons and issues. */
 async function backUp() {
@@ -182,15 +187,7 @@ test('a coupon that MySQL does not have any more is reported, and its id is give
     await session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${coupon.id}`));
   });
   expect((await round(api)).unknown).toContain(coupon.id);
-  const { title, discountAmount, minAvailableAmount, startMs, endMs } = coupon;
-  const made = await api.catalog.create({
-    title,
-    totalQuantity: 5,
-    discountAmount,
-    minAvailableAmount,
-    startMs,
-    endMs,
-  });
+  const made = await api.catalog.create(draftOf(coupon));
   expect(made.id).toBeGreaterThan(coupon.id);
   expect(await api.issuers.scripted.issue(made.id, ['first'])).toEqual([{ kind: 'issued', sequence: 1 }]);
 });
@@ -203,15 +200,7 @@ test('what a start tries in Redis is no coupon: it is not reported, and no id is
   expect((await round(api)).unknown).not.toContain(ID_MAX - 5);
   const coupon = await stores.coupon();
   await stores.redis.hset(stores.keys(coupon.id + 1).state, { epoch: 1 });
-  const { title, discountAmount, minAvailableAmount, startMs, endMs } = coupon;
-  const made = await api.catalog.create({
-    title,
-    totalQuantity: 5,
-    discountAmount,
-    minAvailableAmount,
-    startMs,
-    endMs,
-  });
+  const made = await api.catalog.create(draftOf(coupon));
   expect(made.id).toBe(coupon.id + 2);
   await stores.redis.del(state, stores.keys(coupon.id + 1).state);
 });
