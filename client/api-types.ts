@@ -10,7 +10,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and -, or an integer from 0 to 9007199254740991 */
+      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or .. (send base64url or a hash of an id with others), or an integer from 0 to 9007199254740991 */
       readonly userId: string;
     };
     readonly Issue: {
@@ -19,7 +19,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and - */
+      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or ..; base64url or a hash of an id with other characters is one */
       readonly userId: string;
       /**
        * Format: int64
@@ -98,7 +98,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and - */
+      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or ..; base64url or a hash of an id with other characters is one */
       readonly userId: string;
       /**
        * Format: int64
@@ -117,7 +117,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description id of a user: 1 to 64 of the characters A-Z, a-z, 0-9, _ and - */
+      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or ..; base64url or a hash of an id with other characters is one */
       readonly userId: string;
       /**
        * Format: int64
@@ -169,7 +169,7 @@ export interface components {
       readonly minAvailableAmount: number;
     };
     readonly CouponDraft: {
-      /** @description what it is called: 1 to 200 characters, not all blank */
+      /** @description what it is called: 1 to 200 characters, not all blank, in one line */
       readonly title: string;
       /**
        * Format: int64
@@ -197,7 +197,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly id: number;
-      /** @description what it is called: 1 to 200 characters, not all blank */
+      /** @description what it is called: 1 to 200 characters, not all blank, in one line */
       readonly title: string;
       /** @enum {string} */
       readonly couponType: 'FIRST_COME_FIRST_SERVED';
@@ -248,7 +248,7 @@ export interface components {
     };
     /** @description At least one of its members. */
     readonly CouponChanges: {
-      /** @description what it is called: 1 to 200 characters, not all blank */
+      /** @description what it is called: 1 to 200 characters, not all blank, in one line */
       readonly title?: string;
       /**
        * Format: int64
@@ -419,7 +419,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description what it is called: 1 to 200 characters, not all blank */
+      /** @description what it is called: 1 to 200 characters, not all blank, in one line */
       readonly title: string;
       /**
        * Format: int64

@@ -21,7 +21,7 @@ import {
 } from 'drizzle-orm/mysql-core';
 
 const userIdText = customType<{ data: string }>({
-  dataType: () => 'varchar(64) CHARACTER SET ascii COLLATE ascii_bin',
+  dataType: () => 'varchar(255) CHARACTER SET ascii COLLATE ascii_bin',
 });
 
 /** A SHA-256 digest in hexadecimal. */

@@ -29,7 +29,12 @@ export function countGreeting(response: Response): void {
  * @param success the status of a success: 201 or 202
  * @param canSellOut whether the coupon has fewer pieces than are asked for
  */
-export function countAnswer(response: Response, userId: number, success: 201 | 202, canSellOut: boolean): void {
+export function countAnswer(
+  response: Response,
+  userId: number | string,
+  success: 201 | 202,
+  canSellOut: boolean,
+): void {
   const body = typeof response.body === 'string' ? response.body : '';
   const isIndeterminate = response.status === 0 || response.status === 503;
   indeterminateShare.add(isIndeterminate);

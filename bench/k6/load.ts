@@ -39,6 +39,8 @@ const REPEAT_AFTER = 5;
 const settings = readSettings(__ENV);
 const target = __ENV['TARGET'] ?? 'http://localhost:3000';
 const adminApiKey = __ENV['ADMIN_API_KEY'] ?? '';
+/** What stands before each user's number, such as `auth0|`. Without it the ids are numbers. */
+const userIdPrefix = __ENV['USER_ID_PREFIX'] ?? '';
 const summarize = (data: SummaryData): Record<string, string> => summaryFiles(data, __ENV['RECORD']);
 
 /** A script that issues one coupon through `endpoints`, each in turn. */
@@ -56,8 +58,9 @@ export function issueScript(endpoints: readonly [Endpoint, ...Endpoint[]]): Scri
     iterate(data) {
       const turn = exec.scenario.iterationInTest;
       const { path, success } = endpoints[turn % endpoints.length] ?? endpoints[0];
-      const userId = 1 + (turn % REPEAT_EVERY === REPEAT_EVERY - 1 ? turn - REPEAT_AFTER : turn);
-      const body = `{"couponId":${data?.couponId},"userId":${userId}}`;
+      const user = 1 + (turn % REPEAT_EVERY === REPEAT_EVERY - 1 ? turn - REPEAT_AFTER : turn);
+      const userId = userIdPrefix === '' ? user : `${userIdPrefix}${user}`;
+      const body = JSON.stringify({ couponId: data?.couponId, userId });
       countAnswer(http.post(`${target}${path}`, body, parameters), userId, success, settings.stock !== null);
     },
     teardown(data) {

@@ -8,7 +8,8 @@ const usage = `bun run bench:k6 [scenario] [script]
   scenario   steady (by default), rush, spike, soak
   script     mixed (by default), hello, issue, issue-async-v1, issue-async-v2
 
-Settings in the environment: RATE (the highest, per second), DURATION (30s, 10m, 1h), STOCK (rush), VIRTUAL_USERS, P99_MS_MAX.
+Settings in the environment: RATE (the highest, per second), DURATION (30s, 10m, 1h), STOCK (rush), VIRTUAL_USERS, P99_MS_MAX,
+USER_ID_PREFIX (before each user's number).
 Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL; else one is started for the run.
 Exit code: 0 all held; 1 a threshold or a promise was broken; 2 it could not be run. More: bench/README.md`;
 
@@ -25,6 +26,7 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
     STOCK: text(wholeSetting(environment, 'STOCK')),
     VIRTUAL_USERS: text(wholeSetting(environment, 'VIRTUAL_USERS')),
     P99_MS_MAX: text(wholeSetting(environment, 'P99_MS_MAX')),
+    USER_ID_PREFIX: environment['USER_ID_PREFIX'],
   };
   return {
     name: 'k6',

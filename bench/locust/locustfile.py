@@ -5,7 +5,7 @@
 # its id to the others; each process that sends load records its answers for `bench/verify.ts`.
 #
 # Environment: TARGET, ADMIN_API_KEY, STOCK (pieces of the coupon, `0` for no limit), RECORD (folder; nothing is written
-# when it is not set), P99_MS_MAX.
+# when it is not set), P99_MS_MAX, USER_ID_PREFIX (what stands before each user's id, such as `auth0|`).
 import json
 import os
 import sys
@@ -21,6 +21,7 @@ from locust.runners import MasterRunner, WorkerRunner
 TARGET = os.environ.get("TARGET", "http://localhost:3000").rstrip("/")
 STOCK = int(os.environ.get("STOCK", "2000"))
 P99_MS_MAX = int(os.environ.get("P99_MS_MAX", "2000"))
+USER_ID_PREFIX = os.environ.get("USER_ID_PREFIX", "")
 
 # The process that read this file: the workers of `--processes` are copies of it.
 IMPORTED_BY = os.getpid()
@@ -45,7 +46,7 @@ class Record:
     def next_user_id(self):
         """A new user of this process, or the one of five requests ago."""
         turn = next(self.turns)
-        return f"{self.process_name}-{turn - REPEAT_AFTER if turn % REPEAT_EVERY == REPEAT_EVERY - 1 else turn}"
+        return f"{USER_ID_PREFIX}{self.process_name}-{turn - REPEAT_AFTER if turn % REPEAT_EVERY == REPEAT_EVERY - 1 else turn}"
 
     def add(self, kind, line=None):
         self.counts[kind] += 1

@@ -16,7 +16,8 @@ const usage = `bun run bench:locust [class]
 
   class      mixed (by default), hello, issue, issue-async-v1, issue-async-v2
 
-Settings in the environment: USERS (60), PROCESSES (2), DURATION (15s), STOCK (2000; 0 for no limit), P99_MS_MAX (2000).
+Settings in the environment: USERS (60), PROCESSES (2), DURATION (15s), STOCK (2000; 0 for no limit), P99_MS_MAX (2000),
+USER_ID_PREFIX (before each user's id).
 Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL; else one is started for the run.
 Exit code: 0 all held; 1 something failed, was late, or a promise was broken; 2 it could not be run. More: bench/README.md`;
 
@@ -54,6 +55,7 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
       ],
       environment: {
         STOCK: stock === undefined ? undefined : String(stock),
+        USER_ID_PREFIX: environment['USER_ID_PREFIX'],
         TARGET: url,
         RECORD: folder,
         PYTHONDONTWRITEBYTECODE: '1',

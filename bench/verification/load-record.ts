@@ -80,7 +80,7 @@ export function readClaims(text: string, path: string): Pick<LoadRecord, 'claims
 }
 
 function claimOf(line: string, place: string): Claim {
-  const match = /^(201|202|409) ([A-Za-z0-9_-]{1,64}) ([1-9][0-9]{0,15})$/.exec(line);
+  const match = /^(201|202|409) (\S{1,255}) ([1-9][0-9]{0,15})$/.exec(line);
   if (match === null) throw new BenchError(`${place} is no claim: ${JSON.stringify(line.slice(0, 200))}`);
   return { status: statusOf(match[1]), userId: match[2] ?? '', sequence: Number(match[3]) };
 }

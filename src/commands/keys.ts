@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { type Scope, scopes } from '../auth/api-keys.ts';
 import { createKey, listKeys, revokeKey } from '../auth/api-key-store.ts';
+import { isReadable } from '../http/text.ts';
 import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { runCommand, UsageError, withDatabase } from './command.ts';
@@ -21,7 +22,7 @@ function readCommand(args: string[]): (database: Database) => Promise<void> {
   if (command === 'create' && id === undefined) {
     const granted = readScopes(values.scope);
     const name = values.name ?? granted.join(' and ');
-    if (name.length > 100) throw new UsageError('--name is longer than 100 characters');
+    if (!isReadable(name, 100)) throw new UsageError('--name must be a line of 1 to 100 characters');
     return (database) => create(database, name, granted);
   }
   if (command === 'list' && id === undefined) return list;

@@ -12,7 +12,7 @@ import {
   readFromPrimary,
   withTransaction,
 } from '../mysql/database.ts';
-import type { Coupon, CouponChanges, CouponDraft } from './coupon.ts';
+import { type Coupon, type CouponChanges, type CouponDraft, ID_MAX } from './coupon.ts';
 
 /** What routes need of the catalog. */
 export interface Catalog {
@@ -152,6 +152,8 @@ async function insertCoupon(session: Session, coupon: CouponDraft, id?: number):
     dateCreated: now,
     dateUpdated: now,
   });
+  // Beyond 2^53 the id would be rounded to that of another coupon.
+  invariant(Number.isSafeInteger(insertId), 'MySQL gave out an id that is no safe integer');
   const made = await readCoupon(session, insertId);
   invariant(made, 'a coupon that was just made is not there');
   return made;
@@ -163,6 +165,7 @@ function selectCoupons(session: Session, condition: SQL | undefined) {
 
 function toCoupon(row: typeof coupons.$inferSelect): Coupon {
   const { dateIssueStart, dateIssueEnd, dateCreated, dateUpdated, ...rest } = row;
+  invariant(row.id <= ID_MAX, 'MySQL has a coupon whose id is no safe integer');
   return {
     ...rest,
     startMs: dateIssueStart.getTime(),

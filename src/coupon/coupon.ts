@@ -59,13 +59,18 @@ export const UNLIMITED = -1;
 /** The largest coupon id and sequence: what JSON, Lua and JavaScript all hold exactly. */
 export const ID_MAX = Number.MAX_SAFE_INTEGER;
 
-/** What a user id looks like. No brace can reach a key, and no quote a statement. */
-export const USER_ID_PATTERN = '^[A-Za-z0-9_-]{1,64}$';
+/**
+ * What a user id looks like, as identity providers give them out: visible ASCII without `"`, `'`, `,`, `\\`, `{` and `}`. So none
+ * needs escaping in SQL or JSON text, nor in a list with commas, and no brace can reach a key. Not `.` or `..`, which a URL drops
+ * from its path. Without lookahead, which Go does not know.
+ */
+export const USER_ID_PATTERN = '^(\\.{0,2}[!#-&(-+/-\\[\\]-z|~-]|\\.{3})[!#-&(-+.-\\[\\]-z|~-]*$';
+export const USER_ID_LENGTH_MAX = 255;
 const userIdExpression = new RegExp(USER_ID_PATTERN);
 
 /** Whether `text` is a user id. */
 export function isUserId(text: string): boolean {
-  return userIdExpression.test(text);
+  return text.length <= USER_ID_LENGTH_MAX && userIdExpression.test(text);
 }
 
 /**

@@ -4,10 +4,12 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { formatInstant, INSTANT_PATTERN, parseInstant } from '../http/instant.ts';
 import type { Fault } from '../http/problem.ts';
+import { isReadable } from '../http/text.ts';
 import { type Coupon, type CouponChanges, ID_MAX, type CouponDraft } from './coupon.ts';
 import { CouponId } from './ids.ts';
 
 const AMOUNT_MAX = 2 ** 32 - 1;
+const TITLE_LENGTH_MAX = 200;
 
 const amount = (what: string) =>
   Type.Integer({
@@ -25,9 +27,9 @@ const instant = (what: string) =>
 const fields = {
   title: Type.String({
     minLength: 1,
-    maxLength: 200,
-    pattern: '\\S',
-    description: 'what it is called: 1 to 200 characters, not all blank',
+    // Of TypeBox it would count UTF-16 units: see `openapi-schema.ts`.
+    codePointsMax: TITLE_LENGTH_MAX,
+    description: `what it is called: 1 to ${TITLE_LENGTH_MAX} characters, not all blank, in one line`,
   }),
   totalQuantity: Type.Union([Type.Integer({ minimum: 1, maximum: ID_MAX }), Type.Null()], {
     description: `how many may be issued: an integer from 1 to ${ID_MAX}, or null for no limit`,
@@ -83,15 +85,14 @@ export function toCouponDraft(body: Static<typeof CouponDraftRequest>): CouponDr
   return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs };
 }
 
-/** Changes to a coupon, or everything that is wrong with them: instants that are none or not in order, text without UTF-8. */
+/** Changes to a coupon, or everything that is wrong with them: instants that are none or not in order, an unreadable title. */
 export function toChanges(body: Static<typeof CouponChangesRequest>): CouponChanges | Fault[] {
   const { dateIssueStart, dateIssueEnd, ...rest } = body;
   const startMs = dateIssueStart === undefined ? undefined : parseInstant(dateIssueStart);
   const endMs = dateIssueEnd === undefined ? undefined : parseInstant(dateIssueEnd);
   const faults: Fault[] = [];
   if (Object.keys(body).length === 0) faults.push(nothingNamed);
-  // Half a surrogate pair has no UTF-8: MySQL would store something else than was sent.
-  if (body.title?.isWellFormed() === false) faults.push(faultOf('title'));
+  if (body.title !== undefined && !isReadable(body.title, TITLE_LENGTH_MAX)) faults.push(faultOf('title'));
   if (startMs === null) faults.push(faultOf('dateIssueStart'));
   if (endMs === null || (typeof startMs === 'number' && endMs !== undefined && endMs <= startMs)) {
     faults.push(faultOf('dateIssueEnd'));

@@ -8,7 +8,8 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { Value } from '@sinclair/typebox/value';
-import { type Fault, invalid, problem } from './problem.ts';
+import { parseExactly } from './exact-json.ts';
+import { type Fault, invalid, problem, problemInit, problemText } from './problem.ts';
 
 /**
  * Makes the reader of one kind of body.
@@ -22,10 +23,10 @@ export function bodyReader<T extends TObject>(
   bytesMax: number,
 ): (request: Request) => Promise<Static<T> | Response> | Response {
   const check = TypeCompiler.Compile(schema);
-  const read = (text: string | null): Static<T> | Response => {
+  const read = (text: string | null, request: Request): Static<T> | Response => {
     if (text === null) return tooLarge(bytesMax);
     const value = parse(text);
-    if (value instanceof Response) return value;
+    if (value instanceof Response) return isEncoded(request) ? encoded() : value;
     return check.Check(value) ? value : invalid(faultsOf(schema, value));
   };
   return (request) => {
@@ -33,7 +34,7 @@ export function bodyReader<T extends TObject>(
     const bytes = request.headers.get('content-length');
     if (bytes !== null && Number(bytes) > bytesMax) return tooLarge(bytesMax);
     const text = bytes === null ? limitedText(request, bytesMax) : request.text();
-    return text.then(read, broken);
+    return text.then((whole) => read(whole, request), broken);
   };
 }
 
@@ -44,6 +45,18 @@ function broken(): Response {
 
 function tooLarge(bytesMax: number): Response {
   return problem('PAYLOAD_TOO_LARGE', `The body is larger than ${bytesMax} bytes.`);
+}
+
+/** Looked for only in a body that is no JSON, since hardly any has it. */
+function isEncoded(request: Request): boolean {
+  const encoding = request.headers.get('content-encoding');
+  return encoding !== null && encoding.toLowerCase() !== 'identity';
+}
+
+function encoded(): Response {
+  const detail = 'The body is compressed, and this server reads none that is.';
+  const init = problemInit('UNSUPPORTED_MEDIA_TYPE', { 'accept-encoding': 'identity' });
+  return new Response(problemText('UNSUPPORTED_MEDIA_TYPE', detail), init);
 }
 
 function isJson(contentType: string | null): boolean {
@@ -72,7 +85,7 @@ function parse(text: string): unknown {
   // What the decoder puts in place of bytes that are not UTF-8. It can be meant, but then only by mistake.
   if (text.includes('\uFFFD')) return problem('MALFORMED_REQUEST', 'The body is not valid UTF-8.');
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     // The parser's message quotes what was sent; deep nesting ends here too.
     return problem('MALFORMED_REQUEST', 'The body is not JSON.');

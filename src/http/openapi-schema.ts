@@ -9,6 +9,8 @@ type Schema = Record<string, unknown>;
 /** The members of a schema that the two languages say differently. */
 interface SchemaParts extends Schema {
   readonly $id?: string;
+  /** `maxLength` as JSON Schema counts it. TypeBox, which knows no such member, would count UTF-16 units. */
+  readonly codePointsMax?: number;
   readonly anyOf?: readonly TSchema[];
   readonly items?: TSchema;
   readonly properties?: Readonly<Record<string, TSchema>>;
@@ -22,8 +24,9 @@ const INT32_MAX = 2 ** 31 - 1;
  * empty class in some languages. Of text and number, which a user id may be, the text is documented.
  */
 export function toOpenApi(schema: TSchema): Schema {
-  const { $id: _, const: literal, anyOf, items, properties, ...rest }: SchemaParts = schema;
+  const { $id: _, const: literal, codePointsMax, anyOf, items, properties, ...rest }: SchemaParts = schema;
   const translated: Schema = { ...rest };
+  if (codePointsMax !== undefined) translated.maxLength = codePointsMax;
   if (literal !== undefined) translated.enum = [literal];
   if (items) translated.items = partOf(items);
   if (properties) {

@@ -118,7 +118,7 @@ function decider(
     observe(replayed ? 'already issued' : outcome.kind, startMs);
     if (outcome.kind !== 'issued') return refuse(outcome);
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
-    const location = `/v1/coupons/${couponId}/issues/${userId}`;
+    const location = `/v1/coupons/${couponId}/issues/${encodeURIComponent(userId)}`;
     const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', location };
     return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
   };

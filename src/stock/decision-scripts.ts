@@ -3,6 +3,7 @@
 import type { Stock } from '../coupon/coupon.ts';
 import { type Outcome, type Refusal, refusal } from '../coupon/outcome.ts';
 import { defineScript } from '../redis/script.ts';
+import { entryVersion } from '../stream/entry.ts';
 import type { CouponKeys } from '../stream/keys.ts';
 
 /** What every script on a coupon's state is given. */
@@ -39,7 +40,9 @@ const TAKE_HEAD = 3;
 export const take = defineScript<TakeInput, TakeReply>({
   source: new URL('./scripts/take.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
-  args: ({ couponId, server, unpersistedUsersMax, users }) => [couponId, server, unpersistedUsersMax, users.join(',')],
+  args: ({ couponId, server, unpersistedUsersMax, users }) => {
+    return [couponId, server, unpersistedUsersMax, users.join(','), entryVersion(users)];
+  },
   read: (reply, { users }) => {
     const verdict = reply.verdict('decided', 'all issued', 'not open', 'overloaded', 'paused', 'not started', 'ended');
     if (verdict === 'not open' || verdict === 'overloaded') return { kind: verdict };
@@ -129,7 +132,8 @@ export const put = defineScript({
   source: new URL('./scripts/put.lua', import.meta.url),
   keys: ({ keys }: PutInput) => [keys.state, keys.owners, keys.stream, keys.unpersisted, keys.lock],
   args: ({ couponId, token, unpersistedUsersMax, server, epoch, version, next, taken }) => {
-    return [couponId, token, unpersistedUsersMax, server, epoch, version, next, taken.join(',')];
+    const entry = entryVersion(taken);
+    return [couponId, token, unpersistedUsersMax, server, epoch, version, next, taken.join(','), entry];
   },
   read: (reply) => reply.verdict('written', 'changed', 'lost', 'overloaded'),
 });
@@ -146,6 +150,8 @@ interface RestoreEntryInput extends StateInput {
 export const restoreEntry = defineScript({
   source: new URL('./scripts/restore-entry.lua', import.meta.url),
   keys: ({ keys }: RestoreEntryInput) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
-  args: ({ couponId, server, epoch, first, users }) => [couponId, server, epoch, first, users.join(',')],
+  args: ({ couponId, server, epoch, first, users }) => {
+    return [couponId, server, epoch, first, users.join(','), entryVersion(users)];
+  },
   read: (reply) => reply.verdict('restored', 'changed'),
 });

@@ -32,8 +32,15 @@ export interface Undecodable {
   readonly undecodable: true;
 }
 
-/** The version that the scripts of this release write. */
-export const ENTRY_VERSION = 1;
+/**
+ * The version of an entry of these users. The release before knew ids of 1 to 64 letters, digits, `_` and `-`, and would bury others
+ * as malformed: it keeps an entry of a later version for a worker that knows it.
+ */
+export function entryVersion(users: readonly string[]): 1 | 2 {
+  return users.every((user) => user.length <= 64 && !/[^\w-]/.test(user)) ? 1 : 2;
+}
+
+const VERSIONS: ReadonlySet<string | undefined> = new Set(['1', '2']);
 
 /** Why an entry of a later release is among the dead letters. It breaks no promise: it waits for a worker that can write it. */
 export const UNKNOWN_VERSION = 'unknown version';
@@ -49,7 +56,7 @@ const INSTANT_MS_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
  */
 export function readEntry(fields: readonly string[]): Entry | { readonly reason: string } {
   const value = valuesOf(fields);
-  if (value.get('v') !== String(ENTRY_VERSION)) return { reason: UNKNOWN_VERSION };
+  if (!VERSIONS.has(value.get('v'))) return { reason: UNKNOWN_VERSION };
   const couponId = wholeIn(value.get('c'), 1, ID_MAX);
   const epoch = wholeIn(value.get('e'), 0, ID_MAX);
   const firstSequence = wholeIn(value.get('s'), 1, ID_MAX);
@@ -85,7 +92,7 @@ export function readAllocation(fields: readonly string[]): Allocation | Undecoda
 /** The fields of an entry, as `readEntry` reads them. */
 export function writeEntry(entry: Entry): string[] {
   const { couponId, epoch, firstSequence, acceptedMs, users } = entry;
-  const head = { v: ENTRY_VERSION, c: couponId, e: epoch, s: firstSequence, t: acceptedMs };
+  const head = { v: entryVersion(users), c: couponId, e: epoch, s: firstSequence, t: acceptedMs };
   return [...Object.entries(head).flatMap(([name, value]) => [name, String(value)]), 'u', users.join(',')];
 }
 

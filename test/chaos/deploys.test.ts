@@ -28,7 +28,7 @@ test('entries of an unknown version are kept unchanged and do not block others',
   cluster = await startCluster({ apis: 0, workers: 1 });
   const { redis, config } = cluster;
   const keys = partitionKeys(0);
-  const future = ['v', '2', 'c', '4', 'e', '1', 's', '1', 't', '1000', 'u', 'alice', 'new', 'field'];
+  const future = ['v', '3', 'c', '4', 'e', '1', 's', '1', 't', '1000', 'u', 'alice', 'new', 'field'];
   const present = ['v', '1', 'c', String(config.PARTITIONS * 1000), 'e', '1', 's', '1', 't', '1000', 'u', 'bob'];
   const id = await redis.xadd(keys.stream, '*', ...future);
   const after = await redis.xadd(keys.stream, '*', ...present);

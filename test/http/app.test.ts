@@ -40,9 +40,11 @@ test('an unknown error is logged with its route, and the log decides what of it 
 });
 
 test('a coupon is created from instants in milliseconds', async () => {
+  // 200 code points, 398 UTF-16 units.
+  const title = `é ${'🎁'.repeat(198)}`;
   const { app, calls } = fakeApp();
   const body = JSON.stringify({
-    title: 'é 🎁',
+    title,
     totalQuantity: 1,
     discountAmount: 2,
     minAvailableAmount: 3,
@@ -55,7 +57,7 @@ test('a coupon is created from instants in milliseconds', async () => {
   );
   expect(calls.created).toEqual([
     {
-      title: 'é 🎁',
+      title,
       totalQuantity: 1,
       discountAmount: 2,
       minAvailableAmount: 3,

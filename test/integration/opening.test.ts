@@ -277,7 +277,7 @@ test('dead letters keep their sequences and their stock, since they may be repla
 
 /** An entry as a later release would write it: with other fields of its own, and those that every version keeps. */
 const ofALaterRelease = (couponId: number, first: number, ...users: readonly string[]) =>
-  ['v', '2', 'c', couponId, 's', first, 'u', users.join(), 'range', '7'] as const;
+  ['v', '3', 'c', couponId, 's', first, 'u', users.join(), 'range', '7'] as const;
 
 test('users of a pending or dead entry of a later version are owners: none is issued twice, no sequence repeats', async () => {
   const { id } = await stores.coupon({ totalQuantity: 7 });
@@ -314,9 +314,9 @@ for (const place of ['stream', 'dead'] as const) {
     const blocked = api.metrics.openings.of('blocked');
     for (const { id } of [mine, other]) await api.issuers.scripted.issue(id, ['a']);
     const key = partitionKeys(0)[place];
-    const entryId = await stores.redis.xadd(key, '*', 'v', '2', 'c', mine.id, 'packed', 'x');
+    const entryId = await stores.redis.xadd(key, '*', 'v', '3', 'c', mine.id, 'packed', 'x');
     // No coupon, so no promise either.
-    await stores.redis.xadd(key, '*', 'v', '2', 'packed', 'x');
+    await stores.redis.xadd(key, '*', 'v', '3', 'packed', 'x');
     await stores.redis.del(...[mine, other].map(({ id }) => couponKeys(id, 1).state));
     for (const issuer of ['scripted', 'locked'] as const)
       expect(await api.issuers[issuer].issue(mine.id, ['b']).catch((failure: unknown) => failure)).toMatchObject({

@@ -375,7 +375,7 @@ test('a dead letter that is no entry stays as it is, until it is discarded', asy
 test('an entry of a later release is written once a worker can read it, by itself, and breaks no promise until then', async () => {
   const { id: couponId } = await stores.coupon();
   const entry = { couponId, epoch: 0, firstSequence: 3, acceptedMs: 1_700_000_000_123, users: ['a', 'b'] };
-  const later = ['v', '2', 'c', String(couponId), 's', '5', 'u', 'c', 'new', 'field'];
+  const later = ['v', '3', 'c', String(couponId), 's', '5', 'u', 'c', 'new', 'field'];
   await using api = await stores.createApi();
   await bury(later, 'unknown version');
   expect((await api.load()).deadLetters).toBe(0);
@@ -505,7 +505,7 @@ test('`bun run dead-letters` lists, shows, replays and discards, and says in a l
   const entry = { couponId, epoch: 0, firstSequence: 1, acceptedMs: 0, users: ['a'] };
   const good = await bury(writeEntry(entry), 'no stock left');
   const bad = await bury(['v', '99'], 'unknown version');
-  const later = await bury(['v', '2', 'c', String(couponId), 's', '2', 'u', 'b,c', 'new', 'field'], 'unknown version');
+  const later = await bury(['v', '3', 'c', String(couponId), 's', '2', 'u', 'b,c', 'new', 'field'], 'unknown version');
   expect(dead('list').said.split('\n')).toEqual([
     `${good}  no stock left  coupon ${couponId}, sequence 1, 1 user(s), accepted 1970-01-01T00:00:00.000Z`,
     `${bad}  unknown version  (no entry)`,

@@ -365,7 +365,7 @@ describe('what can never be a row', () => {
       good.map((field, i) => (i > 0 && good[i - 1] === name ? value : field));
     // With the users that it holds by the fields that every version keeps.
     const planted: [reason: string, fields: string[], users: number][] = [
-      ['unknown version', spoiled('v', '2'), 1],
+      ['unknown version', spoiled('v', '3'), 1],
       ['unknown version', ['hello', 'world'], 0],
       ['malformed coupon id', spoiled('c', '0'), 0],
       ['malformed sequence', spoiled('s', '1e3'), 0],
@@ -514,7 +514,7 @@ describe('bounds', () => {
   test('users of an entry of a later version leave the count when it becomes a dead letter', async () => {
     const { id } = await stores.coupon();
     const keys = stores.keys(id);
-    const later = ['v', '2', 'c', String(id), 's', '8', 'u', 'x,y', 'range', '7'];
+    const later = ['v', '3', 'c', String(id), 's', '8', 'u', 'x,y', 'range', '7'];
     const laterId = await plant(id, later);
     await stores.redis.incrby(keys.unpersisted, 2);
     await accept(id, 'a');

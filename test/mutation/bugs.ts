@@ -29,7 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/scripts/included/accept.lua',
-        from: "    done = redis.pcall('XADD', KEYS[3], '*', 'v', 1, 'c', coupon, 'e', epoch, 's', first, 't', now, 'u', users)\n",
+        from: "    done = redis.pcall('XADD', KEYS[3], '*', 'v', version, 'c', coupon, 'e', epoch, 's', first, 't', now, 'u', users)\n",
         to: '',
       },
       {
@@ -209,7 +209,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: 'src/stream/entry.ts',
         from: '  const isDecodable =',
-        to: "  if (value.get('v') !== String(ENTRY_VERSION)) return null;\n  const isDecodable =",
+        to: "  if (!VERSIONS.has(value.get('v'))) return null;\n  const isDecodable =",
       },
     ],
     guard: [

@@ -392,6 +392,7 @@ const knownNames = new Set([
   'MYSQL_PASSWORD',
   'MYSQL_ROOT_PASSWORD',
   'GRAFANA_PASSWORD',
+  'USER_ID_PREFIX',
   'VIRTUAL_USERS',
 ]);
 

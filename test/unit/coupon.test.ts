@@ -214,14 +214,40 @@ describe('lastSequence', () => {
 });
 
 describe('a user id', () => {
-  test.each(['a', '0', '42', 'A-Z_9', '-', '_', 'x'.repeat(64)])('%p is one', (text) => {
-    expect(isUserId(text)).toBe(true);
-  });
-
-  test.each(['', 'x'.repeat(65), 'a b', 'a\n', '\na', 'a}', '{1}', "a'", 'a,b', 'ä', 'a.b', 'a\0', '４２'])(
-    '%p is none',
+  const ofProviders = [
+    'auth0|5f7c8ec7c33c6c004bbafe82',
+    'google-oauth2|113456789012345678901',
+    '001234.5678abcdef.0910',
+    'f:5c1e2a3b-0d4f-4a6b:kim',
+    'Zm9v+YmFy/YmF6==',
+    'kim@example.com',
+  ];
+  test.each([...ofProviders, 'a', '0', '42', 'A-Z_9', '-', '_', '...', '.a', '..a', '%', 'x'.repeat(255)])(
+    '%p is one',
     (text) => {
-      expect(isUserId(text)).toBe(false);
+      expect(isUserId(text)).toBe(true);
     },
   );
+
+  test.each([
+    '',
+    'x'.repeat(256),
+    'a b',
+    'a\n',
+    '\na',
+    'a}',
+    '{1}',
+    "a'",
+    'a"',
+    'a\\',
+    'a,b',
+    'ä',
+    '.',
+    '..',
+    'a\0',
+    'a\x7f',
+    '４２',
+  ])('%p is none', (text) => {
+    expect(isUserId(text)).toBe(false);
+  });
 });

@@ -1,11 +1,11 @@
 // Shows that an entry comes back as it was written, and that one which cannot be understood says why without a user id.
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { ID_MAX } from '../../src/coupon/coupon.ts';
-import { type Entry, readEntry, readAllocation, writeEntry } from '../../src/stream/entry.ts';
+import { ID_MAX, isUserId, USER_ID_PATTERN } from '../../src/coupon/coupon.ts';
+import { type Entry, entryVersion, readEntry, readAllocation, writeEntry } from '../../src/stream/entry.ts';
 
 const instantMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-const userId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+const userId = fc.stringMatching(new RegExp(USER_ID_PATTERN)).filter(isUserId);
 const entry: fc.Arbitrary<Entry> = fc.record({
   couponId: fc.integer({ min: 1, max: ID_MAX }),
   epoch: fc.integer({ min: 0, max: ID_MAX }),
@@ -33,6 +33,18 @@ test('an entry is read from the fields that the scripts write', () => {
   expect(writeEntry(read)).toEqual(fieldsOf(good));
 });
 
+test('an entry with a user whom the release before does not know has a version that it does not know either', () => {
+  const former = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+  fc.assert(
+    fc.property(fc.array(former), userId, (users, user) => {
+      const isFormer = /^[A-Za-z0-9_-]{1,64}$/.test(user);
+      expect(entryVersion(users)).toBe(1);
+      expect(entryVersion([...users, user])).toBe(isFormer ? 1 : 2);
+    }),
+  );
+  expect(entryVersion(['x'.repeat(65)])).toBe(2);
+});
+
 test('the order of fields does not matter, nor do fields of later releases', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray(Object.entries({ ...good, x: 'new' }), { minLength: 7 }), (fields) => {
@@ -56,7 +68,7 @@ const notWhole = [
   '99999999999999999',
 ];
 const malformed: [field: keyof typeof good, reason: string, values: string[]][] = [
-  ['v', 'unknown version', ['', '0', '2', '01', 'one']],
+  ['v', 'unknown version', ['', '0', '3', '01', 'one']],
   ['c', 'malformed coupon id', [...notWhole, '0']],
   ['e', 'malformed epoch', notWhole],
   ['s', 'malformed sequence', [...notWhole, '0']],
@@ -64,7 +76,7 @@ const malformed: [field: keyof typeof good, reason: string, values: string[]][] 
   [
     'u',
     'malformed user id',
-    ['', ',', 'alice-4711,', ',bob', 'alice 4711', "alice'", 'a;b', 'ä', `a,${'x'.repeat(65)}`],
+    ['', ',', 'alice-4711,', ',bob', 'alice 4711', "alice'", 'a;b"', 'ä', `a,${'x'.repeat(256)}`],
   ],
 ];
 

@@ -65,7 +65,7 @@ const cases: readonly Case[] = [
     take,
     { keys, couponId: 6, server: 'run1', unpersistedUsersMax: 9, users: ['a', 'b', 'c'] },
     {
-      words: [4, state, owners, stream, unpersisted, 6, 'run1', 9, 'a,b,c'],
+      words: [4, state, owners, stream, unpersisted, 6, 'run1', 9, 'a,b,c', 1],
       understood: [
         [['not open'], { kind: 'not open' }],
         [['overloaded'], { kind: 'overloaded' }],
@@ -170,7 +170,7 @@ const cases: readonly Case[] = [
       taken: ['a', 'b'],
     },
     {
-      words: [5, state, owners, stream, unpersisted, lock, 6, 't1', 9, 'run1', 3, 2, 8, 'a,b'],
+      words: [5, state, owners, stream, unpersisted, lock, 6, 't1', 9, 'run1', 3, 2, 8, 'a,b', 1],
       understood: [
         [['written'], 'written'],
         [['changed'], 'changed'],

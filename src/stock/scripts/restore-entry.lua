@@ -4,7 +4,8 @@
 -- known any more; the nearest instant to now at which the coupon was issued stands for it.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string
--- ARGV    coupon id, name of this server, epoch, first sequence, the users in order with commas between them
+-- ARGV    coupon id, name of this server, epoch, first sequence, the users in order with commas between them,
+--         version of an entry of them
 -- Reply   { 'restored' } or { 'changed' }
 -- Cost    O(users)
 
@@ -20,7 +21,7 @@ end
 local accepted = math.max(tonumber(state[5]), math.min(nowMs(state[7]), tonumber(state[6]) - 1))
 local users = sequence - tonumber(ARGV[4])
 redis.call('INCRBY', KEYS[4], users)
-local id = redis.pcall('XADD', KEYS[3], '*', 'v', 1, 'c', ARGV[1], 'e', ARGV[3], 's', ARGV[4], 't', accepted, 'u', ARGV[5])
+local id = redis.pcall('XADD', KEYS[3], '*', 'v', ARGV[6], 'c', ARGV[1], 'e', ARGV[3], 's', ARGV[4], 't', accepted, 'u', ARGV[5])
 if type(id) == 'table' and id.err then
   redis.call('INCRBY', KEYS[4], -users)
   return id

@@ -1,7 +1,8 @@
 -- take.lua -- Takes stock for a batch of users: all checks come before the first write, because Lua does not roll back.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string
--- ARGV    coupon id, name of this server, most unpersisted users, the users in order of arrival with commas between them
+-- ARGV    coupon id, name of this server, most unpersisted users, the users in order of arrival with commas between them,
+--         version of an entry of them
 -- Reply   { verdict } or { 'all issued', now, epoch, first sequence } or { 'decided', now, epoch, one number per user },
 --         see take in decision-scripts.ts, its only reader
 -- Cost    O(users)
@@ -43,7 +44,7 @@ end
 if next == first then return reply end
 if tonumber(redis.call('GET', KEYS[4]) or 0) + #users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
-local refused = accept(ARGV[1], epoch, first, next, now, owners, table.concat(users, ','))
+local refused = accept(ARGV[5], ARGV[1], epoch, first, next, now, owners, table.concat(users, ','))
 if refused then return refused end
 if #users == #asked then return { 'all issued', now, epoch, first } end
 return reply

@@ -1,0 +1,1 @@
+ALTER TABLE `coupon_issues` MODIFY COLUMN `user_id` varchar(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL;
