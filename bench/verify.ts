@@ -1,7 +1,7 @@
 // Entry: `bun bench/verify.ts <record folder | coupon id>`, after any run, and what the suites call: do the promises hold?
 //
 // It reads the live stores that DATABASE_URL and REDIS_URL name. A fast wrong run is a failure: the exit code is not 0.
-import { readConfig } from '../src/config/config.ts';
+import { databaseSettings, readConfig, redisSettings } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
 import { OperatorError } from '../src/operator-error.ts';
 import { preflight } from '../src/runtime/preflight.ts';
@@ -45,18 +45,7 @@ export async function verify({
   waitMsMax = WAIT_MS_MAX,
 }: VerifyOptions): Promise<Verdict> {
   const config = readConfig(
-    [
-      'DATABASE_URL',
-      'REDIS_URL',
-      'PARTITIONS',
-      'REDIS_CONNECT_MS_MAX',
-      'REDIS_COMMAND_MS_MAX',
-      'MYSQL_CONNECTIONS_MAX',
-      'MYSQL_QUEUE_MAX',
-      'MYSQL_CONNECT_MS_MAX',
-      'MYSQL_CONNECTION_S_MAX',
-      'TRANSACTION_MS_MAX',
-    ],
+    [...databaseSettings, ...redisSettings, 'MYSQL_CONNECTIONS_MAX', 'PARTITIONS'],
     environment,
   );
   const database = openDatabase(config);

@@ -93,8 +93,8 @@ export function statusRequest({ couponId, userId }: IssueRequest, waitMs = 0): R
 
 /** Text as one segment of a path. */
 export function segment(text: number | string): string {
-  // `.` and `..` would be resolved away, and the request go elsewhere; escaped twice, the server sees no user id and says so.
-  return encodeURIComponent(String(text).toWellFormed()).replace(/^\.{1,2}$/, (dots) => '%252E'.repeat(dots.length));
+  // `.` and `..` would be resolved away, and the request go elsewhere; with a space the server sees no user id and says so.
+  return encodeURIComponent(String(text).toWellFormed()).replace(/^\.{1,2}$/, '%20$&');
 }
 
 type ReadStatus = () => Promise<RequestResult<IssueState>>;

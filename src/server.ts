@@ -3,6 +3,7 @@
 import { openAccess } from './wiring/access.ts';
 import { createApp } from './app.ts';
 import { readConfig } from './config/config.ts';
+import { suspectNames } from './config/environment.ts';
 import { createHumanVerifier } from './http/captcha.ts';
 import { metricsApp } from './operations/health-routes.ts';
 import { wireApi } from './wiring/api.ts';
@@ -22,6 +23,7 @@ await startOrExplain(start);
 async function start(): Promise<void> {
   const config = readConfig();
   const log = createLog('api', config.LOG_LEVEL);
+  for (const line of suspectNames()) log.warn(line);
   const metrics = createApiMetrics();
   const issuing = wireApi(config, metrics, log);
   const { database, redis, subscriber } = issuing;

@@ -1,6 +1,7 @@
 // worker.ts -- Entry of `bun run worker`: drains every partition into MySQL until SIGTERM, then finishes the current batch.
 
 import { type Config, readConfig } from '../src/config/config.ts';
+import { suspectNames } from '../src/config/environment.ts';
 import { changesChannel, type PartitionKeys } from '../src/stream/keys.ts';
 import { createStockKeeper } from '../src/stock/opening.ts';
 import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
@@ -26,6 +27,7 @@ await startOrExplain(work);
 async function work(): Promise<void> {
   const config = readConfig();
   const log = createLog('worker', config.LOG_LEVEL);
+  for (const line of suspectNames()) log.warn(line);
   const metrics = createWorkerMetrics();
   const onFault = (error: unknown) => {
     metrics.redisFaults.of().add();

@@ -1,6 +1,6 @@
 // command.ts -- The one policy of commands for usage and exit codes: 0 done, 1 failed, 2 called wrongly.
 
-import { readConfig } from '../config/config.ts';
+import { databaseSettings, readConfig } from '../config/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { startOrExplain } from '../operator-error.ts';
 import { explainMysql, explainStoreFailure } from '../runtime/store-faults.ts';
@@ -32,13 +32,7 @@ export function refuseArguments(args: readonly string[]): void {
 
 /** Runs `work` on the database of the environment. */
 export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
-  const settings = readConfig([
-    'DATABASE_URL',
-    'MYSQL_QUEUE_MAX',
-    'MYSQL_CONNECT_MS_MAX',
-    'MYSQL_CONNECTION_S_MAX',
-    'TRANSACTION_MS_MAX',
-  ]);
+  const settings = readConfig(databaseSettings);
   // A command does one thing at a time; a second connection renews the lock of a migration.
   const database = openDatabase({ ...settings, MYSQL_CONNECTIONS_MAX: 2 });
   try {

@@ -1,6 +1,6 @@
 // dead-letters.ts -- Entry of `bun run dead-letters`: lists, shows, replays and discards dead letters.
 
-import { readConfig } from '../config/config.ts';
+import { readConfig, redisSettings } from '../config/config.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
 import { OperatorError } from '../operator-error.ts';
 import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
@@ -15,14 +15,7 @@ const USAGE = `usage: bun run dead-letters list
 
 await runCommand(USAGE, async (args) => {
   const run = commandOf(args);
-  const config = readConfig([
-    'REDIS_URL',
-    'KEY_PREFIX',
-    'PARTITIONS',
-    'UNPERSISTED_USERS_MAX',
-    'REDIS_COMMAND_MS_MAX',
-    'REDIS_CONNECT_MS_MAX',
-  ]);
+  const config = readConfig([...redisSettings, 'PARTITIONS', 'UNPERSISTED_USERS_MAX']);
   // A command that fails says so itself.
   const redis = issuingConnection(config, () => undefined);
   try {

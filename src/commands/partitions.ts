@@ -3,7 +3,7 @@
 // A coupon's partition is in the names of its keys. So everything that was accepted must be a row first: then the states can go,
 // since each coupon is opened from its rows by the next request, under the new keys. Dead letters move.
 
-import { readConfig } from '../config/config.ts';
+import { readConfig, redisSettings } from '../config/config.ts';
 import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
@@ -23,7 +23,7 @@ await runCommand(
 );
 
 async function change(database: Database, partitions: number): Promise<void> {
-  const settings = readConfig(['REDIS_URL', 'KEY_PREFIX', 'REDIS_CONNECT_MS_MAX', 'REDIS_COMMAND_MS_MAX']);
+  const settings = readConfig(redisSettings);
   const redis = issuingConnection(settings, () => undefined);
   try {
     await connect(redis).catch((error: unknown) => {

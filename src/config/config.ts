@@ -4,10 +4,32 @@ import { isIP } from 'node:net';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { OperatorError } from '../operator-error.ts';
+import { valueOf } from './environment.ts';
 import { allowedValues, settings } from './settings.ts';
 
 /** What the process runs with. */
 export type Config = Readonly<Static<typeof settings>>;
+
+/** What a connection to MySQL needs, and one to Redis. */
+export const databaseSettings = [
+  'DATABASE_URL',
+  'DATABASE_CA',
+  'DATABASE_CERT',
+  'DATABASE_KEY',
+  'MYSQL_QUEUE_MAX',
+  'MYSQL_CONNECT_MS_MAX',
+  'MYSQL_CONNECTION_S_MAX',
+  'TRANSACTION_MS_MAX',
+] as const;
+export const redisSettings = [
+  'REDIS_URL',
+  'REDIS_CA',
+  'REDIS_CERT',
+  'REDIS_KEY',
+  'KEY_PREFIX',
+  'REDIS_CONNECT_MS_MAX',
+  'REDIS_COMMAND_MS_MAX',
+] as const;
 
 /**
  * Decodes the environment.
@@ -23,17 +45,20 @@ export function readConfig<Name extends keyof Config = keyof Config>(
 ): Pick<Config, Name> {
   const needed = Type.Pick(settings, names);
   const given: Record<string, unknown> = {};
+  const unreadable: string[] = [];
   for (const [name, schema] of Object.entries<TSchema>(needed.properties)) {
-    const value = environment[name]?.trim();
-    if (value) given[name] = schema.type === 'integer' ? toInteger(value) : value;
+    const value = valueOf(name, environment, (line) => unreadable.push(line));
+    if (value !== undefined) given[name] = schema.type === 'integer' ? toInteger(value) : value;
     else if (schema.default !== undefined) given[name] = schema.default;
   }
   const alone = Object.entries<TSchema>(needed.properties).flatMap(([name, schema]) =>
     faultOf(name, schema, given[name]),
   );
-  const named = new Set(alone.map(settingOf));
   // One line per setting.
-  const faults = [...alone, ...crossChecks(given as Partial<Config>).filter((line) => !named.has(settingOf(line)))];
+  const faults: string[] = [];
+  for (const line of [...unreadable, ...alone, ...crossChecks(given)]) {
+    if (!faults.some((earlier) => settingOf(earlier) === settingOf(line))) faults.push(line);
+  }
   if (faults.length > 0) throw new OperatorError(faults.join('\n'));
   const decoded: unknown = Value.Decode(needed, given);
   return Object.freeze(decoded as Pick<Config, Name>);
@@ -41,7 +66,7 @@ export function readConfig<Name extends keyof Config = keyof Config>(
 
 /** The setting that a fault is about: each line begins with its name. */
 function settingOf(line: string): string | undefined {
-  return /^\w+/.exec(line)?.[0];
+  return /^\w+/.exec(line)?.[0].replace(/_FILE$/, '');
 }
 
 /** What no schema can say, and what is wrong only in combination. A token whose issuer or audience is not checked may be meant for another system. */
@@ -49,10 +74,10 @@ function crossChecks(config: Partial<Config>): string[] {
   const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl, JWT_ALGORITHMS: algorithms } = config;
   const faults: string[] = [];
   if (config.DATABASE_URL !== undefined && !URL.canParse(config.DATABASE_URL)) {
-    faults.push('DATABASE_URL is wrong: expected a URL such as mysql://user:password@host:3306/database');
+    faults.push(`DATABASE_URL is wrong: expected a URL such as mysql://user:password@host:3306/database; ${ENCODE}`);
   }
   if (config.REDIS_URL !== undefined && !isRedisUrl(config.REDIS_URL)) {
-    faults.push('REDIS_URL is wrong: expected a URL such as redis://user:password@host:6379/0');
+    faults.push(`REDIS_URL is wrong: expected a URL such as redis://user:password@host:6379/0; ${ENCODE}`);
   }
   if (secret !== undefined && jwksUrl !== undefined) {
     faults.push('JWT_SECRET and JWT_JWKS_URL are both set: tokens are signed in one of the two ways');
@@ -85,10 +110,12 @@ function crossChecks(config: Partial<Config>): string[] {
   return faults;
 }
 
-/** The driver throws for an invalid URL, and takes a path that is not a number for database 0. */
+/** The rest is said by `redis/url.ts`, when a connection is made. */
 function isRedisUrl(url: string): boolean {
-  return URL.canParse(url) && /^(\/\d*)?$/.test(new URL(url).pathname);
+  return URL.canParse(url) && (url.includes('unix:') || /^(\/\d*)?$/.test(new URL(url).pathname));
 }
+
+const ENCODE = 'in user and password write # as %23, / as %2F, ? as %3F and @ as %40';
 
 function isNetwork(entry: string): boolean {
   const [address = '', prefix = '0'] = entry.split('/');

@@ -33,10 +33,21 @@ const ORIGIN = 'https?://[A-Za-z0-9.:_-]+';
 /** Every setting: its type, default and reason, in the order of docs/configuration.md. */
 export const settings = Type.Object({
   DATABASE_URL: string(
-    'MySQL 8.0.16 or MariaDB 10.11, or newer: `mysql://user:password@host:3306/database`; TLS with `?ssl=…` or `?sslaccept=strict`',
+    'MySQL 8.0.16 or MariaDB 10.11, or newer: `mysql://user:password@host:3306/database`; `?ssl-mode=…` for TLS, `?socketPath=…` for a socket',
     { pattern: '^mysql://.+/.+' },
   ),
-  REDIS_URL: string('Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS', { pattern: '^rediss?://.+' }),
+  DATABASE_CA: optional('file with the authority (PEM) that signed the certificate of MySQL; sets TLS'),
+  DATABASE_CERT: optional('file with the certificate (PEM) that the processes show to MySQL'),
+  DATABASE_KEY: optional('file with the key (PEM) of DATABASE_CERT'),
+  REDIS_URL: string(
+    'Redis 7.0 or newer: `redis://…`, `rediss://…` for TLS, `redis+unix:///run/redis.sock?db=0` for a socket',
+    {
+      pattern: '^(rediss?|redis[+]unix|unix)://.+',
+    },
+  ),
+  REDIS_CA: optional('file with the authority (PEM) that signed the certificate of Redis'),
+  REDIS_CERT: optional('file with the certificate (PEM) that the processes show to Redis'),
+  REDIS_KEY: optional('file with the key (PEM) of REDIS_CERT'),
   KEY_PREFIX: optional('what stands before every key and channel in Redis, so that two installations can share one', {
     pattern: '^[A-Za-z0-9_.:-]{1,64}$',
   }),

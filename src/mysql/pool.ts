@@ -2,11 +2,10 @@
 
 import { format } from 'mysql2';
 import { createPool, type Pool } from 'mysql2/promise';
-import { readDatabaseUrl } from './url.ts';
+import { type DatabaseAddress, readDatabaseUrl } from './url.ts';
 
 /** What the pool needs to know. Times in milliseconds. */
-export interface DatabaseSettings {
-  readonly DATABASE_URL: string;
+export interface DatabaseSettings extends DatabaseAddress {
   readonly MYSQL_CONNECTIONS_MAX: number;
   readonly MYSQL_QUEUE_MAX: number;
   readonly MYSQL_CONNECT_MS_MAX: number;
@@ -54,7 +53,7 @@ const IDLE_TRANSACTIONS = 2;
  */
 export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
   const pool = createPool({
-    ...readDatabaseUrl(settings.DATABASE_URL),
+    ...readDatabaseUrl(settings),
     // -FOUND_ROWS: a duplicate that changes nothing counts 0, so that `affectedRows` is the number of rows that went in.
     // -LOCAL_FILES: the server may not ask this process for files.
     flags: ['-FOUND_ROWS', '-LOCAL_FILES'],

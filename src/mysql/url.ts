@@ -2,31 +2,60 @@
 
 import { OperatorError } from '../operator-error.ts';
 
-/** Ways to say "TLS" in a URL: PlanetScale's `?ssl={"rejectUnauthorized":true}` and `?sslaccept=strict`, and `sslmode`. */
-const tlsModes = new Set(['require', 'required', 'verify_ca', 'verify-ca', 'verify_identity', 'verify-full']);
+/** Where MySQL is, and what its TLS needs: texts in PEM. */
+export interface DatabaseAddress {
+  readonly DATABASE_URL: string;
+  readonly DATABASE_CA?: string;
+  readonly DATABASE_CERT?: string;
+  readonly DATABASE_KEY?: string;
+}
+
+/** Values of `sslmode`, `ssl-mode`, `ssl_mode`, `tls`, `useSSL` and `sslaccept` that mean TLS, and those that mean none. */
+const withTls = new Set([
+  'require',
+  'required',
+  'verify_ca',
+  'verify-ca',
+  'verify_identity',
+  'verify-full',
+  'true',
+  'strict',
+]);
+const withoutTls = new Set(['disable', 'disabled', 'false']);
+const modeNames = ['sslmode', 'ssl-mode', 'ssl_mode', 'sslaccept', 'tls', 'usessl'];
+const socketNames = ['socketpath', 'socket', 'unix_socket'];
 
 /**
  * Reads a database URL.
  *
- * @param url `mysql://user:password@host:port/database`, with TLS by `?ssl=…`, `?sslaccept=strict` or `?sslmode=…`
- * @throws OperatorError for anything else, also for `sslaccept=accept_invalid_certs`: unchecked TLS protects nothing. The message
+ * @param address `mysql://user:password@host:port/database`, with TLS as providers spell it (`?ssl-mode=REQUIRED`, `?sslaccept=strict`,
+ *   `?ssl={"rejectUnauthorized":true}`), or with `?socketPath=/run/mysqld.sock`
+ * @throws OperatorError for anything else, also for an option that is not known, and for TLS that would check nothing. The message
  *   does not repeat the URL, which holds a password
  */
-export function readDatabaseUrl(url: string) {
-  if (!URL.canParse(url)) throw new OperatorError('DATABASE_URL is not a URL');
-  const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
+export function readDatabaseUrl(address: DatabaseAddress) {
+  const { DATABASE_URL: url, DATABASE_CA: ca, DATABASE_CERT: cert, DATABASE_KEY: key } = address;
+  if (!URL.canParse(url)) throw new OperatorError(`DATABASE_URL is not a URL${ENCODE}`);
+  const { protocol, hostname, port, username, password, pathname, searchParams, hash } = new URL(url);
   const database = decoded(pathname.slice(1));
-  if (protocol !== 'mysql:' || hostname === '' || database === '' || database.includes('/'))
-    throw new OperatorError('DATABASE_URL must look like mysql://user:password@host:3306/database');
+  const options = optionsOf(searchParams);
+  const socketPath = socketNames.map((name) => options.get(name)).find((path) => path !== undefined);
+  if (protocol !== 'mysql:' || (hostname === '' && socketPath === undefined) || /^$|\//.test(database) || hash !== '')
+    throw new OperatorError(`DATABASE_URL must look like mysql://user:password@host:3306/database${ENCODE}`);
+  const files = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  const isTls = wantsTls(options) || Object.keys(files).length > 0;
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? 3306 : Number(port),
     user: decoded(username),
     password: decoded(password),
     database,
-    ...(wantsTls(searchParams) && { ssl: { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' } }),
+    ...(socketPath !== undefined && { socketPath }),
+    ...(isTls && { ssl: { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2', ...files } }),
   };
 }
+
+const ENCODE = '; in user and password write # as %23, / as %2F, ? as %3F, @ as %40 and : as %3A';
 
 /** A part of the URL as it was meant. A password with a bare `%` is a common slip. */
 function decoded(part: string): string {
@@ -37,13 +66,26 @@ function decoded(part: string): string {
   }
 }
 
-function wantsTls(parameters: URLSearchParams): boolean {
-  const ssl = parameters.get('ssl');
-  const accept = parameters.get('sslaccept');
-  const mode = parameters.get('sslmode')?.toLowerCase();
-  if (accept !== null && accept !== 'strict') throw new OperatorError('DATABASE_URL: sslaccept must be strict');
+/** The options by name, in lower case. @throws OperatorError for one that would be ignored */
+function optionsOf(parameters: URLSearchParams): ReadonlyMap<string, string> {
+  const known = ['ssl', ...modeNames, ...socketNames];
+  const options = new Map([...parameters].map(([name, value]) => [name.toLowerCase(), value]));
+  for (const name of options.keys()) {
+    if (known.includes(name)) continue;
+    // What follows a bare `?` in a password is none.
+    const which = /^[a-z_-]{1,32}$/.test(name) ? `the option ${name} is not known` : `an option is not known${ENCODE}`;
+    throw new OperatorError(`DATABASE_URL: ${which}; there are ssl, sslmode, ssl-mode, sslaccept, tls and socketPath`);
+  }
+  return options;
+}
+
+function wantsTls(options: ReadonlyMap<string, string>): boolean {
+  const ssl = options.get('ssl');
   if (ssl?.includes('false') || ssl === '0') throw new OperatorError('DATABASE_URL: leave ssl out to go without TLS');
-  if (mode !== undefined && mode !== 'disable' && mode !== 'disabled' && !tlsModes.has(mode))
-    throw new OperatorError('DATABASE_URL: sslmode must be verify_identity, or be left out');
-  return ssl !== null || accept !== null || (mode !== undefined && tlsModes.has(mode));
+  if (ssl?.startsWith('{') && !/^\{\s*"rejectUnauthorized"\s*:\s*true\s*\}$/.test(ssl))
+    throw new OperatorError('DATABASE_URL: of ssl only {"rejectUnauthorized":true} is known; DATABASE_CA names files');
+  const modes = modeNames.flatMap((name) => options.get(name)?.toLowerCase() ?? []);
+  if (modes.some((mode) => !withTls.has(mode) && !withoutTls.has(mode)))
+    throw new OperatorError('DATABASE_URL: sslmode must be VERIFY_IDENTITY, or be left out; TLS is always verified');
+  return ssl !== undefined || modes.some((mode) => withTls.has(mode));
 }

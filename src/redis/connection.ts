@@ -4,10 +4,10 @@
 // taken, by itself. So no kind resends, and the result of an unanswered command is ambiguous.
 
 import { Redis, type RedisOptions } from 'ioredis';
+import { type RedisAddress, readRedisUrl } from './url.ts';
 
 /** What a connection needs to know. Times in milliseconds. */
-export interface RedisSettings {
-  readonly REDIS_URL: string;
+export interface RedisSettings extends RedisAddress {
   readonly KEY_PREFIX?: string;
   readonly REDIS_CONNECT_MS_MAX: number;
   readonly REDIS_COMMAND_MS_MAX: number;
@@ -53,7 +53,8 @@ type KindOptions = Pick<RedisOptions, 'enableOfflineQueue' | 'commandTimeout' | 
 
 /** Without a listener for errors, ioredis prints them itself, with the address of the server. */
 function create(settings: RedisSettings, options: KindOptions, onFault: OnFault): Redis {
-  const redis: Redis = new Redis(settings.REDIS_URL, {
+  const redis: Redis = new Redis({
+    ...readRedisUrl(settings),
     ...common(settings),
     ...options,
     retryStrategy: (attempt) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null),

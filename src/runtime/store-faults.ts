@@ -24,7 +24,10 @@ const connectionFaults: Readonly<Record<string, Sentence>> = {
   ENOTFOUND: ['its host name is not known; correct the host', 'transient'],
   EAI_AGAIN: ['its host name cannot be looked up; correct the host, or mend the name service', 'transient'],
   LOADING: ['it is loading its data', 'transient'],
-  ETIMEDOUT: ['it does not answer in time; correct host and port, or open the network to it', 'transient'],
+  ETIMEDOUT: [
+    'it does not answer in time; correct host and port, open the network to it, or leave out TLS if it offers none',
+    'transient',
+  ],
   EHOSTUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
   ENETUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
   ECONNRESET: ['it ended the connection; see its log, and whether it speaks TLS where the URL does', 'transient'],
@@ -82,7 +85,7 @@ const redisFaults: Readonly<Record<string, Sentence>> = {
 /** What is wrong with MySQL, and what to do. */
 export function explainMysql(error: unknown): Fault {
   const number = errorNumber(error);
-  const [sentence, isTransient] = (number !== null && mysqlFaults[number]) || connectionFault(error);
+  const [sentence, isTransient] = (number !== null && mysqlFaults[number]) || connectionFault(error, 'DATABASE');
   return { line: `DATABASE_URL: MySQL cannot be used (${reasonOf(error)}): ${sentence}`, isTransient: !!isTransient };
 }
 
@@ -93,23 +96,47 @@ export function explainRedis(error: unknown): Fault {
   if (right !== null) return finalFault(rightsFault([right]));
   const reply = cause instanceof Error && isReply(cause) ? cause.message : '';
   const known = Object.entries(redisFaults).find(([start]) => reply.startsWith(start));
-  const [sentence, isTransient] = known?.[1] ?? connectionFault(error);
+  const [sentence, isTransient] = known?.[1] ?? connectionFault(error, 'REDIS');
   return { line: `REDIS_URL: Redis cannot be used (${reasonOf(error)}): ${sentence}`, isTransient: !!isTransient };
 }
 
-/** TLS has many codes, of which Node and Bun have not all the same. */
+/** TLS has many codes, of which Node, Bun and Deno have not all the same. */
 const TLS_FAULT = /CERT|SIGNATURE|SSL|TLS|SELF_SIGNED/;
 
-function connectionFault(error: unknown): Sentence {
+/** By code and message: MySQL's driver has one code for all. The first that fits. */
+const tlsFaults: readonly (readonly [RegExp, (store: Store) => string])[] = [
+  [
+    /altname|NotValidForName/i,
+    () => 'its certificate is for another host name; use the host that the certificate names',
+  ],
+  [/expired/i, () => 'its certificate has expired; renew it'],
+  [
+    /WRONG_VERSION|packet length|wrong version/i,
+    () => 'it offers no TLS; turn it on there, or leave it out of the URL',
+  ],
+  [
+    /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/i,
+    (store) => `it wants a certificate; name its files in ${store}_CERT and ${store}_KEY`,
+  ],
+  [
+    /self.signed|issuer|verify|UnknownIssuer/i,
+    (store) => `its certificate is of an authority that is not known; name the file of that authority in ${store}_CA`,
+  ],
+];
+
+type Store = 'DATABASE' | 'REDIS';
+
+function connectionFault(error: unknown, store: Store): Sentence {
   const cause = rootCause(error);
   if (cause instanceof DatabaseTimeout) return connectionFaults['ETIMEDOUT'] ?? ['it does not answer in time'];
   const reason = reasonOf(error);
   const known = connectionFaults[reason];
   if (known) return known;
-  if (TLS_FAULT.test(reason))
-    return [
-      'its certificate cannot be verified; give it one for this host name, and its authority in NODE_EXTRA_CA_CERTS',
-    ];
+  if (TLS_FAULT.test(reason)) {
+    const text = `${reason} ${cause instanceof Error ? cause.message : ''}`;
+    const found = tlsFaults.find(([pattern]) => pattern.test(text));
+    return [found?.[1](store) ?? 'no TLS connection could be made; see its log'];
+  }
   if (cause instanceof Error && /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(cause.message))
     return ['it does not answer in time; see its log', 'transient'];
   return ['see its log'];

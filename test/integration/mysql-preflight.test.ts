@@ -5,9 +5,10 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { closeDatabase, openDatabase, type Session, withConnection } from '../../src/mysql/database.ts';
+import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { readServerVersion, unsupportedServer } from '../../src/mysql/server-version.ts';
 import { testMysql } from '../../src/runtime/mysql-self-test.ts';
 import { explainMysql } from '../../src/runtime/store-faults.ts';
@@ -54,6 +55,36 @@ test('a healthy MySQL passes; nothing is left in it, and no id of a coupon is us
   expect(await faultsOf()).toEqual([]);
   expect(await stores.coupon()).toMatchObject({ id: 2 });
   expect(await root('SELECT * FROM coupon_issues')).toMatchObject([[], {}]);
+});
+
+test('users with the rights that the guide names migrate, start, issue, record and delete', async () => {
+  const guide = await Bun.file(resolve(import.meta.dir, '../../deploy/README.md')).text();
+  const grants = [...guide.matchAll(/^GRANT .+;$/gm)].map(([line]) => line.slice(0, -1));
+  expect(grants.map((line) => / TO (\w+)@/.exec(line)?.[1])).toEqual(['migrate', 'serve', 'serve']);
+  const name = `rights_${crypto.randomUUID().slice(0, 8)}`;
+  await set(`CREATE DATABASE ${name}`);
+  for (const user of ['migrate', 'serve']) await set(`CREATE USER ${user}@'%' IDENTIFIED BY 'pw'`);
+  const urlOf = (user: string) => {
+    const url = new URL(`/${name}`, server.url);
+    return Object.assign(url, { username: user, password: 'pw' }).href;
+  };
+  const [migrating = '', ...serving] = grants.map((line) => line.replace(/ON coupon\./, `ON ${name}.`));
+  await set(migrating);
+  const database = openDatabase({ ...own.config, DATABASE_URL: urlOf('migrate') });
+  await applyMigrations(database, 5);
+  await closeDatabase(database);
+  for (const grant of serving) await set(grant);
+  const DATABASE_URL = urlOf('serve');
+  expect(await faultsOf(DATABASE_URL)).toEqual([]);
+  await using api = await own.createApi({ DATABASE_URL });
+  await using worker = await own.startWorker({ DATABASE_URL });
+  const draft = { title: 'a', totalQuantity: 3, discountAmount: 0, minAvailableAmount: 0, startMs: 0, endMs: 4e12 };
+  const coupon = await api.catalog.create(draft);
+  for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
+    expect((await api.issuance.issue(issuer, coupon.id, issuer)).kind).toBe('issued');
+  await worker.drained();
+  const unused = await api.catalog.create(draft);
+  expect(await api.editor.remove(unused.id, null)).toMatchObject({ kind: 'removed' });
 });
 
 describe('refused is', () => {

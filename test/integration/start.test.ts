@@ -114,7 +114,7 @@ test.each([
 
 // MySQL has a certificate that nobody vouches for; MariaDB offers no TLS until it is given one.
 const tlsRefusal = (await hasTls())
-  ? 'HANDSHAKE_SSL_ERROR): its certificate cannot be verified; give it one for this host name, and its authority in NODE_EXTRA_CA_CERTS'
+  ? 'HANDSHAKE_SSL_ERROR): its certificate is of an authority that is not known; name the file of that authority in DATABASE_CA'
   : 'HANDSHAKE_NO_SSL_SUPPORT): it offers no TLS; turn it on there, or leave it out of the URL';
 
 test.each([

@@ -5,6 +5,7 @@ import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
+import { secretSettings } from '../../src/config/environment.ts';
 import { settings } from '../../src/config/settings.ts';
 import { info } from '../../src/http/openapi.ts';
 import { problemText } from '../../src/http/problem.ts';
@@ -383,10 +384,12 @@ function missingTestsIn(text: string): string[] {
 /** Settings, codes of problems, and names of others that guides may speak of. */
 const knownNames = new Set([
   ...Object.keys(settings.properties),
+  ...secretSettings.map((name) => `${name}_FILE`),
   ...(read('src/http/problem.ts').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []),
   'TEST_REDIS_URL',
   'TEST_DATABASE_URL',
   'TEST_SIMULATION_S',
+  'NODE_EXTRA_CA_CERTS',
   'GET_LOCK',
   'RELEASE_LOCK',
   'MYSQL_PASSWORD',

@@ -26,7 +26,7 @@ const functionLinesMax = 70;
 const luaLinesMax = 60;
 const lineLengthMax = 160;
 
-const mayReadEnvironment = /^(src\/config\/config[.]ts|tools\/|test\/|bench\/)/;
+const mayReadEnvironment = /^(src\/config\/(config|environment)[.]ts|tools\/|test\/|bench\/)/;
 const mayUseBun = /^(src\/runtime\/|src\/commands\/|src\/server[.]ts|tools\/|workers\/|test\/|bench\/)/;
 
 const rules: Rule[] = [

@@ -1,5 +1,9 @@
 // Shows that a wrong environment is reported as a whole, in words that name the setting and never the value.
-import { describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { secretSettings, suspectNames } from '../../src/config/environment.ts';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { readConfig } from '../../src/config/config.ts';
@@ -128,11 +132,72 @@ test.each(['redis://localhost', 'rediss://user:password@host:6380/1'])('%p is an
 test.each(['redis://localhost:65536', 'redis://us er@[::1', 'redis://localhost/coupons', 'rediss://localhost/-1'])(
   '%p is no address of Redis',
   (url) => {
-    expect(faultsOf({ ...required, REDIS_URL: url })).toEqual([
-      'REDIS_URL is wrong: expected a URL such as redis://user:password@host:6379/0',
-    ]);
+    const faults = faultsOf({ ...required, REDIS_URL: url });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toStartWith('REDIS_URL is wrong: expected a URL such as redis://user:password@host:6379/0');
   },
 );
+
+describe('a value in a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'settings-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const fileWith = (text: string) => {
+    const path = join(folder, crypto.randomUUID());
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test('every secret and address can stand in one', () => {
+    const url = 'mysql://u:p@db.example/coupons';
+    const environment = { DATABASE_URL_FILE: fileWith(`${url}\n`), REDIS_URL_FILE: fileWith('redis://localhost') };
+    const config = readConfig(['DATABASE_URL', 'REDIS_URL'], environment);
+    expect(config).toEqual({ DATABASE_URL: url, REDIS_URL: 'redis://localhost' });
+    for (const name of secretSettings) expect(Object.keys(settings.properties)).toContain(name);
+  });
+
+  test('it is one of the two, and must be there', () => {
+    expect(
+      faultsOf({ ...required, ADMIN_API_KEY: 'x'.repeat(16), ADMIN_API_KEY_FILE: fileWith('y'.repeat(16)) }),
+    ).toEqual(['ADMIN_API_KEY and ADMIN_API_KEY_FILE are both set']);
+    expect(faultsOf({ ...required, JWT_SECRET_FILE: join(folder, 'none') })).toEqual([
+      'JWT_SECRET_FILE: the file cannot be read (ENOENT)',
+    ]);
+    expect(faultsOf({ ...required, DATABASE_CA: folder })).toEqual(['DATABASE_CA: the file cannot be read (EISDIR)']);
+  });
+
+  test('an authority is what its file holds', () => {
+    const ca = '-----BEGIN CERTIFICATE-----';
+    expect(readConfig(['REDIS_CA'], { REDIS_CA: fileWith(`${ca}\n`) })).toEqual({ REDIS_CA: ca });
+  });
+});
+
+test.each(['"secret"', "'secret'", '`secret`'])('quotes that were not taken off are refused: %s', (value) => {
+  expect(faultsOf({ ...required, ADMIN_API_KEY: value })).toEqual([
+    'ADMIN_API_KEY has quotes around its value: leave them out',
+  ]);
+});
+
+test('a variable that is nearly a setting is named, and others are not', () => {
+  const others = {
+    HOME: '/',
+    host: 'h',
+    PATH: '',
+    PORTS: '1',
+    PWD: '/',
+    REDIS_TLS_URL: '',
+    DATABASE_POOL: '',
+    npm_config_x: '',
+  };
+  const near = { REDIS_URI: 's3cret', partitions: '8', PARTITION: '8', 'REDIS-URL': '', JWT_SECRETS_FILE: '' };
+  const lines = suspectNames({ ...required, ...others, ...near });
+  expect(lines).toEqual([
+    'REDIS_URI is no setting; REDIS_URL is',
+    'partitions is no setting; PARTITIONS is',
+    'PARTITION is no setting; PARTITIONS is',
+    'REDIS-URL is no setting; REDIS_URL is',
+    'JWT_SECRETS_FILE is no setting; JWT_SECRET_FILE is',
+  ]);
+});
 
 test('an address of MySQL with an impossible port is reported with the other faults', () => {
   expect(

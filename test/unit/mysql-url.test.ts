@@ -8,7 +8,7 @@ const base = 'mysql://root:secret@db.example:3307/coupons';
 const checkedTls = { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2' };
 
 test('a URL gives the whole address', () => {
-  expect(readDatabaseUrl(base)).toEqual({
+  expect(readDatabaseUrl({ DATABASE_URL: base })).toEqual({
     host: 'db.example',
     port: 3307,
     user: 'root',
@@ -18,18 +18,21 @@ test('a URL gives the whole address', () => {
 });
 
 test('the port is 3306 and the password empty unless given', () => {
-  expect(readDatabaseUrl('mysql://root@localhost/coupons')).toMatchObject({ port: 3306, password: '' });
+  expect(readDatabaseUrl({ DATABASE_URL: 'mysql://root@localhost/coupons' })).toMatchObject({
+    port: 3306,
+    password: '',
+  });
 });
 
 test('an IPv6 address loses its brackets', () => {
-  expect(readDatabaseUrl('mysql://root@[::1]/coupons').host).toBe('::1');
+  expect(readDatabaseUrl({ DATABASE_URL: 'mysql://root@[::1]/coupons' }).host).toBe('::1');
 });
 
 test('what is escaped in user, password and database is taken as it was meant', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1 }), fc.string(), (user, password) => {
       const url = `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@localhost/my%20coupons`;
-      expect(readDatabaseUrl(url)).toMatchObject({ user, password, database: 'my coupons' });
+      expect(readDatabaseUrl({ DATABASE_URL: url })).toMatchObject({ user, password, database: 'my coupons' });
     }),
   );
 });
@@ -48,13 +51,17 @@ describe('TLS checks certificate and host name whenever it is asked for', () => 
     'sslmode=VERIFY_IDENTITY',
     'sslmode=verify-full',
     'sslmode=disabled&sslaccept=strict',
+    'ssl-mode=REQUIRED',
+    'SSL_MODE=verify_ca',
+    'useSSL=true',
+    'tls=true',
   ])('?%s', (query) => {
-    expect(readDatabaseUrl(`${base}?${query}`).ssl).toEqual(checkedTls);
+    expect(readDatabaseUrl({ DATABASE_URL: `${base}?${query}` }).ssl).toEqual(checkedTls);
   });
 });
 
-test.each(['', '?sslmode=disable', '?sslmode=DISABLED', '?connection_limit=5'])('there is no TLS with %p', (query) => {
-  expect(readDatabaseUrl(base + query).ssl).toBeUndefined();
+test.each(['', '?sslmode=disable', '?sslmode=DISABLED', '?tls=false'])('there is no TLS with %p', (query) => {
+  expect(readDatabaseUrl({ DATABASE_URL: base + query }).ssl).toBeUndefined();
 });
 
 test.each([
@@ -65,9 +72,46 @@ test.each([
   'ssl=0',
   'sslmode=prefer',
   'sslmode=',
+  'ssl-mode=PREFERRED',
+  'useSSL=maybe',
+  'tls=skip-verify',
+  'ssl={"ca":"/etc/ca.pem"}',
 ])('TLS that checks nothing is refused: ?%s', (query) => {
-  expect(() => readDatabaseUrl(`${base}?${query}`)).toThrow(OperatorError);
+  expect(() => readDatabaseUrl({ DATABASE_URL: `${base}?${query}` })).toThrow(OperatorError);
 });
+
+test.each([
+  'connection_limit=5',
+  'connectTimeout=1',
+  'charset=latin1',
+  'ssl-ca=/etc/ca.pem',
+  'sslcert=a&sslaccept=strict',
+])('an option that would be ignored is refused by its name: ?%s', (query) => {
+  expect(() => readDatabaseUrl({ DATABASE_URL: `${base}?${query}` })).toThrow(
+    `the option ${query.replace(/=.*/, '').toLowerCase()} is not known`,
+  );
+});
+
+test('a socket needs no host, and files of TLS set it', () => {
+  const url = 'mysql://root@localhost/coupons?socketPath=/run/mysqld/mysqld.sock';
+  expect(readDatabaseUrl({ DATABASE_URL: url }).socketPath).toBe('/run/mysqld/mysqld.sock');
+  const files = { DATABASE_CA: 'a', DATABASE_CERT: 'b', DATABASE_KEY: 'c' };
+  expect(readDatabaseUrl({ DATABASE_URL: base, ...files }).ssl).toEqual({
+    ...checkedTls,
+    ca: 'a',
+    cert: 'b',
+    key: 'c',
+  });
+});
+
+test.each(['a#b', 'a/b', '12?b', '12/b'])(
+  'the password %p, not encoded, gets a hint and is not repeated',
+  (password) => {
+    const read = () => readDatabaseUrl({ DATABASE_URL: `mysql://root:${password}@db.example:3306/coupons` });
+    expect(read).toThrow('write # as %23');
+    expect(read).not.toThrow(password);
+  },
+);
 
 test.each([
   'localhost',
@@ -82,7 +126,7 @@ test.each([
   'mysql://root:100%secret@localhost/coupons',
   'mysql://root:secret@localhost/100%',
 ])('%p is refused without repeating it', (url) => {
-  const read = () => readDatabaseUrl(url);
+  const read = () => readDatabaseUrl({ DATABASE_URL: url });
   expect(read).toThrow(OperatorError);
   expect(read).not.toThrow('secret');
 });
@@ -96,7 +140,7 @@ test('any text at all is an address or a fault that says so', () => {
   fc.assert(
     fc.property(text, (url) => {
       try {
-        expect(readDatabaseUrl(url).database).not.toBe('');
+        expect(readDatabaseUrl({ DATABASE_URL: url }).database).not.toBe('');
       } catch (fault) {
         expect(fault).toBeInstanceOf(OperatorError);
       }

@@ -51,6 +51,9 @@ export function environmentExample(): string {
   const head = [
     'Every setting with its default. `bun run dev` and `bun run test` need none of them. For the other commands copy this file',
     'to `.env`, set the two addresses, and take the mark off what you want to change. Made by `bun run docs`.',
+    '',
+    'In this file `$` begins the name of a variable: write `\\$` in a secret that has one. Secrets and addresses may also stand in files',
+    'of their own: DATABASE_URL_FILE, REDIS_URL_FILE, ADMIN_API_KEY_FILE, JWT_SECRET_FILE, JWT_SECRET_PREVIOUS_FILE, CAPTCHA_SECRET_FILE.',
   ];
   const settingLines = describeSettings().flatMap(({ name, fallback, fallbackName, allowed, description }) => [
     '',

@@ -1,0 +1,69 @@
+// redis-url.test.ts -- What a Redis URL means; that nothing in it overrides our own options, and that a wrong one is never repeated.
+
+import { expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { OperatorError } from '../../src/operator-error.ts';
+import { readRedisUrl } from '../../src/redis/url.ts';
+
+const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' };
+const understood: [string, object][] = [
+  ['redis://localhost', { host: 'localhost', port: 6379, db: 0 }],
+  ['redis://[::1]:6380/3', { host: '::1', port: 6380, db: 3 }],
+  ['redis://:p%40ss@db.example/', { host: 'db.example', port: 6379, password: 'p@ss', db: 0 }],
+  [
+    'rediss://kim:100%25@db.example:1/15',
+    { host: 'db.example', port: 1, username: 'kim', password: '100%', db: 15, tls },
+  ],
+  ['redis+unix:///run/redis.sock', { path: '/run/redis.sock', db: 0 }],
+  ['unix://kim:p@localhost/run/redis.sock?db=2', { path: '/run/redis.sock', username: 'kim', password: 'p', db: 2 }],
+];
+test.each(understood)('%s', (url, options) => {
+  expect(readRedisUrl({ REDIS_URL: url })).toEqual(options);
+});
+
+test('TLS takes an authority and a certificate of the client', () => {
+  const files = { REDIS_CA: 'a', REDIS_CERT: 'b', REDIS_KEY: 'c' };
+  const options = readRedisUrl({ REDIS_URL: 'rediss://db.example', ...files });
+  expect(options.tls).toMatchObject({ ...tls, ca: 'a', cert: 'b', key: 'c' });
+  expect(() => readRedisUrl({ REDIS_URL: 'redis://db.example', ...files })).toThrow('rediss://');
+});
+
+test.each([
+  'redis://:secret@localhost?autoResendUnfulfilledCommands=true',
+  'redis://:secret@localhost?protocol=3',
+  'redis://:secret@localhost?connectTimeout=1',
+  'redis://:secret@localhost/0?db=1',
+  'redis://:secret@localhost/one',
+  'redis://:secret@localhost/123456',
+  'redis://:secret@localhost/0#1',
+  'redis://:sec%ret@localhost',
+  'redis://:12?secret@localhost',
+  'redis://:sec/ret@localhost',
+  'redis://:secret@',
+  'redis+unix://:secret@db.example/run/redis.sock',
+  'http://:secret@localhost',
+  'localhost',
+])('%p is refused without repeating it', (url) => {
+  const read = () => readRedisUrl({ REDIS_URL: url });
+  expect(read).toThrow(OperatorError);
+  expect(read).not.toThrow(/secret|sec.?ret/);
+});
+
+test('any text at all is an address or a fault that says so', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map((rest) => `redis://${rest}`),
+        fc.webUrl(),
+      ),
+      (url) => {
+        try {
+          expect(readRedisUrl({ REDIS_URL: url }).host).not.toBe('');
+        } catch (fault) {
+          expect(fault).toBeInstanceOf(OperatorError);
+        }
+      },
+    ),
+  );
+});
