@@ -162,6 +162,51 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
+  test.concurrent('what was not touched is not changed, and an hour that exists twice is asked about', async () => {
+    // In New York 01:30 exists twice on this day; this is the second, with milliseconds that the input has to keep.
+    const startMs = Date.parse('2027-11-07T06:30:00.750Z');
+    const endMs = Date.parse('2027-11-09T00:00:00Z');
+    const { id } = await system.stores.coupon({ title: 'Autumn', startMs, endMs });
+    const { page, faults } = await signedIn({ zone: 'America/New_York' });
+    const save = () => page.getByRole('button', { name: 'Save changes' }).click();
+    await page.goto(`/console#/coupons/${id}/edit`);
+    await save();
+    await page.getByText('Nothing was changed.').waitFor();
+    await page.getByLabel('Title').fill('Autumn sale');
+    await save();
+    await page.getByRole('heading', { name: 'Autumn sale' }).waitFor();
+    expect(await system.stores.couponNow(id)).toMatchObject({ title: 'Autumn sale', startMs, endMs });
+    await page.goto(`/console#/coupons/${id}/edit`);
+    await page.getByLabel('Starts').fill('2027-11-07T01:45:00.750');
+    await save();
+    await page.getByLabel('This time exists twice. Which one?').selectOption('UTC-04:00');
+    await passes(page, 'edit-coupon-twice');
+    await page.getByLabel('Ends').fill('2028-03-12T02:30:00');
+    await save();
+    expect(await page.getByLabel('Ends').evaluate((input: HTMLInputElement) => input.validationMessage)).toBe(
+      'This time does not exist: the clocks are put forward.',
+    );
+    await page.getByLabel('Ends').fill('2027-11-09T00:00:00');
+    await save();
+    await page.getByRole('heading', { name: 'Autumn sale' }).waitFor();
+    expect(await system.stores.couponNow(id)).toMatchObject({
+      startMs: Date.parse('2027-11-07T05:45:00.750Z'),
+      endMs: Date.parse('2027-11-09T05:00:00Z'),
+    });
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('a watched drop changes its state by the clock, also when it was opened before the start', async () => {
+    const { id } = await system.stores.coupon({ title: 'Soon', startMs: Date.now() + 4000 });
+    const { page, faults } = await signedIn();
+    await page.goto(`/console#/coupons/${id}`);
+    await page.getByText('Not started', { exact: true }).waitFor();
+    await page.getByText('Open', { exact: true }).waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
   test.concurrent('a drop is watched live under load until nothing is left, and its audit is clean', async () => {
     const [{ id }, { id: goneId }] = await Promise.all([
       system.stores.coupon({ title: 'Winter sale: 5,000 off', totalQuantity: 4000 }),

@@ -36,6 +36,8 @@ export interface PageOptions {
   readonly language?: 'en-GB' | 'ko-KR';
   readonly dark?: boolean;
   readonly phone?: boolean;
+  /** By default Seoul's. */
+  readonly zone?: string;
   /** The address of the installation; by default the open one. */
   readonly at?: string;
 }
@@ -105,11 +107,11 @@ const flags = [
   '--disable-sync',
 ] as const;
 
-async function openPage(browser: Browser, url: string, { language = 'en-GB', dark, phone }: PageOptions) {
+async function openPage(browser: Browser, url: string, { language = 'en-GB', dark, phone, zone = 'Asia/Seoul' }: PageOptions) {
   const context = await browser.newContext({
     baseURL: url,
     locale: language,
-    timezoneId: 'Asia/Seoul',
+    timezoneId: zone,
     colorScheme: dark ? 'dark' : 'light',
     viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 900 },
     reducedMotion: 'reduce',

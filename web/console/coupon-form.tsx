@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks';
 import type { Coupon, CouponDraft, Problem, RequestResult } from '../../client/coupon-client.ts';
 import { Confirm } from './confirm.tsx';
 import { Loaded } from './loaded.tsx';
+import { instantsOf, isSame, offsetOf, toLocal } from './local-time.ts';
 import { addressOf, go } from './place.ts';
 import { announce, announceFailure, say } from './say.ts';
 import { asOperator } from './session.ts';
@@ -39,7 +40,7 @@ export function EditCoupon({ id }: { readonly id: number }) {
             key={coupon.version}
             fields={coupon}
             verb={say('save')}
-            save={(draft) => asOperator(({ coupons }) => coupons.edit(id, draft, { version: coupon.version }))}
+            save={(_, changes) => asOperator(({ coupons }) => coupons.edit(id, changes, { version: coupon.version }))}
             onOther={readAgain}
           >
             <Remove coupon={coupon} />
@@ -53,7 +54,8 @@ export function EditCoupon({ id }: { readonly id: number }) {
 interface FormProps {
   readonly fields: CouponDraft;
   readonly verb: string;
-  save(draft: CouponDraft): Promise<RequestResult<Coupon>>;
+  /** @param draft what the form holds, @param changes what was touched of it */
+  save(draft: CouponDraft, changes: Partial<CouponDraft>): Promise<RequestResult<Coupon>>;
   /** Called when somebody else has changed the coupon. */
   onOther?(): void;
   readonly children?: ComponentChildren;
@@ -63,9 +65,12 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
   const submit = async (form: HTMLFormElement) => {
+    const draft = readFields(new FormData(form), fields);
+    const changes = changesOf(fields, draft);
+    if (onOther && Object.keys(changes).length === 0) return announce(say('nothingChanged'));
     setBusy(true);
     setProblem(null);
-    const result = await save(readFields(new FormData(form)));
+    const result = await save(draft, changes);
     setBusy(false);
     if (result.kind === 'done') {
       const { id, title } = result.value;
@@ -106,15 +111,13 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
 
 function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly problem: Problem | null }) {
   const [unlimited, setUnlimited] = useState(fields.totalQuantity === null);
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
-  const zoneHint = say('zoneHint', { zone });
   const number = { type: 'number', min: 0, step: 1, required: true, inputMode: 'numeric' } as const;
   const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd } = fields;
   return (
     <div class="fields">
       <Field name="title" label={say('fieldTitle')} fault={faultOf('title')} wide>
-        {{ defaultValue: title, required: true, maxLength: 200 }}
+        {{ defaultValue: title, required: true }}
       </Field>
       <div class="field wide half">
         <Field name="totalQuantity" label={say('fieldTotal')} fault={faultOf('totalQuantity')}>
@@ -145,12 +148,13 @@ function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly pr
       >
         {{ ...number, defaultValue: String(minAvailableAmount) }}
       </Field>
-      <Field name="dateIssueStart" label={say('fieldStart')} hint={zoneHint} fault={faultOf('dateIssueStart')}>
-        {{ type: 'datetime-local', step: 1, required: true, defaultValue: toLocal(dateIssueStart) }}
-      </Field>
-      <Field name="dateIssueEnd" label={say('fieldEnd')} hint={zoneHint} fault={faultOf('dateIssueEnd')}>
-        {{ type: 'datetime-local', step: 1, required: true, defaultValue: toLocal(dateIssueEnd) }}
-      </Field>
+      <InstantField
+        name="dateIssueStart"
+        label={say('fieldStart')}
+        fault={faultOf('dateIssueStart')}
+        iso={dateIssueStart}
+      />
+      <InstantField name="dateIssueEnd" label={say('fieldEnd')} fault={faultOf('dateIssueEnd')} iso={dateIssueEnd} />
     </div>
   );
 }
@@ -187,26 +191,66 @@ function Field({ name, label, hint, fault, wide = false, children }: FieldProps)
   );
 }
 
-/** The values of the form. Browsers leave out a disabled field: then there is no limit. */
-function readFields(data: FormData): CouponDraft {
+interface InstantFieldProps extends Pick<FieldProps, 'name' | 'label' | 'fault'> {
+  readonly iso: string;
+}
+
+/** An instant in local time. A time that does not exist cannot be sent, and of two with one name the reader chooses. */
+function InstantField({ iso, ...field }: InstantFieldProps) {
+  const [local, setLocal] = useState(toLocal(iso));
+  const choices = isSame(local, iso) ? [] : instantsOf(local);
+  const onInput = ({ currentTarget: input }: { readonly currentTarget: HTMLInputElement }) => {
+    setLocal(input.value);
+    input.setCustomValidity(input.value === '' || instantsOf(input.value).length > 0 ? '' : say('noSuchTime'));
+  };
+  const step = toLocal(iso).includes('.') ? 0.001 : 1;
+  const { timeZone: zone } = Intl.DateTimeFormat().resolvedOptions();
+  return (
+    <div>
+      <Field {...field} hint={say('zoneHint', { zone })}>
+        {{ type: 'datetime-local', step, required: true, defaultValue: toLocal(iso), onInput }}
+      </Field>
+      {choices.length > 1 && (
+        <label class="field">
+          {say('whichTime')}
+          <select name={`${field.name}-instant`} required>
+            <option value="" />
+            {choices.map((choice) => (
+              <option key={choice} value={choice}>
+                {offsetOf(choice)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+    </div>
+  );
+}
+
+/** What is not as it was. */
+function changesOf(before: CouponDraft, draft: CouponDraft): Partial<CouponDraft> {
+  const names = Object.keys(draft) as (keyof CouponDraft)[];
+  return Object.fromEntries(names.filter((name) => draft[name] !== before[name]).map((name) => [name, draft[name]]));
+}
+
+/** The values of the form; an instant that was not touched is as it was. Browsers leave out a disabled field: then there is no limit. */
+function readFields(data: FormData, before: CouponDraft): CouponDraft {
   const text = (name: string) => {
     const value = data.get(name);
     return typeof value === 'string' ? value : '';
+  };
+  const instant = (name: 'dateIssueStart' | 'dateIssueEnd') => {
+    const local = text(name);
+    return isSame(local, before[name]) ? before[name] : text(`${name}-instant`) || (instantsOf(local)[0] ?? local);
   };
   return {
     title: text('title'),
     totalQuantity: data.has('totalQuantity') ? Number(text('totalQuantity')) : null,
     discountAmount: Number(text('discountAmount')),
     minAvailableAmount: Number(text('minAvailableAmount')),
-    dateIssueStart: new Date(text('dateIssueStart')).toISOString(),
-    dateIssueEnd: new Date(text('dateIssueEnd')).toISOString(),
+    dateIssueStart: instant('dateIssueStart'),
+    dateIssueEnd: instant('dateIssueEnd'),
   };
-}
-
-/** An instant as the browser's input wants it: in the reader's time zone, without naming it. */
-function toLocal(iso: string): string {
-  const date = new Date(iso);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
 function Remove({ coupon: { id, title, version } }: { readonly coupon: Coupon }) {

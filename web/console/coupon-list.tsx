@@ -3,6 +3,7 @@
 import type { Coupon } from '../../client/coupon-client.ts';
 import { fill, instant } from '../shared/language.ts';
 import { Loaded } from './loaded.tsx';
+import { useNowMs } from './now.ts';
 import { addressOf } from './place.ts';
 import { announce, announceFailure, say } from './say.ts';
 import { asOperator, mayChange } from './session.ts';
@@ -19,12 +20,12 @@ export function CouponList({ after }: { readonly after: number }) {
         )}
       </div>
       <Loaded name={`coupons ${after}`} read={({ coupons }) => coupons.list({ limit: 20, after })}>
-        {({ value: { coupons, next }, serverMs }, readAgain) => (
+        {({ value: { coupons, next } }, readAgain, aheadMs) => (
           <>
             {coupons.length === 0 ? (
               <p class="card hint">{say('noCoupons')}</p>
             ) : (
-              <Table coupons={coupons} nowMs={serverMs ?? Date.now()} onChanged={readAgain} />
+              <Table coupons={coupons} aheadMs={aheadMs} onChanged={readAgain} />
             )}
             <div class="row">
               {after > 0 && <a href={addressOf({ kind: 'coupons', after: 0 })}>{say('first')}</a>}
@@ -39,11 +40,12 @@ export function CouponList({ after }: { readonly after: number }) {
 
 interface TableProps {
   readonly coupons: readonly Coupon[];
-  readonly nowMs: number;
+  readonly aheadMs: number;
   onChanged(): void;
 }
 
-function Table({ coupons, nowMs, onChanged }: TableProps) {
+function Table({ coupons, aheadMs, onChanged }: TableProps) {
+  const nowMs = useNowMs(aheadMs);
   return (
     <div class="card flush">
       <table>
@@ -71,7 +73,13 @@ function Table({ coupons, nowMs, onChanged }: TableProps) {
   );
 }
 
-function Row({ coupon, nowMs, onChanged }: Omit<TableProps, 'coupons'> & { readonly coupon: Coupon }) {
+interface RowProps {
+  readonly coupon: Coupon;
+  readonly nowMs: number;
+  onChanged(): void;
+}
+
+function Row({ coupon, nowMs, onChanged }: RowProps) {
   const { id, title, totalQuantity, issuedQuantity } = coupon;
   return (
     <tr>

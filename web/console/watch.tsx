@@ -8,6 +8,7 @@ import { AuditCard } from './audit.tsx';
 import { PauseButton, Status } from './coupon-list.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
 import { Loaded } from './loaded.tsx';
+import { useNowMs } from './now.ts';
 import { addressOf } from './place.ts';
 import { Plot } from './plot.tsx';
 import { announce, announceFailure, say } from './say.ts';
@@ -18,15 +19,9 @@ export function Watch({ id }: { readonly id: number }) {
   // Another version is somebody's edit: the coupon is read again.
   return (
     <Loaded name={`watch ${id} ${progress?.version ?? ''}`} read={({ coupons }) => coupons.read(id)}>
-      {({ value: coupon, serverMs }, readAgain) => (
+      {({ value: coupon }, readAgain, aheadMs) => (
         <>
-          <Head
-            coupon={coupon}
-            progress={progress}
-            connected={connected}
-            aheadMs={serverMs === null ? 0 : serverMs - Date.now()}
-            onChanged={readAgain}
-          />
+          <Head coupon={coupon} progress={progress} connected={connected} aheadMs={aheadMs} onChanged={readAgain} />
           <Stock coupon={coupon} progress={progress} />
           <Plots points={points} />
           <AuditCard id={id} />
@@ -90,13 +85,13 @@ interface HeadProps {
   readonly coupon: Coupon;
   readonly progress: Progress | null;
   readonly connected: boolean;
-  /** How far the clock of the server is ahead of this one. */
   readonly aheadMs: number;
   onChanged(): void;
 }
 
 function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
   const { id, title } = coupon;
+  const nowMs = useNowMs(aheadMs);
   const warmUp = async () => {
     const result = await asOperator(({ coupons }) => coupons.open(id));
     if (result.kind === 'done') announce(say('warmedUp'));
@@ -107,7 +102,7 @@ function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
       <div class="title">
         <h1 tabIndex={-1}>{title}</h1>
         <p class="row tight">
-          <Status coupon={coupon} nowMs={Date.now() + aheadMs} left={progress?.left ?? null} />
+          <Status coupon={coupon} nowMs={nowMs} left={progress?.left ?? null} />
           <span class={connected ? 'pulse' : 'hint'} role="status">
             {say(connected ? 'live' : 'reconnecting')}
           </span>

@@ -1,0 +1,36 @@
+// local-time.ts -- Instants as a browser's input has them: local time of the reader, without naming a zone.
+//
+// When the clocks change, an hour of local time does not exist and another exists twice. `Date` picks one; an operator is asked.
+
+/** An instant in local time, with milliseconds only where it has some: `2027-03-14T10:00:00`. */
+export function toLocal(iso: string): string {
+  const date = new Date(iso);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().replace(/(\.000)?Z$/, '');
+}
+
+/** Whether a local time, in whatever of its spellings, is that of an instant. */
+export function isSame(local: string, iso: string): boolean {
+  return Date.parse(`${local}Z`) === Date.parse(`${toLocal(iso)}Z`);
+}
+
+/**
+ * The instants that a local time means: one, none while clocks are put forward, two while they are put back.
+ *
+ * @returns in RFC 3339, the earlier first
+ */
+export function instantsOf(local: string): readonly string[] {
+  const asUtcMs = Date.parse(`${local}Z`);
+  if (Number.isNaN(asUtcMs)) return [];
+  const dayMs = 86_400_000;
+  // No zone is more than a day from UTC, and none changes twice within two days.
+  const offsets = [asUtcMs - dayMs, asUtcMs + dayMs].map((ms) => new Date(ms).getTimezoneOffset());
+  const instants = [...new Set(offsets)].map((minutes) => asUtcMs + minutes * 60_000).sort((a, b) => a - b);
+  return instants.map((ms) => new Date(ms).toISOString()).filter((iso) => Date.parse(`${toLocal(iso)}Z`) === asUtcMs);
+}
+
+/** How far local time is from UTC at an instant: `UTC-04:00`. */
+export function offsetOf(iso: string): string {
+  const minutes = -new Date(iso).getTimezoneOffset();
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+  return `UTC${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
+}
