@@ -5,7 +5,7 @@
 // The token decides nothing: algorithms, issuer and audience are configured, and it must expire. Algorithms are of one family,
 // so that a public key is never used as a shared secret.
 
-import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, jwtVerify } from 'jose';
 import type { Config } from '../config/config.ts';
 import { type Claims, secretTokenVerifier } from './hs256.ts';
 
@@ -15,6 +15,8 @@ export type TokenSettings = Pick<Config, Extract<keyof Config, `JWT_${string}`>>
 export interface Caller {
   /** The only user; null: every user. */
   readonly userId: string | null;
+  /** The digest of the API key that was shown; undefined for a user. */
+  readonly keyDigest?: string;
 }
 
 export interface Tokens {
@@ -35,6 +37,8 @@ export type Verified = Caller | 'invalid' | 'unverifiable';
 const JWKS_MS_MAX = 3000;
 /** Pause between two requests for keys that a token names and the issuer does not have: else every forged token would cost one. */
 const JWKS_PAUSE_MS = 30_000;
+/** Pause after a request for keys that failed: else every token would wait for an issuer that is down. */
+const JWKS_FAULT_PAUSE_MS = 5000;
 /** Age of the keys: also how long a key that the issuer has withdrawn is still accepted. */
 const JWKS_AGE_MS_MAX = 600_000;
 
@@ -42,12 +46,17 @@ const JWKS_AGE_MS_MAX = 600_000;
  * Makes the verifier.
  *
  * @param onFault called when the keys of the issuer cannot be read
+ * @param elapsedMs a clock that only goes forward
  * @returns null when the settings name neither a secret nor a JWKS address: no tokens are accepted
  */
-export function createTokens(settings: TokenSettings, onFault: (error: unknown) => void): Tokens | null {
+export function createTokens(
+  settings: TokenSettings,
+  onFault: (error: unknown) => void,
+  elapsedMs = () => performance.now(),
+): Tokens | null {
   const { JWT_SECRET: secret, JWT_JWKS_URL: jwksUrl } = settings;
   if (secret !== undefined) return tokensOfSecret(secret, settings);
-  return jwksUrl === undefined ? null : tokensOfKeys(new URL(jwksUrl), settings, onFault);
+  return jwksUrl === undefined ? null : tokensOfKeys(new URL(jwksUrl), settings, onFault, elapsedMs);
 }
 
 function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
@@ -65,11 +74,17 @@ function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
   return { recognize, verify: (token) => recognize(token) ?? 'invalid' };
 }
 
-function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknown) => void): Tokens {
+function tokensOfKeys(
+  url: URL,
+  settings: TokenSettings,
+  onFault: (error: unknown) => void,
+  elapsedMs: () => number,
+): Tokens {
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: JWKS_MS_MAX,
     cooldownDuration: JWKS_PAUSE_MS,
     cacheMaxAge: JWKS_AGE_MS_MAX,
+    [customFetch]: pausingFetch(JWKS_FAULT_PAUSE_MS, elapsedMs),
   });
   const verified = new VerifiedTokens(settings.JWT_CACHE_MS, settings.JWT_CACHE_MAX);
   const options = {
@@ -91,6 +106,26 @@ function tokensOfKeys(url: URL, settings: TokenSettings, onFault: (error: unknow
     }
   };
   return { recognize: () => null, verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
+}
+
+/** Fetches, but repeats a failure for a time without a request. Tokens of keys that are already known are verified all the same. */
+function pausingFetch(pauseMs: number, elapsedMs: () => number): FetchImplementation {
+  let failed: { readonly untilMs: number; readonly error: unknown } | null = null;
+  return async (url, options) => {
+    if (failed && elapsedMs() < failed.untilMs) throw failed.error;
+    try {
+      const answer = await fetch(url, options);
+      if (answer.status !== 200) throw new Error(`the JWKS of the token issuer were answered with ${answer.status}`);
+      const found: unknown = await answer.json();
+      if (!(found instanceof Object && 'keys' in found && Array.isArray(found.keys)))
+        throw new Error('the JWKS hold no keys');
+      failed = null;
+      return Response.json(found);
+    } catch (error) {
+      failed = { untilMs: elapsedMs() + pauseMs, error };
+      throw error;
+    }
+  };
 }
 
 /** What every token must satisfy. */

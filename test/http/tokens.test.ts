@@ -112,8 +112,12 @@ describe('with public keys', () => {
     const { JWT_SECRET: _secret, ...rest } = tokenSettings;
     return { ...rest, JWT_JWKS_URL: url };
   };
-  const withKeys = (onFault: (error: unknown) => void, change: Partial<TokenSettings> = {}) => {
-    const tokens = createTokens({ ...settings(), ...change }, onFault);
+  const withKeys = (
+    onFault: (error: unknown) => void,
+    change: Partial<TokenSettings> = {},
+    elapsedMs?: () => number,
+  ) => {
+    const tokens = createTokens({ ...settings(), ...change }, onFault, elapsedMs);
     if (!tokens) throw new Error('these settings take no tokens');
     return tokens;
   };
@@ -220,11 +224,23 @@ describe('with public keys', () => {
     answer = () => wrong;
     try {
       const faults: unknown[] = [];
-      const tokens = withKeys((error) => faults.push(error));
-      const token = await sign({ header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
+      let elapsedMs = 0;
+      const tokens = withKeys(
+        (error) => faults.push(error),
+        {},
+        () => elapsedMs,
+      );
+      const token = await signRs();
+      const before = asked;
       expect(await userOf(tokens, token)).toBe('unverifiable');
       expect(faults).toHaveLength(1);
+      // It is asked once, however many tokens come meanwhile.
+      for (let i = 0; i < 20; i += 1)
+        expect(await userOf(tokens, await signRs({ jti: String(i) }))).toBe('unverifiable');
+      expect(asked - before).toBe(1);
       answer = right;
+      expect(await userOf(tokens, token)).toBe('unverifiable');
+      elapsedMs += 5000;
       expect(await userOf(tokens, token)).toBe('u1');
     } finally {
       answer = right;
