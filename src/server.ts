@@ -41,7 +41,7 @@ async function start(): Promise<void> {
   await claimInstallation(parts);
   await issuing.listen();
   const probe = createReadiness({ redis, database, settings: config });
-  const access = await openAccess({ config, database, redis, log });
+  const access = await openAccess({ config, database, redis, log, metrics });
   const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({
     ...access,

@@ -2,6 +2,7 @@
 //
 // What it leaves of the echo is the price of checks, headers and measuring; what lies below it is the price of issuing.
 
+import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { openAccess } from '../../src/wiring/access.ts';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config/config.ts';
@@ -19,7 +20,7 @@ const issuing = wireApi(config, metrics, log);
 await issuing.listen();
 const { database, redis } = issuing;
 const app = createApp({
-  ...(await openAccess({ config, database, redis, log })),
+  ...(await openAccess({ config, database, redis, log, metrics: createAuthMetrics() })),
   ...issuing,
   issuance: { ...issuing.issuance, issue: () => ({ kind: 'issued', sequence: 1 }) },
   pages: await loadPages(),

@@ -5,6 +5,7 @@
 
 import { hash } from 'node:crypto';
 import type { KeyRing, Scope } from './api-keys.ts';
+import { type TokenFault, tokenFaults } from './hs256.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
 import type { Access } from '../http/openapi.ts';
 import { problem } from '../http/problem.ts';
@@ -26,6 +27,8 @@ export interface Authority {
    * @returns the caller, or the answer that refuses: 401, 403, or 503 when the keys that tokens are signed with cannot be read
    */
   admit(request: Request, scope: Scope): Caller | Response | Promise<Caller | Response>;
+  /** Has at hand what verifying needs, before a drop opens. */
+  prepare(): Promise<void>;
 }
 
 export interface AuthorityDependencies {
@@ -34,13 +37,35 @@ export interface AuthorityDependencies {
   /** null: tokens of users are not accepted. */
   readonly tokens: Tokens | null;
   readonly retryAfterS: number;
+  /** Called for each 401, with its reason; the credential is not among it. */
+  readonly onRefused: (reason: RefusalReason) => void;
 }
+
+/** Why a caller is unauthenticated. `unknown credential`: neither a key, nor a token where none is taken. */
+export type RefusalReason = TokenFault | 'none sent' | 'unknown credential';
 
 const SCHEME = 'bearer ';
 /** Longer than any key, and than tokens that servers let through; bounds what is hashed before authentication. */
 const CREDENTIAL_LENGTH_MAX = 8192;
 
-export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDependencies): Authority {
+export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: AuthorityDependencies): Authority {
+  const missing = () => {
+    onRefused('none sent');
+    return problem(
+      'UNAUTHENTICATED',
+      'This route needs `Authorization: Bearer …`.',
+      {},
+      { 'www-authenticate': 'Bearer' },
+    );
+  };
+  const unknown = (reason: RefusalReason) => {
+    onRefused(reason);
+    return invalidToken(reason);
+  };
+  const toAnswer = (verified: Verified): Caller | Response => {
+    if (verified === 'unverifiable') return unverifiable(retryAfterS);
+    return typeof verified === 'string' ? unknown(verified) : verified;
+  };
   const admitKnown = (request: Request, scope: Scope): Caller | Response | Promise<Caller | Response> => {
     const credential = credentialOf(request);
     if (credential === null) return missing();
@@ -50,17 +75,15 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
     const digest = digestOf(credential);
     const key = keys.find(digest);
     if (key) return allows(key.scopes, scope) ? everybody : tooSmall(scope);
-    if (!tokens) return unknown();
+    if (!tokens) return unknown('unknown credential');
     const verified = tokens.verify(credential, digest);
-    return verified instanceof Promise
-      ? verified.then((result) => toAnswer(result, retryAfterS))
-      : toAnswer(verified, retryAfterS);
+    return verified instanceof Promise ? verified.then(toAnswer) : toAnswer(verified);
   };
   const scopesOf = (request: Request) => {
     if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
     const credential = credentialOf(request);
     if (credential === null) return missing();
-    return keys.find(digestOf(credential))?.scopes ?? unknown();
+    return keys.find(digestOf(credential))?.scopes ?? unknown('unknown credential');
   };
   return {
     isOn,
@@ -71,6 +94,7 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS }: AuthorityDe
       return allows(granted, scope) ? null : tooSmall(scope);
     },
     scopesOf,
+    prepare: async () => tokens?.prepare(),
   };
 }
 
@@ -127,27 +151,28 @@ function allows(scopes: readonly Scope[], wanted: Scope): boolean {
   return scopes.includes(wanted) || scopes.includes('admin');
 }
 
-function toAnswer(verified: Verified, retryAfterS: number): Caller | Response {
-  if (verified === 'invalid') return unknown();
-  if (verified !== 'unverifiable') return verified;
+function unverifiable(retryAfterS: number): Response {
   const detail = 'Tokens cannot be checked now, since the keys of their issuer cannot be read. Nothing was decided.';
   return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, { 'retry-after': String(retryAfterS) });
 }
 
-function missing(): Response {
-  return problem(
-    'UNAUTHENTICATED',
-    'This route needs `Authorization: Bearer …`.',
-    {},
-    { 'www-authenticate': 'Bearer' },
-  );
-}
-
-/** One answer for every invalid credential: details would only help an attacker. */
-function unknown(): Response {
-  const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' };
+/** What a client may know of its token: what is wrong with one that the issuer has signed. Of any other, details would help an attacker. */
+function invalidToken(reason: RefusalReason): Response {
+  const isSigned = tokenFaults.indexOf(reason as TokenFault) > tokenFaults.indexOf('signature');
+  const description = isSigned ? `, error_description="${descriptions[reason] ?? reason}"` : '';
+  const challenge = { 'www-authenticate': `Bearer error="invalid_token"${description}` };
   return problem('UNAUTHENTICATED', 'This is no key of this installation, and no token it takes.', {}, challenge);
 }
+
+/** For people who debug their client, by RFC 6750. */
+const descriptions: Partial<Record<RefusalReason, string>> = {
+  issuer: 'the token is of another issuer',
+  audience: 'the token is for another audience',
+  'no expiry': 'the token has no exp',
+  expired: 'the token has expired',
+  'not yet valid': 'the token is not valid yet',
+  'user claim': 'the token names no user',
+};
 
 function tooSmall(scope: Scope): Response {
   const challenge = { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` };

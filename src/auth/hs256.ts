@@ -13,14 +13,31 @@ export interface SecretTokenOptions {
   readonly algorithms: readonly string[];
   readonly issuer: string;
   readonly audience: string;
+  /** The claim that holds the audience. */
+  readonly audienceClaim: string;
   /** Seconds by which clocks may differ. */
   readonly clockSkewS: number;
 }
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Returns the claims of a valid token, and null for any other text. Never throws. */
-export type SecretTokenVerifier = (token: string) => Claims | null;
+/** Why a token is refused. What stands after `signature` is found only in tokens that the issuer has signed. */
+export const tokenFaults = [
+  'malformed',
+  'algorithm',
+  'unknown key',
+  'signature',
+  'issuer',
+  'audience',
+  'no expiry',
+  'expired',
+  'not yet valid',
+  'user claim',
+] as const;
+export type TokenFault = (typeof tokenFaults)[number];
+
+/** Returns the claims of a valid token, and what is wrong with any other text. Never throws. */
+export type SecretTokenVerifier = (token: string) => Claims | TokenFault;
 
 /** @throws Error when an algorithm is none of those that a secret signs with */
 export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVerifier {
@@ -31,17 +48,17 @@ export function secretTokenVerifier(options: SecretTokenOptions): SecretTokenVer
   return (token) => {
     const headerEnd = token.indexOf('.');
     const claimsEnd = token.indexOf('.', headerEnd + 1);
-    if (headerEnd < 0 || claimsEnd < 0 || token.includes('.', claimsEnd + 1)) return null;
+    if (headerEnd < 0 || claimsEnd < 0 || token.includes('.', claimsEnd + 1)) return 'malformed';
     const header = token.slice(0, headerEnd);
     const signing = header === last?.header ? last.signing : signingNamedBy(header, signings);
-    if (signing === null) return null;
+    if (typeof signing === 'string') return signing;
     const signed = token.slice(0, claimsEnd);
     const signature = token.slice(claimsEnd + 1);
-    if (!keys.some((key) => isSignature(signature, signed, signing, key))) return null;
+    if (!keys.some((key) => isSignature(signature, signed, signing, key))) return 'signature';
     if (header !== last?.header) last = { header, signing };
     // Claims are parsed only after the signature is verified.
     const claims = objectIn(token.slice(headerEnd + 1, claimsEnd));
-    return claims !== null && areValid(claims, options) ? claims : null;
+    return claims === null ? 'malformed' : (faultOf(claims, options) ?? claims);
   };
 }
 
@@ -62,12 +79,12 @@ function signingOf(name: string): Signing {
 }
 
 /** The algorithm that a header names, if it is accepted. */
-function signingNamedBy(header: string, signings: ReadonlyMap<string, Signing>): Signing | null {
+function signingNamedBy(header: string, signings: ReadonlyMap<string, Signing>): Signing | TokenFault {
   const parameters = objectIn(header);
   // Critical extensions must be supported, and none is.
-  if (parameters === null || Object.hasOwn(parameters, 'crit')) return null;
+  if (parameters === null || Object.hasOwn(parameters, 'crit')) return 'malformed';
   const algorithm = Object.hasOwn(parameters, 'alg') ? parameters['alg'] : undefined;
-  return typeof algorithm === 'string' ? (signings.get(algorithm) ?? null) : null;
+  return typeof algorithm === 'string' ? (signings.get(algorithm) ?? 'algorithm') : 'malformed';
 }
 
 /**
@@ -106,14 +123,24 @@ const PART_LENGTH_MAX = 16_384;
 /** Buffer for decoding, reused. */
 const decoded = Buffer.alloc(PART_LENGTH_MAX);
 
-function areValid(claims: Claims, { issuer, audience, clockSkewS }: SecretTokenOptions): boolean {
+function faultOf(
+  claims: Claims,
+  { issuer, audience, audienceClaim, clockSkewS }: SecretTokenOptions,
+): TokenFault | null {
   const nowS = Math.floor(Date.now() / 1000);
-  const { iss, aud, exp, nbf, iat } = claims;
-  if (iss !== issuer) return false;
-  if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) return false;
-  if (!isInstant(exp) || exp <= nowS - clockSkewS) return false;
-  if (nbf !== undefined && !(isInstant(nbf) && nbf <= nowS + clockSkewS)) return false;
-  return iat === undefined || isInstant(iat);
+  const { iss, exp, nbf, iat } = claims;
+  if (iss !== issuer) return 'issuer';
+  if (!isFor(claims, audienceClaim, audience)) return 'audience';
+  if (!isInstant(exp)) return 'no expiry';
+  if (exp <= nowS - clockSkewS) return 'expired';
+  if (nbf !== undefined && !(isInstant(nbf) && nbf <= nowS + clockSkewS)) return 'not yet valid';
+  return iat === undefined || isInstant(iat) ? null : 'malformed';
+}
+
+/** Whether claims name an audience, alone or among others. */
+export function isFor(claims: Claims, name: string, audience: string): boolean {
+  const named = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  return named === audience || (Array.isArray(named) && named.includes(audience));
 }
 
 /** Seconds since 1970. `1e999` is valid JSON, and would be a token that never expires. */

@@ -7,7 +7,8 @@
 
 import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, jwtVerify } from 'jose';
 import type { Config } from '../config/config.ts';
-import { type Claims, secretTokenVerifier } from './hs256.ts';
+import { parseExactly } from '../http/exact-json.ts';
+import { type Claims, isFor, secretTokenVerifier, type TokenFault } from './hs256.ts';
 
 export type TokenSettings = Pick<Config, Extract<keyof Config, `JWT_${string}`>>;
 
@@ -20,7 +21,7 @@ export interface Caller {
 }
 
 export interface Tokens {
-  /** The caller, where verifying is cheaper than a digest; else null, and for an invalid token. */
+  /** The caller, where verifying is cheaper than a digest; else null. What is wrong with an invalid token `verify` says. */
   recognize(token: string): Caller | null;
   /**
    * The caller. Synchronous if the token is signed with a secret, or is cached.
@@ -29,9 +30,11 @@ export interface Tokens {
    * @returns `unverifiable`: the keys of the issuer cannot be read
    */
   verify(token: string, digest: string): Verified | Promise<Verified>;
+  /** Fetches the public keys of the issuer, so that no caller waits for them. A failure is reported, and tried again by the next token. */
+  prepare(): Promise<void>;
 }
 
-export type Verified = Caller | 'invalid' | 'unverifiable';
+export type Verified = Caller | TokenFault | 'unverifiable';
 
 /** Wait for the keys of the issuer. */
 const JWKS_MS_MAX = 3000;
@@ -41,6 +44,8 @@ const JWKS_PAUSE_MS = 30_000;
 const JWKS_FAULT_PAUSE_MS = 5000;
 /** Age of the keys: also how long a key that the issuer has withdrawn is still accepted. */
 const JWKS_AGE_MS_MAX = 600_000;
+/** How often the keys are to be fetched ahead of time. */
+export const JWKS_RENEWAL_MS = JWKS_AGE_MS_MAX / 2;
 
 /**
  * Makes the verifier.
@@ -67,11 +72,15 @@ function tokensOfSecret(secret: string, settings: TokenSettings): Tokens {
     secrets: previous === undefined ? [secret] : [secret, previous],
     clockSkewS: settings.JWT_CLOCK_SKEW_S,
   });
-  const recognize = (token: string): Caller | null => {
+  const verify = (token: string): Caller | TokenFault => {
     const claims = claimsOf(token);
-    return claims === null ? null : callerOf(claims, settings);
+    return typeof claims === 'string' ? claims : callerOf(claims, token, settings);
   };
-  return { recognize, verify: (token) => recognize(token) ?? 'invalid' };
+  const recognize = (token: string): Caller | null => {
+    const verified = verify(token);
+    return typeof verified === 'string' ? null : verified;
+  };
+  return { recognize, verify, prepare: async () => undefined };
 }
 
 function tokensOfKeys(
@@ -84,37 +93,53 @@ function tokensOfKeys(
     timeoutDuration: JWKS_MS_MAX,
     cooldownDuration: JWKS_PAUSE_MS,
     cacheMaxAge: JWKS_AGE_MS_MAX,
-    [customFetch]: pausingFetch(JWKS_FAULT_PAUSE_MS, elapsedMs),
+    [customFetch]: pausingFetch(fetchTrusting(settings.JWT_JWKS_CA), JWKS_FAULT_PAUSE_MS, elapsedMs),
   });
   const verified = new VerifiedTokens(settings.JWT_CACHE_MS, settings.JWT_CACHE_MAX);
+  // The audience may stand elsewhere than where the library looks.
+  const { audience, audienceClaim, ...rest } = expected(settings, 'RS256,PS256,ES256,EdDSA');
   const options = {
-    ...expected(settings, 'RS256,PS256,ES256,EdDSA'),
+    ...rest,
     clockTolerance: settings.JWT_CLOCK_SKEW_S,
     requiredClaims: ['exp', settings.JWT_USER_CLAIM],
   };
   const check = async (token: string, digest: string): Promise<Verified> => {
     try {
       const { payload } = await jwtVerify(token, keys, options);
-      const caller = callerOf(payload, settings);
-      if (caller === null || !Number.isFinite(payload.exp)) return 'invalid';
+      if (!isFor(payload, audienceClaim, audience)) return 'audience';
+      if (!Number.isFinite(payload.exp)) return 'no expiry';
+      const caller = callerOf(payload, token, settings);
+      if (typeof caller === 'string') return caller;
       verified.add(digest, caller, Number(payload.exp) * 1000);
       return caller;
     } catch (error) {
-      if (isFaultOfToken(error)) return 'invalid';
+      if (isFaultOfToken(error)) return faultOf(error, settings);
       onFault(error);
       return 'unverifiable';
     }
   };
-  return { recognize: () => null, verify: (token, digest) => verified.find(digest) ?? check(token, digest) };
+  return {
+    recognize: () => null,
+    verify: (token, digest) => verified.find(digest) ?? check(token, digest),
+    prepare: () => keys.reload().catch(onFault),
+  };
+}
+
+/** Fetches from a server whose certificate an authority of its own may have signed: Bun and Deno name it in different ways. */
+function fetchTrusting(ca: string | undefined): FetchImplementation {
+  if (ca === undefined) return fetch;
+  const deno = (globalThis as { Deno?: { createHttpClient(options: { caCerts: string[] }): unknown } }).Deno;
+  const trust = deno ? { client: deno.createHttpClient({ caCerts: [ca] }) } : { tls: { ca } };
+  return (url, options) => fetch(url, { ...options, ...trust });
 }
 
 /** Fetches, but repeats a failure for a time without a request. Tokens of keys that are already known are verified all the same. */
-function pausingFetch(pauseMs: number, elapsedMs: () => number): FetchImplementation {
+function pausingFetch(fetchKeys: FetchImplementation, pauseMs: number, elapsedMs: () => number): FetchImplementation {
   let failed: { readonly untilMs: number; readonly error: unknown } | null = null;
   return async (url, options) => {
     if (failed && elapsedMs() < failed.untilMs) throw failed.error;
     try {
-      const answer = await fetch(url, options);
+      const answer = await fetchKeys(url, options);
       if (answer.status !== 200) throw new Error(`the JWKS of the token issuer were answered with ${answer.status}`);
       const found: unknown = await answer.json();
       if (!(found instanceof Object && 'keys' in found && Array.isArray(found.keys)))
@@ -130,20 +155,37 @@ function pausingFetch(pauseMs: number, elapsedMs: () => number): FetchImplementa
 
 /** What every token must satisfy. */
 function expected(settings: TokenSettings, usualAlgorithms: string) {
-  const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
+  const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_AUDIENCE_CLAIM: audienceClaim } = settings;
   if (issuer === undefined || audience === undefined) {
     // The library skips checks without a value.
     throw new Error('tokens need an issuer and an audience');
   }
-  return { algorithms: (settings.JWT_ALGORITHMS ?? usualAlgorithms).split(','), issuer, audience };
+  return { algorithms: (settings.JWT_ALGORITHMS ?? usualAlgorithms).split(','), issuer, audience, audienceClaim };
 }
 
-/** The user of the claims, as a body would name them: text, or a number as its decimal text. */
-function callerOf(claims: Claims, { JWT_USER_CLAIM: name }: TokenSettings): Caller | null {
+/** The user of the claims, as a body would name them: text, or a number in plain digits as its text. */
+function callerOf(claims: Claims, token: string, { JWT_USER_CLAIM: name }: TokenSettings): Caller | TokenFault {
   const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
   if (typeof claim === 'string' && claim !== '') return { userId: claim };
-  return typeof claim === 'number' && Number.isSafeInteger(claim) && claim >= 0 ? { userId: String(claim) } : null;
+  if (typeof claim !== 'number' || !Number.isSafeInteger(claim)) return 'user claim';
+  // By its text: `42.0` and 9007199254740991.4 are other users than they say.
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  const exact = Number((parseExactly(payload) as Claims)[name]);
+  return Number.isNaN(exact) ? 'user claim' : { userId: String(exact) };
 }
+
+/** What the library found wrong. */
+function faultOf(error: unknown, { JWT_USER_CLAIM: userClaim }: TokenSettings): TokenFault {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return claimFaults[error.claim] ?? (error.claim === userClaim ? 'user claim' : 'malformed');
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
+    return 'unknown key';
+  return error instanceof errors.JOSEAlgNotAllowed ? 'algorithm' : 'malformed';
+}
+
+const claimFaults: Readonly<Record<string, TokenFault>> = { iss: 'issuer', exp: 'no expiry', nbf: 'not yet valid' };
 
 /** Whether the token is invalid, rather than the JWKS unreachable. */
 function isFaultOfToken(error: unknown): boolean {

@@ -22,6 +22,7 @@ const fileSettings: ReadonlySet<string> = new Set([
   'REDIS_CA',
   'REDIS_CERT',
   'REDIS_KEY',
+  'JWT_JWKS_CA',
 ]);
 
 /**

@@ -75,10 +75,18 @@ export const settings = Type.Object({
     [2000, 100, 60_000],
   ),
   JWT_ISSUER: optional('`iss` of the tokens of users'),
-  JWT_AUDIENCE: optional('`aud` of the tokens of users: this installation'),
+  JWT_AUDIENCE: optional('the audience of the tokens of users: this installation'),
+  JWT_AUDIENCE_CLAIM: string(
+    'claim that holds the audience: `client_id` in access tokens of Cognito, `azp` in some others',
+    {
+      default: 'aud',
+      pattern: '^[A-Za-z0-9_.:/-]{1,128}$',
+    },
+  ),
   JWT_JWKS_URL: optional('where the public keys of the issuer are: `https`, or `http` on this machine', {
     pattern: HTTPS_OR_LOCAL,
   }),
+  JWT_JWKS_CA: optional('file with the authority (PEM) that signed the certificate of JWT_JWKS_URL'),
   JWT_SECRET: optional('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 }),
   JWT_SECRET_PREVIOUS: optional('the previous JWT_SECRET: tokens signed with it are still accepted while it is set', {
     minLength: 32,

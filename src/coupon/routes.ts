@@ -22,7 +22,7 @@ import type { Refusal } from './outcome.ts';
 
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
-  readonly authority: Pick<Authority, 'guard'>;
+  readonly authority: Pick<Authority, 'guard' | 'prepare'>;
   readonly catalog: Catalog;
   /** Changes that keep the promises while the coupon is being issued. `versions`: only these are changed; null for any. */
   readonly editor: {
@@ -252,7 +252,7 @@ start. Doing it again changes nothing.`,
       problems: ['COUPON_NOT_EXIST', 'INVALID_COUPON_ISSUE_DATE', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
     async ({ params }) => {
-      const opened = await editor.open(params.couponId);
+      const [opened] = await Promise.all([editor.open(params.couponId), authority.prepare()]);
       if (opened !== 'open' && opened.kind !== 'not exist') {
         return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');
       }

@@ -4,7 +4,8 @@ import type { Config } from '../config/config.ts';
 import type { Redis } from 'ioredis';
 import { type Authority, createAuthority, digestOf } from '../auth/authority.ts';
 import { KeyRing } from '../auth/api-keys.ts';
-import { createTokens } from '../auth/tokens.ts';
+import type { createAuthMetrics } from '../auth/metrics.ts';
+import { createTokens, JWKS_RENEWAL_MS } from '../auth/tokens.ts';
 import { type Counted, countRequests } from '../http/rate-limit/count-requests.ts';
 import { Limiter } from '../http/rate-limit/limiter.ts';
 import { validKeys } from '../auth/api-key-store.ts';
@@ -23,6 +24,7 @@ export interface AccessDependencies {
   readonly database: Database;
   readonly redis: Redis;
   readonly log: Log;
+  readonly metrics: ReturnType<typeof createAuthMetrics>;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface AccessDependencies {
  *
  * @throws OperatorError when no caller could be authenticated and AUTH is not explicitly off; what MySQL throws
  */
-export async function openAccess({ config, database, redis, log }: AccessDependencies): Promise<Access> {
+export async function openAccess({ config, database, redis, log, metrics }: AccessDependencies): Promise<Access> {
   const adminKey = config.ADMIN_API_KEY;
   const keys = new KeyRing({
     fixed: adminKey === undefined ? [] : [{ digest: digestOf(adminKey), scopes: ['admin'] }],
@@ -44,14 +46,30 @@ export async function openAccess({ config, database, redis, log }: AccessDepende
   if (isOn && tokens === null && keys.isEmpty()) throw new OperatorError(NO_CREDENTIALS);
   if (!isOn) log.info('AUTH is off: any caller may issue for any user');
   keys.watch();
+  await tokens?.prepare();
+  // Ahead of their end, so that no caller waits for the issuer.
+  const renewal = setInterval(() => void tokens?.prepare(), JWKS_RENEWAL_MS);
+  renewal.unref();
   const { USER_REQUESTS_MAX: userMax, ADDRESS_REQUESTS_MAX: addressMax } = config;
   return {
-    authority: createAuthority({ isOn, keys, tokens, retryAfterS: config.RETRY_AFTER_S }),
+    authority: createAuthority({
+      isOn,
+      keys,
+      tokens,
+      retryAfterS: config.RETRY_AFTER_S,
+      onRefused: (reason) => {
+        metrics.unauthenticated.of(reason).add();
+        log.warn({ reason }, `a caller was turned away (401): ${reason}`);
+      },
+    }),
     limiters: {
       user: userMax === 0 ? null : createLimiter('user', userMax, { config, redis, log }),
       address: addressMax === 0 ? null : createLimiter('address', addressMax, { config, redis, log }),
     },
-    stop: () => keys.stop(),
+    stop: () => {
+      keys.stop();
+      clearInterval(renewal);
+    },
   };
 }
 

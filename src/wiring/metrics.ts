@@ -8,6 +8,7 @@ import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '
 import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
 import { timeScripts } from '../redis/script.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createAuthMetrics } from '../auth/metrics.ts';
 import { createIssuingMetrics, requestMeter } from '../issuing/metrics.ts';
 import { COUPONS_LISTED_MAX, createOpeningMetrics, createStockMetrics, type OpeningMetrics } from '../stock/metrics.ts';
 import { createStreamMetrics } from '../stream/metrics.ts';
@@ -30,7 +31,7 @@ type Metrics = ReturnType<typeof exposeMetrics>;
 
 export function createApiMetrics() {
   const issuing = createIssuingMetrics();
-  const exposed = exposeMetrics({ ...issuing, ...createStockMetrics() }, READING_MS_MAX);
+  const exposed = exposeMetrics({ ...issuing, ...createAuthMetrics(), ...createStockMetrics() }, READING_MS_MAX);
   return { ...exposed, observeRequest: requestMeter(issuing) };
 }
 

@@ -183,9 +183,11 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await passes(page, 'edit-coupon-twice');
     await page.getByLabel('Ends').fill('2028-03-12T02:30:00');
     await save();
-    expect(await page.getByLabel('Ends').evaluate((input: HTMLInputElement) => input.validationMessage)).toBe(
-      'This time does not exist: the clocks are put forward.',
-    );
+    expect(
+      await page
+        .getByLabel('Ends')
+        .evaluate((input) => (input as unknown as { validationMessage: string }).validationMessage),
+    ).toBe('This time does not exist: the clocks are put forward.');
     await page.getByLabel('Ends').fill('2027-11-09T00:00:00');
     await save();
     await page.getByRole('heading', { name: 'Autumn sale' }).waitFor();

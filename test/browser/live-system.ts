@@ -3,6 +3,7 @@
 // Two installations share the stores: an open one, and one that asks everybody who they are.
 
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { openAccess } from '../../src/wiring/access.ts';
 import { createApp } from '../../src/app.ts';
 import type { PageFile } from '../../src/http/assets.ts';
@@ -88,7 +89,13 @@ interface Parts {
 async function installation({ stores, api, pages, undo }: Parts, settings: Settings): Promise<string> {
   const log = createLog('api', 'silent');
   const config = stores.configWith({ ADMIN_API_KEY: OPERATOR_KEY, KEYS_MS_MAX: 100, ...settings });
-  const access = await openAccess({ config, database: stores.database, redis: stores.redis, log });
+  const access = await openAccess({
+    config,
+    database: stores.database,
+    redis: stores.redis,
+    log,
+    metrics: createAuthMetrics(),
+  });
   undo.push(async () => access.stop());
   const app = createApp({ ...api, ...access, pages, config, readiness: async () => ready, log });
   const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => log.error({ error }, '') });
@@ -107,7 +114,11 @@ const flags = [
   '--disable-sync',
 ] as const;
 
-async function openPage(browser: Browser, url: string, { language = 'en-GB', dark, phone, zone = 'Asia/Seoul' }: PageOptions) {
+async function openPage(
+  browser: Browser,
+  url: string,
+  { language = 'en-GB', dark, phone, zone = 'Asia/Seoul' }: PageOptions,
+) {
   const context = await browser.newContext({
     baseURL: url,
     locale: language,

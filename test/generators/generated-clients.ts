@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createApp } from '../../src/app.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { openAccess } from '../../src/wiring/access.ts';
 import { pages, ready } from '../http/fakes.ts';
 import { openStores, type Stores } from '../stores.ts';
@@ -27,7 +28,13 @@ beforeAll(async () => {
   const api = await stores.createApi();
   const config = stores.configWith({ AUTH: 'off' });
   const log = createLog('api', 'silent');
-  const access = await openAccess({ config, database: stores.database, redis: stores.redis, log });
+  const access = await openAccess({
+    config,
+    database: stores.database,
+    redis: stores.redis,
+    log,
+    metrics: createAuthMetrics(),
+  });
   undo.push(access.stop);
   const app = createApp({ ...api, ...access, pages, config, readiness: async () => ready, log });
   const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: (error) => log.error({ error }, '') });

@@ -64,14 +64,16 @@ describe.each([...endpoints])('POST %s', (path) => {
   test('refuses all other callers before anything is decided', async () => {
     const { app, calls } = guarded();
     expect(await ask(app, path)).toEqual(missing);
-    const wrong = [
-      OPERATOR_KEY,
-      'wrong',
-      await sign({ claims: { exp: 1 } }),
-      await sign({ claims: { aud: 'x' } }),
-      'é'.normalize('NFC'),
-    ];
+    const wrong = [OPERATOR_KEY, 'wrong', 'é'.normalize('NFC')];
     for (const credential of wrong) expect(await ask(app, path, credential)).toEqual(unknown);
+    // Only what the issuer has signed is told what is wrong with it.
+    for (const [claims, description] of [
+      [{ exp: 1 }, 'the token has expired'],
+      [{ aud: 'x' }, 'the token is for another audience'],
+    ] as const) {
+      const challenge = `Bearer error="invalid_token", error_description="${description}"`;
+      expect(await ask(app, path, await sign({ claims }))).toEqual({ ...unknown, challenge });
+    }
     expect(await ask(app, path, 'x'.repeat(10_000))).toEqual(missing);
     expect(calls.issued).toEqual([]);
     expect(calls.observed).toEqual(
@@ -197,7 +199,11 @@ test('where tokens are off, a token is a wrong key', async () => {
 });
 
 test('when tokens cannot be verified, callers get 503 with Retry-After, not 401', async () => {
-  const { app, calls } = guarded({ recognize: () => null, verify: async () => 'unverifiable' as const });
+  const { app, calls } = guarded({
+    recognize: () => null,
+    verify: async () => 'unverifiable' as const,
+    prepare: async () => undefined,
+  });
   const headers = { 'content-type': 'application/json', authorization: 'Bearer x.y.z' };
   const request = new Request('http://localhost/v1/issue', {
     method: 'POST',

@@ -45,7 +45,7 @@ test('only the digest of a key is compared', () => {
     },
     isEmpty: () => false,
   };
-  const authority = createAuthority({ isOn: true, keys, tokens: null, retryAfterS: 1 });
+  const authority = createAuthority({ isOn: true, keys, tokens: null, retryAfterS: 1, onRefused: () => undefined });
   const request = new Request('http://localhost/', { headers: { authorization: `Bearer ${KEY}` } });
   void authority.admit(request, 'issue');
   authority.guard('read')(request);

@@ -125,7 +125,14 @@ export function fakeAuthority(
   change: Partial<AuthorityDependencies> = {},
   stored: readonly StoredKey[] = [{ digest: digestOf(OPERATOR_KEY), scopes: ['admin'] }],
 ): AppDependencies['authority'] {
-  return createAuthority({ isOn: false, keys: fixedKeys(stored), tokens: null, retryAfterS: 2, ...change });
+  return createAuthority({
+    isOn: false,
+    keys: fixedKeys(stored),
+    tokens: null,
+    retryAfterS: 2,
+    onRefused: () => undefined,
+    ...change,
+  });
 }
 
 export const ADDRESS_REQUESTS_MAX = 100;

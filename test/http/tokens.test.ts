@@ -1,10 +1,27 @@
 // tokens.test.ts -- Shows that no token is taken but those the issuer signed for us, and none for longer than it lasts.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWTPayload } from 'jose';
+import { resolve } from 'node:path';
+import { CompactSign, type CryptoKey, exportJWK, exportSPKI, generateKeyPair } from 'jose';
 import { createTokens, type TokenSettings } from '../../src/auth/tokens.ts';
-import { bytesOf, partOf, SECRET, sign, tokenSettings, tokensWith, userOf } from './tokens.ts';
+import { isUserId } from '../../src/coupon/coupon.ts';
+import {
+  AUDIENCE,
+  bytesOf,
+  ISSUER,
+  partOf,
+  SECRET,
+  type Signed,
+  sign,
+  tokenSettings,
+  tokensWith,
+  userOf,
+} from './tokens.ts';
+
+/** Claims that differ from the usual ones; undefined leaves one out. */
+type Changed = NonNullable<Signed['claims']>;
 
 const nowS = () => Math.floor(Date.now() / 1000);
 
@@ -91,7 +108,7 @@ describe('with a shared secret', () => {
   test('a token is verified synchronously, and each time', async () => {
     const token = await sign();
     expect(tokens.verify(token, 'digest')).toEqual({ userId: 'u1' });
-    expect(tokens.verify(`${token}x`, 'digest')).toBe('invalid');
+    expect(tokens.verify(`${token}x`, 'digest')).toBe('signature');
   });
 
   test('the user can be in another claim, and be a number', async () => {
@@ -141,6 +158,166 @@ describe('with public keys', () => {
   });
   afterAll(() => void issuer.close());
 
+  test('the keys are there before the first token, and a failure to get them is reported and tried again', async () => {
+    const right = answer;
+    const faults: unknown[] = [];
+    let elapsedMs = 0;
+    const tokens = withKeys(
+      (error) => faults.push(error),
+      {},
+      () => elapsedMs,
+    );
+    answer = () => ({ status: 500, body: '' });
+    await tokens.prepare();
+    answer = right;
+    expect(faults).toHaveLength(1);
+    elapsedMs = 5001;
+    await tokens.prepare();
+    const before = asked;
+    expect(await userOf(tokens, await signRs())).toBe('u1');
+    expect([asked - before, faults.length]).toEqual([0, 1]);
+  });
+
+  test.each(['HS256', 'RS256'] as const)('what is wrong with a token of %s has a name', async (alg) => {
+    const isSecret = alg === 'HS256';
+    const tokens = isSecret ? tokensWith() : withKeys(noFault);
+    const key = isSecret ? bytesOf(SECRET) : rsa.privateKey;
+    const header = isSecret ? { alg } : { alg, kid: 'one' };
+    const faultOf = async (claims: Changed, signed: Pick<Signed, 'header' | 'key'> = {}) =>
+      tokens.verify(await sign({ claims, header, key, ...signed }), crypto.randomUUID());
+    expect(await faultOf({})).toEqual({ userId: 'u1' });
+    expect(await faultOf({ iss: 'https://other.example' })).toBe('issuer');
+    expect(await faultOf({ aud: ['x', 'y'] })).toBe('audience');
+    expect(await faultOf({ exp: undefined })).toBe('no expiry');
+    expect(await faultOf({ exp: nowS() - 60 })).toBe('expired');
+    expect(await faultOf({ nbf: nowS() + 60 })).toBe('not yet valid');
+    expect(await faultOf({ sub: undefined })).toBe('user claim');
+    const [head = '', payload = '', signature = ''] = (await sign({ header, key })).split('.');
+    const forged = `${head}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
+    expect(await tokens.verify(forged, 'forged')).toBe('signature');
+    expect(await tokens.verify('no token', 'none')).toBe('malformed');
+    const other = await generateKeyPair('RS256');
+    if (!isSecret) {
+      expect(await faultOf({}, { header: { alg, kid: 'two' }, key: other.privateKey })).toBe('unknown key');
+    }
+    expect(await faultOf({}, { header: { alg: isSecret ? 'HS384' : 'HS256' }, key: bytesOf(SECRET) })).toBe(
+      'algorithm',
+    );
+  });
+
+  test.each(['HS256', 'RS256'] as const)('with %s a number names a user only in plain digits', async (alg) => {
+    const tokens = alg === 'HS256' ? tokensWith() : withKeys(noFault);
+    for (const [number, user] of [
+      ['42', '42'],
+      ['0', '0'],
+      ['9007199254740991', '9007199254740991'],
+      ...['42.0', '4.2e1', '-0', '1E0', '9007199254740991.4', '9007199254740993'].map(
+        (text) => [text, 'user claim'] as const,
+      ),
+    ] as const) {
+      const now = nowS();
+      const payload = `{"sub":${number},"iss":"${ISSUER}","aud":"${AUDIENCE}","iat":${now},"exp":${now + 600}.5}`;
+      const key = alg === 'HS256' ? bytesOf(SECRET) : rsa.privateKey;
+      const token = await new CompactSign(bytesOf(payload)).setProtectedHeader({ alg, kid: 'one' }).sign(key);
+      const verified = await tokens.verify(token, crypto.randomUUID());
+      expect([number, typeof verified === 'string' ? verified : verified.userId]).toEqual([number, user]);
+    }
+  });
+
+  describe('the tokens of the common providers, with the settings that the guide names', () => {
+    const guide = readFileSync(resolve(import.meta.dir, '../../docs/identity-providers.md'), 'utf8');
+    /** As the guide has it, its names filled in. */
+    const settingsOf = (provider: string): Partial<TokenSettings> => {
+      const [, block = ''] = new RegExp(`## ${provider}\\n[^#]*?\`\`\`sh\\n([^\`]*)\`\`\``).exec(guide) ?? [];
+      const lines = [...block.matchAll(/^(JWT_\w+)=(\S+)/gm)].map(([, name, value]) => [name, value]);
+      return { ...(Object.fromEntries(lines) as Partial<TokenSettings>), JWT_JWKS_URL: url };
+    };
+    const seconds = () => ({ iat: nowS(), exp: nowS() + 600 });
+    const shapes: readonly [string, string, () => Changed][] = [
+      [
+        'Auth0',
+        'auth0|5f7c8ec7c33c6c004bbafe82',
+        () => ({
+          iss: 'https://shop.eu.auth0.com/',
+          sub: 'auth0|5f7c8ec7c33c6c004bbafe82',
+          aud: ['https://coupons.example', 'https://shop.eu.auth0.com/userinfo'],
+          azp: 'my_client_id',
+          scope: 'openid profile',
+        }),
+      ],
+      [
+        'Amazon Cognito',
+        'a1b2c3d4-5678-90ab-cdef-1234567890ab',
+        () => ({
+          sub: 'a1b2c3d4-5678-90ab-cdef-1234567890ab',
+          iss: 'https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI',
+          client_id: '1example23456789',
+          token_use: 'access',
+          username: 'kim',
+          'cognito:groups': ['a'],
+          aud: undefined,
+        }),
+      ],
+      [
+        'Keycloak',
+        'f:5c1e2a3b-0d4f-4a6b-9c8d-7e6f5a4b3c2d:kim',
+        () => ({
+          iss: 'https://id.example/realms/shop',
+          aud: 'account',
+          azp: 'coupons',
+          typ: 'Bearer',
+          sub: 'f:5c1e2a3b-0d4f-4a6b-9c8d-7e6f5a4b3c2d:kim',
+          sid: 'x',
+        }),
+      ],
+      [
+        'Firebase',
+        'ZtT5sNf3yQeR8uKcWm1hLxPa2Bv9',
+        () => ({
+          iss: 'https://securetoken.google.com/my-shop',
+          aud: 'my-shop',
+          auth_time: 1,
+          user_id: 'ZtT5sNf3yQeR8uKcWm1hLxPa2Bv9',
+          sub: 'ZtT5sNf3yQeR8uKcWm1hLxPa2Bv9',
+          firebase: { sign_in_provider: 'google.com' },
+        }),
+      ],
+      [
+        'Clerk',
+        'user_2NNEqL2nrIRdJ194ndJqAHwEfxC',
+        () => ({
+          azp: 'https://shop.example',
+          iss: 'https://clerk.shop.example',
+          sid: 'sess_1',
+          sub: 'user_2NNEqL2nrIRdJ194ndJqAHwEfxC',
+          v: 2,
+          nbf: nowS() - 10,
+          aud: undefined,
+        }),
+      ],
+      [
+        'Supabase',
+        '8e9f0a1b-2c3d-4e5f-8a7b-6c5d4e3f2a1b',
+        () => ({
+          iss: 'https://abcdefghijklmnop.supabase.co/auth/v1',
+          sub: '8e9f0a1b-2c3d-4e5f-8a7b-6c5d4e3f2a1b',
+          aud: 'authenticated',
+          role: 'authenticated',
+          email: 'kim@example.com',
+          is_anonymous: false,
+        }),
+      ],
+    ];
+    test.each(shapes)('%s', async (provider, user, claims) => {
+      const tokens = withKeys(noFault, settingsOf(provider));
+      expect(await userOf(tokens, await signRs({ ...seconds(), ...claims() }))).toBe(user);
+      expect(isUserId(user)).toBe(true);
+      // The same token for another audience: the check is never left out.
+      const other = { ...seconds(), ...claims(), aud: 'another', azp: 'another', client_id: 'another' };
+      expect(await userOf(tokens, await signRs(other))).toBe('invalid');
+    });
+  });
+
   test('a token signed with a key of the issuer identifies its user, and the keys are read once', async () => {
     const tokens = withKeys(noFault);
     const before = asked;
@@ -159,8 +336,7 @@ describe('with public keys', () => {
     }
   });
 
-  const signRs = (claims: JWTPayload = {}) =>
-    sign({ claims, header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
+  const signRs = (claims: Changed = {}) => sign({ claims, header: { alg: 'RS256', kid: 'one' }, key: rsa.privateKey });
 
   test('a token is verified once, and then found in the cache synchronously', async () => {
     const tokens = withKeys(noFault);
@@ -175,7 +351,7 @@ describe('with public keys', () => {
 
   test('a rejected token is not cached', async () => {
     const tokens = withKeys(noFault);
-    expect(await tokens.verify('x', 'digest')).toBe('invalid');
+    expect(await tokens.verify('x', 'digest')).toBe('malformed');
     expect(await tokens.verify(await signRs(), 'digest')).toEqual({ userId: 'u1' });
   });
 

@@ -12,6 +12,7 @@ export const AUDIENCE = 'coupons';
 export const tokenSettings: TokenSettings = {
   JWT_ISSUER: ISSUER,
   JWT_AUDIENCE: AUDIENCE,
+  JWT_AUDIENCE_CLAIM: 'aud',
   JWT_SECRET: SECRET,
   JWT_USER_CLAIM: 'sub',
   JWT_CLOCK_SKEW_S: 0,
@@ -28,14 +29,15 @@ export function tokensWith(change: Partial<TokenSettings> = {}): Tokens {
   return tokens;
 }
 
-/** Verifies as a request would, and gives the user, or what is wrong. */
+/** Verifies as a request would: the user, `unverifiable`, or `invalid` for whatever reason. */
 export async function userOf(tokens: Tokens, token: string): Promise<string | null> {
   const verified = await tokens.verify(token, hash('sha256', token, 'hex'));
-  return typeof verified === 'string' ? verified : verified.userId;
+  if (typeof verified === 'string') return verified === 'unverifiable' ? verified : 'invalid';
+  return verified.userId;
 }
 
 export interface Signed {
-  readonly claims?: JWTPayload;
+  readonly claims?: { readonly [Name in keyof JWTPayload]?: JWTPayload[Name] | undefined };
   readonly header?: { readonly alg: string; readonly kid?: string };
   readonly key?: Uint8Array | CryptoKey;
 }
@@ -44,7 +46,7 @@ export interface Signed {
 export function sign({ claims = {}, header = { alg: 'HS256' }, key = bytesOf(SECRET) }: Signed = {}): Promise<string> {
   const nowS = Math.floor(Date.now() / 1000);
   const usual = { sub: 'u1', iss: ISSUER, aud: AUDIENCE, iat: nowS, exp: nowS + 600 };
-  return new SignJWT({ ...usual, ...claims }).setProtectedHeader(header).sign(key);
+  return new SignJWT({ ...usual, ...claims } as JWTPayload).setProtectedHeader(header).sign(key);
 }
 
 export function bytesOf(text: string): Uint8Array {

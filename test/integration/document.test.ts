@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import fc from 'fast-check';
+import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { openAccess } from '../../src/wiring/access.ts';
 import { type App, createApp } from '../../src/app.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
@@ -71,6 +72,7 @@ async function install(change: Settings): Promise<Installation> {
     database: stores.database,
     redis: api.redis,
     log: createLog('api', 'silent'),
+    metrics: createAuthMetrics(),
   });
   undo.push(access.stop);
   const app = createApp({

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { createApp } from '../../src/app.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { createLog } from '../../src/telemetry/log.ts';
+import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { openAccess } from '../../src/wiring/access.ts';
 import { pages } from '../http/fakes.ts';
 import { AUDIENCE, bytesOf, ISSUER, SECRET, sign } from '../http/tokens.ts';
@@ -14,7 +15,13 @@ const settings = { JWT_SECRET: SECRET, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENC
 const api = await stores.createApi(settings);
 const config = stores.configWith(settings);
 const log = createLog('api', 'silent');
-const access = await openAccess({ config, database: stores.database, redis: api.redis, log });
+const access = await openAccess({
+  config,
+  database: stores.database,
+  redis: api.redis,
+  log,
+  metrics: createAuthMetrics(),
+});
 const readiness = createReadiness({ redis: api.redis, database: stores.database, settings: config }).check;
 const app = createApp({ ...api, ...access, config, pages, readiness, log });
 const worker = await stores.startWorker();
