@@ -635,4 +635,23 @@ export const plantedBugs: readonly PlantedBug[] = [
       'between a settling and its reply: settling again counts nothing and buries nothing',
     ],
   },
+  {
+    name: 'sessions have the character set of the server',
+    changes: [
+      {
+        file: 'src/mysql/pool.ts',
+        from: "    connection.query('SET NAMES utf8mb4', destroyOn(connection));\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/mysql-preflight.test.ts`,
+      'has sessions of utf8mb4, starts, and keeps every title as it was typed',
+    ],
+  },
+  {
+    name: 'text of people is escaped, which depends on the character set',
+    changes: [{ file: 'src/mysql/pool.ts', from: 'values.map(safely) as', to: 'values as' }],
+    guard: [`${integration}/mysql-preflight.test.ts`, 'takes no title for a statement, even behind such a proxy'],
+  },
 ];
