@@ -1,10 +1,11 @@
-// envelope.ts -- What stands around every route: no URL without bound, limits by address, pages of other origins, and headers
+// envelope.ts -- What stands around every route: no URL without bound or host, limits by address, pages of other origins, and headers
 // that keep browsers from doing more with an answer than they should.
 //
 // Around the routes and not among them, so that no route, no error and no library can leave it out.
 
 import type { addressReader, PeerOf } from './rate-limit/address.ts';
 import { type Allowance, type Limiter, setRateLimitHeaders, tooMany } from './rate-limit/limiter.ts';
+import { hostReader } from './host.ts';
 import { problem } from './problem.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
@@ -24,15 +25,18 @@ export function envelope(
   { urlCharactersMax, corsOrigins, limiter, addressOf }: EnvelopeOptions,
 ): (request: Request, peerOf?: PeerOf) => Response | Promise<Response> {
   const origins = corsOrigins === undefined ? null : new Set(corsOrigins.split(','));
-  const isShort: Fetch = (request) =>
-    request.url.length <= urlCharactersMax
-      ? inner(request)
-      : problem('MALFORMED_REQUEST', `The URL is longer than ${urlCharactersMax} characters.`);
+  const withHost = hostReader();
+  const checked: Fetch = (request) => {
+    if (request.url.length > urlCharactersMax)
+      return problem('MALFORMED_REQUEST', `The URL is longer than ${urlCharactersMax} characters.`);
+    const known = withHost(request);
+    return known === null ? problem('MALFORMED_REQUEST', '`Host` names no host.') : inner(known);
+  };
   const limited = (request: Request, peerOf: PeerOf | undefined) => {
     const address = limiter && peerOf && !isProbe(request) ? addressOf(peerOf(request), request) : null;
-    if (!limiter || address === null) return sealed(isShort(request));
+    if (!limiter || address === null) return sealed(checked(request));
     const allowance = limiter.take(address);
-    return allowance.isRefused ? seal(tooMany('address', allowance)) : sealed(isShort(request), allowance);
+    return allowance.isRefused ? seal(tooMany('address', allowance)) : sealed(checked(request), allowance);
   };
   if (!origins) return limited;
   return (request, peerOf) => {

@@ -126,6 +126,50 @@ function describeWire(port: () => number): void {
     }
   });
 
+  const hosts = [
+    'x@y',
+    'x:y@z',
+    'x/y',
+    'x/console?',
+    'x?y',
+    'x#y',
+    'x\\y',
+    'a b',
+    '%zz',
+    'x:99999',
+    'x:abc',
+    '[::1',
+    '1.2.3.4.5',
+    '\xc3\xa9',
+  ];
+  test.each(hosts)('the Host %p is refused, and moves no path', async (host) => {
+    for (const path of [
+      '/aaaaaaaaaa/console',
+      '/aaaaaaa/v1/users/u1/issues',
+      '/v1/users/u1/issues?limit=1',
+      '/livez',
+    ]) {
+      const wire = await openWire(port());
+      wire.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(await wire.closed()).toMatch(/^HTTP\/1.1 400 ([^]*`Host` names no host|.*\r\n(.+\r\n)*\r\n$)/);
+    }
+  });
+
+  test.each(['localhost', 'LOCALHOST:80', '127.0.0.1:3000', '[::1]:3000', 'api_1.internal', ''])(
+    'the Host %p is taken',
+    async (host) => {
+      const wire = await openWire(port());
+      wire.write(`GET /v1/users/u1/issues?limit=1 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(await wire.closed()).toMatch(/^HTTP\/1.1 200 /);
+    },
+  );
+
+  test('HTTP/1.0 needs no Host', async () => {
+    const wire = await openWire(port());
+    wire.write('GET /v1/users/u1/issues?limit=1 HTTP/1.0\r\n\r\n');
+    expect(await wire.closed()).toMatch(/^HTTP\/1.[01] 200 /);
+  });
+
   const strange: readonly [string, string][] = [
     ['no HTTP', 'what\r\n\r\n'],
     ['an unknown method', head('BREW /v1/issue HTTP/1.1')],

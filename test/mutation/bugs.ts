@@ -654,4 +654,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [{ file: 'src/mysql/pool.ts', from: 'values.map(safely) as', to: 'values as' }],
     guard: [`${integration}/mysql-preflight.test.ts`, 'takes no title for a statement, even behind such a proxy'],
   },
+  {
+    name: 'a Host that is none goes through to the routes',
+    changes: [
+      {
+        file: 'src/http/envelope.ts',
+        from: "known === null ? problem('MALFORMED_REQUEST', '`Host` names no host.') : inner(known)",
+        to: 'inner(known ?? request)',
+      },
+    ],
+    guard: ['test/http/serve.test.ts', 'the Host "x@y" is refused, and moves no path'],
+  },
 ];
