@@ -86,7 +86,7 @@ function sessionFaults(sessions: Rows): string[] {
   const faults: string[] = [];
   if (dropped.length > 0)
     faults.push(
-      `DATABASE_URL: sessions do not keep what they are set to (${dropped.join(', ')}); have the proxy pass \`SET SESSION\` and \`SET NAMES\` on, or connect without it`,
+      `DATABASE_URL: sessions do not keep what they are set to (${dropped.join(', ')}); have the proxy pass \`SET\` on, or connect without it`,
     );
   const chained = sessions.find(({ completion_type: type }) => type !== 'NO_CHAIN');
   if (chained)

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { resolve } from 'node:path';
 import type { Page, Route } from 'playwright-core';
 import type { Config } from '../../src/config/config.ts';
-import { findBrowser } from '../../tools/browser-program.ts';
+import { findBrowser } from '../../tools/test-programs.ts';
 import { eventually } from '../eventually.ts';
 import { sign } from '../http/tokens.ts';
 import { type LiveSystem, startLiveSystem } from './live-system.ts';

@@ -96,7 +96,7 @@ describe('refused is', () => {
     const [line = '', ...more] = await faultsOf(proxy);
     expect(more).toEqual([]);
     expect(line).toMatch(
-      /^DATABASE_URL: sessions do not keep what they are set to \(time_zone, sql_mode[a-z_, ]*\); have the proxy pass `SET SESSION` and `SET NAMES` on/,
+      /^DATABASE_URL: sessions do not keep what they are set to \(time_zone, sql_mode[a-z_, ]*\); have the proxy pass `SET` on/,
     );
   });
 
@@ -192,7 +192,7 @@ describe('a server of gbk that ignores the character set of the handshake', () =
     const proxy = await changingProxy(stand().config.DATABASE_URL, DROP_NAMES);
     expect(await faultsOf(proxy)).toEqual([
       'DATABASE_URL: sessions do not keep what they are set to (character_set_client, character_set_connection, ' +
-        'character_set_results); have the proxy pass `SET SESSION` and `SET NAMES` on, or connect without it',
+        'character_set_results); have the proxy pass `SET` on, or connect without it',
     ]);
   });
 
