@@ -6,6 +6,7 @@
 import type { addressReader, PeerOf } from './rate-limit/address.ts';
 import { type Allowance, type Limiter, setRateLimitHeaders, tooMany } from './rate-limit/limiter.ts';
 import { hostReader } from './host.ts';
+import { refuseOtherOrigins } from './other-origins.ts';
 import { problem } from './problem.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
@@ -14,6 +15,8 @@ export interface EnvelopeOptions {
   readonly urlCharactersMax: number;
   /** Origins whose pages may call, with commas; undefined: none. */
   readonly corsOrigins: string | undefined;
+  /** Whether users and backends must authenticate; where not, pages of other origins may change nothing. */
+  readonly isAuthOn: boolean;
   /** null: addresses are not limited. */
   readonly limiter: Pick<Limiter, 'take'> | null;
   readonly addressOf: ReturnType<typeof addressReader>;
@@ -22,7 +25,7 @@ export interface EnvelopeOptions {
 /** Puts the envelope around `inner`. The address of a peer is asked for only where addresses are limited. */
 export function envelope(
   inner: Fetch,
-  { urlCharactersMax, corsOrigins, limiter, addressOf }: EnvelopeOptions,
+  { urlCharactersMax, corsOrigins, isAuthOn, limiter, addressOf }: EnvelopeOptions,
 ): (request: Request, peerOf?: PeerOf) => Response | Promise<Response> {
   const origins = corsOrigins === undefined ? null : new Set(corsOrigins.split(','));
   const withHost = hostReader();
@@ -30,7 +33,8 @@ export function envelope(
     if (request.url.length > urlCharactersMax)
       return problem('MALFORMED_REQUEST', `The URL is longer than ${urlCharactersMax} characters.`);
     const known = withHost(request);
-    return known === null ? problem('MALFORMED_REQUEST', '`Host` names no host.') : inner(known);
+    if (known === null) return problem('MALFORMED_REQUEST', '`Host` names no host.');
+    return (isAuthOn ? null : refuseOtherOrigins(known, origins)) ?? inner(known);
   };
   const limited = (request: Request, peerOf: PeerOf | undefined) => {
     const address = limiter && peerOf && !isProbe(request) ? addressOf(peerOf(request), request) : null;

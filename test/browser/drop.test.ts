@@ -252,6 +252,28 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     },
   );
 
+  test.concurrent('a page of another origin uses nobody’s coupon', async () => {
+    const { id } = await system.stores.coupon({ title: 'Mine' });
+    expect(await system.rush(id, 1)).toBe(1);
+    await eventually('the coupon to be a row', async () => (await system.stores.rows(id)).length === 1);
+    const issue = `${system.url}/v1/coupons/${id}/issues/rush-0`;
+    const form = `<form method="post" action="${issue}/use"><button>Win a prize</button></form>`;
+    using evil = Bun.serve({ port: 0, fetch: () => new Response(form, { headers: { 'content-type': 'text/html' } }) });
+    const { page } = await system.open();
+    // One on the same machine is another origin too.
+    for (const host of ['localhost', '127.0.0.1']) {
+      await page.goto(`http://${host}:${evil.port}/`);
+      await page.getByRole('button').click();
+      await page.getByText('Pages of other origins may change nothing').waitFor();
+    }
+    const status = () => fetch(issue).then((answer) => answer.json());
+    expect(await status()).toMatchObject({ status: 'ISSUED' });
+    await page.goto(`${system.url}/drop/${id}`);
+    expect(await page.evaluate(`fetch('${issue}/use', { method: 'POST' }).then(({ status }) => status)`)).toBe(200);
+    expect(await status()).toMatchObject({ status: 'USED' });
+    await page.context().close();
+  });
+
   test.concurrent('on Deno the built pages are served, and a coupon is issued as on Bun', async () => {
     const { id } = await system.stores.coupon({ title: 'From Deno', totalQuantity: 2 });
     await using server = await startOnDeno(system.stores.config);

@@ -1,6 +1,7 @@
 // serve.test.ts -- The app behind real servers, Bun and Deno: the same suite, the wire, and stopping without cutting an answer.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { networkInterfaces } from 'node:os';
 import { serve } from '../../src/runtime/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
@@ -273,6 +274,19 @@ describe('stopping', () => {
     const server = await serve(app.fetch, options);
     await expect(serve(app.fetch, { ...options, port: server.port })).rejects.toThrow('PORT: this port is taken');
     await server.stop();
+  });
+
+  test('localhost is both loopback addresses, and no other', async () => {
+    const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+    const server = await serve(fakeApp().app.fetch, { ...options, host: 'localhost' });
+    for (const host of hasIpv6 ? ['127.0.0.1', '[::1]', 'localhost'] : ['127.0.0.1', 'localhost'])
+      expect(await (await fetch(`http://${host}:${server.port}/livez`)).text()).toBe('alive');
+    await expect(fetch(`http://127.0.0.2:${server.port}/livez`)).rejects.toThrow();
+    if (hasIpv6) {
+      await expect(serve(fakeApp().app.fetch, { ...options, host: '::1', port: server.port })).rejects.toThrow('PORT');
+    }
+    await server.stop();
+    await expect(fetch(`http://[::1]:${server.port}/livez`)).rejects.toThrow();
   });
 
   test('the address of a server is one that can be opened', async () => {
