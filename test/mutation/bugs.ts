@@ -3,6 +3,8 @@
 // A test suite is believed only after it has caught planted bugs. Each `from` stands exactly once in its file: when the source
 // moves on, the change no longer applies, and `mutation.test.ts` fails.
 
+import { findNginx } from '../../tools/test-programs.ts';
+
 /** One change of one file. */
 export interface Change {
   /** From the root of the repository. */
@@ -670,4 +672,29 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [{ file: 'src/app.ts', from: 'isAuthOn: dependencies.authority.isOn,', to: 'isAuthOn: true,' }],
     guard: ['test/http/envelope.test.ts', 'may change nothing while AUTH is off, and tools may'],
   },
+  // Only where there is an nginx to run them.
+  ...(findNginx() === undefined ? [] : proxyBugs()),
 ];
+
+function proxyBugs(): PlantedBug[] {
+  const guard = 'test/network/nginx.test.ts';
+  return [
+    {
+      name: 'the proxy has the connections that nginx has by default',
+      changes: [
+        { file: 'deploy/compose/nginx.conf', from: 'worker_connections 16384;', to: 'worker_connections 1024;' },
+      ],
+      guard: [guard, 'a crowd of 3,000 behind one address is let in, each on a connection of its own'],
+    },
+    {
+      name: 'the proxy lets a backslash through, which moves the path past its rules',
+      changes: [{ file: 'deploy/compose/nginx.conf', from: '~\\x5c  bad;', to: '~\\x5c  fine;' }],
+      guard: [guard, 'no Host and no target moves a path past a rule'],
+    },
+    {
+      name: 'the proxy answers an oversized header with a page of its own',
+      changes: [{ file: 'deploy/compose/proxy.conf', from: ' 431 494 ', to: ' 431 ' }],
+      guard: [guard, 'a header that is too large is answered by a problem document'],
+    },
+  ];
+}

@@ -139,7 +139,7 @@ function Page() {
   );
 }
 
-/** Asked before anything else: whoever sent the link may want a coupon to go to another account. */
+/** Asked before anything else: the sender of the link may want a coupon to go to another account. */
 function Who({ other }: { readonly other: Identity }) {
   const names = { user: identity.value.userId, other: other.userId };
   return (
