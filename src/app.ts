@@ -83,6 +83,7 @@ export function createApp(dependencies: AppDependencies): App {
     fetch: envelope((request) => app.fetch(request), {
       urlCharactersMax: config.URL_CHARACTERS_MAX,
       corsOrigins: config.CORS_ORIGINS,
+      isAuthOn: dependencies.authority.isOn,
       limiter: limiters.address,
       addressOf: addressReader(config.TRUSTED_PROXIES),
     }),

@@ -1,5 +1,5 @@
-// Entry: `bun run check`, the gate: format, lint, types, import rules, dead code, Lua, tests. It goes on to the end and then
-// says what failed; its last line counts every step and every test.
+// Entry: `bun run check`, the gate: format, lint, types, import rules, dead code, known vulnerabilities, Lua, tests. It goes on to the end
+// and then says what failed; its last line counts every step and every test.
 import { existsSync, globSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { canInstallWithApt, installWithApt } from './stack/apt-packages.ts';
@@ -7,7 +7,7 @@ import { cleanUpOnSignals } from './stack/cleanup.ts';
 import { findProgram } from './stack/find-program.ts';
 import { helpOn } from './help.ts';
 import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
-import { installPackages } from './packages.ts';
+import { type AuditResult, auditPackages, installPackages } from './packages.ts';
 import { duration, say } from './progress.ts';
 import { type CommandResult, runCommand } from './stack/run-command.ts';
 import { countsFromLine, countsLine, type TestCounts } from './test-counts.ts';
@@ -18,7 +18,7 @@ const root = resolve(import.meta.dirname, '..');
 
 interface Check {
   name: string;
-  run: () => Promise<CommandResult>;
+  run: () => Promise<AuditResult>;
 }
 
 const checks: Check[] = [
@@ -29,6 +29,7 @@ const checks: Check[] = [
   // Tests and benches may import what they like.
   { name: 'imports', run: () => tool('depcruise', ...folders('client', 'src', 'workers', 'drizzle', 'web')) },
   { name: 'dead code', run: () => tool('knip') },
+  { name: 'audit', run: () => auditPackages(root) },
   { name: 'lua', run: lintLua },
   { name: 'rules', run: checkRules },
   { name: 'tests', run: () => runCommand(process.execPath, ['tools/test.ts'], { folder: root }) },
@@ -54,11 +55,15 @@ process.exit(total.failed > 0 ? 1 : 0);
 async function runCheck({ name, run }: Check): Promise<TestCounts> {
   const startMs = performance.now();
   process.stdout.write(`  ${name.padEnd(10)} `);
-  const result = await run().catch((error: unknown) => ({ ok: false, ended: 'not started', output: String(error) }));
+  const result: AuditResult = await run().catch((error: unknown) => ({
+    ok: false,
+    ended: 'not started',
+    output: String(error),
+  }));
   const took = duration(performance.now() - startMs);
   const counts = (name === 'tests' ? countsFromLine(result.output) : undefined) ?? { passed: 0, failed: 0, skipped: 0 };
   if (result.ok) {
-    say(`ok (${took})`);
+    say(`ok (${took})${result.note === undefined ? '' : `: ${result.note}`}`);
     return name === 'tests' ? counts : { ...counts, passed: 1 };
   }
   say(`FAILED with ${result.ended} (${took})\n${result.output}\n`);

@@ -14,7 +14,7 @@ import { waitUntil } from './stack/wait-until.ts';
 import { watchFiles } from './watch-files.ts';
 
 helpOn(
-  'bun run dev                  the whole system on private stores, restarted when a source file changes; PORT is 3000 unless set',
+  'bun run dev                  the whole system on private stores, restarted when a source file changes; PORT is 3000 and HOST localhost unless set',
 );
 
 const root = resolve(import.meta.dirname, '..');
@@ -50,6 +50,8 @@ async function dev(): Promise<void> {
     REDIS_URL: stack.redisUrl,
     DATABASE_URL: stack.databaseUrl,
     PORT: String(port),
+    // AUTH is off, and the key below is known to everybody: this machine alone may call, unless told otherwise.
+    HOST: process.env['HOST'] ?? 'localhost',
     // A free one: whoever moves the API to the next port must not collide with the worker.
     WORKER_PORT: process.env['WORKER_PORT'] ?? '0',
     // The stores are ready; what is wrong is to be seen at once.
@@ -75,7 +77,8 @@ async function dev(): Promise<void> {
       }),
   );
   await startProcesses(processes, migrate);
-  const apiUrl = `http://localhost:${port}`;
+  const isOpenHere = ['localhost', '127.0.0.1', '0.0.0.0', '::', '::1'].includes(environment.HOST);
+  const apiUrl = `http://${isOpenHere ? 'localhost' : environment.HOST}:${port}`;
   const couponId = await seedWhenReady(apiUrl, processes, environment);
   if (couponId === undefined) return;
   say(`\nReady in ${duration(performance.now() - startMs)}.\n`);

@@ -1,8 +1,8 @@
-// Installs the npm packages when they are not the ones that bun.lock names: a fresh clone, or after a pull.
+// Installs the npm packages when they are not the ones that bun.lock names, a fresh clone or after a pull, and audits them.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mustRun } from './stack/run-command.ts';
+import { type CommandResult, mustRun, runCommand } from './stack/run-command.ts';
 
 /**
  * Leaves `node_modules` exactly as the lock file says. Compares contents, since a checkout touches times as it likes.
@@ -19,4 +19,21 @@ export async function installPackages(root: string): Promise<boolean> {
   await mustRun(process.execPath, ['install', '--frozen-lockfile'], { folder: root });
   writeFileSync(stampFile, stamp);
   return true;
+}
+
+/** How an audit ended. `note` says why the registry could not be asked: then it is ok, and nothing is known. */
+export interface AuditResult extends CommandResult {
+  note?: string;
+}
+
+/** Asks the registry about every package in bun.lock. Fails for a known vulnerability that is high or critical. */
+export async function auditPackages(
+  root: string,
+  environment: Record<string, string | undefined> = process.env,
+): Promise<AuditResult> {
+  const result = await runCommand(process.execPath, ['audit', '--audit-level=high'], { folder: root, environment });
+  const [, reason] = /^error: (?:POST|GET) \S+ - (.*)$/m.exec(result.output) ?? [];
+  return reason === undefined
+    ? result
+    : { ...result, ok: true, note: `not audited, the registry cannot be asked (${reason})` };
 }

@@ -3,7 +3,6 @@
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ensureBrowser, howToGetBrowser } from './browser-program.ts';
 import { helpOn } from './help.ts';
 import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
 import { installPackages } from './packages.ts';
@@ -15,6 +14,7 @@ import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
 import { failuresOf, groupsOf } from './test-groups.ts';
+import { ensureBrowser, ensureNginx, howToGetBrowser, howToGetNginx } from './test-programs.ts';
 
 helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
 bun run test unit            those of test/unit alone, which need no server
@@ -91,6 +91,9 @@ async function prepare(folder: string): Promise<Record<string, string | undefine
   );
   await step('browser', ensureBrowser, (path) =>
     path === undefined ? `not here, so the tests of pages are skipped: ${howToGetBrowser}` : 'ready to be started',
+  );
+  await step('nginx', ensureNginx, (path) =>
+    path === undefined ? `not here, so the tests of the proxy are skipped: ${howToGetNginx}` : 'ready to be started',
   );
   return {
     ...process.env,

@@ -51,7 +51,10 @@ export const settings = Type.Object({
   KEY_PREFIX: optional('what stands before every key and channel in Redis, so that two installations can share one', {
     pattern: '^[A-Za-z0-9_.:-]{1,64}$',
   }),
-  HOST: string('address the API listens on', { default: '0.0.0.0', minLength: 1 }),
+  HOST: string('address the API and the worker listen on; `localhost`: this machine alone', {
+    default: '0.0.0.0',
+    minLength: 1,
+  }),
   PORT: integer('port of the API; 0 takes a free one', [3000, 0, 65_535]),
   REUSE_PORT: flag(
     '`on` lets API processes of one Linux machine share PORT, for a core each, METRICS_PORT apart; `off` refuses the second',

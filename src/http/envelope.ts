@@ -1,10 +1,12 @@
-// envelope.ts -- What stands around every route: no URL without bound, limits by address, pages of other origins, and headers
+// envelope.ts -- What stands around every route: no URL without bound or host, limits by address, pages of other origins, and headers
 // that keep browsers from doing more with an answer than they should.
 //
 // Around the routes and not among them, so that no route, no error and no library can leave it out.
 
 import type { addressReader, PeerOf } from './rate-limit/address.ts';
 import { type Allowance, type Limiter, setRateLimitHeaders, tooMany } from './rate-limit/limiter.ts';
+import { hostReader } from './host.ts';
+import { refuseOtherOrigins } from './other-origins.ts';
 import { problem } from './problem.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
@@ -13,6 +15,8 @@ export interface EnvelopeOptions {
   readonly urlCharactersMax: number;
   /** Origins whose pages may call, with commas; undefined: none. */
   readonly corsOrigins: string | undefined;
+  /** Whether users and backends must authenticate; where not, pages of other origins may change nothing. */
+  readonly isAuthOn: boolean;
   /** null: addresses are not limited. */
   readonly limiter: Pick<Limiter, 'take'> | null;
   readonly addressOf: ReturnType<typeof addressReader>;
@@ -21,18 +25,22 @@ export interface EnvelopeOptions {
 /** Puts the envelope around `inner`. The address of a peer is asked for only where addresses are limited. */
 export function envelope(
   inner: Fetch,
-  { urlCharactersMax, corsOrigins, limiter, addressOf }: EnvelopeOptions,
+  { urlCharactersMax, corsOrigins, isAuthOn, limiter, addressOf }: EnvelopeOptions,
 ): (request: Request, peerOf?: PeerOf) => Response | Promise<Response> {
   const origins = corsOrigins === undefined ? null : new Set(corsOrigins.split(','));
-  const isShort: Fetch = (request) =>
-    request.url.length <= urlCharactersMax
-      ? inner(request)
-      : problem('MALFORMED_REQUEST', `The URL is longer than ${urlCharactersMax} characters.`);
+  const withHost = hostReader();
+  const checked: Fetch = (request) => {
+    if (request.url.length > urlCharactersMax)
+      return problem('MALFORMED_REQUEST', `The URL is longer than ${urlCharactersMax} characters.`);
+    const known = withHost(request);
+    if (known === null) return problem('MALFORMED_REQUEST', '`Host` names no host.');
+    return (isAuthOn ? null : refuseOtherOrigins(known, origins)) ?? inner(known);
+  };
   const limited = (request: Request, peerOf: PeerOf | undefined) => {
     const address = limiter && peerOf && !isProbe(request) ? addressOf(peerOf(request), request) : null;
-    if (!limiter || address === null) return sealed(isShort(request));
+    if (!limiter || address === null) return sealed(checked(request));
     const allowance = limiter.take(address);
-    return allowance.isRefused ? seal(tooMany('address', allowance)) : sealed(isShort(request), allowance);
+    return allowance.isRefused ? seal(tooMany('address', allowance)) : sealed(checked(request), allowance);
   };
   if (!origins) return limited;
   return (request, peerOf) => {

@@ -69,7 +69,7 @@ export const problems = {
   MALFORMED_REQUEST: {
     status: 400,
     title: 'Malformed request',
-    when: 'The body is empty or not JSON in UTF-8, or the URL is too long.',
+    when: 'The body is empty or not JSON in UTF-8, the URL is too long, or `Host` names no host.',
   },
   INVALID_REQUEST: {
     status: 422,

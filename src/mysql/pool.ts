@@ -35,8 +35,12 @@ const TIMEZONE = 'Z';
 /**
  * What every session is set to. READ COMMITTED: no gap locks, and a read after a row lock sees what its last holder committed.
  * Strict mode: wrong data is an error, never shortened or zeroed. `autocommit`: else every read begins a transaction, whose locks stay.
+ * utf8mb4: a server may ignore the character set of the handshake, and take bytes of a text for its end.
  */
 export const sessionSettings = {
+  character_set_client: 'utf8mb4',
+  character_set_connection: 'utf8mb4',
+  character_set_results: 'utf8mb4',
   time_zone: '+00:00',
   sql_mode: 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
   autocommit: 1,
@@ -75,6 +79,7 @@ export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
     const lifeMs = settings.MYSQL_CONNECTION_S_MAX * 1000 * (1 - JITTER * Math.random());
     lives.set(connection, { madeMs, retireMs: madeMs + lifeMs });
     // Queued before the first statement of the borrower.
+    connection.query('SET NAMES utf8mb4', destroyOn(connection));
     const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
     connection.query(
       `SET SESSION time_zone = '${zone}', SESSION sql_mode = '${mode}', SESSION autocommit = ${autocommit}`,
@@ -99,7 +104,19 @@ export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
 function formatSql(statement: string, values: readonly unknown[] | undefined): string {
   return values === undefined || values.length === 0
     ? statement
-    : format(statement, values as Parameters<typeof format>[1], false, TIMEZONE);
+    : format(statement, values.map(safely) as Parameters<typeof format>[1], false, TIMEZONE);
+}
+
+/** Printable ASCII without quotes and backslash: the same bytes in every character set, none of which ends a text. */
+const PLAIN = /^[ !#-&(-[\]-~]*$/;
+
+/**
+ * A text that people wrote, as hexadecimal digits: escaping it is right in one character set and an injection in another. Not a
+ * prepared statement, which proxies do not all know.
+ */
+function safely(value: unknown): unknown {
+  if (typeof value !== 'string' || PLAIN.test(value)) return value;
+  return { toSqlString: () => `_utf8mb4 X'${Buffer.from(value, 'utf8').toString('hex')}'` };
 }
 
 /** A connection whose session could not be set up must not be used. */

@@ -73,7 +73,8 @@ async function rowsOf(session: Session, statement: string): Promise<Rows> {
 function sessionQuery(version: string): string {
   const isolation = isMariadb(version) ? '@@tx_isolation' : '@@transaction_isolation';
   return `SELECT @@sql_mode AS sql_mode, @@time_zone AS time_zone, @@autocommit AS autocommit, ${isolation} AS isolation,
-    @@completion_type AS completion_type`;
+    @@completion_type AS completion_type, @@character_set_client AS character_set_client,
+    @@character_set_connection AS character_set_connection, @@character_set_results AS character_set_results`;
 }
 
 /** Settings that were set on each connection, and are not so: what stands between has dropped them. */
@@ -85,7 +86,7 @@ function sessionFaults(sessions: Rows): string[] {
   const faults: string[] = [];
   if (dropped.length > 0)
     faults.push(
-      `DATABASE_URL: sessions do not keep what they are set to (${dropped.join(', ')}); have the proxy pass \`SET SESSION\` on, or connect without it`,
+      `DATABASE_URL: sessions do not keep what they are set to (${dropped.join(', ')}); have the proxy pass \`SET\` on, or connect without it`,
     );
   const chained = sessions.find(({ completion_type: type }) => type !== 'NO_CHAIN');
   if (chained)

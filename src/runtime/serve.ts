@@ -9,6 +9,7 @@ import type { PeerOf } from '../http/rate-limit/address.ts';
 import { OperatorError } from '../operator-error.ts';
 
 export interface ServeOptions {
+  /** `localhost` is both loopback addresses, as far as there is IPv6. */
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -53,10 +54,32 @@ function listenFault(cause: unknown, portSetting: string): string {
  * @throws OperatorError when the port is taken or not allowed, or the address is not of this machine
  */
 export async function serve(fetch: App['fetch'], options: ServeOptions): Promise<Listening> {
+  const listen = typeof Bun === 'undefined' ? serveOnDeno : serveOnBun;
   try {
-    return typeof Bun === 'undefined' ? serveOnDeno(fetch, options) : serveOnBun(fetch, options);
+    return options.host === 'localhost' ? await serveOnLoopback(listen, fetch, options) : listen(fetch, options);
   } catch (error) {
     throw new OperatorError(listenFault(error, options.portSetting ?? 'PORT'), { cause: error });
+  }
+}
+
+/** By its name alone, runtimes listen on one of the two addresses, and callers may try the other. */
+async function serveOnLoopback(
+  listen: typeof serveOnBun,
+  fetch: App['fetch'],
+  options: ServeOptions,
+): Promise<Listening> {
+  const first = listen(fetch, { ...options, host: '127.0.0.1' });
+  const { port } = first;
+  try {
+    const second = listen(fetch, { ...options, host: '::1', port });
+    const stop = async (waitMsMax?: number) =>
+      void (await Promise.all([first.stop(waitMsMax), second.stop(waitMsMax)]));
+    return { url: addressOf('localhost', port), port, stop };
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'))
+      return { ...first, url: addressOf('localhost', port) };
+    await first.stop();
+    throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import { benchSection, withBenchSection } from '../../bench/report/readme.ts';
 import { machineText, sectionsOf } from '../../bench/report/sections.ts';
 import { busyTable, markdownTable, number, tableOf } from '../../bench/report/tables.ts';
 import { targetsOf } from '../../bench/report/targets.ts';
-import { findBrowser } from '../../tools/browser-program.ts';
+import { findBrowser } from '../../tools/test-programs.ts';
 import { sampleReport } from './sample-report.ts';
 
 test('a number that does not apply is an empty cell, never zero, and zero has no sign', () => {

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Page } from 'playwright-core';
-import { findBrowser } from '../../tools/browser-program.ts';
+import { findBrowser } from '../../tools/test-programs.ts';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { eventually } from '../eventually.ts';

@@ -8,7 +8,7 @@ import { openAccess } from '../../src/wiring/access.ts';
 import { createApp } from '../../src/app.ts';
 import type { PageFile } from '../../src/http/assets.ts';
 import { loadPages } from '../../src/runtime/page-files.ts';
-import { findBrowser } from '../../tools/browser-program.ts';
+import { findBrowser } from '../../tools/test-programs.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ready } from '../http/fakes.ts';

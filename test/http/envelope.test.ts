@@ -5,7 +5,7 @@ import type { App, AppDependencies } from '../../src/app.ts';
 import { addressReader } from '../../src/http/rate-limit/address.ts';
 import { metricsApp } from '../../src/operations/health-routes.ts';
 import { Limiter } from '../../src/http/rate-limit/limiter.ts';
-import { fakeApp, fakeConfig } from './fakes.ts';
+import { fakeApp, fakeAuthority, fakeConfig, OPERATOR_KEY } from './fakes.ts';
 
 const at = (path: string, init?: RequestInit) => new Request(`http://localhost${path}`, init);
 const configured = (change: Partial<AppDependencies['config']>, rest: Partial<AppDependencies> = {}) =>
@@ -88,6 +88,48 @@ describe('other origins', () => {
     expect((await app.fetch(preflight('https://shop.example'))).status).toBe(405);
     const answer = await app.fetch(at('/hello', { headers: { origin: 'https://shop.example' } }));
     expect([answer.headers.get('access-control-allow-origin'), answer.headers.get('vary')]).toEqual([null, null]);
+  });
+});
+
+describe('what pages of other origins would change', () => {
+  const use = (headers: Record<string, string>, path = '/v1/coupons/1/issues/u1/use', method = 'POST') =>
+    at(path, { method, headers: { host: 'localhost:3000', ...headers } });
+  const forged = [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: 'http://localhost:4000' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site', origin: 'http://localhost:4000' },
+    { 'sec-fetch-site': 'cross-site', origin: 'http://localhost:3000' },
+  ];
+  const own = [
+    {},
+    { origin: 'http://localhost:3000' },
+    { 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'none' },
+  ];
+
+  test('may change nothing while AUTH is off, and tools may', async () => {
+    const { app } = fakeApp();
+    const operator = { authorization: `Bearer ${OPERATOR_KEY}` };
+    for (const headers of forged) {
+      for (const path of ['/v1/coupons/1/issues/u1/use', '/v2/issue-async', '/v1/coupons/1/open', '/v1/coupons/1']) {
+        for (const method of path.endsWith('/1') ? ['PATCH', 'DELETE'] : ['POST']) {
+          const answer = await app.fetch(use({ ...operator, ...headers }, path, method));
+          expect([path, answer.status, await answer.json()]).toMatchObject([path, 403, { code: 'FORBIDDEN' }]);
+        }
+      }
+      expect((await app.fetch(at('/v1/users/u1/issues', { headers }))).status).toBe(200);
+    }
+    for (const headers of own) expect((await app.fetch(use(headers))).status).toBe(200);
+  });
+
+  test('is let through for listed origins, and where everybody must authenticate', async () => {
+    const app = configured({ CORS_ORIGINS: 'https://shop.example' });
+    expect((await app.fetch(use({ 'sec-fetch-site': 'cross-site', origin: 'https://shop.example' }))).status).toBe(200);
+    expect((await app.fetch(use({ origin: 'https://evil.example' }))).status).toBe(403);
+    const { app: guarded } = fakeApp({ authority: fakeAuthority({ isOn: true }) });
+    for (const headers of forged) expect((await guarded.fetch(use(headers))).status).toBe(401);
   });
 });
 

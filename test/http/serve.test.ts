@@ -1,6 +1,7 @@
 // serve.test.ts -- The app behind real servers, Bun and Deno: the same suite, the wire, and stopping without cutting an answer.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { networkInterfaces } from 'node:os';
 import { serve } from '../../src/runtime/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
@@ -126,6 +127,50 @@ function describeWire(port: () => number): void {
     }
   });
 
+  const hosts = [
+    'x@y',
+    'x:y@z',
+    'x/y',
+    'x/console?',
+    'x?y',
+    'x#y',
+    'x\\y',
+    'a b',
+    '%zz',
+    'x:99999',
+    'x:abc',
+    '[::1',
+    '1.2.3.4.5',
+    '\xc3\xa9',
+  ];
+  test.each(hosts)('the Host %p is refused, and moves no path', async (host) => {
+    for (const path of [
+      '/aaaaaaaaaa/console',
+      '/aaaaaaa/v1/users/u1/issues',
+      '/v1/users/u1/issues?limit=1',
+      '/livez',
+    ]) {
+      const wire = await openWire(port());
+      wire.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(await wire.closed()).toMatch(/^HTTP\/1.1 400 ([^]*`Host` names no host|.*\r\n(.+\r\n)*\r\n$)/);
+    }
+  });
+
+  test.each(['localhost', 'LOCALHOST:80', '127.0.0.1:3000', '[::1]:3000', 'api_1.internal', ''])(
+    'the Host %p is taken',
+    async (host) => {
+      const wire = await openWire(port());
+      wire.write(`GET /v1/users/u1/issues?limit=1 HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(await wire.closed()).toMatch(/^HTTP\/1.1 200 /);
+    },
+  );
+
+  test('HTTP/1.0 needs no Host', async () => {
+    const wire = await openWire(port());
+    wire.write('GET /v1/users/u1/issues?limit=1 HTTP/1.0\r\n\r\n');
+    expect(await wire.closed()).toMatch(/^HTTP\/1.[01] 200 /);
+  });
+
   const strange: readonly [string, string][] = [
     ['no HTTP', 'what\r\n\r\n'],
     ['an unknown method', head('BREW /v1/issue HTTP/1.1')],
@@ -229,6 +274,19 @@ describe('stopping', () => {
     const server = await serve(app.fetch, options);
     await expect(serve(app.fetch, { ...options, port: server.port })).rejects.toThrow('PORT: this port is taken');
     await server.stop();
+  });
+
+  test('localhost is both loopback addresses, and no other', async () => {
+    const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+    const server = await serve(fakeApp().app.fetch, { ...options, host: 'localhost' });
+    for (const host of hasIpv6 ? ['127.0.0.1', '[::1]', 'localhost'] : ['127.0.0.1', 'localhost'])
+      expect(await (await fetch(`http://${host}:${server.port}/livez`)).text()).toBe('alive');
+    await expect(fetch(`http://127.0.0.2:${server.port}/livez`)).rejects.toThrow();
+    if (hasIpv6) {
+      await expect(serve(fakeApp().app.fetch, { ...options, host: '::1', port: server.port })).rejects.toThrow('PORT');
+    }
+    await server.stop();
+    await expect(fetch(`http://[::1]:${server.port}/livez`)).rejects.toThrow();
   });
 
   test('the address of a server is one that can be opened', async () => {

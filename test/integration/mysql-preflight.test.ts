@@ -1,11 +1,13 @@
 // mysql-preflight.test.ts -- A MySQL on which a promise would break is refused at start, in one line that names the cure; settings that
 // servers have elsewhere change nothing, since every session sets its own.
 
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { eq } from 'drizzle-orm';
+import { coupons } from '../../drizzle/schema.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { closeDatabase, openDatabase, type Session, withConnection } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
@@ -13,7 +15,7 @@ import { readServerVersion, unsupportedServer } from '../../src/mysql/server-ver
 import { testMysql } from '../../src/runtime/mysql-self-test.ts';
 import { explainMysql } from '../../src/runtime/store-faults.ts';
 import { eventually } from '../eventually.ts';
-import { openStores } from '../stores.ts';
+import { openStores, type Stores } from '../stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mysql-preflight-'));
 const stores = await openStores();
@@ -120,12 +122,12 @@ describe('refused is', () => {
   });
 
   test('a proxy that drops what sessions are set to', async () => {
-    const proxy = await droppingProxy(stores.config.DATABASE_URL);
+    const proxy = await changingProxy(stores.config.DATABASE_URL, DROP_SETTINGS);
     // Also for the names of the settings: every server has another default here or there.
     const [line = '', ...more] = await faultsOf(proxy);
     expect(more).toEqual([]);
     expect(line).toMatch(
-      /^DATABASE_URL: sessions do not keep what they are set to \(time_zone, sql_mode[a-z_, ]*\); have the proxy pass `SET SESSION` on/,
+      /^DATABASE_URL: sessions do not keep what they are set to \(time_zone, sql_mode[a-z_, ]*\); have the proxy pass `SET` on/,
     );
   });
 
@@ -198,6 +200,45 @@ describe('settings of a server of our own', () => {
   });
 });
 
+describe('a server of gbk that ignores the character set of the handshake', () => {
+  // In gbk the last byte of the first character and the backslash of an escaped quote are one character, and the quote ends the text.
+  const titles = ["\u4fff', 1, 1) -- ", "\u07ff' OR '1'='1", '\u4fff" \\', "it's 쿠폰 \u{1f39f}", '\u4fff\\'];
+  let gbk: Stores | undefined;
+  const stand = () => gbk ?? expect.unreachable('the server did not start');
+  beforeAll(async () => {
+    const settings = { 'character-set-server': 'gbk', 'skip-character-set-client-handshake': 'ON' };
+    const started = await startMysqlServer({ folder: join(folder, 'gbk'), settings });
+    undo.push(() => started.stop());
+    gbk = await openStores({ databaseUrl: started.url });
+    undo.push(() => stand().close());
+  });
+
+  test('has sessions of utf8mb4, starts, and keeps every title as it was typed', async () => {
+    const { config } = stand();
+    expect(await faultsOf(config.DATABASE_URL)).toEqual([]);
+    for (const title of titles) expect(await stand().coupon({ title })).toMatchObject({ title });
+  });
+
+  test('is refused behind a proxy that drops SET NAMES', async () => {
+    const proxy = await changingProxy(stand().config.DATABASE_URL, DROP_NAMES);
+    expect(await faultsOf(proxy)).toEqual([
+      'DATABASE_URL: sessions do not keep what they are set to (character_set_client, character_set_connection, ' +
+        'character_set_results); have the proxy pass `SET` on, or connect without it',
+    ]);
+  });
+
+  test('takes no title for a statement, even behind such a proxy', async () => {
+    const proxy = await changingProxy(stand().config.DATABASE_URL, DROP_NAMES);
+    const database = openDatabase({ ...stand().config, DATABASE_URL: proxy });
+    undo.push(() => closeDatabase(database));
+    for (const title of titles) {
+      const { id } = await stand().coupon({ title: 'plain' });
+      await withConnection(database, (session) => session.update(coupons).set({ title }).where(eq(coupons.id, id)));
+      expect(await stand().couponNow(id)).toMatchObject({ title });
+    }
+  });
+});
+
 /** A user of this test's database with these rights. Returns the URL under which it connects. */
 async function userWith(rights: readonly string[]): Promise<string> {
   const url = new URL(stores.config.DATABASE_URL);
@@ -215,16 +256,21 @@ function telling(comment: string, wsrepClusterSize: string): Session {
   return { execute: () => Promise.resolve([rows.shift() ?? []]) } as unknown as Session;
 }
 
-/** A proxy that takes settings for its own: behind it they are variables of the user, of the same length. */
-async function droppingProxy(databaseUrl: string): Promise<string> {
+type TextChange = readonly [from: RegExp, to: string];
+
+/** Settings are taken for variables of the user. */
+const DROP_SETTINGS: TextChange = [/SESSION (?=time_zone|sql_mode|autocommit)/g, '@dropped'];
+const DROP_NAMES: TextChange = [/SET NAMES utf8mb4/g, "DO 'NAMES latin1'"];
+
+/** A proxy that changes statements, within their length. */
+async function changingProxy(databaseUrl: string, [from, to]: TextChange): Promise<string> {
   const url = new URL(databaseUrl);
   const target = { port: Number(url.port), host: url.hostname };
   const proxy = createServer((client) => {
     const behind = connectTcp(target);
     client.on('data', (data) => {
-      const text = data.toString('latin1');
-      const dropped = text.replaceAll(/SESSION (?=time_zone|sql_mode|autocommit)/g, '@dropped');
-      behind.write(Buffer.from(dropped, 'latin1'));
+      const changed = data.toString('latin1').replaceAll(from, (text) => to.padEnd(text.length));
+      behind.write(Buffer.from(changed, 'latin1'));
     });
     behind.pipe(client);
     for (const socket of [client, behind])

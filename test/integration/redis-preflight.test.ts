@@ -1,13 +1,14 @@
 // redis-preflight.test.ts -- A Redis on which a promise would break, and a user of Redis who may not do all that it takes, are refused
 // at start in one line that names the cure.
 
-import { afterAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Redis } from 'ioredis';
 import { freePort } from '../../tools/stack/free-port.ts';
-import type { PrivateServer } from '../../tools/stack/private-server.ts';
+import { firstReply } from '../../tools/stack/first-reply.ts';
+import { type PrivateServer, startPrivateServer } from '../../tools/stack/private-server.ts';
 import { isRedisReady, startRedisServer } from '../../tools/stack/redis-server.ts';
 import { blockingConnection, connect, issuingConnection, subscribingConnection } from '../../src/redis/connection.ts';
 import { scriptNames, timeScripts } from '../../src/redis/script.ts';
@@ -272,3 +273,62 @@ async function hasSize(redis: Redis, size: number): Promise<boolean> {
   const information = String(await redis.cluster('INFO'));
   return information.includes(`cluster_size:${size}\r`) && information.includes('cluster_state:ok');
 }
+
+describe('the Redis of compose.yaml', () => {
+  const passwords = { REDIS_PASSWORD: 'ofthecoupons', REDIS_EXPORTER_PASSWORD: 'oftheexporter' };
+  let server: PrivateServer | undefined;
+  const urlOf = (user: string, password: string) => `redis://${user}:${password}@127.0.0.1:${server?.port ?? 0}`;
+
+  beforeAll(async () => {
+    const data = join(folder, 'compose');
+    mkdirSync(data);
+    server = await startPrivateServer(
+      {
+        name: 'Redis',
+        prepare: async () => {},
+        command: (port) => {
+          const environment = Object.entries({ ...passwords, TMPDIR: data }).map(([name, value]) => `${name}=${value}`);
+          const script = resolve(import.meta.dirname, '../../deploy/compose/redis.sh');
+          const args = [...environment, 'sh', script, '--port', String(port), '--bind', '127.0.0.1', '--dir', data];
+          return { program: 'env', args };
+        },
+        // Without a password it answers, and refuses.
+        isReady: async (port) =>
+          (await firstReply(port, 'PING\r\n'))?.toString('latin1').startsWith('-NOAUTH') ?? false,
+        url: (port) => `redis://127.0.0.1:${port}`,
+      },
+      { folder: data },
+    );
+    undo.push(async () => server?.stop());
+  });
+
+  test.each(roles)('lets the %s in with its password, durable, and no one without', async (role) => {
+    expect(await faultsOf(role, urlOf('coupon', passwords.REDIS_PASSWORD), { limits: true })).toEqual([]);
+    for (const url of [urlOf('coupon', 'wrong'), urlOf('default', ''), `redis://127.0.0.1:${server?.port ?? 0}`])
+      expect((await faultsOf(role, url)).join()).toMatch(/^REDIS_URL: [^,]*(WRONGPASS|NOAUTH)/);
+  });
+
+  test('the passwords stand in no file and in no argument', async () => {
+    const ends = [readFileSync(join(folder, 'compose', 'users.acl'), 'utf8')];
+    if (existsSync('/proc')) ends.push(readFileSync(`/proc/${server?.pid ?? 0}/cmdline`, 'utf8'));
+    for (const text of ends) for (const password of Object.values(passwords)) expect(text).not.toContain(password);
+  });
+
+  test('its exporter reads the state of the server, and no key', async () => {
+    const redis = await connectTo(urlOf('exporter', passwords.REDIS_EXPORTER_PASSWORD));
+    expect(await redis.info()).toContain('aof_enabled:1');
+    const refused: [string, ...string[]][] = [
+      ['HGETALL', 'coupon:{0}:1:owners'],
+      ['SET', 'x', '1'],
+      ['KEYS', '*'],
+      ['CONFIG', 'GET', '*'],
+      ['FLUSHALL'],
+      ['EVAL', 'return 1', '0'],
+      ['SLOWLOG', 'GET'],
+      ['ACL', 'LIST'],
+      ['SUBSCRIBE', 'coupons:changed'],
+    ];
+    for (const [command, ...args] of refused) await expect(redis.call(command, ...args)).rejects.toThrow('NOPERM');
+    redis.disconnect();
+  });
+});

@@ -3,6 +3,8 @@
 // A test suite is believed only after it has caught planted bugs. Each `from` stands exactly once in its file: when the source
 // moves on, the change no longer applies, and `mutation.test.ts` fails.
 
+import { findNginx } from '../../tools/test-programs.ts';
+
 /** One change of one file. */
 export interface Change {
   /** From the root of the repository. */
@@ -635,4 +637,64 @@ export const plantedBugs: readonly PlantedBug[] = [
       'between a settling and its reply: settling again counts nothing and buries nothing',
     ],
   },
+  {
+    name: 'sessions have the character set of the server',
+    changes: [
+      {
+        file: 'src/mysql/pool.ts',
+        from: "    connection.query('SET NAMES utf8mb4', destroyOn(connection));\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/mysql-preflight.test.ts`,
+      'has sessions of utf8mb4, starts, and keeps every title as it was typed',
+    ],
+  },
+  {
+    name: 'text of people is escaped, which depends on the character set',
+    changes: [{ file: 'src/mysql/pool.ts', from: 'values.map(safely) as', to: 'values as' }],
+    guard: [`${integration}/mysql-preflight.test.ts`, 'takes no title for a statement, even behind such a proxy'],
+  },
+  {
+    name: 'a Host that is none goes through to the routes',
+    changes: [
+      {
+        file: 'src/http/envelope.ts',
+        from: 'const known = withHost(request);',
+        to: 'const known = withHost(request) ?? request;',
+      },
+    ],
+    guard: ['test/http/serve.test.ts', 'the Host "x@y" is refused, and moves no path'],
+  },
+  {
+    name: 'pages of other origins may use coupons while AUTH is off',
+    changes: [{ file: 'src/app.ts', from: 'isAuthOn: dependencies.authority.isOn,', to: 'isAuthOn: true,' }],
+    guard: ['test/http/envelope.test.ts', 'may change nothing while AUTH is off, and tools may'],
+  },
+  // Only where there is an nginx to run them.
+  ...(findNginx() === undefined ? [] : proxyBugs()),
 ];
+
+function proxyBugs(): PlantedBug[] {
+  const guard = 'test/network/nginx.test.ts';
+  return [
+    {
+      name: 'the proxy has the connections that nginx has by default',
+      changes: [
+        { file: 'deploy/compose/nginx.conf', from: 'worker_connections 16384;', to: 'worker_connections 1024;' },
+      ],
+      guard: [guard, 'a crowd of 3,000 behind one address is let in, each on a connection of its own'],
+    },
+    {
+      name: 'the proxy lets a backslash through, which moves the path past its rules',
+      changes: [{ file: 'deploy/compose/nginx.conf', from: '~\\x5c  bad;', to: '~\\x5c  fine;' }],
+      guard: [guard, 'no Host and no target moves a path past a rule'],
+    },
+    {
+      name: 'the proxy answers an oversized header with a page of its own',
+      changes: [{ file: 'deploy/compose/proxy.conf', from: ' 431 494 ', to: ' 431 ' }],
+      guard: [guard, 'a header that is too large is answered by a problem document'],
+    },
+  ];
+}

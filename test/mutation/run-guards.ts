@@ -27,6 +27,7 @@ const copied = [
   'drizzle',
   'tools',
   'test',
+  'deploy',
   'package.json',
   'tsconfig.json',
   'bunfig.toml',

@@ -8,7 +8,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { secretSettings } from '../../src/config/environment.ts';
 import { settings } from '../../src/config/settings.ts';
 import { info } from '../../src/http/openapi.ts';
-import { problemText } from '../../src/http/problem.ts';
+import { type ProblemCode, problems, problemText } from '../../src/http/problem.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
 
@@ -157,7 +157,8 @@ describe('the compose file', () => {
     }
     const commandOf = (name: string): string =>
       asTexts(services.find((each) => each.name === name)?.service['command']).join(' ');
-    expect(commandOf('redis')).toContain('--appendonly yes --appendfsync always --maxmemory-policy noeviction');
+    expect(commandOf('redis')).toBe('sh /etc/redis/redis.sh');
+    expect(read('deploy/compose/redis.sh')).toContain('--appendonly yes --appendfsync always');
     expect(commandOf('mysql')).toContain('--innodb-flush-log-at-trx-commit=1');
   });
 
@@ -178,17 +179,44 @@ describe('the compose file', () => {
         names.includes(address.split(':')[0] ?? ''),
       ),
     ];
-    const proxied = [...read('deploy/compose/proxy.conf').matchAll(/^ {2}server (\S+) /gm)].map(([, to]) => to ?? '');
+    const proxied = [...read('deploy/compose/nginx.conf').matchAll(/^ {4}server (\S+) /gm)].map(([, to]) => to ?? '');
     expect(proxied).toEqual(['api-1:3000', 'api-2:3000']);
     const scraped = textsAt(parse('deploy/compose/prometheus.yml'), 'targets');
     expect([...proxied, ...scraped].filter((address) => !listening.includes(address))).toEqual([]);
     for (const address of ['api-1:3002', 'api-2:3002', 'worker:3001']) expect(scraped).toContain(address);
   });
 
-  test('the proxy answers for an API that breaks off as an API would', () => {
-    const [, status, text] = /^ {4}return (\d+) '(.*)';$/m.exec(read('deploy/compose/proxy.conf')) ?? [];
-    const detail = 'No server answered. The result is unknown; retry to find out.';
-    expect([status, text]).toEqual(['503', problemText('FAIL_COUPON_ISSUE_REQUEST', detail)]);
+  test('every error of the proxy itself is a problem document, as an API would answer', () => {
+    const text = read('deploy/compose/proxy.conf');
+    const answers = [...text.matchAll(/return (\d+) '(.*)';$/gm)];
+    expect(answers.length).toBeGreaterThan(6);
+    for (const [, status, answer = ''] of answers) {
+      const { code, detail } = JSON.parse(answer) as { code: ProblemCode; detail: string };
+      expect([status, answer]).toEqual([String(problems[code].status), problemText(code, detail)]);
+    }
+    const statuses = [...text.matchAll(/^error_page ([\d ]+) =(\d+) (\S+);$/gm)];
+    for (const [, , status, page] of statuses) expect(text).toMatch(new RegExp(`${page} {[^}]*return ${status} `));
+    const covered = statuses.flatMap(([, errors = '']) => errors.split(' '));
+    const own = [
+      400, 403, 404, 405, 408, 411, 413, 414, 421, 429, 431, 494, 495, 496, 497, 500, 501, 502, 503, 504, 505,
+    ];
+    expect(own.filter((status) => !covered.includes(String(status)))).toEqual([]);
+  });
+
+  test('every setting of .env reaches the processes that read it, but for those that the file itself decides', () => {
+    const decided = ['HOST', 'PORT', 'REUSE_PORT', 'WORKER_PORT', 'METRICS_PORT', 'KEY_PREFIX', 'WORKER_NAME'];
+    const stores = ['DATABASE_URL', 'REDIS_URL'];
+    const variables = Object.keys(settings.properties).filter(
+      (name) => !decided.includes(name) && !stores.includes(name),
+    );
+    const environmentOf = (name: string) => asTree(services.find((each) => each.name === name)?.service['environment']);
+    for (const api of ['api-1', 'api-2']) {
+      const given = environmentOf(api);
+      expect(variables.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
+    }
+    const access = /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$/;
+    const worker = environmentOf('worker');
+    expect(variables.filter((name) => !access.test(name) && !(name in worker))).toEqual([]);
   });
 
   test('the one for monitoring runs commands that are there, each by Bun itself, so that SIGTERM reaches it', () => {
@@ -396,6 +424,10 @@ const knownNames = new Set([
   'MYSQL_ROOT_PASSWORD',
   'GRAFANA_PASSWORD',
   'USER_ID_PREFIX',
+  'REDIS_PASSWORD',
+  'REDIS_EXPORTER_PASSWORD',
+  'MYSQL_EXPORTER_PASSWORD',
+  'TLS_FOLDER',
   'VIRTUAL_USERS',
 ]);
 

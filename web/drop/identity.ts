@@ -1,4 +1,6 @@
 // identity.ts -- Who the user is. This demonstration makes up a user for the browser; a shop knows its own, and passes its token.
+//
+// A link can be sent by anybody. So one that names another user than this browser has is only an offer, until the user has agreed.
 
 /** The user, and the bearer token where the installation requires one. */
 export interface Identity {
@@ -6,25 +8,41 @@ export interface Identity {
   readonly token: string | null;
 }
 
+export interface Identities {
+  readonly current: Identity;
+  /** Whom the link names, where that is somebody else. */
+  readonly offered: Identity | null;
+}
+
 const STORED_USER = 'drop-user';
 const STORED_TOKEN = 'drop-token';
 
-/** `#user=…&token=…` of the address come first; a made-up user is the same as long as the browser remembers it. */
-export function readIdentity(): Identity {
+/** Reads `#user=…&token=…` of the address; a made-up user is the same as long as the browser remembers it. */
+export function readIdentities(): Identities {
   const given = new URLSearchParams(location.hash.slice(1));
-  const token = [given.get('token'), sessionStorage.getItem(STORED_TOKEN)].find(isToken) ?? null;
-  if (token !== null) sessionStorage.setItem(STORED_TOKEN, token);
-  const userId =
-    given.get('user') ??
-    localStorage.getItem(STORED_USER) ??
-    `guest-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
-  localStorage.setItem(STORED_USER, userId);
   // A token must not stay where it can be seen and copied.
   if (location.hash !== '') history.replaceState(null, '', location.pathname);
-  return { userId, token };
+  const user = headerText(given.get('user'));
+  const token = headerText(given.get('token'));
+  const stored = localStorage.getItem(STORED_USER);
+  const kept = { userId: stored ?? user ?? madeUp(), token: headerText(sessionStorage.getItem(STORED_TOKEN)) };
+  if (user !== null && user !== kept.userId) return { current: kept, offered: { userId: user, token } };
+  return { current: remember({ ...kept, token: token ?? kept.token }), offered: null };
 }
 
-/** What a header can carry. Links are cut and mangled on their way. */
-function isToken(text: string | null): text is string {
-  return text !== null && /^[\x21-\x7e]+$/.test(text);
+/** From now on the browser has this user. */
+export function remember(identity: Identity): Identity {
+  localStorage.setItem(STORED_USER, identity.userId);
+  if (identity.token === null) sessionStorage.removeItem(STORED_TOKEN);
+  else sessionStorage.setItem(STORED_TOKEN, identity.token);
+  return identity;
+}
+
+function madeUp(): string {
+  return `guest-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
+}
+
+/** What a header can carry; else null. Links are cut and mangled on their way. */
+function headerText(text: string | null): string | null {
+  return text !== null && /^[\x21-\x7e]+$/.test(text) ? text : null;
 }

@@ -8,14 +8,16 @@ import { follow } from '../shared/follow.ts';
 import { LanguageChoice } from '../shared/language-choice.tsx';
 import { fill, instant, language } from '../shared/language.ts';
 import { hasRequested, noteRequest } from './requested.ts';
-import { readIdentity } from './identity.ts';
+import { type Identity, readIdentities, remember } from './identity.ts';
 import { dropTexts, type TextName } from './texts.ts';
 
 const couponId = Number(/\/(\d{1,16})$/.exec(location.pathname)?.[1] ?? 0);
-const { userId, token } = readIdentity();
-const request = { couponId, userId };
+const identities = readIdentities();
+const identity = signal(identities.current);
+const offered = signal(identities.offered);
+const requestNow = () => ({ couponId, userId: identity.value.userId });
 // It retries what is idempotent, and its results are confirmed.
-const client = createCouponClient({ url: location.origin, token: () => token });
+const client = createCouponClient({ url: location.origin, token: () => identity.value.token });
 
 const drop = signal<Drop | null>(null);
 const missing = signal<'noCoupon' | 'unreachable' | null>(null);
@@ -57,13 +59,16 @@ async function load(): Promise<void> {
   catchUp();
   if (!isFirst) return;
   follow(client, couponId, { onProgress: take, onConnected: () => {} });
-  if (hasRequested(request)) await recall();
+  await recall();
 }
 const RELOAD_MS = 2000;
 
 /** Shows what a returning user has, also when nothing is left. */
 async function recall(): Promise<void> {
+  const request = requestNow();
+  if (!hasRequested(request)) return;
   const status = await client.status(request);
+  if (request.userId !== identity.value.userId) return;
   if (status.kind !== 'done' || status.value.sequence === null || result.value !== null) return;
   result.value = { kind: 'already issued', sequence: status.value.sequence };
 }
@@ -91,7 +96,17 @@ function tick(): void {
 }
 let timer: ReturnType<typeof setTimeout> | undefined;
 
+/** Answers the question of a link that names another user. */
+function become(chosen: Identity): void {
+  offered.value = null;
+  if (chosen === identity.value) return;
+  identity.value = remember(chosen);
+  result.value = null;
+  void recall();
+}
+
 async function get(): Promise<void> {
+  const request = requestNow();
   const afterAmbiguous = result.value?.kind === 'ambiguous';
   sending.value = 'first attempt';
   noteRequest(request);
@@ -113,12 +128,31 @@ function say(name: TextName, values?: Readonly<Record<string, string | number>>)
 function Page() {
   return (
     <>
-      <main>{drop.value ? <Ticket coupon={drop.value} /> : <Nothing />}</main>
+      <main>
+        {offered.value ? <Who other={offered.value} /> : drop.value ? <Ticket coupon={drop.value} /> : <Nothing />}
+      </main>
       <footer>
-        <span class="hint">{say('you', { user: userId })}</span>
+        <span class="hint">{say('you', { user: identity.value.userId })}</span>
         <LanguageChoice label={say('language')} />
       </footer>
     </>
+  );
+}
+
+/** Asked before anything else: the sender of the link may want a coupon to go to another account. */
+function Who({ other }: { readonly other: Identity }) {
+  const names = { user: identity.value.userId, other: other.userId };
+  return (
+    <section class="card who" aria-labelledby="who">
+      <h1 id="who">{say('otherUser')}</h1>
+      <p>{say('otherUserWords', names)}</p>
+      <button type="button" class="primary" onClick={() => become(identity.value)}>
+        {say('stay', names)}
+      </button>
+      <button type="button" onClick={() => become(other)}>
+        {say('goOnAs', names)}
+      </button>
+    </section>
   );
 }
 

@@ -35,6 +35,11 @@ const en = {
   signInFirst: 'Please sign in first.',
   refusedWords: 'That did not work: {detail}',
   you: 'Asking as {user}',
+  otherUser: 'Is this you?',
+  otherUserWords:
+    'This link is for {other}. On this device you are {user}. Go on only if the link is from a shop that you trust.',
+  stay: 'Stay {user}',
+  goOnAs: 'Go on as {other}',
 };
 
 export type TextName = keyof typeof en;
@@ -74,6 +79,11 @@ const ko: Record<TextName, string> = {
   signInFirst: '먼저 로그인해 주세요.',
   refusedWords: '처리하지 못했습니다: {detail}',
   you: '{user}님으로 요청합니다',
+  otherUser: '본인이 맞으신가요?',
+  otherUserWords:
+    '이 링크는 {other}님의 것입니다. 이 기기에서는 {user}님입니다. 믿을 수 있는 곳에서 받은 링크일 때만 바꾸세요.',
+  stay: '{user}님으로 계속하기',
+  goOnAs: '{other}님으로 바꾸기',
 };
 
 export const dropTexts = { en, ko };
