@@ -55,7 +55,8 @@ async function start(): Promise<void> {
   });
   const onError = (error: unknown) => log.error({ error }, 'the server failed');
   const reusePort = config.REUSE_PORT === 'on';
-  const server = await serve(app.fetch, { host: config.HOST, port: config.PORT, reusePort, onError });
+  const { HOST: host, PORT: port, KEEP_ALIVE_S: keepAliveS } = config;
+  const server = await serve(app.fetch, { host, port, keepAliveS, reusePort, onError });
   const metricsServer =
     config.METRICS_PORT === undefined
       ? null

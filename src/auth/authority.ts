@@ -8,7 +8,7 @@ import type { KeyRing, Scope } from './api-keys.ts';
 import { type TokenFault, tokenFaults } from './hs256.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
 import type { Access } from '../http/openapi.ts';
-import { problem } from '../http/problem.ts';
+import { problem, retryAfter } from '../http/problem.ts';
 
 /** Refuses a request with 401 or 403, or returns null. */
 export type Guard = (request: Request) => Response | null;
@@ -153,7 +153,7 @@ function allows(scopes: readonly Scope[], wanted: Scope): boolean {
 
 function unverifiable(retryAfterS: number): Response {
   const detail = 'Tokens cannot be checked now, since the keys of their issuer cannot be read. Nothing was decided.';
-  return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, { 'retry-after': String(retryAfterS) });
+  return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, retryAfter(retryAfterS));
 }
 
 /** What a client may know of its token: what is wrong with one that the issuer has signed. Of any other, details would help an attacker. */

@@ -51,10 +51,17 @@ export const settings = Type.Object({
   KEY_PREFIX: optional('what stands before every key and channel in Redis, so that two installations can share one', {
     pattern: '^[A-Za-z0-9_.:-]{1,64}$',
   }),
-  HOST: string('address the API and the worker listen on; `localhost`: this machine alone', {
-    default: '0.0.0.0',
-    minLength: 1,
-  }),
+  HOST: string(
+    'address the API and the worker listen on; `::`: all of IPv6 and IPv4; `localhost`: this machine alone',
+    {
+      default: '::',
+      minLength: 1,
+    },
+  ),
+  KEEP_ALIVE_S: integer(
+    'seconds an idle connection is kept, longer than the load balancer in front keeps it; 0: without end; Deno never closes one',
+    [75, 0, 255],
+  ),
   PORT: integer('port of the API; 0 takes a free one', [3000, 0, 65_535]),
   REUSE_PORT: flag(
     '`on` lets API processes of one Linux machine share PORT, for a core each, METRICS_PORT apart; `off` refuses the second',
@@ -164,7 +171,7 @@ export const settings = Type.Object({
     [1_000_000, 1, 100_000_000],
   ),
   BODY_BYTES_MAX: integer('size of a request body; an issue needs about 100', [4096, 64, 1_048_576]),
-  RETRY_AFTER_S: integer('`Retry-After` of a 503', [1, 1, 3600]),
+  RETRY_AFTER_S: integer('`Retry-After` of a 503, at least; spread over three seconds', [1, 1, 3600]),
 
   IDEMPOTENCY_KEY_S: integer(
     'how long an `Idempotency-Key` is remembered: about 150 bytes of Redis each',

@@ -2,7 +2,7 @@
 //
 // Backends with a key are not asked. While the service cannot be asked, users get 503.
 
-import { problem } from './problem.ts';
+import { problem, retryAfter } from './problem.ts';
 
 /** Whether the service accepts a token. Throws when it cannot be asked. */
 export type HumanVerifier = (token: string) => Promise<boolean>;
@@ -49,7 +49,7 @@ export function humanCheck(
     } catch (error) {
       onFault(error);
       const detail = 'The CAPTCHA cannot be checked now. Nothing was decided.';
-      return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, { 'retry-after': String(retryAfterS) });
+      return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, retryAfter(retryAfterS));
     }
     return problem('FORBIDDEN', 'The CAPTCHA was not passed, or its token has been used.');
   };

@@ -93,7 +93,9 @@ const preflight = {
   status: 204,
   headers: {
     'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
-    'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, If-Match, Prefer, X-Captcha-Token',
+    // The last two are of OpenTelemetry, which adds them to every request of a page.
+    'access-control-allow-headers':
+      'Authorization, Content-Type, Idempotency-Key, If-Match, Prefer, X-Captcha-Token, Traceparent, Tracestate',
     'access-control-max-age': '600',
   },
 };

@@ -193,6 +193,14 @@ export function problem(
   return new Response(problemText(code, detail, members), problemInit(code, headers));
 }
 
+/** Seconds over which those who were refused together are spread, so that they do not come back together. */
+const RETRY_SPREAD_S = 3;
+
+/** `Retry-After`: so many seconds, or up to two more. */
+export function retryAfter(leastS: number): { readonly 'retry-after': string } {
+  return { 'retry-after': String(leastS + Math.floor(Math.random() * RETRY_SPREAD_S)) };
+}
+
 /** The answer to a request that can be read but not accepted. */
 export function invalid(faults: readonly Fault[]): Response {
   const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;

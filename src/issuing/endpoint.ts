@@ -8,7 +8,7 @@ import { type Authority, mayActFor, userMismatch } from '../auth/authority.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';
-import { invalid, type ProblemCode, problem, problemInit, problemText } from '../http/problem.ts';
+import { invalid, type ProblemCode, problem, problemInit, problemText, retryAfter } from '../http/problem.ts';
 import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import type { IssuerName } from './issuer.ts';
@@ -181,19 +181,18 @@ const refusals = {
   'sold out': prebuilt('INVALID_COUPON_ISSUE_QUANTITY'),
 } satisfies Record<Refusal['kind'], unknown>;
 
-function prebuilt(code: ProblemCode, detail?: string, headers?: Readonly<Record<string, string>>) {
-  return { text: problemText(code, detail), init: problemInit(code, headers) };
+function prebuilt(code: ProblemCode, detail?: string) {
+  return { text: problemText(code, detail), init: problemInit(code) };
 }
 
 /** Makes the answers to `Unavailable`, which say whether something may have been decided: 503 with `Retry-After`. */
 export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason) => Response {
-  const answerOf = (detail: string) =>
-    prebuilt('FAIL_COUPON_ISSUE_REQUEST', detail, { 'retry-after': String(retryAfterS) });
+  const answerOf = (detail: string) => problemText('FAIL_COUPON_ISSUE_REQUEST', detail);
   const answers = {
     overloaded: answerOf('Too many requests are waiting. Nothing was decided for this one.'),
     stopping: answerOf('This server is stopping. Nothing was decided.'),
     dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
     unwritten: answerOf('The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.'),
   } satisfies Record<UnavailableReason, unknown>;
-  return (reason) => new Response(answers[reason].text, answers[reason].init);
+  return (reason) => new Response(answers[reason], problemInit('FAIL_COUPON_ISSUE_REQUEST', retryAfter(retryAfterS)));
 }

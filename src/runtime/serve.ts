@@ -15,6 +15,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Lets other processes that say so too listen on the same port; the system spreads new connections over them. Off by default. */
   readonly reusePort?: boolean;
+  /** How long an idle connection is kept, 0 without end; 75 by default. On Deno it is never closed. */
+  readonly keepAliveS?: number;
   /** The setting that `port` comes from, for a fault to name. By default PORT. */
   readonly portSetting?: string;
   /** Tells of an error that the app did not turn into an answer, which is a bug. */
@@ -33,9 +35,6 @@ export interface Listening {
   stop(waitMsMax?: number): Promise<void>;
 }
 
-/** Seconds an idle connection is kept: longer than the 60 s of common load balancers, which else would meet closed ones. */
-const IDLE_S = 75;
-
 /** One line that names the setting and the cure. Some runtimes give no code. */
 function listenFault(cause: unknown, portSetting: string): string {
   switch (cause instanceof Error && 'code' in cause ? cause.code : undefined) {
@@ -44,7 +43,7 @@ function listenFault(cause: unknown, portSetting: string): string {
     case 'EACCES':
       return `${portSetting}: this user may not listen on this port; set it to one above 1023`;
     default:
-      return 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
+      return 'HOST: nobody can listen on this address; set it to one of this machine, or to :: for all of them';
   }
 }
 
@@ -56,9 +55,20 @@ function listenFault(cause: unknown, portSetting: string): string {
 export async function serve(fetch: App['fetch'], options: ServeOptions): Promise<Listening> {
   const listen = typeof Bun === 'undefined' ? serveOnDeno : serveOnBun;
   try {
-    return options.host === 'localhost' ? await serveOnLoopback(listen, fetch, options) : listen(fetch, options);
+    if (options.host === 'localhost') return await serveOnLoopback(listen, fetch, options);
+    return options.host === '::' ? serveOnAll(listen, fetch, options) : listen(fetch, options);
   } catch (error) {
     throw new OperatorError(listenFault(error, options.portSetting ?? 'PORT'), { cause: error });
+  }
+}
+
+/** All addresses of both kinds; of IPv4 alone where the system has no IPv6. */
+function serveOnAll(listen: typeof serveOnBun, fetch: App['fetch'], options: ServeOptions): Listening {
+  try {
+    return listen(fetch, options);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') throw error;
+    return listen(fetch, { ...options, host: '0.0.0.0' });
   }
 }
 
@@ -83,14 +93,17 @@ async function serveOnLoopback(
   }
 }
 
-function serveOnBun(fetch: App['fetch'], { host, port, reusePort = false, onError }: ServeOptions): Listening {
+function serveOnBun(
+  fetch: App['fetch'],
+  { host, port, reusePort = false, keepAliveS = 75, onError }: ServeOptions,
+): Listening {
   const peerOf: PeerOf = (request) => server.requestIP(request)?.address ?? null;
   const server = Bun.serve({
     hostname: host,
     port,
     // Only when set explicitly: otherwise a second server on the port is a mistake, and silently takes half of the requests.
     reusePort,
-    idleTimeout: IDLE_S,
+    idleTimeout: keepAliveS,
     // The app keeps the limit, and answers with a problem document; Bun's own refusal is empty. Nothing is buffered ahead of
     // the app's reading, so no memory depends on this: measured with bodies of 512 MB.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

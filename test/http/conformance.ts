@@ -86,7 +86,7 @@ function describeIssuing(ask: Ask): void {
       const answer = await post(ask, endpoint, JSON.stringify({ couponId, userId: 'u' }));
       const document = await expectProblem(answer, code);
       expect(document.detail).toContain(detail);
-      expect(answer.headers.get('retry-after')).toBe(code === 'FAIL_COUPON_ISSUE_REQUEST' ? '2' : null);
+      expect(answer.headers.get('retry-after') ?? '').toMatch(code === 'FAIL_COUPON_ISSUE_REQUEST' ? /^[234]$/ : /^$/);
     });
 
     test(`${endpoint} answers a duplicate request with the sequence`, async () => {

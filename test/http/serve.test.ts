@@ -1,7 +1,9 @@
 // serve.test.ts -- The app behind real servers, Bun and Deno: the same suite, the wire, and stopping without cutting an answer.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { readConfig } from '../../src/config/config.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { type Ask, servesTheSurface } from './conformance.ts';
 import { BODY_BYTES_MAX, fakeApp, fakeInstallations, issueWithin } from './fakes.ts';
@@ -269,6 +271,15 @@ describe('stopping', () => {
     },
   );
 
+  test('by default it listens on all addresses of IPv6 and IPv4', async () => {
+    const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+    const { HOST: host } = readConfig(['HOST'], {});
+    const server = await serve(fakeApp().app.fetch, { ...options, host });
+    for (const name of hasIpv6 ? ['127.0.0.1', '127.0.0.2', '[::1]'] : ['127.0.0.1', '127.0.0.2'])
+      expect(await (await fetch(`http://${name}:${server.port}/livez`)).text()).toBe('alive');
+    await server.stop();
+  });
+
   test('a taken port is an error, not a shared port', async () => {
     const { app } = fakeApp();
     const server = await serve(app.fetch, options);
@@ -289,8 +300,20 @@ describe('stopping', () => {
     await expect(fetch(`http://[::1]:${server.port}/livez`)).rejects.toThrow();
   });
 
+  test('an idle connection is kept for as long as the setting says', async () => {
+    const server = await serve(fakeApp().app.fetch, { ...options, keepAliveS: 1 });
+    const lastingMs = await new Promise<number>((resolve) => {
+      const startMs = performance.now();
+      const socket = connect(server.port, '127.0.0.1', () => socket.write('GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'));
+      socket.on('data', () => undefined).on('close', () => resolve(performance.now() - startMs));
+    });
+    // The runtime looks every few seconds; without the setting it would be 72 to 76.
+    expect(lastingMs).toBeLessThan(60_000);
+    await server.stop();
+  }, 70_000);
+
   test('the address of a server is one that can be opened', async () => {
-    for (const host of ['127.0.0.1', '0.0.0.0', 'localhost']) {
+    for (const host of ['127.0.0.1', '0.0.0.0', '::', 'localhost']) {
       const server = await serve(fakeApp().app.fetch, { ...options, host });
       expect(await (await fetch(`${server.url}/livez`)).text()).toBe('alive');
       await server.stop();

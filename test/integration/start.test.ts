@@ -97,7 +97,7 @@ describe.each(['src/server.ts', 'workers/worker.ts'])('%s refuses', (entry) => {
   });
 });
 
-const nowhere = 'HOST: nobody can listen on this address; set it to one of this machine, or to 0.0.0.0 for all of them';
+const nowhere = 'HOST: nobody can listen on this address; set it to one of this machine, or to :: for all of them';
 const portTaken = (setting: string) => `${setting}: this port is taken; stop what listens there, or set it to another`;
 
 test.each([

@@ -205,16 +205,15 @@ describe('the compose file', () => {
 
   test('every setting of .env reaches the processes that read it, but for those that the file itself decides', () => {
     const decided = ['HOST', 'PORT', 'REUSE_PORT', 'WORKER_PORT', 'METRICS_PORT', 'KEY_PREFIX', 'WORKER_NAME'];
-    const stores = ['DATABASE_URL', 'REDIS_URL'];
-    const variables = Object.keys(settings.properties).filter(
-      (name) => !decided.includes(name) && !stores.includes(name),
-    );
+    // Its own stores speak no TLS.
+    const stores = /^(DATABASE|REDIS)_(URL|CA|CERT|KEY)$/;
+    const variables = Object.keys(settings.properties).filter((name) => !decided.includes(name) && !stores.test(name));
     const environmentOf = (name: string) => asTree(services.find((each) => each.name === name)?.service['environment']);
     for (const api of ['api-1', 'api-2']) {
       const given = environmentOf(api);
       expect(variables.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
     }
-    const access = /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$/;
+    const access = /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS|KEEP)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$/;
     const worker = environmentOf('worker');
     expect(variables.filter((name) => !access.test(name) && !(name in worker))).toEqual([]);
   });

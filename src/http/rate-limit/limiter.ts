@@ -6,7 +6,7 @@
 // further process, and by what arrives within a round trip to Redis. While Redis is down each process limits alone.
 
 import type { Counted } from './count-requests.ts';
-import { problem } from '../problem.ts';
+import { problem, retryAfter } from '../problem.ts';
 
 export interface LimiterOptions {
   readonly kind: Counted['kind'];
@@ -133,6 +133,5 @@ export function shouldSendHeaders({ requestsMax, remaining }: Allowance): boolea
 /** The 429. Nothing was decided. */
 export function tooMany(kind: Counted['kind'], allowance: Allowance): Response {
   const detail = `This ${kind} asks too often. Nothing was decided.`;
-  const headers = { 'retry-after': String(allowance.resetS) };
-  return setRateLimitHeaders(problem('TOO_MANY_REQUESTS', detail, {}, headers), allowance);
+  return setRateLimitHeaders(problem('TOO_MANY_REQUESTS', detail, {}, retryAfter(allowance.resetS)), allowance);
 }
