@@ -152,6 +152,51 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.context().close();
   });
 
+  test.concurrent('on a small phone and a slow network the button says what it does, and a second press asks nothing', async () => {
+    const { id } = await system.stores.coupon({ title: 'Winter sale', totalQuantity: 1000, discountAmount: 5000 });
+    const { page, faults } = await system.open({ phone: true, width: 360 });
+    let asked = 0;
+    await page.route('**/v2/issue-async', async (route) => {
+      asked += 1;
+      await Bun.sleep(1500);
+      await route.continue();
+    });
+    await page.goto(`/drop/${id}`);
+    const button = page.getByRole('button', { name: 'Get the coupon' });
+    await button.waitFor();
+    await passes(page, 'drop-open-360');
+    await button.dblclick();
+    const busy = page.getByRole('button', { name: 'Asking…' });
+    await busy.waitFor();
+    expect(await busy.isDisabled()).toBe(true);
+    // What a screen reader reads out when it is there.
+    await page.getByRole('status').getByText('You are number 1.').waitFor();
+    expect(await page.getByRole('status').getAttribute('aria-live')).toBe('polite');
+    expect(asked).toBe(1);
+    await passes(page, 'drop-won-360');
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('in a second tab of the same user, and after a return, the coupon is the same one', async () => {
+    const { id } = await system.stores.coupon({ title: 'Two tabs', totalQuantity: 10 });
+    const { page, faults } = await system.open();
+    const second = await page.context().newPage();
+    await page.goto(`/drop/${id}`);
+    await second.goto(`/drop/${id}`);
+    await second.getByRole('button', { name: 'Get the coupon' }).waitFor();
+    await page.getByRole('button', { name: 'Get the coupon' }).click();
+    await page.getByText('You are number 1.').waitFor();
+    await second.getByRole('button', { name: 'Get the coupon' }).click();
+    await second.getByText('You already have it, with number 1.').waitFor();
+    await system.stores.edit(id, { dateIssueEnd: new Date() });
+    const third = await page.context().newPage();
+    await third.goto(`/drop/${id}`);
+    await third.getByText('You already have it, with number 1.').waitFor();
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
   test.concurrent('a waiting visitor sees a drop pause, resume and end', async () => {
     const { id } = await system.stores.coupon({ title: 'Winter sale', totalQuantity: 1000, discountAmount: 5000 });
     const { page, faults } = await system.open();

@@ -37,6 +37,8 @@ export interface PageOptions {
   readonly language?: 'en-GB' | 'ko-KR';
   readonly dark?: boolean;
   readonly phone?: boolean;
+  /** In pixels, in place of the usual. */
+  readonly width?: number;
   /** By default Seoul's. */
   readonly zone?: string;
   /** The address of the installation; by default the open one. */
@@ -117,14 +119,14 @@ const flags = [
 async function openPage(
   browser: Browser,
   url: string,
-  { language = 'en-GB', dark, phone, zone = 'Asia/Seoul' }: PageOptions,
+  { language = 'en-GB', dark, phone, width = phone ? 390 : 1280, zone = 'Asia/Seoul' }: PageOptions,
 ) {
   const context = await browser.newContext({
     baseURL: url,
     locale: language,
     timezoneId: zone,
     colorScheme: dark ? 'dark' : 'light',
-    viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 900 },
+    viewport: { width, height: phone ? 844 : 900 },
     reducedMotion: 'reduce',
   });
   context.setDefaultTimeout(15_000);
