@@ -174,7 +174,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByText('Nothing was changed.').waitFor();
     await page.getByLabel('Title').fill('Autumn sale');
     await save();
-    await page.getByRole('heading', { name: 'Autumn sale' }).waitFor();
+    await page.getByRole('heading', { name: 'Autumn sale', exact: true }).waitFor();
     expect(await system.stores.couponNow(id)).toMatchObject({ title: 'Autumn sale', startMs, endMs });
     await page.goto(`/console#/coupons/${id}/edit`);
     await page.getByLabel('Starts').fill('2027-11-07T01:45:00.750');
@@ -190,7 +190,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     ).toBe('This time does not exist: the clocks are put forward.');
     await page.getByLabel('Ends').fill('2027-11-09T00:00:00');
     await save();
-    await page.getByRole('heading', { name: 'Autumn sale' }).waitFor();
+    await page.getByRole('heading', { name: 'Autumn sale', exact: true }).waitFor();
     expect(await system.stores.couponNow(id)).toMatchObject({
       startMs: Date.parse('2027-11-07T05:45:00.750Z'),
       endMs: Date.parse('2027-11-09T05:00:00Z'),
