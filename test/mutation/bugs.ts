@@ -687,6 +687,13 @@ function proxyBugs(): PlantedBug[] {
       guard: [guard, 'a crowd of 3,000 behind one address is let in, each on a connection of its own'],
     },
     {
+      name: 'the proxy gives up a connection before the system tries it again',
+      changes: [
+        { file: 'deploy/compose/proxy.conf', from: 'proxy_connect_timeout 5s;', to: 'proxy_connect_timeout 1s;' },
+      ],
+      guard: [guard, 'a stall of both APIs costs time, and nobody their answer'],
+    },
+    {
       name: 'the proxy lets a backslash through, which moves the path past its rules',
       changes: [{ file: 'deploy/compose/nginx.conf', from: '~\\x5c  bad;', to: '~\\x5c  fine;' }],
       guard: [guard, 'no Host and no target moves a path past a rule'],
