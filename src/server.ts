@@ -7,6 +7,8 @@ import { createHumanVerifier } from './http/captcha.ts';
 import { metricsApp } from './operations/health-routes.ts';
 import { wireApi } from './wiring/api.ts';
 import { claimInstallation, keepComparing } from './installation/installation.ts';
+import { throughPool } from './mysql/database.ts';
+import { fileLimitFault } from './runtime/file-limit.ts';
 import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';
@@ -22,6 +24,8 @@ await startOrExplain(start);
 async function start(): Promise<void> {
   const config = readConfig();
   const log = createLog('api', config.LOG_LEVEL);
+  const fileLimit = fileLimitFault(config);
+  if (fileLimit !== null) log.warn(fileLimit);
   const metrics = createApiMetrics();
   const issuing = wireApi(config, metrics, log);
   const { database, redis, subscriber } = issuing;
@@ -35,11 +39,12 @@ async function start(): Promise<void> {
       testRedis: () => testApi(redis, subscriber, config.USER_REQUESTS_MAX + config.ADDRESS_REQUESTS_MAX > 0),
     }),
   ]);
-  const parts = { database, redis, settings: config };
+  // What secures waits for no one: revoked keys, readiness, and whether the stores belong together.
+  const parts = { database: throughPool(database, 'security'), redis, settings: config };
   await claimInstallation(parts);
   await issuing.listen();
-  const probe = createReadiness({ redis, database, settings: config });
-  const access = await openAccess({ config, database, redis, log });
+  const probe = createReadiness(parts);
+  const access = await openAccess({ ...parts, config, log });
   const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({
     ...access,

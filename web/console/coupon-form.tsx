@@ -19,6 +19,7 @@ export function CreateCoupon() {
     minAvailableAmount: 0,
     dateIssueStart: new Date(startMs).toISOString(),
     dateIssueEnd: new Date(startMs + 24 * hourMs).toISOString(),
+    listed: false,
   };
   return (
     <>
@@ -110,7 +111,7 @@ function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly pr
   const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
   const zoneHint = say('zoneHint', { zone });
   const number = { type: 'number', min: 0, step: 1, required: true, inputMode: 'numeric' } as const;
-  const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd } = fields;
+  const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd, listed } = fields;
   return (
     <div class="fields">
       <Field name="title" label={say('fieldTitle')} fault={faultOf('title')} wide>
@@ -151,6 +152,13 @@ function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly pr
       <Field name="dateIssueEnd" label={say('fieldEnd')} hint={zoneHint} fault={faultOf('dateIssueEnd')}>
         {{ type: 'datetime-local', step: 1, required: true, defaultValue: toLocal(dateIssueEnd) }}
       </Field>
+      <div class="field wide">
+        <label class="check">
+          <input type="checkbox" name="listed" defaultChecked={listed ?? false} />
+          {say('fieldListed')}
+        </label>
+        <span class="hint">{say('listedHint')}</span>
+      </div>
     </div>
   );
 }
@@ -200,6 +208,7 @@ function readFields(data: FormData): CouponDraft {
     minAvailableAmount: Number(text('minAvailableAmount')),
     dateIssueStart: new Date(text('dateIssueStart')).toISOString(),
     dateIssueEnd: new Date(text('dateIssueEnd')).toISOString(),
+    listed: data.has('listed'),
   };
 }
 
