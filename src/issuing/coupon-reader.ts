@@ -5,6 +5,7 @@
 // - What exists and what does not are cached apart: unknown ids evict no coupon.
 // - An edit or a new coupon invalidates its entry; if the message is lost, an entry expires after `SIGN_MS_MAX`.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { Combiner } from './combiner.ts';
 import { checkPeriod, type Coupon } from '../coupon/coupon.ts';
 import { type Refusal, refusal } from '../coupon/outcome.ts';
@@ -23,6 +24,8 @@ export interface CouponReaderSettings {
 
 /** Ids in one query. */
 const IDS_PER_QUERY_MAX = 1000;
+/** From one query of a queue to its next, so that a flood fills each: else most would answer one or two. The first does not wait. */
+const GATHER_MS = 10;
 
 /** All throw what `find` throws, and Unavailable when too many wait. */
 export class CouponReader {
@@ -32,6 +35,8 @@ export class CouponReader {
   readonly #found = new Map<number, { readonly coupon: Coupon; readonly atMs: number }>();
   /** When an id was last found not to exist. */
   readonly #absent = new Map<number, number>();
+  /** When the last query of each queue began. */
+  readonly #askedMs = new Map<ReadingPool, number>();
   /** What was read before an invalidation must not be stored after it. */
   #invalidations = 0;
 
@@ -96,8 +101,11 @@ export class CouponReader {
   }
 
   async #readBatch(find: FindCoupons, pool: ReadingPool, ids: readonly number[]): Promise<readonly (Coupon | null)[]> {
+    const waitMs = (this.#askedMs.get(pool) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - this.#elapsedMs();
+    if (waitMs > 0) await pause(waitMs);
     const invalidations = this.#invalidations;
     const atMs = this.#elapsedMs();
+    this.#askedMs.set(pool, atMs);
     const coupons = new Map((await find(pool, [...new Set(ids)])).map((coupon) => [coupon.id, coupon]));
     if (invalidations === this.#invalidations) {
       for (const id of ids) {

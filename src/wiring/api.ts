@@ -75,7 +75,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
-  const { issues, progress, releaseWaiters } = createAfterIssuing(foundation, snapshots, stock, reader, onStoreFault);
+  const { releaseWaiters, ...after } = createAfterIssuing(foundation, snapshots, stock, reader, onStoreFault);
   const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
@@ -88,16 +88,13 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     issuance,
     catalog: withStoreErrors(catalog, onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
-    issues,
-    progress,
-    places: new Places(config),
-    readPublic: (couponId: number) => reader.read(couponId),
+    ...after,
     ...withStoreErrors(
       {
         issueOnce: createIssueOnce({
           redis,
           issuance,
-          issues,
+          issues: after.issues,
           settings: config,
           refusalOf: knownRefusals(refusals, reader, config),
           allKeys: createKeyLimiter(config, redis, onRedisFault),
@@ -157,6 +154,8 @@ function createAfterIssuing(
   return {
     issues: withStoreErrors(createIssues({ ...foundation, database, stock, exists, watch }), onFault),
     progress,
+    places: new Places(settings),
+    readPublic: (couponId: number) => reader.read(couponId),
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
     },
