@@ -16,5 +16,5 @@ files['src/**/included/*.lua'] = { ignore = { '211' } }
 files['bench'] = {
   std = 'luajit',
   read_globals = { 'wrk' },
-  globals = { 'init', 'request', 'response', 'done' },
+  globals = { 'init', 'delay', 'request', 'response', 'done' },
 }

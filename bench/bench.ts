@@ -10,6 +10,7 @@ import { runCommand } from './command.ts';
 import { alone } from './compare/alone.ts';
 import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
+import { flood } from './flood/flood.ts';
 import { growth } from './growth/growth.ts';
 import { reportPage } from './report/page.ts';
 import { profileTable } from './report/profile.ts';
@@ -47,6 +48,7 @@ async function bench(flags: Flags, cleanup: Cleanup): Promise<void> {
   if (flags.parts.has('compare')) await runCompare(testbed, flags, machine);
   if (flags.parts.has('alone')) keep({ alone: { machine, findings: await alone(testbed) } });
   if (flags.parts.has('growth')) keep({ growth: { machine, findings: await growth(testbed) } });
+  if (flags.parts.has('flood')) say(`\n${markdownTable(await flood(testbed, flags))}`);
   if (flags.parts.has('million')) await runMillion(testbed, machine);
   say(`\n${markdownTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
   if (!flags.profile) return;

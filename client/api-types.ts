@@ -190,6 +190,8 @@ export interface components {
       readonly dateIssueStart: string;
       /** @description the first instant at which it is no longer issued, after dateIssueStart: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
       readonly dateIssueEnd: string;
+      /** @description whether anyone may read it at `/v1/drops` and follow it: true or false; only operators until then, as at first */
+      readonly listed?: boolean;
     };
     readonly Coupon: {
       /**
@@ -227,6 +229,8 @@ export interface components {
       readonly dateIssueEnd: string;
       /** @description whether an operator has stopped issuing for now */
       readonly paused: boolean;
+      /** @description whether anyone may read it at `/v1/drops` and follow it: true or false; only operators until then, as at first */
+      readonly listed: boolean;
       /**
        * Format: int64
        * @description rises with every edit
@@ -269,6 +273,8 @@ export interface components {
       readonly dateIssueStart?: string;
       /** @description the first instant at which it is no longer issued, after dateIssueStart: RFC 3339 with an offset, from 1970 to 9999, at most milliseconds */
       readonly dateIssueEnd?: string;
+      /** @description whether anyone may read it at `/v1/drops` and follow it: true or false; only operators until then, as at first */
+      readonly listed?: boolean;
       /** @description whether issuing is stopped for now: true or false */
       readonly paused?: boolean;
     };

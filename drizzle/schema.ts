@@ -46,6 +46,8 @@ export const coupons = mysqlTable(
     dateIssueStart: instant('date_issue_start').notNull(),
     dateIssueEnd: instant('date_issue_end').notNull(),
     paused: boolean('paused').notNull().default(false),
+    /** Whether anyone may read it. What a release made that does not know this column was public. */
+    listed: boolean('listed').notNull().default(true),
     stockHome: mysqlEnum('stock_home', ['mysql', 'redis']).notNull().default('mysql'),
     epoch: int('epoch', { unsigned: true }).notNull().default(0),
     version: int('version', { unsigned: true }).notNull().default(1),

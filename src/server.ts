@@ -8,6 +8,8 @@ import { createHumanVerifier } from './http/captcha.ts';
 import { metricsApp } from './operations/health-routes.ts';
 import { wireApi } from './wiring/api.ts';
 import { claimInstallation, keepComparing } from './installation/installation.ts';
+import { throughPool } from './mysql/database.ts';
+import { fileLimitFault } from './runtime/file-limit.ts';
 import { loadPages } from './runtime/page-files.ts';
 import { preflight } from './runtime/preflight.ts';
 import { createReadiness } from './runtime/readiness.ts';
@@ -24,6 +26,8 @@ async function start(): Promise<void> {
   const config = readConfig();
   const log = createLog('api', config.LOG_LEVEL);
   for (const line of suspectNames()) log.warn(line);
+  const fileLimit = fileLimitFault(config);
+  if (fileLimit !== null) log.warn(fileLimit);
   const metrics = createApiMetrics();
   const issuing = wireApi(config, metrics, log);
   const { database, redis, subscriber } = issuing;
@@ -37,11 +41,12 @@ async function start(): Promise<void> {
       testRedis: () => testApi(redis, subscriber, config.USER_REQUESTS_MAX + config.ADDRESS_REQUESTS_MAX > 0),
     }),
   ]);
-  const parts = { database, redis, settings: config };
+  // What secures waits for no one: revoked keys, readiness, and whether the stores belong together.
+  const parts = { database: throughPool(database, 'security'), redis, settings: config };
   await claimInstallation(parts);
   await issuing.listen();
-  const probe = createReadiness({ redis, database, settings: config });
-  const access = await openAccess({ config, database, redis, log, metrics });
+  const probe = createReadiness(parts);
+  const access = await openAccess({ ...parts, config, log, metrics });
   const { CAPTCHA_VERIFY_URL: verifyUrl, CAPTCHA_SECRET: secret } = config;
   const app = createApp({
     ...access,

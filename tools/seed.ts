@@ -38,6 +38,7 @@ async function create(demo: (typeof demoCoupons)[number]): Promise<number> {
     totalQuantity: demo.totalQuantity,
     discountAmount: 1_000,
     minAvailableAmount: 10_000,
+    listed: true,
     dateIssueStart: new Date(startMs).toISOString(),
     dateIssueEnd: new Date(startMs + 10 * 365 * dayMs).toISOString(),
   });

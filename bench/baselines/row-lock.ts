@@ -7,7 +7,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { IssueRequest, openBaselineStores, serveBaseline } from './baseline.ts';
 
 const { database } = await openBaselineStores();
-const db = drizzle(database.pool);
+const db = drizzle(database.pools.general);
 
 const app = new Elysia().post(
   '/row-lock',

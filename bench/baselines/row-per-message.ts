@@ -12,7 +12,7 @@ const GROUP = 'rows';
 
 const { stream } = baselineKeys(Number(process.argv[2]));
 const { redis, database } = await openBaselineStores();
-const db = drizzle(database.pool);
+const db = drizzle(database.pools.general);
 await redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
 await serveBaseline(new Elysia());
 

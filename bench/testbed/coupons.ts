@@ -24,6 +24,7 @@ export async function makeCoupon({ database }: Testbed, totalQuantity: number | 
     totalQuantity,
     discountAmount: 1000,
     minAvailableAmount: 10_000,
+    listed: false,
     startMs: Date.now() - DAY_MS,
     endMs: Date.now() + DAY_MS,
   });

@@ -48,8 +48,10 @@ export async function startService({
   args = [],
 }: ServiceOptions): Promise<Service> {
   const port = String(sharedPort ?? (await freePort()));
-  const ownPort = sharedPort === undefined ? port : String(await freePort());
-  const shared = sharedPort === undefined ? {} : { REUSE_PORT: 'on', METRICS_PORT: ownPort };
+  // With AUTH=on, metrics on the port of the API need a key.
+  const isApart = sharedPort !== undefined || environment['AUTH'] === 'on';
+  const ownPort = isApart ? String(await freePort()) : port;
+  const shared = { ...(isApart && { METRICS_PORT: ownPort }), ...(sharedPort !== undefined && { REUSE_PORT: 'on' }) };
   const logFile = join(folder, `${name}.log`);
   const log = openSync(logFile, 'a');
   const child = await startChild({

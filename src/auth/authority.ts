@@ -74,7 +74,7 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
     if (user !== null) return user;
     const digest = digestOf(credential);
     const key = keys.find(digest);
-    if (key) return allows(key.scopes, scope) ? everybody : tooSmall(scope);
+    if (key) return allows(key.scopes, scope) ? { userId: null, keyDigest: digest } : tooSmall(scope);
     if (!tokens) return unknown('unknown credential');
     const verified = tokens.verify(credential, digest);
     return verified instanceof Promise ? verified.then(toAnswer) : toAnswer(verified);

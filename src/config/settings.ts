@@ -71,7 +71,8 @@ export const settings = Type.Object({
     Type.Integer({
       minimum: 0,
       maximum: 65_535,
-      description: "port of the API's `/metrics`, which then is not on PORT; 0 takes a free one",
+      description:
+        "port of the API's `/metrics`, which then is not on PORT; 0 takes a free one; not set: on PORT, with AUTH=on for keys with the scope `read`",
     }),
   ),
 
@@ -174,8 +175,16 @@ export const settings = Type.Object({
   RETRY_AFTER_S: integer('`Retry-After` of a 503, at least; spread over three seconds', [1, 1, 3600]),
 
   IDEMPOTENCY_KEY_S: integer(
-    'how long an `Idempotency-Key` is remembered: about 150 bytes of Redis each',
+    'how long an `Idempotency-Key` is remembered: about 200 bytes of Redis each',
     [3600, 60, 604_800],
+  ),
+  IDEMPOTENCY_CALLER_KEYS_MAX: integer(
+    'keys of a caller that are remembered, for each user it acts for; beyond it 429',
+    [100, 1, 10_000],
+  ),
+  IDEMPOTENCY_KEYS_MAX: integer(
+    'keys of all callers that are stored in IDEMPOTENCY_KEY_S: bounds their memory in Redis; beyond it 503 for a new key',
+    [2_000_000, 1, 1_000_000_000],
   ),
   ISSUE_WAITERS_MAX: integer(
     'callers waiting for their row; beyond it the current status is returned immediately',
@@ -187,13 +196,25 @@ export const settings = Type.Object({
     [3000, 0, 30_000],
   ),
   PROGRESS_MS: integer("pause between two samples of a coupon's progress while it has listeners", [1000, 50, 60_000]),
-  LISTENERS_MAX: integer("listeners to coupons' progress; beyond it 503", [1000, 0, 100_000]),
+  LISTENERS_MAX: integer("listeners to coupons' progress, but for operators; beyond it 503", [1000, 0, 100_000]),
+  LISTENERS_PER_USER_MAX: integer('listeners of a user who shows a token; beyond it 429', [10, 1, 100_000]),
+  LISTENERS_PER_ADDRESS_MAX: integer(
+    'listeners without a token of an address (IPv6: of a /64); beyond it 429; behind a proxy set TRUSTED_PROXIES',
+    [200, 1, 100_000],
+  ),
+  LISTENERS_OPERATORS_MAX: integer(
+    'listeners who show a key with the scope `read` or `admin`; beyond it 503',
+    [100, 1, 100_000],
+  ),
 
   SIGN_MS_MAX: integer(
-    'age of a cached refusal: how long an edit may go unnoticed if its message is lost',
+    'age of a cached refusal or public coupon: how long an edit may go unnoticed if its message is lost',
     [1000, 1, 1000],
   ),
-  SIGNS_MAX: integer('cached refusals per process; the oldest is evicted', [10_000, 1, 1_000_000]),
+  SIGNS_MAX: integer(
+    'cached refusals per process, and as many coupons and unknown ids; the oldest is evicted',
+    [10_000, 1, 1_000_000],
+  ),
   SIGN_OWNERS_MAX: integer(
     'owners in all cached sold-out refusals, 2 to 4 bytes each; beyond it a refusal is not cached',
     [1_000_000, 0, 10_000_000],
@@ -216,7 +237,7 @@ export const settings = Type.Object({
   REDIS_COMMAND_MS_MAX: integer('wait for a reply of Redis; beyond it the result is ambiguous', [2000, 10, 60_000]),
   REDIS_CONNECT_MS_MAX: integer('wait for a connection to Redis', [5000, 100, 60_000]),
   MYSQL_CONNECTIONS_MAX: integer(
-    'connections to MySQL per process; an API has as many again for `POST /v1/issue`',
+    'connections to MySQL per process; an API has as many again for `POST /v1/issue`, half as many for users, and 3 for keys and readiness',
     [10, 1, 1000],
   ),
   MYSQL_CONNECTION_S_MAX: integer(

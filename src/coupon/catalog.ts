@@ -1,6 +1,6 @@
 // catalog.ts -- The coupons as MySQL keeps them: make, read, list; and, under the row lock, change and delete.
 
-import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
@@ -97,6 +97,11 @@ export async function readCoupon(session: Session, id: number): Promise<Coupon |
   return row ? toCoupon(row) : null;
 }
 
+/** The coupons with these ids, as far as there are such. */
+export async function readCoupons(session: Session, ids: readonly number[]): Promise<readonly Coupon[]> {
+  return (await selectCoupons(session, inArray(coupons.id, [...ids]))).map(toCoupon);
+}
+
 /** Writes changes and raises the version to `version`. The caller holds the row lock. */
 export async function updateCoupon(tx: Session, id: number, changes: CouponChanges, version: number): Promise<Coupon> {
   const { startMs, endMs, ...rest } = changes;
@@ -147,6 +152,7 @@ async function insertCoupon(session: Session, coupon: CouponDraft, id?: number):
     totalQuantity: coupon.totalQuantity,
     discountAmount: coupon.discountAmount,
     minAvailableAmount: coupon.minAvailableAmount,
+    listed: coupon.listed,
     dateIssueStart: new Date(coupon.startMs),
     dateIssueEnd: new Date(coupon.endMs),
     dateCreated: now,

@@ -24,6 +24,8 @@ export interface Coupon {
   readonly startMs: number;
   readonly endMs: number;
   readonly paused: boolean;
+  /** Whether it is announced: until then only operators can read it. Issuing does not depend on it. */
+  readonly listed: boolean;
   readonly stockHome: StockHome;
   /** Rises with every opening of the stock in Redis; what was read under an older epoch must not be written. */
   readonly epoch: number;
@@ -36,7 +38,7 @@ export interface Coupon {
 /** What an operator says to make a coupon. */
 export type CouponDraft = Pick<
   Coupon,
-  'title' | 'totalQuantity' | 'discountAmount' | 'minAvailableAmount' | 'startMs' | 'endMs'
+  'title' | 'totalQuantity' | 'discountAmount' | 'minAvailableAmount' | 'startMs' | 'endMs' | 'listed'
 >;
 
 /** What an operator can change. What is not named stays as it is. */

@@ -40,13 +40,22 @@ const fields = {
   dateIssueEnd: instant('the first instant at which it is no longer issued, after dateIssueStart'),
 };
 
+const listed = Type.Boolean({
+  description:
+    'whether anyone may read it at `/v1/drops` and follow it: true or false; only operators until then, as at first',
+});
+
 /** Body that creates a coupon. */
-export const CouponDraftRequest = Type.Object(fields, { $id: 'CouponDraft', additionalProperties: false });
+export const CouponDraftRequest = Type.Object(
+  { ...fields, listed: Type.Optional(listed) },
+  { $id: 'CouponDraft', additionalProperties: false },
+);
 
 /** Body that changes a coupon: any of its members, at least one. */
 export const CouponChangesRequest = Type.Partial(
   Type.Object({
     ...fields,
+    listed,
     paused: Type.Boolean({ description: 'whether issuing is stopped for now: true or false' }),
   }),
   { $id: 'CouponChanges', additionalProperties: false, description: 'At least one of its members.' },
@@ -68,6 +77,7 @@ export const CouponAnswer = Type.Object(
     dateIssueStart: fields.dateIssueStart,
     dateIssueEnd: fields.dateIssueEnd,
     paused: Type.Boolean({ description: 'whether an operator has stopped issuing for now' }),
+    listed,
     version: Type.Integer({ minimum: 1, description: 'rises with every edit' }),
     dateCreated: instant('when it was created'),
     dateUpdated: instant('when it was last changed'),
@@ -81,8 +91,8 @@ export function toCouponDraft(body: Static<typeof CouponDraftRequest>): CouponDr
   if (Array.isArray(changes)) return changes;
   const { startMs, endMs } = changes;
   if (startMs === undefined || endMs === undefined) return [faultOf('dateIssueStart')];
-  const { title, totalQuantity, discountAmount, minAvailableAmount } = body;
-  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs };
+  const { title, totalQuantity, discountAmount, minAvailableAmount, listed: isListed = false } = body;
+  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs, listed: isListed };
 }
 
 /** Changes to a coupon, or everything that is wrong with them: instants that are none or not in order, an unreadable title. */
@@ -125,6 +135,7 @@ export function toAnswer(coupon: Coupon): Static<typeof CouponAnswer> {
     dateIssueStart: formatInstant(coupon.startMs),
     dateIssueEnd: formatInstant(coupon.endMs),
     paused: coupon.paused,
+    listed: coupon.listed,
     version: coupon.version,
     dateCreated: formatInstant(coupon.createdMs),
     dateUpdated: formatInstant(coupon.updatedMs),

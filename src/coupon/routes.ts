@@ -83,6 +83,7 @@ const couponExample: Static<typeof CouponAnswer> = {
   dateIssueStart: `${thisYear - 1}-12-31T15:00:00.000Z`,
   dateIssueEnd: `${thisYear + 1}-12-31T15:00:00.000Z`,
   paused: false,
+  listed: false,
   version: 1,
   dateCreated: '2026-11-22T08:30:00.000Z',
   dateUpdated: '2026-11-22T08:30:00.000Z',
@@ -108,6 +109,7 @@ function createRoute({ authority, catalog, config }: CouponDependencies) {
         bytesMax: config.BODY_BYTES_MAX,
         examples: {
           limited: { summary: 'A thousand pieces', value: draftExample },
+          listed: { summary: 'Announced: anyone may read it', value: { ...draftExample, listed: true } },
           unlimited: { summary: 'Without limit', value: { ...draftExample, totalQuantity: null } },
         },
       },
@@ -194,6 +196,7 @@ changed.`,
         examples: {
           pause: { summary: 'Stop issuing for now', value: { paused: true } },
           total: { summary: 'Another total', value: { totalQuantity: 2000 } },
+          listed: { summary: 'Announce it', value: { listed: true } },
           end: { summary: 'Another end', value: { dateIssueEnd: `${thisYear + 2}-02-01T00:00:00+09:00` } },
         },
       },

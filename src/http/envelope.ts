@@ -3,7 +3,7 @@
 //
 // Around the routes and not among them, so that no route, no error and no library can leave it out.
 
-import type { addressReader, PeerOf } from './rate-limit/address.ts';
+import { type addressReader, type PeerOf, rememberAddress } from './rate-limit/address.ts';
 import { type Allowance, type Limiter, setRateLimitHeaders, tooMany } from './rate-limit/limiter.ts';
 import { hostReader } from './host.ts';
 import { refuseOtherOrigins } from './other-origins.ts';
@@ -22,7 +22,7 @@ export interface EnvelopeOptions {
   readonly addressOf: ReturnType<typeof addressReader>;
 }
 
-/** Puts the envelope around `inner`. The address of a peer is asked for only where addresses are limited. */
+/** Puts the envelope around `inner`. The address of a peer is asked for only where addresses are limited, and by event streams. */
 export function envelope(
   inner: Fetch,
   { urlCharactersMax, corsOrigins, isAuthOn, limiter, addressOf }: EnvelopeOptions,
@@ -37,6 +37,7 @@ export function envelope(
     return (isAuthOn ? null : refuseOtherOrigins(known, origins)) ?? inner(known);
   };
   const limited = (request: Request, peerOf: PeerOf | undefined) => {
+    if (peerOf && isEventStream(request)) rememberAddress(request, () => addressOf(peerOf(request), request));
     const address = limiter && peerOf && !isProbe(request) ? addressOf(peerOf(request), request) : null;
     if (!limiter || address === null) return sealed(checked(request));
     const allowance = limiter.take(address);
@@ -56,6 +57,11 @@ export function envelope(
 /** Probes come often, always from one address, and must not be answered 429. */
 function isProbe(request: Request): boolean {
   return /^[^/]*\/\/[^/]*\/(livez|readyz|metrics)$/.test(request.url);
+}
+
+/** Of these an address may have only so many. */
+function isEventStream(request: Request): boolean {
+  return request.url.endsWith('/events');
 }
 
 function sealed(answer: Response | Promise<Response>, allowance?: Allowance): Response | Promise<Response> {

@@ -105,7 +105,7 @@ export const problems = {
   TOO_MANY_REQUESTS: {
     status: 429,
     title: 'Too many requests',
-    when: 'This user or address sends too many requests. Only where an operator has set a limit; by default there is none.',
+    when: 'Too many requests of this user or address where an operator has set a limit; too many event streams, or idempotency keys.',
   },
   INTERNAL: {
     status: 500,

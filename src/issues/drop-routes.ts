@@ -1,9 +1,9 @@
 // drop-routes.ts -- The public view of a coupon: enough for a page with a countdown. No key is needed.
 //
-// Everybody who opens such a page asks, most of them just before the start: a process asks MySQL at most once a second.
+// Everybody who opens such a page asks, most of them just before the start.
 
 import { Type } from '@sinclair/typebox';
-import type { Catalog } from '../coupon/catalog.ts';
+import type { Coupon } from '../coupon/coupon.ts';
 import { CouponId, couponIdParameter } from '../coupon/ids.ts';
 import { CouponAnswer } from '../coupon/json.ts';
 import { formatInstant } from '../http/instant.ts';
@@ -11,7 +11,8 @@ import { problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
 
 export interface DropDependencies {
-  readonly catalog: Pick<Catalog, 'read'>;
+  /** The coupon as it was at most a second ago, or null. Cached, and safe to ask for any id. */
+  readonly readPublic: (couponId: number) => Promise<Coupon | null>;
 }
 
 const DropAnswer = Type.Object(
@@ -46,8 +47,7 @@ const dropExample = {
 };
 
 /** `GET /v1/drops/:couponId`. */
-export function dropRoutes({ catalog }: DropDependencies) {
-  const read = rememberedFor(AGE_MS_MAX, (id: number) => catalog.read(id));
+export function dropRoutes({ readPublic }: DropDependencies) {
   return [
     route(
       'GET',
@@ -56,14 +56,16 @@ export function dropRoutes({ catalog }: DropDependencies) {
         operationId: 'readDrop',
         tag: 'users',
         summary: 'Public view of a coupon',
-        description: 'For pages that count down to its start. May be a second old, all but `now`.',
+        description:
+          'For pages that count down to its start. May be a second old, all but `now`. Of a coupon that is not `listed`: as if there were none.',
         params: { couponId: couponIdParameter },
         answers: { 200: { description: 'The coupon.', schema: DropAnswer, example: dropExample } },
         problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
       },
       async ({ params }) => {
-        const coupon = await read(params.couponId);
-        if (!coupon) return problem('COUPON_NOT_EXIST');
+        const coupon = await readPublic(params.couponId);
+        // The same as for one that is not there: counting ids shows only what was announced.
+        if (!coupon?.listed) return problem('COUPON_NOT_EXIST');
         return {
           body: {
             couponId: coupon.id,
@@ -81,24 +83,4 @@ export function dropRoutes({ catalog }: DropDependencies) {
       },
     ),
   ] as const;
-}
-
-const AGE_MS_MAX = 1000;
-/** Most coupons cached; beyond it all are dropped, which costs a read each. */
-const REMEMBERED_MAX = 1000;
-
-/** Answers from memory while that is at most `ageMsMax` old. What failed is not remembered. */
-function rememberedFor<Value>(ageMsMax: number, read: (id: number) => Promise<Value>): (id: number) => Promise<Value> {
-  const known = new Map<number, { readonly atMs: number; readonly value: Promise<Value> }>();
-  return (id) => {
-    const nowMs = performance.now();
-    const found = known.get(id);
-    if (found && nowMs - found.atMs <= ageMsMax) return found.value;
-    if (known.size >= REMEMBERED_MAX) known.clear();
-    const value = read(id);
-    known.set(id, { atMs: nowMs, value });
-    // Only drops it: the callers that wait for the value receive the failure.
-    value.catch(() => known.delete(id));
-    return value;
-  };
 }

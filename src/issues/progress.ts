@@ -2,12 +2,10 @@
 //
 // - A coupon is sampled only while it has listeners, once in `PROGRESS_MS`; sampling changes nothing and opens nothing.
 // - A listener gets the newest sample immediately, and every later one that differs.
-// - Beyond `LISTENERS_MAX` listeners of this process the next is refused.
 // - `close` ends every listener, as does the deletion of the coupon.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { readCoupon } from '../coupon/catalog.ts';
-import { type Database, readFromPrimary } from '../mysql/database.ts';
+import type { Coupon } from '../coupon/coupon.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Snapshots } from '../stock/snapshot.ts';
 
@@ -36,7 +34,7 @@ export type Sample = (couponId: number) => Promise<Omit<Progress, 'issuedPerSeco
 
 export interface ProgressDependencies {
   readonly sample: Sample;
-  readonly settings: { readonly PROGRESS_MS: number; readonly LISTENERS_MAX: number };
+  readonly settings: { readonly PROGRESS_MS: number };
   readonly onFault: (fault: unknown) => void;
 }
 
@@ -49,9 +47,10 @@ interface Lane {
 export class ProgressHub {
   readonly #dependencies: ProgressDependencies;
   readonly #lanes = new Map<number, Lane>();
+  /** First samples that are being taken. */
+  readonly #firsts = new Map<number, Promise<Progress | null>>();
   readonly #closing = new AbortController();
   readonly #loops = new Set<Promise<void>>();
-  #listeners = 0;
 
   constructor(dependencies: ProgressDependencies) {
     this.#dependencies = dependencies;
@@ -61,16 +60,15 @@ export class ProgressHub {
    * Listens to a coupon.
    *
    * @returns the function that ends it, or null when there is no such coupon
-   * @throws Unavailable when there are too many listeners, or the server is stopping; what the first sample throws
+   * @throws Unavailable when the server is stopping; what the first sample throws
    */
   async listen(couponId: number, listener: Listener): Promise<(() => void) | null> {
-    this.#checkRoom();
-    const sampled = this.#lanes.get(couponId)?.last ?? (await this.#first(couponId));
+    this.#checkOpen();
+    const sampled = this.#lanes.get(couponId)?.last ?? (await this.#firstOnce(couponId));
     if (!sampled) return null;
-    this.#checkRoom();
+    this.#checkOpen();
     const lane = this.#lanes.get(couponId) ?? this.#start(couponId, sampled);
     lane.listeners.add(listener);
-    this.#listeners += 1;
     listener.next(lane.last ?? sampled);
     return () => this.#leave(couponId, lane, listener);
   }
@@ -82,10 +80,17 @@ export class ProgressHub {
     await Promise.all(this.#loops);
   }
 
-  #checkRoom(): void {
+  #checkOpen(): void {
     if (this.#closing.signal.aborted) throw new Unavailable('stopping', 'the server is stopping');
-    if (this.#listeners >= this.#dependencies.settings.LISTENERS_MAX)
-      throw new Unavailable('overloaded', 'too many listen already');
+  }
+
+  /** However many come at the same time, for one sample. */
+  #firstOnce(couponId: number): Promise<Progress | null> {
+    const underWay = this.#firsts.get(couponId);
+    if (underWay) return underWay;
+    const first = this.#first(couponId).finally(() => this.#firsts.delete(couponId));
+    this.#firsts.set(couponId, first);
+    return first;
   }
 
   async #first(couponId: number): Promise<Progress | null> {
@@ -131,7 +136,6 @@ export class ProgressHub {
 
   #leave(couponId: number, lane: Lane, listener: Listener): void {
     if (!lane.listeners.delete(listener)) return;
-    this.#listeners -= 1;
     if (lane.listeners.size === 0 && this.#lanes.get(couponId) === lane) this.#lanes.delete(couponId);
   }
 
@@ -144,9 +148,9 @@ export class ProgressHub {
 }
 
 /** Samples from the home of the stock. */
-export function createSample(database: Database, snapshots: Snapshots): Sample {
+export function createSample(read: (couponId: number) => Promise<Coupon | null>, snapshots: Snapshots): Sample {
   return async (couponId) => {
-    const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
+    const coupon = await read(couponId);
     if (!coupon) return null;
     const { version, totalQuantity, issuedQuantity: rows, paused } = coupon;
     const found = await snapshots.of(coupon);

@@ -1,4 +1,4 @@
-// routes.ts -- Routes about issues after they were promised: status, waiting, a user's list, use, a coupon's progress.
+// routes.ts -- Routes about issues after they were promised: status, waiting, a user's list, use; event-routes.ts has the progress.
 
 import { Type } from '@sinclair/typebox';
 import { type Authority, usersWith } from '../auth/authority.ts';
@@ -7,14 +7,12 @@ import { formatInstant } from '../http/instant.ts';
 import { cutPage, pageParameters } from '../http/pagination.ts';
 import { problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
-import { eventStream } from '../http/sse.ts';
-import type { ProgressHub } from './progress.ts';
+import { type EventsDependencies, eventsRoute } from './event-routes.ts';
 import type { Issues, IssueStatus } from './status.ts';
 
-export interface IssuesDependencies {
-  readonly authority: Pick<Authority, 'isOn' | 'admit'>;
+export interface IssuesDependencies extends EventsDependencies {
+  readonly authority: Pick<Authority, 'isOn' | 'admit' | 'guard'>;
   readonly issues: Issues;
-  readonly progress: Pick<ProgressHub, 'listen'>;
 }
 
 /** The number of an issue, in an answer. */
@@ -227,50 +225,3 @@ const pageExample = {
   ],
   next: null,
 };
-
-function eventsRoute({ progress }: IssuesDependencies) {
-  return route(
-    'GET',
-    '/v1/coupons/:couponId/events',
-    {
-      operationId: 'followCoupon',
-      tag: 'users',
-      summary: 'Follow the issuing of a coupon',
-      description: `Server-sent events named \`progress\`, each a whole picture: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
-\`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One immediately, then one
-a second while something changes, and a comment now and then to keep the connection alive. Ends when the server stops: a
-browser then connects again.`,
-      params: { couponId: couponIdParameter },
-      answers: { 200: { description: 'The events.', type: 'text/event-stream', example: eventsExample } },
-      problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
-    },
-    async ({ request, params }) => {
-      let leave = () => {};
-      const stream = eventStream(() => leave(), request.signal);
-      let left: (() => void) | null = null;
-      try {
-        const listener = { next: (one: unknown) => stream.send('progress', one), end: stream.end };
-        left = await progress.listen(params.couponId, listener);
-      } finally {
-        if (!left) stream.end();
-      }
-      if (!left) return problem('COUPON_NOT_EXIST');
-      leave = left;
-      // Gone while it was still joining.
-      if (request.signal.aborted) leave();
-      return stream.response;
-    },
-  );
-}
-
-const progressExample = {
-  couponId: 1,
-  version: 1,
-  totalQuantity: 1000,
-  issued: 37,
-  left: 963,
-  unpersisted: 2,
-  paused: false,
-  issuedPerSecond: 21,
-};
-const eventsExample = `event: progress\ndata: ${JSON.stringify(progressExample)}\n\n`;

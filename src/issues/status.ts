@@ -48,14 +48,16 @@ export interface IssuesDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
   readonly stock: StockKeeper;
+  /** Whether there is such a coupon: nothing more is asked for one that there is not. */
+  readonly exists: (couponId: number) => boolean | Promise<boolean>;
   readonly watch: RowWatcher;
   readonly settings: { readonly USE_WAIT_MS: number };
 }
 
 export function createIssues(dependencies: IssuesDependencies): Issues {
-  const { database, watch, settings } = dependencies;
+  const { database, exists, watch, settings } = dependencies;
   const statusOf: Issues['statusOf'] = async (couponId, userId, waitMs = 0, signal) => {
-    const status = await currentStatus(dependencies, couponId, userId);
+    const status = (await exists(couponId)) ? await currentStatus(dependencies, couponId, userId) : null;
     if (status?.kind !== 'accepted') return status;
     const row = await watch.wait(couponId, userId, waitMs, signal);
     return row ? statusOfRow(row) : status;
@@ -64,6 +66,7 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
     statusOf,
     listOf: (userId, page) => readFromPrimary(database, (session) => readOwned(session, userId, page)),
     async use(couponId, userId) {
+      if (!(await exists(couponId))) return { kind: 'not exist' };
       const used = await withTransaction(database, (session) => useRow(session, couponId, userId));
       if (used) return used;
       const status = await statusOf(couponId, userId, settings.USE_WAIT_MS);

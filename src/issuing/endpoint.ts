@@ -5,6 +5,7 @@
 
 import { Type } from '@sinclair/typebox';
 import { type Authority, mayActFor, userMismatch } from '../auth/authority.ts';
+import type { Caller } from '../auth/tokens.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';
@@ -78,7 +79,7 @@ export function issueEndpoint(
       const answer = await isHuman(request);
       if (answer !== null) return refused(resultOf(answer), startMs, answer);
     }
-    const decided = decide(request, body.couponId, userId, startMs);
+    const decided = decide(request, body.couponId, userId, startMs, caller);
     const answer = decided instanceof Promise ? await decided : decided;
     return allowance === null || !shouldSendHeaders(allowance) ? answer : setRateLimitHeaders(answer, allowance);
   };
@@ -95,7 +96,13 @@ function decider(
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
   { config, issuance, issueOnce, metrics }: EndpointDependencies,
-): (request: Request, couponId: number, userId: string, startMs: number) => Response | Promise<Response> {
+): (
+  request: Request,
+  couponId: number,
+  userId: string,
+  startMs: number,
+  caller: Caller,
+) => Response | Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
   const observe = (result: RequestResult, startMs: number) =>
     metrics.observeRequest(endpoint, result, (performance.now() - startMs) / 1000);
@@ -122,14 +129,20 @@ function decider(
     const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', location };
     return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
   };
-  return (request, couponId, userId, startMs) => {
+  return (request, couponId, userId, startMs, { keyDigest }) => {
     const header = request.headers.get('idempotency-key');
     const failed = (cause: unknown) => fail(cause, startMs);
     if (header !== null) {
-      return issueUnderKey(issueOnce, header, endpoint, couponId, userId).then((keyed) => {
-        if (!(keyed instanceof Response)) return answerTo(keyed.outcome, couponId, userId, startMs, keyed.replayed);
+      const key = readKey(header);
+      if (key === null) {
         observe('invalid', startMs);
-        return keyed;
+        return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: keyDescription }]);
+      }
+      const keyed = { key, ...(keyDigest !== undefined && { keyDigest }), issuer: endpoint, couponId, userId };
+      return issueOnce(keyed).then((result) => {
+        if (result.kind === 'decided') return answerTo(result.outcome, couponId, userId, startMs, result.replayed);
+        observe(undecided[result.kind].result, startMs);
+        return undecided[result.kind].answer(config.RETRY_AFTER_S);
       }, failed);
     }
     const decided = issuance.issue(endpoint, couponId, userId);
@@ -139,19 +152,30 @@ function decider(
   };
 }
 
-/** Decides under an `Idempotency-Key`, or says what is wrong with it. */
-async function issueUnderKey(
-  issueOnce: IssueOnce,
-  header: string,
-  endpoint: IssuerName,
-  couponId: number,
-  userId: string,
-): Promise<Extract<KeyedOutcome, { kind: 'decided' }> | Response> {
-  const key = readKey(header);
-  if (key === null) return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: keyDescription }]);
-  const keyed = await issueOnce(key, endpoint, couponId, userId);
-  return keyed.kind === 'decided' ? keyed : problem('IDEMPOTENCY_KEY_REUSED');
-}
+/** Why a request under an `Idempotency-Key` was not decided. */
+const undecided = {
+  'other request': { result: 'invalid', answer: () => problem('IDEMPOTENCY_KEY_REUSED') },
+  'too many of caller': {
+    result: 'limited',
+    answer: (retryAfterS: number) =>
+      problem(
+        'TOO_MANY_REQUESTS',
+        'Too many idempotency keys of this caller are remembered. Nothing was decided.',
+        {},
+        { 'retry-after': String(retryAfterS) },
+      ),
+  },
+  'too many': {
+    result: 'overloaded',
+    answer: (retryAfterS: number) =>
+      problem(
+        'FAIL_COUPON_ISSUE_REQUEST',
+        'Too many idempotency keys are remembered. Nothing was decided for this request; it can be sent without a key.',
+        {},
+        { 'retry-after': String(retryAfterS) },
+      ),
+  },
+} as const satisfies Record<Exclude<KeyedOutcome['kind'], 'decided'>, unknown>;
 
 /** The key without its quotes: the draft has them, many clients have not. */
 function readKey(header: string): string | null {

@@ -8,39 +8,67 @@
 //   <request> won    a later attempt under the key got the coupon, whatever the first one noted
 // A crash between deciding and noting `lost` leaves the key pending. Then a request that was too late is answered with the issue
 // that its user really has: the right coupon, user and sequence, never a second issue.
+//
+// A key belongs to its caller: the user, and the API key if there is one. It is stored only when the request can succeed: a refusal
+// that is known leaves nothing behind. Keys are bounded per caller (`IDEMPOTENCY_CALLER_KEYS_MAX`) and in all (`IDEMPOTENCY_KEYS_MAX`).
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Caller } from '../auth/tokens.ts';
+import type { Limiter } from '../http/rate-limit/limiter.ts';
 import type { IssuePipeline } from './pipeline.ts';
 import type { IssuerName } from './issuer.ts';
-import { type Outcome, Unavailable } from '../coupon/outcome.ts';
-import { loseKey } from './scripts/lose-key.ts';
+import { type Outcome, type Refusal, Unavailable } from '../coupon/outcome.ts';
+import { type CallersKey, markKey, noteKey } from './scripts/key-scripts.ts';
 import type { Issues } from '../issues/status.ts';
 
 /** The result of a request under a key. `replayed`: the issue was made by an earlier request under the same key. */
 export type KeyedOutcome =
   | { readonly kind: 'decided'; readonly outcome: Outcome; readonly replayed: boolean }
-  /** The key stands for another request. Nothing was decided. */
-  | { readonly kind: 'other request' };
+  /** The key stands for another request; or there are too many keys of this caller, or in all. Nothing was decided. */
+  | { readonly kind: 'other request' | 'too many of caller' | 'too many' };
+
+/** One request under a key. */
+export interface KeyedRequest {
+  readonly key: string;
+  /** The digest of the caller's API key; undefined for a user. */
+  readonly keyDigest?: Caller['keyDigest'];
+  readonly issuer: IssuerName;
+  readonly couponId: number;
+  readonly userId: string;
+}
 
 /** Decides one request under a key. Throws as `IssuePipeline.issue` does. */
-export type IssueOnce = (key: string, issuer: IssuerName, couponId: number, userId: string) => Promise<KeyedOutcome>;
+export type IssueOnce = (request: KeyedRequest) => Promise<KeyedOutcome>;
 
 export interface IdempotencyDependencies {
   readonly redis: Redis;
   readonly issuance: Pick<IssuePipeline, 'issue'>;
   readonly issues: Pick<Issues, 'statusOf'>;
-  readonly settings: { readonly IDEMPOTENCY_KEY_S: number; readonly USE_WAIT_MS: number };
+  /** A refusal that is certain without asking the issuer, or null. */
+  readonly refusalOf: (couponId: number, userId: string) => Promise<Refusal | null>;
+  /** Counts the keys of all callers. */
+  readonly allKeys: Pick<Limiter, 'take'>;
+  readonly settings: {
+    readonly IDEMPOTENCY_KEY_S: number;
+    readonly IDEMPOTENCY_CALLER_KEYS_MAX: number;
+    readonly USE_WAIT_MS: number;
+  };
 }
 
 export function createIssueOnce(dependencies: IdempotencyDependencies): IssueOnce {
-  const { redis, issuance, settings } = dependencies;
-  return async (key, issuer, couponId, userId) => {
-    // A digest, since a key is the caller's text, of any length that fits a header.
-    const name = `idempotency:${createHash('sha256').update(key).digest('base64url')}`;
-    const pending = `${issuer} ${couponId} ${userId}`;
+  const { redis, issuance, refusalOf, settings } = dependencies;
+  const keepS = settings.IDEMPOTENCY_KEY_S;
+  return async (asked) => {
+    const { issuer, couponId, userId } = asked;
+    const callersKey = nameOf(asked);
+    const pending = `${issuer} ${couponId}`;
     const [lost, won] = [`${pending} lost`, `${pending} won`];
-    const noted = await redis.set(name, pending, 'EX', settings.IDEMPOTENCY_KEY_S, 'NX', 'GET');
+    const refusal = await refusalOf(couponId, userId);
+    const noted = await note(dependencies, callersKey, pending, refusal === null);
+    if (noted === 'full') return { kind: 'too many of caller' };
+    if (noted === 'too many') return { kind: noted };
+    if (noted === null && refusal) return { kind: 'decided', outcome: refusal, replayed: false };
     if (noted !== null && noted !== pending && noted !== lost && noted !== won) return { kind: 'other request' };
     if (noted === pending || noted === won) {
       const earlier = await earlierAnswer(dependencies, issuer, couponId, userId);
@@ -48,10 +76,10 @@ export function createIssueOnce(dependencies: IdempotencyDependencies): IssueOnc
     }
     const outcome = await issuance.issue(issuer, couponId, userId);
     if (noted === null) {
-      if (outcome.kind === 'already issued') await loseKey(redis, { key: name, pending, lost });
+      if (outcome.kind === 'already issued') await markKey(redis, { ...callersKey, from: pending, to: lost, keepS });
     } else if (noted !== lost) {
       // The first attempt may still be under way, and about to note that it was too late.
-      if (outcome.kind === 'issued') await redis.set(name, won, 'EX', settings.IDEMPOTENCY_KEY_S);
+      if (outcome.kind === 'issued') await markKey(redis, { ...callersKey, from: '', to: won, keepS });
       if (outcome.kind === 'already issued') {
         const earlier = await earlierAnswer(dependencies, issuer, couponId, userId);
         if (earlier) return earlier;
@@ -59,6 +87,35 @@ export function createIssueOnce(dependencies: IdempotencyDependencies): IssueOnc
     }
     return { kind: 'decided', outcome, replayed: false };
   };
+}
+
+/** Digests, since keys are texts of callers, of any length that fits a header. Of 128 bits, which cannot be hit on purpose. */
+function nameOf({ key, keyDigest = '', userId }: KeyedRequest): CallersKey {
+  return { caller: `idempotency:${shortDigest(`${keyDigest} ${userId}`)}`, field: shortDigest(key) };
+}
+
+function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
+/**
+ * What the key is noted as; null when it is new, and noted now.
+ *
+ * @param mayStore false only looks
+ */
+async function note(
+  { redis, allKeys, settings }: IdempotencyDependencies,
+  callersKey: CallersKey,
+  request: string,
+  mayStore: boolean,
+): Promise<string | null> {
+  const keysMax = mayStore ? settings.IDEMPOTENCY_CALLER_KEYS_MAX : 0;
+  const reply = await noteKey(redis, { ...callersKey, request, keepS: settings.IDEMPOTENCY_KEY_S, keysMax });
+  if (reply.verdict === 'known') return reply.request;
+  if (reply.verdict === 'full') return 'full';
+  if (reply.verdict === 'unknown' || !allKeys.take('all').isRefused) return null;
+  await redis.hdel(callersKey.caller, callersKey.field);
+  return 'too many';
 }
 
 /** The answer of an earlier attempt, from what the user has; null when that is nothing. */

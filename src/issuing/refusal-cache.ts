@@ -53,6 +53,8 @@ export class RefusalCache {
   readonly #onFault: (fault: unknown) => void;
   readonly #clock: Clock;
   readonly #entries = new Map<number, CachedRefusal>();
+  /** Of coupons that do not exist; apart, so that a flood of unknown ids evicts no entry of a coupon that is in a rush. */
+  readonly #absent = new Map<number, CachedRefusal>();
   readonly #known = new Map<number, KnownOwners>();
   readonly #loading = new Set<number>();
   #ownersKept = 0;
@@ -74,10 +76,10 @@ export class RefusalCache {
 
   /** The refusal for this user, if a fresh entry gives it for sure. */
   refuse(couponId: number, userId: string): Refusal | null {
-    const entry = this.#entries.get(couponId);
+    const entry = this.#entries.get(couponId) ?? this.#absent.get(couponId);
     if (entry === undefined) return null;
     if (this.#clock.elapsedMs() >= entry.untilMs) {
-      this.#entries.delete(couponId);
+      this.#remove(couponId);
       return null;
     }
     return entry.owners?.mayHave(userId) ? null : entry.refusal;
@@ -99,19 +101,22 @@ export class RefusalCache {
       this.#loadAndStore(couponId, untilMs, invalidations)
         .catch(this.#onFault)
         .finally(() => this.#loading.delete(couponId));
+    } else if (outcome.kind === 'not exist') {
+      this.#store(couponId, { refusal: outcome, untilMs, owners: null }, this.#absent);
     } else this.#store(couponId, { refusal: outcome, untilMs, owners: null });
   }
 
   /** Removes the entry of a coupon that was edited. */
   invalidate(couponId: number): void {
     this.#invalidations += 1;
-    this.#entries.delete(couponId);
+    this.#remove(couponId);
     this.#forget(couponId);
   }
 
   /** Removes every entry: edits may have been missed. */
   invalidateAll(): void {
     for (const couponId of [...this.#entries.keys(), ...this.#known.keys()]) this.invalidate(couponId);
+    this.#absent.clear();
     this.#invalidations += 1;
   }
 
@@ -151,10 +156,15 @@ export class RefusalCache {
     }
   }
 
-  #store(couponId: number, entry: CachedRefusal): void {
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size >= this.#bounds.entriesMax && oldest !== undefined) this.#entries.delete(oldest);
-    this.#entries.set(couponId, entry);
+  #store(couponId: number, entry: CachedRefusal, entries = this.#entries): void {
+    const [oldest] = entries.keys();
+    if (entries.size >= this.#bounds.entriesMax && oldest !== undefined) entries.delete(oldest);
+    entries.set(couponId, entry);
+  }
+
+  #remove(couponId: number): void {
+    this.#entries.delete(couponId);
+    this.#absent.delete(couponId);
   }
 
   /** Evicts the oldest until there is room for so many owners; false when those being loaded leave none. */

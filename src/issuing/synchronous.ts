@@ -25,6 +25,8 @@ import type { Take, Taken } from './scripted.ts';
 export interface SynchronousDependencies {
   readonly database: Database;
   readonly take: Take;
+  /** Whether there is such a coupon, as far as it is known: ids that nobody has must not take connections from those that exist. */
+  readonly exists: (couponId: number) => boolean | Promise<boolean>;
   /** The epoch of the coupon's state in Redis, 0 without one; see restoring.ts. */
   readonly epochInRedis: (couponId: number) => number | Promise<number>;
   /** Drops the state of a coupon in Redis, so that the next request opens it from the rows. */
@@ -34,7 +36,7 @@ export interface SynchronousDependencies {
 /** Coupons with a hint. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
 
-export function createSynchronous({ database, take, epochInRedis, drop }: SynchronousDependencies): Issuer {
+export function createSynchronous({ database, take, exists, epochInRedis, drop }: SynchronousDependencies): Issuer {
   const inRedis = new Set<number>();
   /** Coupons for which looking the users up first has proved necessary. */
   const lookedUp = new Set<number>();
@@ -55,6 +57,8 @@ export function createSynchronous({ database, take, epochInRedis, drop }: Synchr
   return {
     async issue(couponId, users) {
       if (!inRedis.has(couponId)) {
+        const found = exists(couponId);
+        if (!(typeof found === 'boolean' ? found : await found)) return users.map(() => refusal['not exist']);
         const outcomes = await issueInMysql(couponId, users);
         if (outcomes === 'behind')
           throw new Unavailable('dependency', 'MySQL is older than Redis, and must be restored first');

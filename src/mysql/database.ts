@@ -1,5 +1,6 @@
 // database.ts -- The pools of MySQL connections, and the only ways to use one: `withTransaction`, `readThenWrite`, `withConnection`.
 //
+// Each pool is a bulkhead: who waits in one never delays those in another.
 // A connection on which anything failed is destroyed, never returned: after a lost reply or a timeout it may still hold an
 // open transaction or a late answer. All ways are bounded in time, since mysql2 by itself waits forever.
 
@@ -13,12 +14,9 @@ import { type DatabaseSettings, lifeOf, openPool } from './pool.ts';
 
 /** The pools with their bound on time. */
 export interface Database {
-  readonly pool: Pool;
-  /**
-   * For `readThenWrite` alone: its connections take several statements in one query, none of which is the text of a caller.
-   * Issuing never waits for an operator's request.
-   */
-  readonly issuingPool: Pool;
+  readonly pools: Readonly<Record<PoolName, Pool>>;
+  /** The pool of everything but `readThenWrite`; see `throughPool`. */
+  readonly poolName: PoolName;
   readonly transactionMsMax: number;
   readonly use: Readonly<Record<PoolName, PoolUse>>;
   /** Connections that were made before are not used any more: a server said that it is not the primary. By `performance.now()`. */
@@ -26,9 +24,21 @@ export interface Database {
   readonly onTransaction: OnTransaction;
 }
 
-/** The general pool, and that of `readThenWrite`. */
-export const poolNames = ['general', 'issuing'] as const;
+/**
+ * `issuing` is for `readThenWrite` alone: its connections take several statements in one query, none of which is the text of a caller.
+ * `public`: what users and anonymous callers read and use. `security`: API keys, readiness, and whether the stores belong together.
+ * `general`: operators, openings and the worker.
+ */
+export const poolNames = ['general', 'issuing', 'public', 'security'] as const;
 export type PoolName = (typeof poolNames)[number];
+
+/** Connections of the pool `security`: one query at a time each for keys, readiness and the comparison of the stores. */
+const SECURITY_CONNECTIONS = 3;
+
+/** How many connections each pool may have. */
+export function poolSizes({ MYSQL_CONNECTIONS_MAX: most }: Pick<DatabaseSettings, 'MYSQL_CONNECTIONS_MAX'>) {
+  return { general: most, issuing: most, public: Math.ceil(most / 2), security: SECURITY_CONNECTIONS } as const;
+}
 
 /** How much of a pool is in use. */
 export interface PoolUse {
@@ -64,19 +74,27 @@ export class DuplicateRow extends RollbackError {
 
 /** Makes the pools; they connect on first use. */
 export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
+  const sizes = poolSizes(settings);
+  const pool = (name: PoolName) => openPool({ ...settings, MYSQL_CONNECTIONS_MAX: sizes[name] }, name === 'issuing');
+  const unused = () => ({ used: 0, waiting: 0 });
   return {
-    pool: openPool(settings, false),
-    issuingPool: openPool(settings, true),
+    pools: { general: pool('general'), issuing: pool('issuing'), public: pool('public'), security: pool('security') },
+    poolName: 'general',
     transactionMsMax: settings.TRANSACTION_MS_MAX,
     demoted: { beforeMs: 0 },
-    use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
+    use: { general: unused(), issuing: unused(), public: unused(), security: unused() },
     onTransaction,
   };
 }
 
+/** The same database through another of its pools. */
+export function throughPool(database: Database, poolName: Exclude<PoolName, 'issuing'>): Database {
+  return { ...database, poolName };
+}
+
 /** Ends every connection once the statements under way are answered. */
 export async function closeDatabase(database: Database): Promise<void> {
-  await Promise.all([database.pool.end(), database.issuingPool.end()]);
+  await Promise.all(Object.values(database.pools).map((pool) => pool.end()));
 }
 
 /**
@@ -196,7 +214,9 @@ export function withConnection<Result>(
   database: Database,
   work: (session: Session, connection: PoolConnection) => Promise<Result>,
 ): Promise<Result> {
-  return onConnection(database, 'general', (connection) => work(drizzle(drizzleClient(connection)), connection));
+  return onConnection(database, database.poolName, (connection) =>
+    work(drizzle(drizzleClient(connection)), connection),
+  );
 }
 
 /**
@@ -217,7 +237,7 @@ async function onConnection<Result>(
   poolName: PoolName,
   work: (connection: PoolConnection) => Promise<Result>,
 ): Promise<Result> {
-  const pool = poolName === 'general' ? database.pool : database.issuingPool;
+  const pool = database.pools[poolName];
   const use = database.use[poolName];
   let overdue = false;
   let borrowed: PoolConnection | undefined;

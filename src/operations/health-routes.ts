@@ -3,6 +3,7 @@
 // `/livez` asks nothing of Redis or MySQL: restarting the API because a store is down would only make things worse.
 
 import { type Static, Type } from '@sinclair/typebox';
+import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { problem } from '../http/problem.ts';
 import { type Route, rawRoute, route } from '../http/route.ts';
 
@@ -26,18 +27,16 @@ const ReadinessAnswer = Type.Object(
   { $id: 'Readiness' },
 );
 
-/**
- * Whether requests should be sent here, why not, and for each store the durability that is really in effect. No addresses and no
- * secrets: anyone can read it.
- */
+/** Whether requests should be sent here, why not, and for each store the durability that is really in effect. */
 export type Readiness = Static<typeof ReadinessAnswer>;
 
 /** One thing that must be right before requests are sent here. */
 export type Check = Readiness['checks'][number];
 
 export interface HealthDependencies {
-  /** With a port of their own, the metrics are not here. */
+  /** With a port of their own, the metrics are not here. Without one, they are for keys with the scope `read`: each costs a scrape. */
   readonly config: { readonly METRICS_PORT?: number };
+  readonly authority: Pick<Authority, 'isOn' | 'guard' | 'scopesOf'>;
   /** Answers within a bound, and reports a store that fails instead of throwing. */
   readiness(): Promise<Readiness>;
   readonly metrics: {
@@ -47,9 +46,9 @@ export interface HealthDependencies {
 }
 
 /** `GET /hello`, `/livez`, `/readyz` and `/metrics`. */
-export function healthRoutes({ config, readiness, metrics }: HealthDependencies): readonly Route[] {
-  const always = [helloRoute, liveRoute, readyRoute(readiness)];
-  return config.METRICS_PORT === undefined ? [...always, metricsRoute(metrics)] : always;
+export function healthRoutes({ config, authority, readiness, metrics }: HealthDependencies): readonly Route[] {
+  const always = [helloRoute, liveRoute, readyRoute(readiness, authority)];
+  return config.METRICS_PORT === undefined ? [...always, metricsRoute(metrics, authority)] : always;
 }
 
 /** `GET /metrics` alone, for a port that only those who watch the system reach. */
@@ -93,7 +92,7 @@ const liveRoute = rawRoute(
   () => new Response('alive', { headers: { ...text, ...noStore } }),
 );
 
-function readyRoute(readiness: HealthDependencies['readiness']) {
+function readyRoute(readiness: HealthDependencies['readiness'], { scopesOf }: HealthDependencies['authority']) {
   const exampleOf = (ok: boolean): Readiness => ({
     ready: ok,
     checks: [
@@ -109,21 +108,29 @@ function readyRoute(readiness: HealthDependencies['readiness']) {
       operationId: 'checkReadiness',
       tag: 'service',
       summary: 'Should requests be sent here?',
-      description: 'With the reason if not, and with the durability that the stores really have.',
+      description:
+        'With the reason if not, and with the durability that the stores really have; their versions only for those who show a key. At most a second old.',
       answers: {
         200: { description: 'Yes.', schema: ReadinessAnswer, example: exampleOf(true) },
         503: { description: 'No; `checks` says why.', schema: ReadinessAnswer, example: exampleOf(false) },
       },
     },
-    async () => {
+    async ({ request }) => {
       const { ready, checks, durability } = await readiness();
       const status: 200 | 503 = ready ? 200 : 503;
-      return { status, body: { ready, checks, durability } };
+      const isKnown = request.headers.has('authorization') && !(scopesOf(request) instanceof Response);
+      return { status, body: { ready, checks: isKnown ? checks : checks.map(withoutVersion), durability } };
     },
   );
 }
 
-function metricsRoute(metrics: HealthDependencies['metrics']) {
+/** A store that is well says which release it is. */
+function withoutVersion({ name, ok, detail }: Check): Check {
+  return { name, ok, detail: ok ? 'answers' : detail };
+}
+
+function metricsRoute(metrics: HealthDependencies['metrics'], authority: HealthDependencies['authority']) {
+  const access = authority.isOn ? operatorsWith(authority, 'read') : null;
   const example = '# HELP up Whether it runs.\n# TYPE up gauge\nup 1\n';
   return rawRoute(
     'GET',
@@ -132,9 +139,10 @@ function metricsRoute(metrics: HealthDependencies['metrics']) {
       operationId: 'readMetrics',
       tag: 'service',
       summary: 'Metrics',
-      description: 'For Prometheus.',
+      description: 'For Prometheus. It needs no key on a port of its own, `METRICS_PORT`, nor with `AUTH=off`.',
+      ...(access && { access }),
       answers: { 200: { description: 'In the text format.', example } },
     },
-    () => answerMetrics(metrics),
+    async (request) => (await access?.refuse(request, {})) ?? answerMetrics(metrics),
   );
 }

@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import { createRedlock, IoredisAdapter } from 'redlock-universal';
 import { ID_MAX } from '../coupon/coupon.ts';
 import { countRequests } from '../http/rate-limit/count-requests.ts';
-import { loseKey } from '../issuing/scripts/lose-key.ts';
+import { markKey, noteKey } from '../issuing/scripts/key-scripts.ts';
 import { serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
 import { look, put, restoreEntry, take } from '../stock/decision-scripts.ts';
@@ -49,13 +49,26 @@ export function testApi(redis: Redis, subscriber: Redis, limits: boolean): Promi
   return selfTest(redis, {
     trials: ({ idempotency, limits: key }) => [
       ...on(subscriber, changesChannel(subscriber), ['SUBSCRIBE', changesChannel(subscriber)]),
-      ...on(redis, idempotency, ['SET', idempotency, 'test', 'EX', 60, 'NX', 'GET'], ['GET', idempotency]),
+      ...on(
+        redis,
+        idempotency,
+        ['HSET', idempotency, 'test', 'test'],
+        ['HGET', idempotency, 'test'],
+        ['HLEN', idempotency],
+        ['HGETALL', idempotency],
+        ['EXPIRE', idempotency, 60],
+        ['HDEL', idempotency, 'test'],
+        ['HINCRBY', idempotency, 'test', 1],
+        ['PEXPIRE', idempotency, 1],
+      ),
       ...(limits ? on(redis, key, ['HINCRBY', key, 'test', 1], ['PEXPIRE', key, 1]) : []),
     ],
-    async run({ idempotency, limits: key }) {
-      await redis.set(idempotency, 'pending', 'EX', 60, 'NX', 'GET');
-      await loseKey(redis, { key: idempotency, pending: 'pending', lost: 'lost' });
-      const window = Number(key.split(':')[2]);
+    async run({ idempotency, limits: counts }) {
+      const key = { caller: idempotency, field: 'test', keepS: 60 };
+      await redis.hset(idempotency, 'due', '1 pending');
+      await noteKey(redis, { ...key, request: 'pending', keysMax: 1 });
+      await markKey(redis, { ...key, from: 'pending', to: 'lost' });
+      const window = Number(counts.split(':')[2]);
       if (limits)
         await countRequests(redis, { kind: 'user', window, keepMs: LEASE_MS, counts: new Map([['test', 1]]) });
     },

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { createCatalog } from '../coupon/catalog.ts';
 import { auditCoupon } from '../operations/audit.ts';
 import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
-import { RefusalCache } from '../issuing/refusal-cache.ts';
+import type { CouponReader } from '../issuing/coupon-reader.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
 import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 import { createSnapshots, type Snapshots } from '../stock/snapshot.ts';
@@ -13,11 +13,11 @@ import { answerTotals } from '../issuing/metrics.ts';
 import { createIssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
-import { changesChannel } from '../stream/keys.ts';
 import { readBacklog } from '../stream/backlog.ts';
 import type { Load } from '../operations/routes.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
+import { Places } from '../issues/places.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
@@ -26,8 +26,16 @@ import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
 import { createCouponEditor } from '../stock/editing.ts';
+import {
+  createChanges,
+  createCouponReader,
+  createKeyLimiter,
+  createRefusalCache,
+  knownRefusals,
+  openingExisting,
+} from './caches.ts';
 import { type ApiMetrics, measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
-import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
+import { closeDatabase, type Database, openDatabase, throughPool } from '../mysql/database.ts';
 import { issuingConnection, subscribingConnection } from '../redis/connection.ts';
 import type { Log } from '../telemetry/log.ts';
 import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
@@ -56,20 +64,18 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   measureStores(metrics, foundation);
   measureStock(metrics, { database, snapshots });
   const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
-  const issuers = createIssuers(foundation, stock, createLockObserver(metrics));
-  const refusals = createRefusalCache(config, snapshots, log);
-  const observer = createPipelineObserver(metrics, log);
-  const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
-  measureLoad(metrics, issuance);
-  const announce = async (couponId: number) => {
-    refusals.invalidate(couponId);
-    await redis.publish(changesChannel(redis), String(couponId)).catch(onRedisFault);
-  };
   const onStoreFault = (error: unknown) => {
     metrics.storeFailures.of().add();
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
-  const { issues, progress, releaseWaiters } = createAfterIssuing(foundation, snapshots, stock, onStoreFault);
+  const reader = createCouponReader(foundation, onStoreFault);
+  const issuers = createIssuers(foundation, openingExisting(stock, reader), reader, createLockObserver(metrics));
+  const refusals = createRefusalCache(config, snapshots, log);
+  const observer = createPipelineObserver(metrics, log);
+  const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
+  measureLoad(metrics, issuance);
+  const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
+  const { releaseWaiters, ...after } = createAfterIssuing(foundation, snapshots, stock, reader, onStoreFault);
   const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
@@ -82,11 +88,17 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     issuance,
     catalog: withStoreErrors(catalog, onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
-    issues,
-    progress,
+    ...after,
     ...withStoreErrors(
       {
-        issueOnce: createIssueOnce({ redis, issuance, issues, settings: config }),
+        issueOnce: createIssueOnce({
+          redis,
+          issuance,
+          issues: after.issues,
+          settings: config,
+          refusalOf: knownRefusals(refusals, reader, config),
+          allKeys: createKeyLimiter(config, redis, onRedisFault),
+        }),
         load: createLoad(redisStock, metrics),
         audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
@@ -94,12 +106,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     ),
     deadLetters: createAvailableDeadLetters(redisStock, onStoreFault),
     /** Subscribes to edits of coupons; call it once the connections are open. */
-    async listen() {
-      subscriber.on('message', (_, couponId) => refusals.invalidate(Number(couponId)));
-      // Messages sent while the connection was down are gone.
-      subscriber.on('ready', () => refusals.invalidateAll());
-      await subscriber.subscribe(changesChannel(subscriber));
-    },
+    listen: () => listen(subscriber),
     /** Ends long polls and event streams, so that a server can stop. */
     releaseWaiters,
     /** Answers the requests under way, then ends the connections. */
@@ -113,13 +120,14 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   };
 }
 
-function createIssuers(foundation: Foundation, stock: StockKeeper, observer: LockObserver) {
+function createIssuers(foundation: Foundation, stock: StockKeeper, reader: CouponReader, observer: LockObserver) {
   const { redisStock, database } = foundation;
   const take = createTake(redisStock, stock);
   return {
     synchronous: createSynchronous({
       database,
       take,
+      exists: (couponId) => reader.exists(couponId, 'general'),
       epochInRedis: createEpochReader(redisStock),
       drop: redisStock.drop,
     }),
@@ -133,15 +141,21 @@ function createAfterIssuing(
   foundation: Foundation,
   snapshots: Snapshots,
   stock: StockKeeper,
+  reader: CouponReader,
   onFault: (fault: unknown) => void,
 ) {
-  const { database, settings } = foundation;
+  const { settings } = foundation;
+  const database = throughPool(foundation.database, 'public');
   const watch = new RowWatcher({ database, settings, onFault });
-  const sample = createSample(database, snapshots);
+  // What listeners follow changes all the time: nothing from the cache.
+  const sample = createSample((couponId) => reader.read(couponId, 0), snapshots);
+  const exists = (couponId: number) => reader.exists(couponId, 'public');
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(createIssues({ ...foundation, stock, watch }), onFault),
+    issues: withStoreErrors(createIssues({ ...foundation, database, stock, exists, watch }), onFault),
     progress,
+    places: new Places(settings),
+    readPublic: (couponId: number) => reader.read(couponId),
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
     },
@@ -152,16 +166,6 @@ function createAfterIssuing(
 function createAvailableDeadLetters(redisStock: RedisStock, onFault: (fault: unknown) => void): DeadLetters {
   const { list, ...others } = createDeadLetters(redisStock);
   return { list: () => iterateWithStoreErrors(list(), onFault), ...withStoreErrors(others, onFault) };
-}
-
-function createRefusalCache(config: Config, { read }: Snapshots, log: Log): RefusalCache {
-  const bounds = {
-    ageMsMax: config.SIGN_MS_MAX,
-    entriesMax: config.SIGNS_MAX,
-    ownersMax: config.SIGN_OWNERS_MAX,
-    skewMsMax: config.CLOCK_SKEW_MS_MAX,
-  };
-  return new RefusalCache(read, bounds, (error) => log.warn({ error }, 'could not cache a refusal'));
 }
 
 function boundsOf(config: Config): CombinerBounds {

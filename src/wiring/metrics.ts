@@ -5,7 +5,7 @@ import { type PartitionBacklog, readBacklog } from '../stream/backlog.ts';
 import type { StockDependencies } from '../stock/opening.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
-import { type Database, type OnTransaction, poolNames } from '../mysql/database.ts';
+import { type Database, type OnTransaction, poolNames, poolSizes } from '../mysql/database.ts';
 import { timeScripts } from '../redis/script.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createAuthMetrics } from '../auth/metrics.ts';
@@ -71,11 +71,12 @@ export function mismatchReporter({ storesMismatch }: Metrics, log: Log): (fault:
 export function measureStores(metrics: Metrics, { redisStock, database, settings }: MeasuredStores): void {
   timeScripts(redisStock.redis, scriptMeter(metrics));
   metrics.unpersistedMax.of().set(settings.UNPERSISTED_USERS_MAX);
+  const sizes = poolSizes(settings);
   metrics.onRender(() => {
     for (const name of poolNames) {
       metrics.poolUsed.of(name).set(database.use[name].used);
       metrics.poolWaiting.of(name).set(database.use[name].waiting);
-      metrics.poolMax.of(name).set(settings.MYSQL_CONNECTIONS_MAX);
+      metrics.poolMax.of(name).set(sizes[name]);
     }
   });
   metrics.onRender(() => measureBacklog(metrics, redisStock), AGE_MS_MAX);

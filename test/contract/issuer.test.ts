@@ -159,7 +159,7 @@ function describePeriodInMysql(): void {
   const stopClock = async () => {
     const stopped = await stores.createApi({ MYSQL_CONNECTIONS_MAX: 1 });
     const issueAt = async (nowMs: number, couponId: number, user: string) => {
-      await stopped.database.issuingPool.query(`SET SESSION timestamp = ${(nowMs + 0.5) / 1000}`);
+      await stopped.database.pools.issuing.query(`SET SESSION timestamp = ${(nowMs + 0.5) / 1000}`);
       return (await stopped.issuers.synchronous.issue(couponId, [user]))[0];
     };
     return { issueAt, [Symbol.asyncDispose]: stopped[Symbol.asyncDispose] };

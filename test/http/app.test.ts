@@ -63,6 +63,7 @@ test('a coupon is created from instants in milliseconds', async () => {
       minAvailableAmount: 3,
       startMs: 1,
       endMs: 253_402_300_799_999,
+      listed: false,
     },
   ]);
 });

@@ -68,7 +68,7 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['GET /hello', OPEN],
   ['GET /livez', OPEN],
   ['GET /readyz', OPEN],
-  ['GET /metrics', OPEN],
+  ['GET /metrics', READ],
   ['GET /problems/INTERNAL', OPEN],
 ];
 

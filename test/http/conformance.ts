@@ -383,10 +383,16 @@ function describeCoupons(ask: Ask): void {
       dateIssueStart: '2027-03-01T01:00:00.000Z',
       dateIssueEnd: '2027-04-01T00:00:00.000Z',
       paused: false,
+      // Not announced, unless the operator says so.
+      listed: false,
       version: 1,
       dateCreated: '2026-11-22T08:30:00.000Z',
       dateUpdated: '2026-11-22T08:30:00.000Z',
     });
+  });
+
+  test('a coupon may be announced from the start', async () => {
+    expect(await (await create({ listed: true })).json()).toMatchObject({ listed: true });
   });
 
   test('a coupon may be without limit', async () => {

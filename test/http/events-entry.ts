@@ -4,6 +4,7 @@
 // sample; on `stop` it stops as the server does, and waits half a second for those who do not read.
 
 import process from 'node:process';
+import { Places } from '../../src/issues/places.ts';
 import { ProgressHub, type Sample } from '../../src/issues/progress.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { fakeApp } from './fakes.ts';
@@ -20,8 +21,14 @@ const sample: Sample = async (couponId) => {
 const fault = (error: unknown) => {
   throw error;
 };
-const progress = new ProgressHub({ sample, settings: { PROGRESS_MS: 1, LISTENERS_MAX: 2 }, onFault: fault });
-const server = await serve(fakeApp({ progress }).app.fetch, { host: '127.0.0.1', port: 0, onError: fault });
+const progress = new ProgressHub({ sample, settings: { PROGRESS_MS: 1 }, onFault: fault });
+const places = new Places({
+  LISTENERS_MAX: 2,
+  LISTENERS_PER_USER_MAX: 10,
+  LISTENERS_PER_ADDRESS_MAX: 10,
+  LISTENERS_OPERATORS_MAX: 1,
+});
+const server = await serve(fakeApp({ progress, places }).app.fetch, { host: '127.0.0.1', port: 0, onError: fault });
 console.log(server.port);
 
 const stop = async () => {

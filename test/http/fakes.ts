@@ -43,6 +43,7 @@ export const coupon: Coupon = {
   startMs: Date.UTC(2026, 11, 1),
   endMs: Date.UTC(2027, 0, 1),
   paused: false,
+  listed: true,
   stockHome: 'mysql',
   epoch: 0,
   version: 1,
@@ -55,7 +56,7 @@ const coupons = Array.from({ length: 25 }, (_, index): Coupon => ({ ...coupon, i
 
 export const ready: Readiness = {
   ready: true,
-  checks: [{ name: 'redis', ok: true, detail: 'answers' }],
+  checks: [{ name: 'redis', ok: true, detail: 'Redis 7.0' }],
   durability: { redis: 'appendonly yes, appendfsync always' },
 };
 
@@ -81,7 +82,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
         return resultOf(couponId);
       },
     },
-    issueOnce: async (key, issuer, couponId, userId) => {
+    issueOnce: async ({ key, issuer, couponId, userId }) => {
       if (key === 'of another request') return { kind: 'other request' };
       calls.issued.push({ key, issuer, couponId, userId });
       return { kind: 'decided', outcome: resultOf(couponId), replayed: key === 'seen before' };
@@ -95,6 +96,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
       use: async (couponId, userId) => useOf(couponId, userId),
     },
     progress: fakeProgress,
+    places: { take: () => () => undefined },
     catalog: {
       create: async (created) => {
         calls.created.push(created);
@@ -103,6 +105,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
       read: async (id) => coupons.find((one) => one.id === id) ?? null,
       list: async ({ after, limit }) => coupons.filter(({ id }) => id > after).slice(0, limit),
     },
+    readPublic: async (id) => coupons.find((one) => one.id === id) ?? null,
     editor: fakeEditor,
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,

@@ -245,7 +245,7 @@ test('a process that freezes within a transaction does not keep its locks, and i
   await using frozen = ownDatabase({ TRANSACTION_MS_MAX: 500, MYSQL_CONNECTIONS_MAX: 1 });
   const { id } = await stores.coupon();
   // Without the time limit of `withTransaction`: a frozen process has no timers.
-  const connection = await frozen.pool.getConnection();
+  const connection = await frozen.pools.general.getConnection();
   await connection.query('BEGIN');
   await connection.query(`UPDATE coupons SET title = 'never' WHERE id = ${id}`);
   await withTransaction(stores.database, (tx) => setTitle(tx, id, 'by another'));

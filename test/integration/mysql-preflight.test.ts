@@ -80,7 +80,15 @@ test('users with the rights that the guide names migrate, start, issue, record a
   expect(await faultsOf(DATABASE_URL)).toEqual([]);
   await using api = await own.createApi({ DATABASE_URL });
   await using worker = await own.startWorker({ DATABASE_URL });
-  const draft = { title: 'a', totalQuantity: 3, discountAmount: 0, minAvailableAmount: 0, startMs: 0, endMs: 4e12 };
+  const draft = {
+    title: 'a',
+    totalQuantity: 3,
+    discountAmount: 0,
+    minAvailableAmount: 0,
+    startMs: 0,
+    endMs: 4e12,
+    listed: true,
+  };
   const coupon = await api.catalog.create(draft);
   for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
     expect((await api.issuance.issue(issuer, coupon.id, issuer)).kind).toBe('issued');

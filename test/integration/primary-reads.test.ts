@@ -8,13 +8,14 @@ import { openStores, type Stores, type TestApi } from '../stores.ts';
 
 let stores: Stores;
 let api: TestApi;
-/** Every statement that the API sent on its general connections. */
+/** Every statement that the API sent on its connections, but those that issue. */
 const sent: string[] = [];
 
 beforeAll(async () => {
   stores = await openStores();
   api = await stores.createApi();
-  (api.database as { pool: Pool }).pool = recording(api.database.pool);
+  const pools = api.database.pools as Record<string, Pool>;
+  for (const name of ['general', 'public', 'security']) pools[name] = recording(api.database.pools[name as 'general']);
 });
 afterAll(async () => {
   await stores?.close();
@@ -62,6 +63,7 @@ const newCoupon = {
   totalQuantity: 5,
   discountAmount: 1,
   minAvailableAmount: 1,
+  listed: false,
   startMs: Date.now() - 1000,
   endMs: Date.now() + 3_600_000,
 };

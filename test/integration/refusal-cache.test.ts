@@ -120,7 +120,7 @@ for (const [where, creator] of [
     const { id } = await stores.coupon();
     await untilSignHangs(id + 1);
     const startMs = Date.now() - HOUR_MS;
-    const fields = { title: 'New', totalQuantity: 5, discountAmount: 1, minAvailableAmount: 0, startMs };
+    const fields = { title: 'New', totalQuantity: 5, discountAmount: 1, minAvailableAmount: 0, listed: false, startMs };
     const made = await creator.catalog.create({ ...fields, endMs: startMs + 2 * HOUR_MS });
     expect(made.id).toBe(id + 1);
     if (creator === other) await untilIssued(made.id);

@@ -23,8 +23,16 @@ afterAll(async () => {
 const people = (count: number, from = 1) => Array.from({ length: count }, (_, i) => `user-${from + i}`);
 
 /** Another coupon like this one. */
-function draftOf({ title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs }: Coupon): CouponDraft {
-  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs };
+function draftOf({
+  title,
+  totalQuantity,
+  discountAmount,
+  minAvailableAmount,
+  startMs,
+  endMs,
+  listed,
+}: Coupon): CouponDraft {
+  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs, listed };
 }
 
 /** Everything that MySQL has of coupons and issues. */

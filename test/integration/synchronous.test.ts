@@ -65,7 +65,13 @@ test('a sold-out coupon in MySQL costs one transaction a batch, whether or not o
   let transactions = 0;
   const database = { ...stores.database, onTransaction: () => void transactions++ };
   const never = () => Promise.reject(new Error('the stock is in MySQL'));
-  const issuer = createSynchronous({ database, take: never, epochInRedis: () => 0, drop: never });
+  const issuer = createSynchronous({
+    database,
+    take: never,
+    exists: () => true,
+    epochInRedis: () => 0,
+    drop: never,
+  });
   const costOf = async (...users: string[]) => {
     const before = transactions;
     await issuer.issue(id, users);

@@ -558,7 +558,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/issuing/refusal-cache.ts',
-        from: '    this.#invalidations += 1;\n    this.#entries.delete(couponId);\n    this.#forget(couponId);\n',
+        from: '    this.#invalidations += 1;\n    this.#remove(couponId);\n    this.#forget(couponId);\n',
         to: '    void couponId;\n',
       },
     ],
@@ -671,6 +671,100 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'pages of other origins may use coupons while AUTH is off',
     changes: [{ file: 'src/app.ts', from: 'isAuthOn: dependencies.authority.isOn,', to: 'isAuthOn: true,' }],
     guard: ['test/http/envelope.test.ts', 'may change nothing while AUTH is off, and tools may'],
+  },
+  {
+    name: 'unknown ids take connections from the issuers',
+    changes: [
+      {
+        file: 'src/issuing/synchronous.ts',
+        from: "if (!(typeof found === 'boolean' ? found : await found)) return users.map(() => refusal['not exist']);",
+        to: 'void found;',
+      },
+    ],
+    guard: [
+      `${integration}/flood.test.ts`,
+      'while 200 connections ask for random ids, issuing, status, readiness and revoking a key go on',
+    ],
+  },
+  {
+    name: 'keys and readiness wait behind operators',
+    changes: [
+      { file: 'src/server.ts', from: "throughPool(database, 'security')", to: "throughPool(database, 'general')" },
+    ],
+    guard: [
+      `${integration}/flood.test.ts`,
+      'while operators fill the general pool, issuing, readiness and revoking a key go on',
+    ],
+  },
+  {
+    name: 'refusals of coupons that do not exist evict those of coupons in a rush',
+    changes: [{ file: 'src/issuing/refusal-cache.ts', from: 'owners: null }, this.#absent);', to: 'owners: null });' }],
+    guard: [
+      'test/unit/refusal-cache.test.ts',
+      'refusals of coupons that do not exist evict no other, and are as bounded',
+    ],
+  },
+  {
+    name: 'what was read before an edit is cached after it',
+    changes: [
+      {
+        file: 'src/issuing/coupon-reader.ts',
+        from: 'if (invalidations === this.#invalidations) {',
+        to: 'if (invalidations >= 0) {',
+      },
+    ],
+    guard: ['test/unit/coupon-reader.test.ts', 'what was read before an edit is not kept after it'],
+  },
+  {
+    name: 'an idempotency key is the same for every caller',
+    changes: [{ file: 'src/issuing/idempotency.ts', from: '`${keyDigest} ${userId}`', to: "''" }],
+    guard: [
+      `${integration}/idempotency.test.ts`,
+      'a key belongs to its caller: under the same text another user, and another API key, ask for themselves',
+    ],
+  },
+  {
+    name: 'a request that cannot succeed leaves its key in Redis',
+    changes: [{ file: 'src/issuing/idempotency.ts', from: 'pending, refusal === null)', to: 'pending, true)' }],
+    guard: [`${integration}/idempotency.test.ts`, 'a request that cannot succeed leaves no key behind'],
+  },
+  {
+    name: 'the keys of a caller are not counted',
+    changes: [
+      {
+        file: 'src/issuing/scripts/note-key.lua',
+        from: "if redis.call('HLEN', KEYS[1]) >= most then return { 'full' } end",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/idempotency.test.ts`,
+      'a caller has so many keys and no more, and each of them goes on being answered',
+    ],
+  },
+  {
+    name: 'operators take the places of all others',
+    changes: [
+      {
+        file: 'src/issues/places.ts',
+        from: "if (kind === 'operator') {",
+        to: "if (kind === 'operator' && name !== null) {",
+      },
+    ],
+    guard: ['test/unit/places.test.ts', 'operators have places when all others are taken, and take none of them'],
+  },
+  {
+    name: 'a coupon that is not announced can be read by its id',
+    changes: [{ file: 'src/issues/drop-routes.ts', from: 'if (!coupon?.listed) return', to: 'if (!coupon) return' }],
+    guard: [
+      'test/http/listeners.test.ts',
+      'a coupon that is not announced is there for operators alone, and for all others as if it were not',
+    ],
+  },
+  {
+    name: 'an issuer of public keys that is down is asked for every token',
+    changes: [{ file: 'src/auth/tokens.ts', from: 'failed = { untilMs: elapsedMs() + pauseMs, error };', to: '' }],
+    guard: ['test/http/tokens.test.ts', 'an issuer that answers an error is unavailable, and makes no token invalid'],
   },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),

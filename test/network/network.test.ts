@@ -76,6 +76,8 @@ describe('a reply that is lost between the API and a store', () => {
     const couponId = await createCoupon(1);
     // The stock is in Redis unless MySQL is the one that decides.
     if (store === 'redis') await openInRedis(couponId);
+    // The API has then seen the coupon: the commit that is lost is that of the issue.
+    else await lane.ask({ method: 'GET', path: `/v1/coupons/${couponId}/issues/no-owner` });
     const winner = `winner-${couponId}`;
     const proxy = store === 'redis' ? proxies.apiRedis : proxies.apiMysql;
     const dropped = proxy.dropReplyTo(...trapFor(winner));

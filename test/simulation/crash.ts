@@ -49,8 +49,8 @@ export function watchOver({ redis, database }: Mortal): Executioner {
   };
   const send = redis.sendCommand.bind(redis);
   redis.sendCommand = (...command) => ask(async () => send(...command));
-  watchPool(database.pool, ask);
-  watchPool(database.issuingPool, ask);
+  watchPool(database.pools.general, ask);
+  watchPool(database.pools.issuing, ask);
   return {
     condemn(next) {
       death = next;

@@ -152,6 +152,8 @@ test('while MySQL is unreachable, requests to issue are 503 and few lines', asyn
   proxy.cut();
   expect(await statuses(api, issueWith('/v1/issue', id))).toEqual([503]);
   await expectFewLines(api, 'a batch failed; its results are unknown to the callers');
+  expect(await statuses(api, (i) => [`/v1/drops/${i + 1}`, {}])).toEqual([503]);
+  await expectFewLines(api, 'store request failed; result unknown to the caller');
 });
 
 test("while the keys of the tokens' issuer are unreachable, requests with a token are 503 and few lines", async () => {

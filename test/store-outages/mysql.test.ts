@@ -290,6 +290,8 @@ describe('a commit whose reply is lost', () => {
         const id = scene[home];
         const sequence = home === 'opened' ? 3 : 1;
         if (home === 'opened') expect(await callers.ask('synchronous', id, 'second')).toBe(already(2));
+        // It has seen the coupon, so that the commit is that of the issue.
+        expect(await api.readPublic(id)).toMatchObject({ id });
         proxy.loseReplyTo((text) => text.endsWith('COMMIT'));
         expect(await callers.ask('synchronous', id, 'a')).toBe(UNAVAILABLE);
         expect(proxy.repliesLost()).toBe(1);

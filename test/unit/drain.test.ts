@@ -26,7 +26,8 @@ function refusing(failure: (tries: number) => Error) {
   const stopping = new AbortController();
   let tries = 0;
   const database = {
-    pool: { getConnection: () => Promise.reject(failure(++tries)) },
+    poolName: 'general',
+    pools: { general: { getConnection: () => Promise.reject(failure(++tries)) } },
     transactionMsMax: 10_000,
     use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
     onTransaction: () => {},

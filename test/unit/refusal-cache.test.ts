@@ -368,3 +368,12 @@ describe('bounds', () => {
     expect(refused(1, 2)).toEqual([true, true]);
   });
 });
+
+test('refusals of coupons that do not exist evict no other, and are as bounded', async () => {
+  const { cache, note, refused } = createCache({ entriesMax: 3 });
+  await note(1, { kind: 'paused' });
+  for (let id = 10; id < 20; id += 1) await note(id, { kind: 'not exist' });
+  expect(refused(1, 16, 17, 18, 19)).toEqual([true, false, true, true, true]);
+  cache.invalidateAll();
+  expect(refused(1, 19)).toEqual([false, false]);
+});

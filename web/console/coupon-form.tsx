@@ -20,6 +20,7 @@ export function CreateCoupon() {
     minAvailableAmount: 0,
     dateIssueStart: new Date(startMs).toISOString(),
     dateIssueEnd: new Date(startMs + 24 * hourMs).toISOString(),
+    listed: false,
   };
   return (
     <>
@@ -113,7 +114,7 @@ function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly pr
   const [unlimited, setUnlimited] = useState(fields.totalQuantity === null);
   const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
   const number = { type: 'number', min: 0, step: 1, required: true, inputMode: 'numeric' } as const;
-  const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd } = fields;
+  const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd, listed } = fields;
   return (
     <div class="fields">
       <Field name="title" label={say('fieldTitle')} fault={faultOf('title')} wide>
@@ -155,6 +156,13 @@ function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly pr
         iso={dateIssueStart}
       />
       <InstantField name="dateIssueEnd" label={say('fieldEnd')} fault={faultOf('dateIssueEnd')} iso={dateIssueEnd} />
+      <div class="field wide">
+        <label class="check">
+          <input type="checkbox" name="listed" defaultChecked={listed ?? false} />
+          {say('fieldListed')}
+        </label>
+        <span class="hint">{say('listedHint')}</span>
+      </div>
     </div>
   );
 }
@@ -250,6 +258,7 @@ function readFields(data: FormData, before: CouponDraft): CouponDraft {
     minAvailableAmount: Number(text('minAvailableAmount')),
     dateIssueStart: instant('dateIssueStart'),
     dateIssueEnd: instant('dateIssueEnd'),
+    listed: data.has('listed'),
   };
 }
 

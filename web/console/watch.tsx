@@ -106,7 +106,7 @@ function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
           <span class={connected ? 'pulse' : 'hint'} role="status">
             {say(connected ? 'live' : 'reconnecting')}
           </span>
-          <a href={`/drop/${id}`}>{say('dropPage')}</a>
+          {coupon.listed && <a href={`/drop/${id}`}>{say('dropPage')}</a>}
         </p>
       </div>
       {mayChange.value && (

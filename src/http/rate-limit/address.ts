@@ -5,6 +5,18 @@ import { BlockList, isIP } from 'node:net';
 /** Gives the address that a request came from, as the connection shows it; null where there is none. */
 export type PeerOf = (request: Request) => string | null;
 
+const addresses = new WeakMap<Request, () => string | null>();
+
+/** Remembers how to find the address of a request, for `addressOf`. */
+export function rememberAddress(request: Request, read: () => string | null): void {
+  addresses.set(request, read);
+}
+
+/** The address that a request is counted under; null where it is not known. */
+export function addressOf(request: Request): string | null {
+  return addresses.get(request)?.() ?? null;
+}
+
 /**
  * Makes the function that returns the address of a request.
  *

@@ -4,7 +4,7 @@ import { defineScript } from '../../redis/script.ts';
 
 /** What one process has counted since its last sync. */
 export interface Counted {
-  readonly kind: 'user' | 'address';
+  readonly kind: 'user' | 'address' | 'idempotency';
   /** Number of the window since 1970, by the clock of the process. */
   readonly window: number;
   /** How long Redis keeps the window, in milliseconds: a little longer than it lasts, for clocks that differ. */
@@ -15,7 +15,7 @@ export interface Counted {
 /** Gives the total of all processes for each name. Throws what Redis throws. */
 export const countRequests = defineScript<Counted, ReadonlyMap<string, number>>({
   source: new URL('./count-requests.lua', import.meta.url),
-  keys: ({ kind, window }) => [`limits:${kind}:${window}`],
+  keys: ({ kind, window }) => [`${kind === 'idempotency' ? 'idempotency:all' : `limits:${kind}`}:${window}`],
   args: ({ keepMs, counts }) => [keepMs, ...[...counts].flat()],
   read: (reply, { counts }) => {
     if (reply.length !== counts.size) reply.malformed();

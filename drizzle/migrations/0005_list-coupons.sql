@@ -1,0 +1,1 @@
+ALTER TABLE `coupons` ADD `listed` boolean DEFAULT true NOT NULL;

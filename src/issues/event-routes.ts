@@ -1,0 +1,102 @@
+// event-routes.ts -- The progress of a coupon as server-sent events: who may listen, and to what.
+
+import type { Authority } from '../auth/authority.ts';
+import { couponIdParameter } from '../coupon/ids.ts';
+import { Unavailable } from '../coupon/outcome.ts';
+import { problem } from '../http/problem.ts';
+import { addressOf } from '../http/rate-limit/address.ts';
+import { route } from '../http/route.ts';
+import { eventStream } from '../http/sse.ts';
+import type { DropDependencies } from './drop-routes.ts';
+import type { ListeningCaller, Places } from './places.ts';
+import type { ProgressHub } from './progress.ts';
+
+export interface EventsDependencies extends DropDependencies {
+  readonly authority: Pick<Authority, 'isOn' | 'admit' | 'guard'>;
+  readonly progress: Pick<ProgressHub, 'listen'>;
+  readonly places: Pick<Places, 'take'>;
+  readonly config: { readonly RETRY_AFTER_S: number };
+}
+
+/** `GET /v1/coupons/:couponId/events`. */
+export function eventsRoute(dependencies: EventsDependencies) {
+  const { progress, places, config } = dependencies;
+  return route(
+    'GET',
+    '/v1/coupons/:couponId/events',
+    {
+      operationId: 'followCoupon',
+      tag: 'users',
+      summary: 'Follow the issuing of a coupon',
+      description: `Server-sent events named \`progress\`, each a whole picture: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
+\`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One immediately, then one
+a second while something changes, and a comment now and then to keep the connection alive. Ends when the server stops: a
+browser then connects again.`,
+      params: { couponId: couponIdParameter },
+      answers: { 200: { description: 'The events.', type: 'text/event-stream', example: eventsExample } },
+      problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ request, params }) => {
+      const caller = await listeningCaller(dependencies.authority, request);
+      if (caller.kind !== 'operator' && !(await isPublic(dependencies, params.couponId)))
+        return problem('COUPON_NOT_EXIST');
+      const free = places.take(caller);
+      if (free === 'all taken') throw new Unavailable('overloaded', 'too many listen already');
+      if (free === 'own taken') {
+        const detail = `This ${caller.kind} has too many event streams open.`;
+        return problem('TOO_MANY_REQUESTS', detail, {}, { 'retry-after': String(config.RETRY_AFTER_S) });
+      }
+      let leave = () => {};
+      const stream = eventStream(() => leave(), request.signal);
+      let left: (() => void) | null = null;
+      try {
+        const listener = { next: (one: unknown) => stream.send('progress', one), end: stream.end };
+        left = await progress.listen(params.couponId, listener);
+      } finally {
+        if (!left) {
+          stream.end();
+          free();
+        }
+      }
+      if (!left) return problem('COUPON_NOT_EXIST');
+      const leaveHub = left;
+      leave = () => {
+        leaveHub();
+        free();
+      };
+      // Gone while it was still joining.
+      if (request.signal.aborted) leave();
+      return stream.response;
+    },
+  );
+}
+
+/** An operator by the key, a user by the token; everybody else by the address. */
+async function listeningCaller(
+  { isOn, admit, guard }: EventsDependencies['authority'],
+  request: Request,
+): Promise<ListeningCaller> {
+  if (request.headers.has('authorization')) {
+    if (guard('read')(request) === null) return { kind: 'operator', name: null };
+    const caller = isOn ? await admit(request, 'read') : null;
+    if (caller && !(caller instanceof Response) && caller.userId !== null) return { kind: 'user', name: caller.userId };
+  }
+  return { kind: 'address', name: addressOf(request) };
+}
+
+/** Whether anyone may read the coupon. */
+async function isPublic({ readPublic }: EventsDependencies, couponId: number): Promise<boolean> {
+  return (await readPublic(couponId))?.listed === true;
+}
+
+const progressExample = {
+  couponId: 1,
+  version: 1,
+  totalQuantity: 1000,
+  issued: 37,
+  left: 963,
+  unpersisted: 2,
+  paused: false,
+  issuedPerSecond: 21,
+};
+const eventsExample = `event: progress\ndata: ${JSON.stringify(progressExample)}\n\n`;

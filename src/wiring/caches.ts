@@ -1,0 +1,90 @@
+// caches.ts -- Wires what answers without a store: refusals, coupons by any id, and how all processes hear of edits.
+
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/config.ts';
+import { readCoupons } from '../coupon/catalog.ts';
+import { refusal } from '../coupon/outcome.ts';
+import { countRequests } from '../http/rate-limit/count-requests.ts';
+import { Limiter } from '../http/rate-limit/limiter.ts';
+import { CouponReader, type ReadingPool } from '../issuing/coupon-reader.ts';
+import { RefusalCache } from '../issuing/refusal-cache.ts';
+import { withStoreErrors } from '../issuing/store-errors.ts';
+import { type Database, readFromPrimary, throughPool } from '../mysql/database.ts';
+import type { StockKeeper } from '../stock/opening.ts';
+import type { Snapshots } from '../stock/snapshot.ts';
+import { changesChannel } from '../stream/keys.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** Tells all processes of coupons that are new or changed: what they have cached of these is invalid. */
+export function createChanges(
+  redis: Redis,
+  caches: readonly Pick<RefusalCache, 'invalidate' | 'invalidateAll'>[],
+  onFault: (fault: unknown) => void,
+) {
+  const invalidate = (couponId: number) => {
+    for (const cache of caches) cache.invalidate(couponId);
+  };
+  return {
+    async announce(couponId: number) {
+      invalidate(couponId);
+      await redis.publish(changesChannel(redis), String(couponId)).catch(onFault);
+    },
+    async listen(subscriber: Redis) {
+      subscriber.on('message', (_, couponId) => invalidate(Number(couponId)));
+      // Messages sent while the connection was down are gone.
+      subscriber.on('ready', () => {
+        for (const cache of caches) cache.invalidateAll();
+      });
+      await subscriber.subscribe(changesChannel(subscriber));
+    },
+  };
+}
+
+/** Refusals that are certain without asking an issuer. */
+export function knownRefusals(refusals: RefusalCache, reader: CouponReader, { CLOCK_SKEW_MS_MAX: skewMsMax }: Config) {
+  return async (couponId: number, userId: string) =>
+    // While MySQL does not respond, the issuer finds out whether it needs it.
+    refusals.refuse(couponId, userId) ?? reader.refusalOf(couponId, skewMsMax).catch(() => null);
+}
+
+export function createCouponReader(
+  { database, settings }: { readonly database: Database; readonly settings: Config },
+  onFault: (fault: unknown) => void,
+): CouponReader {
+  const find = (pool: ReadingPool, ids: readonly number[]) =>
+    readFromPrimary(throughPool(database, pool), (session) => readCoupons(session, ids));
+  // A failure is reported once for all public callers who waited; an issuer reports its own.
+  const reported = withStoreErrors({ find }, onFault);
+  return new CouponReader((pool, ids) => (pool === 'public' ? reported : { find }).find(pool, ids), settings);
+}
+
+/** Opens what exists: an opening takes a transaction, and may be asked for with any id. */
+export function openingExisting(stock: StockKeeper, reader: CouponReader): StockKeeper {
+  return {
+    open: async (couponId, evenWhenOver) =>
+      (await reader.exists(couponId, 'general')) ? stock.open(couponId, evenWhenOver) : refusal['not exist'],
+  };
+}
+
+export function createRefusalCache(config: Config, { read }: Snapshots, log: Log): RefusalCache {
+  const bounds = {
+    ageMsMax: config.SIGN_MS_MAX,
+    entriesMax: config.SIGNS_MAX,
+    ownersMax: config.SIGN_OWNERS_MAX,
+    skewMsMax: config.CLOCK_SKEW_MS_MAX,
+  };
+  return new RefusalCache(read, bounds, (error) => log.warn({ error }, 'could not cache a refusal'));
+}
+
+/** Counts the idempotency keys of all callers together. */
+export function createKeyLimiter(config: Config, redis: Redis, onFault: (fault: unknown) => void): Limiter {
+  return new Limiter({
+    kind: 'idempotency',
+    requestsMax: config.IDEMPOTENCY_KEYS_MAX,
+    windowS: config.IDEMPOTENCY_KEY_S,
+    namesMax: 1,
+    now: Date.now,
+    sync: (counted) => countRequests(redis, counted),
+    onFault,
+  });
+}

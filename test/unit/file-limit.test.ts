@@ -1,0 +1,25 @@
+// file-limit.test.ts -- A limit of open files that callers could exhaust is named at start, with what to do.
+
+import { expect, test } from 'bun:test';
+import { readConfig } from '../../src/config/config.ts';
+import { fileLimitFault } from '../../src/runtime/file-limit.ts';
+
+const config = readConfig(undefined, {
+  DATABASE_URL: 'mysql://u@h/d',
+  REDIS_URL: 'redis://h',
+  MYSQL_CONNECTIONS_MAX: '10',
+});
+const limits = (count: number | string) =>
+  `Max processes   100 100 processes\nMax open files            ${count}    ${count}    files\n`;
+
+test('a limit below what callers may hold is a fault, and one above it is none', () => {
+  // 1,000 listeners, 100 of operators, 10,000 who wait, 28 connections to MySQL, 1,000 in reserve.
+  expect(fileLimitFault(config, limits(12_127))).toContain(
+    'may open 12127 files, and needs 12128: raise the hard limit',
+  );
+  expect(fileLimitFault(config, limits(12_128))).toBeNull();
+});
+
+test('a limit that is not known, or that is none, is no fault', () => {
+  for (const text of ['', limits('unlimited')]) expect(fileLimitFault(config, text)).toBeNull();
+});
