@@ -16,6 +16,7 @@ import {
   type WritePlan,
 } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
+import type { EpochReader } from '../stock/restoring.ts';
 import type { Issuer } from './issuer.ts';
 import { type Issue, issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
@@ -25,8 +26,7 @@ import type { Take, Taken } from './scripted.ts';
 export interface SynchronousDependencies {
   readonly database: Database;
   readonly take: Take;
-  /** The epoch of the coupon's state in Redis, 0 without one; see restoring.ts. */
-  readonly epochInRedis: (couponId: number) => number | Promise<number>;
+  readonly epochInRedis: EpochReader;
   /** Drops the state of a coupon in Redis, so that the next request opens it from the rows. */
   readonly drop: (couponId: number) => Promise<void>;
 }

@@ -21,7 +21,7 @@ import { createSample, ProgressHub } from '../issues/progress.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
-import { createEpochReader, freeIdFrom } from '../stock/restoring.ts';
+import { createEpochReader, type EpochReader, freeIdFrom } from '../stock/restoring.ts';
 import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
@@ -42,6 +42,12 @@ interface Foundation {
   readonly settings: Config;
 }
 
+/** With what opens coupons, and sees what Redis knows of one whose home is MySQL. */
+interface Opened extends Foundation {
+  readonly stock: StockKeeper;
+  readonly epochInRedis: EpochReader;
+}
+
 export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const onRedisFault = (error: unknown) => {
     metrics.redisFaults.of().add();
@@ -56,7 +62,8 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   measureStores(metrics, foundation);
   measureStock(metrics, { database, snapshots });
   const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
-  const issuers = createIssuers(foundation, stock, createLockObserver(metrics));
+  const opened = { ...foundation, stock, epochInRedis: createEpochReader(redisStock) };
+  const issuers = createIssuers(opened, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
   const observer = createPipelineObserver(metrics, log);
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
@@ -69,8 +76,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     metrics.storeFailures.of().add();
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
-  const { issues, progress, releaseWaiters } = createAfterIssuing(foundation, snapshots, stock, onStoreFault);
-  const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
+  const { issues, progress, releaseWaiters } = createAfterIssuing({ ...opened, snapshots }, onStoreFault);
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
@@ -80,7 +86,10 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     stock,
     issuers,
     issuance,
-    catalog: withStoreErrors(catalog, onStoreFault),
+    catalog: withStoreErrors(
+      createCatalog(database, announce, (id) => freeIdFrom(redisStock, id)),
+      onStoreFault,
+    ),
     editor: withStoreErrors(editor, onStoreFault),
     issues,
     progress,
@@ -113,34 +122,24 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   };
 }
 
-function createIssuers(foundation: Foundation, stock: StockKeeper, observer: LockObserver) {
-  const { redisStock, database } = foundation;
+function createIssuers(opened: Opened, observer: LockObserver) {
+  const { redisStock, database, stock, epochInRedis } = opened;
   const take = createTake(redisStock, stock);
   return {
-    synchronous: createSynchronous({
-      database,
-      take,
-      epochInRedis: createEpochReader(redisStock),
-      drop: redisStock.drop,
-    }),
-    locked: createLocked({ ...foundation, stock, take, observer }),
+    synchronous: createSynchronous({ database, take, epochInRedis, drop: redisStock.drop }),
+    locked: createLocked({ ...opened, take, observer }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
 }
 
 /** What users ask about issues after they were accepted. */
-function createAfterIssuing(
-  foundation: Foundation,
-  snapshots: Snapshots,
-  stock: StockKeeper,
-  onFault: (fault: unknown) => void,
-) {
-  const { database, settings } = foundation;
+function createAfterIssuing(opened: Opened & { readonly snapshots: Snapshots }, onFault: (fault: unknown) => void) {
+  const { database, settings, snapshots } = opened;
   const watch = new RowWatcher({ database, settings, onFault });
   const sample = createSample(database, snapshots);
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(createIssues({ ...foundation, stock, watch }), onFault),
+    issues: withStoreErrors(createIssues({ ...opened, watch }), onFault),
     progress,
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);

@@ -47,6 +47,7 @@ test('waiting ends with its time, its caller or its server, and returns what is 
     redisStock: api.redisStock,
     database: stores.database,
     stock: api.stock,
+    epochInRedis: () => 0,
     watch,
     settings,
   });
