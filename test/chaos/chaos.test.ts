@@ -19,7 +19,7 @@ async function openCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 test.concurrent('every promise holds while processes are killed, stopped and replaced', async () => {
-  const cluster = await openCluster({ apis: 2, workers: 2 });
+  const cluster = await openCluster({ apis: 2, workers: 2, movesMysql: true });
   const report = await runChaos(cluster, { seed: randomInt(2 ** 32), runMs: 0, callers: 16, say: () => {} });
   for (const line of reportLines(report)) say(line);
   expect(report.accusations).toEqual([]);

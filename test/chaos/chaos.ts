@@ -54,6 +54,7 @@ async function run(): Promise<boolean> {
   say(`seed ${options.seed}, ${options.minutes} minutes, MySQL: ${options.databaseName}`);
   const cluster = await startCluster({
     ...(options.mode === 'overload' ? { apis: 1, workers: 1, settings: fewPlaces } : { apis: 2, workers: 2 }),
+    movesMysql: options.mode === 'faults',
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
   });
