@@ -50,7 +50,7 @@ export async function startMovableMysql(folder: string, program: string | undefi
   let server = await start(folderOf());
   await runAsRoot(server, [
     `CREATE USER '${USER}'@'127.0.0.1' IDENTIFIED BY ''`,
-    `GRANT ALL ON coupon.* TO '${USER}'@'127.0.0.1'`,
+    `GRANT ALL ON \`coupon%\`.* TO '${USER}'@'127.0.0.1'`,
   ]);
   const proxy = await openTcpProxy(urlFor(server));
   const copy = join(folder, 'mysql-copy');

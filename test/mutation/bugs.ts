@@ -493,6 +493,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a demoted server is read over connections that stayed there',
+    changes: [
+      { file: 'src/mysql/database.ts', from: "readAfter('START TRANSACTION READ WRITE')", to: "readAfter('BEGIN')" },
+    ],
+    guard: [
+      `${integration}/demoted-primary.test.ts`,
+      'what a user has is never read from a demoted primary at which connections stayed',
+    ],
+  },
+  {
     name: 'a compound statement is believed as a whole',
     changes: [
       { file: 'src/mysql/database.ts', from: '        if (write.length > 0) expectDone(done, write);\n', to: '' },
