@@ -42,8 +42,13 @@ export async function startMovableMysql(folder: string, program: string | undefi
     startMysqlServer({
       folder: own,
       ...(program === undefined ? {} : { program }),
-      // Small: the runs are short, and several engines may be on one machine. The log is copied with the data.
-      settings: { 'innodb-buffer-pool-size': '64M', 'loose-innodb-log-file-size': '32M' },
+      settings: {
+        // Small: the runs are short, and several engines may be on one machine. The log is copied with the data.
+        'innodb-buffer-pool-size': '64M',
+        'loose-innodb-log-file-size': '32M',
+        // `SET GLOBAL read_only` of MySQL waits for statements that wait for a row, whose holder waits for it: 50 s by default.
+        'innodb-lock-wait-timeout': '2',
+      },
     });
   let number = 1;
   const folderOf = () => join(folder, `mysql-${number}`);
@@ -94,6 +99,8 @@ async function copyStandingStill(server: PrivateServer, folder: string, target: 
   await server.kill('SIGSTOP');
   try {
     await mustRun('cp', ['-a', '--reflink=auto', '--sparse=always', join(folder, 'mysql'), target]);
+    // They name the process that is copied, which goes on.
+    for (const name of ['mysql.sock', 'mysql.sock.lock', 'mysql.pid']) rmSync(join(target, name), { force: true });
   } finally {
     await server.kill('SIGCONT');
   }
