@@ -76,7 +76,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     metrics.storeFailures.of().add();
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
-  const { issues, progress, releaseWaiters } = createAfterIssuing({ ...opened, snapshots }, onStoreFault);
+  const afterIssuing = createAfterIssuing({ ...opened, snapshots }, onStoreFault);
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
@@ -91,11 +91,10 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       onStoreFault,
     ),
     editor: withStoreErrors(editor, onStoreFault),
-    issues,
-    progress,
+    ...afterIssuing,
     ...withStoreErrors(
       {
-        issueOnce: createIssueOnce({ redis, issuance, issues, settings: config }),
+        issueOnce: createIssueOnce({ redis, issuance, issues: afterIssuing.issues, settings: config }),
         load: createLoad(redisStock, metrics),
         audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
       },
@@ -109,11 +108,9 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       subscriber.on('ready', () => refusals.invalidateAll());
       await subscriber.subscribe(changesChannel(subscriber));
     },
-    /** Ends long polls and event streams, so that a server can stop. */
-    releaseWaiters,
     /** Answers the requests under way, then ends the connections. */
     async close() {
-      await releaseWaiters();
+      await afterIssuing.releaseWaiters();
       await issuance.drain();
       redis.disconnect();
       subscriber.disconnect();
@@ -141,6 +138,7 @@ function createAfterIssuing(opened: Opened & { readonly snapshots: Snapshots }, 
   return {
     issues: withStoreErrors(createIssues({ ...opened, watch }), onFault),
     progress,
+    /** Ends long polls and event streams, so that a server can stop. */
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
     },
