@@ -71,7 +71,6 @@ const quick: Settings = {
   BLOCK_MS: 100,
   RETRY_MS_MAX: 200,
   CLAIM_IDLE_MS: 400,
-  RECONCILE_MS: 1000,
   REDIS_COMMAND_MS_MAX: 700,
   REDIS_CONNECT_MS_MAX: 700,
   MYSQL_CONNECT_MS_MAX: 700,
@@ -111,7 +110,15 @@ async function startWith(
   const mysqlServer = movableMysql ?? (options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram));
   undo.push(() => mysqlServer?.stop());
   const urls = { redis: redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
-  const direct: Settings = { ...quick, ...options.settings, REDIS_URL: urls.redis, DATABASE_URL: urls.mysql };
+  // A run must not wait long for what MySQL lost.
+  const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
+  const direct: Settings = {
+    ...quick,
+    ...reconciling,
+    ...options.settings,
+    REDIS_URL: urls.redis,
+    DATABASE_URL: urls.mysql,
+  };
   const config = readConfig(undefined, asEnvironment(direct));
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
