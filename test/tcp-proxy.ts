@@ -12,6 +12,8 @@ export interface TcpProxy extends AsyncDisposable {
   restore(): void;
   /** From now on leads to another server, as an address does after a failover; every connection breaks. */
   redirect(serverUrl: string): void;
+  /** From now on new connections lead to another server; the old ones stay where they are. */
+  lead(serverUrl: string): void;
   /** The next packet with such text reaches the server; the reply is lost, and the connection breaks. */
   loseReplyTo(matches: Matches): void;
   /** How many replies were lost. */
@@ -52,6 +54,9 @@ export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
     redirect(anotherUrl) {
       target = new URL(anotherUrl);
       breakAll();
+    },
+    lead(anotherUrl) {
+      target = new URL(anotherUrl);
     },
     loseReplyTo(matches) {
       state.loseReplyTo = matches;

@@ -5,7 +5,7 @@
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
@@ -91,6 +91,7 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
     await settle(redis, { keys, entries: [], deadLetters: [] });
   }
   await restoreHomes(dependencies);
+  await openWaiting(dependencies, waiting);
   const sums = { coupons: 0, missing: 0, unknown: 0 };
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
@@ -140,6 +141,24 @@ async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> 
       if (epoch === undefined) observer.unknownCoupon(id);
       else if ((await redisStock.epochOf(id)) > epoch && (await moveHomeBack(dependencies, id)))
         observer.restored(id, 0);
+    }
+  }
+}
+
+/** Coupons of which something waits although their home is MySQL, where it would be issued again: MySQL went back, or Redis lost the state. */
+async function openWaiting(
+  { database, open, observer, onFault, stop }: ReconcileDependencies,
+  waiting: readonly WaitingUsers[],
+): Promise<void> {
+  const ids = [...new Set(waiting.flatMap(({ unpersisted, dead }) => [...unpersisted.keys(), ...dead.keys()]))];
+  for (let i = 0; i < ids.length && !stop.aborted; i += PAGE) {
+    const inMysql = and(inArray(coupons.id, ids.slice(i, i + PAGE)), eq(coupons.stockHome, 'mysql'));
+    const found = await readFromPrimary(database, (session) =>
+      session.select({ id: coupons.id }).from(coupons).where(inMysql),
+    );
+    for (const { id } of found) {
+      const opened = await open(id).catch(onFault);
+      if (opened === 'open') observer.restored(id, 0);
     }
   }
 }

@@ -10,7 +10,8 @@ import { Unavailable } from '../coupon/outcome.ts';
 import type { Row, RowWatcher } from './row-watcher.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import type { StockKeeper } from '../stock/opening.ts';
-import { allocationPages } from '../stream/entries.ts';
+import type { EpochReader } from '../stock/restoring.ts';
+import { waitingOwners } from '../stream/accepted.ts';
 
 /** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. */
 export type IssueStatus =
@@ -51,6 +52,7 @@ export interface IssuesDependencies {
   /** Whether there is such a coupon: nothing more is asked for one that there is not. */
   readonly exists: (couponId: number) => boolean | Promise<boolean>;
   readonly watch: RowWatcher;
+  readonly epochInRedis: EpochReader;
   readonly settings: { readonly USE_WAIT_MS: number };
 }
 
@@ -82,7 +84,7 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
 }
 
 async function currentStatus(
-  { redisStock, database, stock }: IssuesDependencies,
+  { redisStock, database, stock, epochInRedis }: IssuesDependencies,
   couponId: number,
   userId: string,
 ): Promise<IssueStatus | null> {
@@ -91,7 +93,8 @@ async function currentStatus(
     return row ? statusOfRow(row) : readCoupon(session, couponId);
   });
   if (!found || !('stockHome' in found)) return found;
-  if (found.stockHome === 'mysql') return { kind: 'none' };
+  // Redis may know more than rows also when its home is MySQL: after that went back, or beside dead letters.
+  if (found.stockHome === 'mysql' && (await epochInRedis(couponId)) <= found.epoch) return { kind: 'none' };
   let seen = await redisStock.look(couponId, [userId]);
   if (seen.kind === 'not open') {
     const opened = await stock.open(couponId);
@@ -104,21 +107,15 @@ async function currentStatus(
   return sequence === undefined ? { kind: 'none' } : { kind: 'accepted', sequence };
 }
 
-/** The status of an issue without a state. In this order nothing slips between: an entry goes when its row is there. */
+/** The status of an issue without a state, read in the order of accepted.ts. */
 async function waitingStatus(
   { redis, keysOf }: RedisStock,
   database: Database,
   couponId: number,
   userId: string,
 ): Promise<IssueStatus> {
-  const { stream: accepted, dead } = keysOf(couponId);
-  for (const stream of [accepted, dead]) {
-    for await (const page of allocationPages(redis, stream, couponId)) {
-      for (const { firstSequence, users } of page) {
-        const at = users.indexOf(userId);
-        if (at >= 0) return { kind: 'accepted', sequence: firstSequence + at };
-      }
-    }
+  for await (const owner of waitingOwners(redis, keysOf(couponId), couponId)) {
+    if (owner.userId === userId) return { kind: 'accepted', sequence: owner.sequence };
   }
   const row = await readFromPrimary(database, (session) => readRow(session, couponId, userId));
   return row ? statusOfRow(row) : { kind: 'none' };

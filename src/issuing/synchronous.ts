@@ -16,6 +16,7 @@ import {
   type WritePlan,
 } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
+import type { EpochReader } from '../stock/restoring.ts';
 import type { Issuer } from './issuer.ts';
 import { type Issue, issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
@@ -27,8 +28,7 @@ export interface SynchronousDependencies {
   readonly take: Take;
   /** Whether there is such a coupon, as far as it is known: ids that nobody has must not take connections from those that exist. */
   readonly exists: (couponId: number) => boolean | Promise<boolean>;
-  /** The epoch of the coupon's state in Redis, 0 without one; see restoring.ts. */
-  readonly epochInRedis: (couponId: number) => number | Promise<number>;
+  readonly epochInRedis: EpochReader;
   /** Drops the state of a coupon in Redis, so that the next request opens it from the rows. */
   readonly drop: (couponId: number) => Promise<void>;
 }

@@ -221,15 +221,26 @@ export function withConnection<Result>(
 
 /**
  * Reads what decides, or what tells a user that they have nothing, in a transaction: a proxy that sends plain reads to replicas, which
- * may be seconds behind, sends this to the primary. Throws as `withTransaction` does.
+ * may be seconds behind, sends this to the primary. A server that was demoted behind a standing connection refuses a transaction that
+ * may write; a new connection then leads to the primary, or to one that is read-only for now. Throws as `withTransaction` does.
  */
-export function readFromPrimary<Result>(database: Database, read: (tx: Session) => Promise<Result>): Promise<Result> {
-  return withConnection(database, async (session, connection) => {
-    await query(connection, { sql: 'BEGIN' });
-    const result = await read(session);
-    await query(connection, { sql: 'COMMIT' });
-    return result;
-  });
+export async function readFromPrimary<Result>(
+  database: Database,
+  read: (tx: Session) => Promise<Result>,
+): Promise<Result> {
+  const readAfter = (begin: string) =>
+    withConnection(database, async (session, connection) => {
+      await query(connection, { sql: begin });
+      const result = await read(session);
+      await query(connection, { sql: 'COMMIT' });
+      return result;
+    });
+  try {
+    return await readAfter('START TRANSACTION READ WRITE');
+  } catch (error) {
+    if (!isDemoted(error)) throw error;
+    return readAfter('BEGIN');
+  }
 }
 
 async function onConnection<Result>(

@@ -1,9 +1,7 @@
 // audit.ts -- The promises of one coupon, counted: what Redis says was issued against what MySQL has, to the last sequence.
 //
-// It may run under full load. Read in this order it is exact: first how far Redis has issued, then what waits in the stream and
-// among the dead letters, then the rows. Everything issued before the first reading must then be in one of the three, since an
-// entry leaves the stream only after its rows are committed; what is in two of them is counted once. The stream is read again after
-// the dead letters, since one that is replayed meanwhile is in neither before.
+// It may run under full load. Read in this order it is exact: first how far Redis has issued, then all that was accepted, in the
+// order of accepted.ts. Everything issued before the first reading must then be in it; what is in two places is counted once.
 
 import { type Static, Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
@@ -14,7 +12,7 @@ import { type Database, type Session, readFromPrimary } from '../mysql/database.
 import type { Allocation } from '../stream/entry.ts';
 import { instantLiteral } from '../ledger/sql-literals.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
-import { allocationsOf } from '../stream/entries.ts';
+import { waitingEntries } from '../stream/accepted.ts';
 
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
 export const countOrNull = (description: string) => Type.Union([count(description), Type.Null()], { description });
@@ -52,20 +50,24 @@ export async function auditCoupon(
   { redisStock, database }: AuditDependencies,
   couponId: number,
 ): Promise<Audit | null> {
-  const { redis } = redisStock;
-  const keys = redisStock.keysOf(couponId);
   const seen = await redisStock.look(couponId);
-  const waiting = await allocationsOf(redis, keys.stream, couponId);
-  const dead = await allocationsOf(redis, keys.dead, couponId);
-  const replayed = await allocationsOf(redis, keys.stream, couponId);
+  const waiting: { readonly isDead: boolean; readonly span: Span }[] = [];
+  for await (const { isDead, held } of waitingEntries(redisStock.redis, redisStock.keysOf(couponId), couponId)) {
+    if (!('undecodable' in held)) waiting.push({ isDead, span: spanOf(held) });
+  }
+  const users = (areDead: boolean) =>
+    sizeOf(waiting.filter(({ isDead }) => isDead === areDead).map(({ span }) => span));
   const next = seen.kind === 'open' ? seen.stock.next : null;
   const owners = seen.kind === 'open' ? seen.issued : null;
-  const spans = mergeSpans([...waiting, ...dead, ...replayed].map(spanOf), next ?? Number.MAX_SAFE_INTEGER);
+  const spans = mergeSpans(
+    waiting.map(({ span }) => span),
+    next ?? Number.MAX_SAFE_INTEGER,
+  );
   return readFromPrimary(database, async (session) => {
     const coupon = await readCoupon(session, couponId);
     if (!coupon) return null;
     const counted = await countRows(session, coupon, next, spans);
-    const accountedFor = counted.below - counted.inSpans + spans.reduce((sum, { from, to }) => sum + to - from, 0);
+    const accountedFor = counted.below - counted.inSpans + sizeOf(spans);
     const over = coupon.totalQuantity === null ? 0 : Math.max(0, counted.rows - coupon.totalQuantity);
     return {
       couponId,
@@ -75,8 +77,8 @@ export async function auditCoupon(
       rows: counted.rows,
       owners,
       next,
-      unpersisted: usersIn(waiting),
-      dead: usersIn(dead),
+      unpersisted: users(false),
+      dead: users(true),
       missing: owners === null ? 0 : Math.max(0, owners - accountedFor),
       unknown: owners === null ? 0 : Math.max(0, accountedFor - owners),
       unexpected: over + Math.abs(counted.rows - counted.counter),
@@ -95,8 +97,8 @@ function spanOf({ firstSequence, users }: Allocation): Span {
   return { from: firstSequence, to: firstSequence + users.length };
 }
 
-function usersIn(entries: readonly Allocation[]): number {
-  return entries.reduce((sum, { users }) => sum + users.length, 0);
+function sizeOf(spans: readonly Span[]): number {
+  return spans.reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
 /** Spans as few disjoint ones, in order, cut off at `end`. */

@@ -9,7 +9,7 @@ import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { type Database, withTransaction } from '../mysql/database.ts';
-import { hasEntryOf } from '../stream/entries.ts';
+import { isAnyWaiting } from '../stream/accepted.ts';
 import type { RedisStock } from './redis-stock.ts';
 
 export interface ClosingDependencies {
@@ -42,9 +42,7 @@ export async function closeCoupon(
   if (!(await isOver())) return false;
   if ((await redisStock.close(couponId, epoch)) !== 'closed') return false;
   // From here on nothing can be accepted; what was accepted is a row once neither stream nor dead letters have an entry of it.
-  // In this order, since an entry may be buried in between.
-  const { stream, dead } = redisStock.keysOf(couponId);
-  for (const each of [stream, dead]) if (await hasEntryOf(redisStock.redis, each, couponId)) return false;
+  if (await isAnyWaiting(redisStock.redis, redisStock.keysOf(couponId), couponId)) return false;
   return withTransaction(database, async (tx) => {
     const coupon = await lockCoupon(tx, couponId);
     if (coupon?.stockHome !== 'redis' || coupon.epoch !== epoch) return false;

@@ -16,6 +16,7 @@ import { type Database, type Session, withTransaction } from '../mysql/database.
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Opened, StockKeeper } from './opening.ts';
 import type { RedisStock } from './redis-stock.ts';
+import { readKnownEpoch } from './restoring.ts';
 
 /** Why nothing was changed. */
 export type EditRefusal =
@@ -151,7 +152,7 @@ async function lockVersion(
   const coupon = await lockCoupon(tx, id);
   if (!coupon) return { kind: 'not exist' };
   // What only Redis knows of it would not be counted.
-  if (coupon.stockHome === 'mysql' && (await redisStock.epochOf(id).catch(() => 0)) > coupon.epoch)
+  if (coupon.stockHome === 'mysql' && (await readKnownEpoch(redisStock, id).catch(() => 0)) > coupon.epoch)
     throw new Unavailable('dependency', 'MySQL is older than Redis, and must be restored first');
   const { version } = coupon;
   return versions && !versions.includes(version) ? { kind: 'other version', version } : coupon;

@@ -3,8 +3,8 @@
 // Whenever Redis has no usable state of a coupon (first use, flush, restored backup, failover, lost owners), scripts answer
 // `not open`, never "0 issued". Then one process takes a lease in Redis and
 //   1. under the row lock makes Redis the home and raises the epoch: from here on nothing is issued in MySQL;
-//   2. reads the coupon's entries still in the stream and among the dead letters, THEN its rows. In this order nothing slips
-//      between: an entry leaves the stream only after its rows are committed. Rows override entries, since rows are the truth;
+//   2. reads all that was accepted, in the order of accepted.ts. Rows come last and override entries, since rows are the truth; a
+//      dead letter that is replayed meanwhile ends the lease;
 //   3. swaps the owners and the state in, if it still has the lease. So nothing was issued since step 1.
 // A state that survived a restart of Redis is only compared with MySQL, and kept if MySQL knows no more.
 //
@@ -20,11 +20,10 @@ import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
 import { type Coupon, checkPeriod, lastSequence, type Stock } from '../coupon/coupon.ts';
-import { type Owner, ownerPages, readHighestSequence } from '../coupon/issue-rows.ts';
+import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { type Refusal, refusal, Unavailable } from '../coupon/outcome.ts';
 import { type Database, type Session, withTransaction } from '../mysql/database.ts';
-import { allocationPages, UndecodableEntryError } from '../stream/entries.ts';
-import type { Allocation } from '../stream/entry.ts';
+import { acceptedPages, UndecodableEntryError } from '../stream/accepted.ts';
 import type { BeginOpeningReply, OpeningInput } from './opening-scripts.ts';
 import type { RedisStock } from './redis-stock.ts';
 
@@ -199,39 +198,17 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number): Promi
 /** Loads all owners under the temporary key; null when another process took the lease. */
 async function load(attempt: Attempt): Promise<{ highest: number; owners: number; rows: number } | null> {
   let [highest, owners, rows] = [0, 0, 0];
-  for await (const { page, areRows } of pages(attempt)) {
-    if (areRows) rows += page.length;
-    for (const { sequence } of page) highest = Math.max(highest, sequence);
-    const loaded = await attempt.redisStock.loadOwners(
-      attempt.lease,
-      page.flatMap(({ userId, sequence }) => [userId, sequence]),
+  const { database, redisStock, couponId, settings, lease } = attempt;
+  const stores = { redis: redisStock.redis, database };
+  for await (const page of acceptedPages(stores, lease.keys, couponId, settings.OPENING_PAGE)) {
+    if (page.areRows) rows += page.owners.length;
+    for (const { sequence } of page.owners) highest = Math.max(highest, sequence);
+    const loaded = await redisStock.loadOwners(
+      lease,
+      page.owners.flatMap(({ userId, sequence }) => [userId, sequence]),
     );
     if (loaded === null) return null;
     owners = loaded;
   }
   return { highest, owners, rows };
-}
-
-/**
- * The stream, the dead letters, the rows: each page bounded. In this order an entry on its way is found in one of them; one that
- * is replayed goes against it, and so ends our lease.
- */
-async function* pages(attempt: Attempt): AsyncGenerator<{ page: readonly Owner[]; areRows: boolean }> {
-  const { database, couponId, settings, lease } = attempt;
-  const { keys } = lease;
-  for (const stream of [keys.stream, keys.dead]) {
-    for await (const page of ownersInStream(attempt, stream)) yield { page, areRows: false };
-  }
-  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };
-}
-
-async function* ownersInStream({ redisStock, couponId, settings }: Attempt, stream: string) {
-  for await (const page of allocationPages(redisStock.redis, stream, couponId)) {
-    const mine = page.flatMap(ownersOf);
-    for (let i = 0; i < mine.length; i += settings.OPENING_PAGE) yield mine.slice(i, i + settings.OPENING_PAGE);
-  }
-}
-
-function ownersOf({ firstSequence, users }: Allocation): Owner[] {
-  return users.map((userId, i) => ({ userId, sequence: firstSequence + i }));
 }

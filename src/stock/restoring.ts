@@ -7,9 +7,10 @@
 import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
+import { ID_MAX } from '../coupon/coupon.ts';
 import { ownerPages } from '../coupon/issue-rows.ts';
 import { type Database, withTransaction } from '../mysql/database.ts';
-import { allocationsOf } from '../stream/entries.ts';
+import { isAnyWaiting, ownersOf, waitingEntries } from '../stream/accepted.ts';
 import type { RedisStock } from './redis-stock.ts';
 
 export interface RestoringDependencies {
@@ -23,26 +24,39 @@ const EPOCH_MS_MAX = 1000;
 /** Coupons whose epoch is remembered; beyond it all are asked again. */
 const EPOCHS_MAX = 10_000;
 
+/** See `createEpochReader`. */
+export type EpochReader = (couponId: number) => number | Promise<number>;
+
 /**
- * Makes the function that gives the epoch of a coupon's state in Redis: 0 without one, or while Redis does not answer, since a
+ * Makes the function that gives the epoch up to which Redis knows a coupon: 0 if it knows nothing, or does not answer, since a
  * coupon whose home is MySQL is issued without it. At most a second old.
  */
-export function createEpochReader({
-  epochOf,
-}: Pick<RedisStock, 'epochOf'>): (couponId: number) => number | Promise<number> {
+export function createEpochReader(redisStock: RedisStock): EpochReader {
   const known = new Map<number, { readonly atMs: number; readonly epoch: number }>();
   return (couponId) => {
     const nowMs = performance.now();
     const found = known.get(couponId);
     if (found && nowMs - found.atMs <= EPOCH_MS_MAX) return found.epoch;
     if (known.size >= EPOCHS_MAX) known.clear();
-    return epochOf(couponId)
+    return readKnownEpoch(redisStock, couponId)
       .catch(() => 0)
       .then((epoch) => {
         known.set(couponId, { atMs: nowMs, epoch });
         return epoch;
       });
   };
+}
+
+/** The epoch of the state; without one, later than any if something that was accepted is not yet rows. Throws what Redis throws. */
+export async function readKnownEpoch(
+  { redis, keysOf, epochOf, countOwners }: RedisStock,
+  couponId: number,
+): Promise<number> {
+  const keys = keysOf(couponId);
+  const [epoch, owners, letters] = await Promise.all([epochOf(couponId), countOwners(couponId), redis.xlen(keys.dead)]);
+  // The stream is not read for each coupon that was never open: owners stay when a state is dropped.
+  if (epoch > 0 || owners + letters === 0) return epoch;
+  return (await isAnyWaiting(redis, keys, couponId)) ? ID_MAX : 0;
 }
 
 /**
@@ -91,8 +105,7 @@ const USERS_PER_ENTRY_MAX = 500;
  * Puts the issues that Redis knows and that are nowhere else back into the stream. Safe while the coupon is issued, and when it is
  * done twice: rows are written once.
  *
- * The order of reading makes it exact: how far Redis has issued, then stream and dead letters, then rows. An entry leaves the
- * stream only after its rows are committed.
+ * The order of reading makes it exact: how far Redis has issued, then all that was accepted, as accepted.ts reads it.
  *
  * @returns how many were put back
  * @throws what Redis or MySQL throw
@@ -122,14 +135,9 @@ async function sequencesNowhere(
   couponId: number,
   next: number,
 ): Promise<ReadonlySet<number>> {
-  const { redis } = redisStock;
-  const { stream, dead } = redisStock.keysOf(couponId);
   const waiting = new Set<number>();
-  // The stream again after the dead letters: one that is replayed meanwhile is in neither before.
-  for (const each of [stream, dead, stream]) {
-    for (const { firstSequence, users } of await allocationsOf(redis, each, couponId)) {
-      for (const i of users.keys()) waiting.add(firstSequence + i);
-    }
+  for await (const { held } of waitingEntries(redisStock.redis, redisStock.keysOf(couponId), couponId)) {
+    if (!('undecodable' in held)) for (const { sequence } of ownersOf(held)) waiting.add(sequence);
   }
   const nowhere = new Set<number>();
   let at = 1;

@@ -1,9 +1,7 @@
-// entries.ts -- What is accepted but not a row, read from the stream and from the dead letters, page by page.
-//
-// Entries of every version count: the users of one that this release cannot write are owners all the same.
+// entries.ts -- The entries of a stream, page by page, and how many users they hold. Those of one coupon: see accepted.ts.
 
 import type { Redis } from 'ioredis';
-import { type Allocation, type Undecodable, readAllocation } from './entry.ts';
+import { readAllocation } from './entry.ts';
 import type { PartitionKeys } from './keys.ts';
 
 /** Entries in one read; each holds up to a whole batch of users. */
@@ -15,9 +13,9 @@ export interface StreamEntry {
   readonly fields: readonly string[];
 }
 
-/** All entries of a stream in order, in pages; an empty stream gives no page. */
-export async function* streamPages(redis: Redis, stream: string): AsyncGenerator<readonly StreamEntry[]> {
-  let start = '-';
+/** All entries of a stream in order, in pages; an empty stream gives no page. `from` is as `XRANGE` takes it. */
+export async function* streamPages(redis: Redis, stream: string, from = '-'): AsyncGenerator<readonly StreamEntry[]> {
+  let start = from;
   for (;;) {
     const entries = await redis.xrange(stream, start, '+', 'COUNT', STREAM_PAGE);
     const last = entries.at(-1);
@@ -26,57 +24,6 @@ export async function* streamPages(redis: Redis, stream: string): AsyncGenerator
     if (entries.length < STREAM_PAGE) return;
     start = `(${last[0]}`;
   }
-}
-
-/** An entry of a coupon whose owners cannot be decoded: nothing that needs all owners may go on. */
-export class UndecodableEntryError extends Error {
-  override readonly name = 'UndecodableEntryError';
-  readonly couponId: number;
-  /** As `bun run dead-letters` lists the partition's: the stream and the id in it. */
-  readonly place: string;
-
-  constructor(couponId: number, place: string) {
-    super(`an entry of a coupon does not say who holds what of it: ${place}`);
-    this.couponId = couponId;
-    this.place = place;
-  }
-}
-
-/**
- * What the entries of one coupon hold that are in a stream of its partition, in pages.
- *
- * @throws UndecodableEntryError when one of them cannot be decoded; those of other coupons do not matter
- */
-export async function* allocationPages(
-  redis: Redis,
-  stream: string,
-  couponId: number,
-): AsyncGenerator<readonly Allocation[]> {
-  for await (const page of streamPages(redis, stream)) {
-    const mine: Allocation[] = [];
-    for (const { id, fields } of page) {
-      const allocation = readAllocation(fields);
-      if (allocation?.couponId !== couponId) continue;
-      if ('undecodable' in allocation) throw new UndecodableEntryError(couponId, `${stream} ${id}`);
-      mine.push(allocation);
-    }
-    yield mine;
-  }
-}
-
-/** What the entries of one coupon hold that are in the stream or among the dead letters; undecodable ones are left out. */
-export async function allocationsOf(redis: Redis, stream: string, couponId: number): Promise<readonly Allocation[]> {
-  const found: Allocation[] = [];
-  for await (const allocation of allocationsIn(redis, stream)) {
-    if (allocation.couponId === couponId && !('undecodable' in allocation)) found.push(allocation);
-  }
-  return found;
-}
-
-/** Whether a stream has any entry of a coupon, decodable or not. */
-export async function hasEntryOf(redis: Redis, stream: string, couponId: number): Promise<boolean> {
-  for await (const allocation of allocationsIn(redis, stream)) if (allocation.couponId === couponId) return true;
-  return false;
 }
 
 /** Users per coupon that are in the stream, and among the dead letters, of one partition. */
@@ -92,19 +39,14 @@ export async function countWaiting(redis: Redis, keys: PartitionKeys): Promise<W
 
 async function countUsers(redis: Redis, stream: string): Promise<ReadonlyMap<number, number>> {
   const users = new Map<number, number>();
-  for await (const allocation of allocationsIn(redis, stream)) {
-    const more = 'undecodable' in allocation ? 0 : allocation.users.length;
-    // With 0 too: an undecodable entry also waits.
-    users.set(allocation.couponId, (users.get(allocation.couponId) ?? 0) + more);
-  }
-  return users;
-}
-
-async function* allocationsIn(redis: Redis, stream: string): AsyncGenerator<Allocation | Undecodable> {
   for await (const page of streamPages(redis, stream)) {
     for (const { fields } of page) {
       const allocation = readAllocation(fields);
-      if (allocation) yield allocation;
+      if (!allocation) continue;
+      const more = 'undecodable' in allocation ? 0 : allocation.users.length;
+      // With 0 too: an undecodable entry also waits.
+      users.set(allocation.couponId, (users.get(allocation.couponId) ?? 0) + more);
     }
   }
+  return users;
 }

@@ -26,6 +26,10 @@ export function createProcessMetrics() {
     poolMax: gauge('coupon_mysql_pool_max_connections', 'Connections to MySQL that may be in use', pool),
     poolWaiting: gauge('coupon_mysql_pool_waiting_requests', 'Requests waiting for a connection to MySQL', pool),
     redisFaults: counter('coupon_redis_connection_faults_total', 'Connections to Redis that broke or failed to open'),
+    durabilityFaults: gauge(
+      'coupon_redis_durability_faults',
+      'What lets Redis lose accepted issues, such as a policy that evicts; 0 while nothing does, or ALLOW_VOLATILE_REDIS accepts it',
+    ),
     storesMismatch: gauge(
       'coupon_installation_faults',
       'What is wrong with the stores as one installation: 1 while they do not belong together, and nothing is accepted in Redis',

@@ -21,7 +21,7 @@ import { Places } from '../issues/places.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
-import { createEpochReader, freeIdFrom } from '../stock/restoring.ts';
+import { createEpochReader, type EpochReader, freeIdFrom } from '../stock/restoring.ts';
 import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
@@ -50,6 +50,12 @@ interface Foundation {
   readonly settings: Config;
 }
 
+/** With what opens coupons, and sees what Redis knows of one whose home is MySQL. */
+interface Opened extends Foundation {
+  readonly stock: StockKeeper;
+  readonly epochInRedis: EpochReader;
+}
+
 export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const onRedisFault = (error: unknown) => {
     metrics.redisFaults.of().add();
@@ -64,19 +70,23 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   measureStores(metrics, foundation);
   measureStock(metrics, { database, snapshots });
   const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
+  const opened: Opened = { ...foundation, stock, epochInRedis: createEpochReader(redisStock) };
   const onStoreFault = (error: unknown) => {
     metrics.storeFailures.of().add();
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
   const reader = createCouponReader(foundation, onStoreFault);
-  const issuers = createIssuers(foundation, openingExisting(stock, reader), reader, createLockObserver(metrics));
+  const issuers = createIssuers(
+    { ...opened, stock: openingExisting(stock, reader) },
+    reader,
+    createLockObserver(metrics),
+  );
   const refusals = createRefusalCache(config, snapshots, log);
   const observer = createPipelineObserver(metrics, log);
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
-  const { releaseWaiters, ...after } = createAfterIssuing(foundation, snapshots, stock, reader, onStoreFault);
-  const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
+  const { releaseWaiters, ...after } = createAfterIssuing({ ...opened, snapshots, reader }, onStoreFault);
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
@@ -86,7 +96,10 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     stock,
     issuers,
     issuance,
-    catalog: withStoreErrors(catalog, onStoreFault),
+    catalog: withStoreErrors(
+      createCatalog(database, announce, (id) => freeIdFrom(redisStock, id)),
+      onStoreFault,
+    ),
     editor: withStoreErrors(editor, onStoreFault),
     ...after,
     ...withStoreErrors(
@@ -120,42 +133,35 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   };
 }
 
-function createIssuers(foundation: Foundation, stock: StockKeeper, reader: CouponReader, observer: LockObserver) {
-  const { redisStock, database } = foundation;
+function createIssuers(opened: Opened, reader: CouponReader, observer: LockObserver) {
+  const { redisStock, database, stock, epochInRedis } = opened;
   const take = createTake(redisStock, stock);
+  const exists = (couponId: number) => reader.exists(couponId, 'general');
   return {
-    synchronous: createSynchronous({
-      database,
-      take,
-      exists: (couponId) => reader.exists(couponId, 'general'),
-      epochInRedis: createEpochReader(redisStock),
-      drop: redisStock.drop,
-    }),
-    locked: createLocked({ ...foundation, stock, take, observer }),
+    synchronous: createSynchronous({ database, take, exists, epochInRedis, drop: redisStock.drop }),
+    locked: createLocked({ ...opened, take, observer }),
     scripted: createScripted(take),
   } satisfies Record<IssuerName, Issuer>;
 }
 
 /** What users ask about issues after they were accepted. */
 function createAfterIssuing(
-  foundation: Foundation,
-  snapshots: Snapshots,
-  stock: StockKeeper,
-  reader: CouponReader,
+  { snapshots, reader, ...opened }: Opened & { readonly snapshots: Snapshots; readonly reader: CouponReader },
   onFault: (fault: unknown) => void,
 ) {
-  const { settings } = foundation;
-  const database = throughPool(foundation.database, 'public');
+  const { settings } = opened;
+  const database = throughPool(opened.database, 'public');
   const watch = new RowWatcher({ database, settings, onFault });
   // What listeners follow changes all the time: nothing from the cache.
   const sample = createSample((couponId) => reader.read(couponId, 0), snapshots);
   const exists = (couponId: number) => reader.exists(couponId, 'public');
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(createIssues({ ...foundation, database, stock, exists, watch }), onFault),
+    issues: withStoreErrors(createIssues({ ...opened, database, exists, watch }), onFault),
     progress,
     places: new Places(settings),
     readPublic: (couponId: number) => reader.read(couponId),
+    /** Ends long polls and event streams, so that a server can stop. */
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
     },

@@ -1,11 +1,14 @@
 // metrics.ts -- Connects the metrics of a process with their sources. Stores are read when Prometheus scrapes, at most once a
 // second, and their gauges are left out while the store does not answer: an outdated value would be worse than none.
 
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/config.ts';
 import { type PartitionBacklog, readBacklog } from '../stream/backlog.ts';
 import type { StockDependencies } from '../stock/opening.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames, poolSizes } from '../mysql/database.ts';
+import { durabilityFaults, readDurability } from '../redis/durability.ts';
 import { timeScripts } from '../redis/script.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createAuthMetrics } from '../auth/metrics.ts';
@@ -47,7 +50,7 @@ export function exposeMetrics<Table extends object>(own: Table, readingMsMax: nu
 interface MeasuredStores {
   readonly redisStock: RedisStock;
   readonly database: Database;
-  readonly settings: { readonly UNPERSISTED_USERS_MAX: number; readonly MYSQL_CONNECTIONS_MAX: number };
+  readonly settings: Pick<Config, 'UNPERSISTED_USERS_MAX' | 'MYSQL_CONNECTIONS_MAX' | 'ALLOW_VOLATILE_REDIS'>;
 }
 
 /** Transactions of a database that is about to be opened. */
@@ -80,6 +83,14 @@ export function measureStores(metrics: Metrics, { redisStock, database, settings
     }
   });
   metrics.onRender(() => measureBacklog(metrics, redisStock), AGE_MS_MAX);
+  const allowVolatile = settings.ALLOW_VOLATILE_REDIS === 'on';
+  metrics.onRender(() => measureDurability(metrics, redisStock.redis, allowVolatile), AGE_MS_MAX);
+}
+
+/** What was right at start may be changed while Redis runs. */
+async function measureDurability({ durabilityFaults: gauge }: Metrics, redis: Redis, allowVolatile: boolean) {
+  gauge.of().set(Number.NaN);
+  gauge.of().set(durabilityFaults(await readDurability(redis), allowVolatile).length);
 }
 
 async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStock): Promise<void> {

@@ -10,16 +10,18 @@ import { say } from '../../tools/progress.ts';
 import { HistoryFile } from '../judge/history-file.ts';
 import { judgeHistory } from '../judge/porcupine.ts';
 import { type ChaosOptions, readChaosOptions } from './options.ts';
+import { faultsFor } from './faults.ts';
 import { fewPlaces, overloadLines, runOverload } from './overload.ts';
 import { reportLines, type RunOptions, runChaos } from './run.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
-const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak | --overload]
+const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--only TEXT | --soak | --overload]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default
   --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
+  --only TEXT      only faults whose names contain this text, such as 'MySQL'
   --soak           a steady load without faults, to see whether anything grows
   --overload       far more callers than can be served`;
 
@@ -41,6 +43,7 @@ async function run(): Promise<boolean> {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       database: { type: 'string' },
+      only: { type: 'string' },
       soak: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -54,6 +57,7 @@ async function run(): Promise<boolean> {
   say(`seed ${options.seed}, ${options.minutes} minutes, MySQL: ${options.databaseName}`);
   const cluster = await startCluster({
     ...(options.mode === 'overload' ? { apis: 1, workers: 1, settings: fewPlaces } : { apis: 2, workers: 2 }),
+    movesMysql: options.mode === 'faults',
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
   });
@@ -71,7 +75,7 @@ async function run(): Promise<boolean> {
 
 async function isRunRight(
   cluster: Cluster,
-  { mode }: ChaosOptions,
+  { mode, only = '' }: ChaosOptions,
   options: Omit<RunOptions, 'callers'>,
 ): Promise<boolean> {
   if (mode === 'overload') {
@@ -84,7 +88,9 @@ async function isRunRight(
     for (const line of soakLines(soaked)) say(line);
     return soaked.faults.length === 0;
   }
-  const report = await runChaos(cluster, { ...options, callers: 24 });
+  const faults = faultsFor(cluster).filter(({ name }) => name.includes(only));
+  if (faults.length === 0) throw new Error(`--only: no fault has "${only}" in its name`);
+  const report = await runChaos(cluster, { ...options, callers: 24, faults });
   for (const line of reportLines(report)) say(line);
   return report.accusations.length === 0 && report.otherFaults.length === 0;
 }

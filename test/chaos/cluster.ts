@@ -13,6 +13,7 @@ import { closeDatabase, type Database, openDatabase } from '../../src/mysql/data
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { KeptProcess } from './kept-process.ts';
+import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   readonly root?: string;
   /** The program of another MySQL server than the one on the PATH. */
   readonly mysqlProgram?: string | undefined;
+  /** Puts MySQL behind an address of its own, so that it can go back to a copy and be replaced by another server. */
+  readonly movesMysql?: boolean;
   /** A MySQL that is there already: it is used, and never harmed. */
   readonly databaseUrl?: string | undefined;
 }
@@ -44,7 +47,9 @@ export interface Cluster {
   readonly workers: readonly KeptProcess[];
   readonly redisServer: PrivateServer;
   /** null when it is not ours to harm. */
-  readonly mysqlServer: PrivateServer | null;
+  readonly mysqlServer: Pick<PrivateServer, 'kill' | 'restart'> | null;
+  /** The same, if it was asked for one that moves. */
+  readonly movableMysql: MovableMysql | null;
   /** Connections of the observer, straight to the stores. */
   readonly redis: Redis;
   readonly database: Database;
@@ -100,14 +105,25 @@ async function startWith(
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
   undo.push(() => redisServer.stop());
-  const mysqlServer = options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram);
+  const movableMysql =
+    options.movesMysql && !options.databaseUrl ? await startMovableMysql(folder, options.mysqlProgram) : null;
+  const mysqlServer = movableMysql ?? (options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram));
   undo.push(() => mysqlServer?.stop());
   const urls = { redis: redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
-  const direct: Settings = { ...quick, ...options.settings, REDIS_URL: urls.redis, DATABASE_URL: urls.mysql };
+  // A run must not wait long for what MySQL lost.
+  const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
+  const direct: Settings = {
+    ...quick,
+    ...reconciling,
+    ...options.settings,
+    REDIS_URL: urls.redis,
+    DATABASE_URL: urls.mysql,
+  };
   const config = readConfig(undefined, asEnvironment(direct));
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
-  await applyMigrations(database, 30);
+  // Not within the time of a transaction, which is short here.
+  await applyMigrations({ ...database, transactionMsMax: 30_000 }, 30);
   const redis = issuingConnection(config, () => {});
   undo.push(() => redis.disconnect());
   await connect(redis);
@@ -120,7 +136,8 @@ async function startWith(
   });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
-  return { apis, workers, redisServer, mysqlServer, redis, database, config, ownFaults: () => ownFaults(folder), stop };
+  const servers = { redisServer, mysqlServer, movableMysql };
+  return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
 }
 
 function startMysql(folder: string, program: string | undefined): Promise<PrivateServer> {

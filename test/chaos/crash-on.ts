@@ -23,7 +23,7 @@ export function crashOnStatement(moment: Moment, matching: RegExp): void {
 export function crashOnCommit(moment: Moment, done: RegExp): void {
   const having = new WeakSet<object>();
   crashOnQuery(moment, (text, connection) => {
-    if (text === 'BEGIN') having.delete(connection);
+    if (/^(BEGIN|START TRANSACTION READ WRITE)$/.test(text)) having.delete(connection);
     if (done.test(text)) having.add(connection);
     return (text === 'COMMIT' || text.endsWith(';COMMIT')) && having.has(connection);
   });

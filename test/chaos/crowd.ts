@@ -4,7 +4,7 @@
 // go: limited, unlimited, soon over, not yet open.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Attempt, RequestResult, HistoryCoupon } from '../checker.ts';
+import type { Attempt, History, HistoryCoupon, HistoryRow, RequestResult } from '../checker.ts';
 import { type HistoryFile, nowNs } from '../judge/history-file.ts';
 import { ADMIN_KEY } from './cluster.ts';
 import { Lane, type Question, type Reply } from './lane.ts';
@@ -22,6 +22,8 @@ export interface CrowdOptions {
 
 export interface Counts {
   ok: number;
+  /** Those of `/v1/issue`, whose rows are in MySQL. */
+  written: number;
   duplicate: number;
   refused: number;
   indeterminate: number;
@@ -55,8 +57,9 @@ const ANSWER_MS_MAX = 6000;
 /** After a refused connection, or a 503: the backoff of a good client, only shorter. */
 const BACKOFF_MS = 25;
 
-type Kind = 'limited' | 'unlimited' | 'ending' | 'later';
-const kinds: readonly Kind[] = ['limited', 'limited', 'limited', 'unlimited', 'ending', 'later'];
+/** `synchronous`: asked for at `/v1/issue` alone, so that its stock stays in MySQL. */
+type Kind = 'limited' | 'unlimited' | 'ending' | 'later' | 'synchronous';
+const kinds: readonly Kind[] = ['limited', 'limited', 'limited', 'unlimited', 'ending', 'later', 'synchronous'];
 
 export class Crowd {
   readonly attempts: Attempt[] = [];
@@ -65,6 +68,7 @@ export class Crowd {
   readonly wrongAnswers: string[] = [];
   readonly counts: Counts = {
     ok: 0,
+    written: 0,
     duplicate: 0,
     refused: 0,
     indeterminate: 0,
@@ -82,6 +86,11 @@ export class Crowd {
   #users = 0;
   #clients = 0;
   #nextTurnMs = 0;
+  /** Coupons that are asked for at `/v1/issue` alone. */
+  readonly #synchronous = new Set<number>();
+  readonly #creating = new Set<Promise<void>>();
+  #createsNone = false;
+  readonly #restores: { readonly lostIds: ReadonlySet<number>; readonly fromMs: number; readonly toMs: number }[] = [];
 
   constructor(options: CrowdOptions) {
     this.#options = options;
@@ -99,6 +108,59 @@ export class Crowd {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+  }
+
+  /** Runs something while no coupon is made. Winners may then read that they have nothing. */
+  async withoutNewCoupons(run: () => Promise<void>): Promise<void> {
+    this.#createsNone = true;
+    await Promise.all(this.#creating);
+    await run().finally(() => {
+      this.#createsNone = false;
+    });
+  }
+
+  /** What was answered from `fromMs` to `toMs` may be gone for the coupons `lostIds`, and is in Redis alone for the others. */
+  mysqlWentBack(lostIds: readonly number[], fromMs: number, toMs: number): void {
+    this.#restores.push({ lostIds: new Set(lostIds), fromMs, toMs });
+  }
+
+  /** The history, as far as it proves anything although MySQL went back. */
+  history(
+    rows: readonly HistoryRow[],
+  ): History & { readonly lostIds: ReadonlySet<number>; readonly wentBack: boolean } {
+    const lostIds = new Set<number>();
+    const attempts = this.attempts.map((attempt): Attempt => {
+      const { couponId, invokedMs, endedMs, result } = attempt;
+      // The period of a coupon is not lost.
+      if (result.kind === 'refused' && result.reason !== 'sold out') return attempt;
+      const isLost = this.#restores.some(
+        ({ lostIds: ids, fromMs, toMs }) => ids.has(couponId) && endedMs >= fromMs && invokedMs <= toMs,
+      );
+      if (!isLost) return attempt;
+      lostIds.add(couponId);
+      return { ...attempt, result: { kind: 'indeterminate' } };
+    });
+    const wentBack = this.#restores.length > 0;
+    return { coupons: this.coupons, attempts, rows: wentBack ? this.#dated(rows) : rows, lostIds, wentBack };
+  }
+
+  /** A row that was written again bears the time of that: when it was issued is in no store. The requests show since when it can be. */
+  #dated(rows: readonly HistoryRow[]): readonly HistoryRow[] {
+    const startMs = new Map(this.coupons.map((coupon) => [coupon.id, coupon.startMs]));
+    const askedMs = new Map<string, number>();
+    for (const { couponId, userId, invokedMs, result } of this.attempts) {
+      const key = `${couponId} ${userId}`;
+      if (result.kind === 'ok' || result.kind === 'indeterminate')
+        askedMs.set(key, Math.min(invokedMs, askedMs.get(key) ?? invokedMs));
+    }
+    return rows.map((row) => {
+      const earliestMs = Math.max(
+        askedMs.get(`${row.couponId} ${row.userId}`) ?? row.issuedMs,
+        startMs.get(row.couponId) ?? 0,
+      );
+      const isRestored = this.#restores.some(({ fromMs, toMs }) => row.issuedMs >= fromMs && earliestMs <= toMs);
+      return isRestored ? { ...row, issuedMs: Math.min(row.issuedMs, earliestMs) } : row;
+    });
   }
 
   /** Retries every ambiguous request until its result is known. Call it when the system is healthy again. */
@@ -128,10 +190,14 @@ export class Crowd {
       const due = this.#takeDue();
       const offers = [...this.#offers.entries()];
       const [slot, offer] = random.pick(offers);
-      if (offer.refusalsLeft <= 0 || offer.usersLeft <= 0) {
+      if (!this.#createsNone && (offer.refusalsLeft <= 0 || offer.usersLeft <= 0)) {
         offer.refusalsLeft = Number.POSITIVE_INFINITY;
         offer.usersLeft = Number.POSITIVE_INFINITY;
-        await this.#offer(lanes, slot, kinds[slot] ?? 'limited');
+        const creating = this.#offer(lanes, slot, kinds[slot] ?? 'limited').finally(() =>
+          this.#creating.delete(creating),
+        );
+        this.#creating.add(creating);
+        await creating;
       } else if (due) await this.#ask(lanes, due.couponId, due.userId);
       else {
         const again = offer.users.length > 0 && random.chance(0.1);
@@ -171,7 +237,7 @@ export class Crowd {
   /** Sends one request to any endpoint of any process, and records its result. */
   async #ask(lanes: readonly Lane[], couponId: number, userId: string): Promise<RequestResult> {
     const { random, historyFile } = this.#options;
-    const path = random.pick(paths);
+    const path = this.#synchronous.has(couponId) ? '/v1/issue' : random.pick(paths);
     const lane = random.pick(lanes);
     const [invokedMs, startNs] = [Date.now(), nowNs()];
     const reply = await lane.ask({ method: 'POST', path, body: { couponId, userId } });
@@ -183,6 +249,7 @@ export class Crowd {
     if (reply.kind !== 'not sent') {
       this.attempts.push({ couponId, userId, invokedMs, endedMs, result });
       this.counts[result.kind] += 1;
+      if (result.kind === 'ok' && path === '/v1/issue') this.counts.written += 1;
     }
     if (result.kind !== 'indeterminate') return result;
     this.#pending.push({ couponId, userId, dueMs: performance.now() + random.between(50, 1500) });
@@ -193,10 +260,11 @@ export class Crowd {
   /** A winner asks any process whether it has the coupon. 503 is a correct answer; `no` is not. */
   async #askStatus(lanes: readonly Lane[], coupon: HistoryCoupon, sequence: number, userId: string): Promise<void> {
     const path = `/v1/coupons/${coupon.id}/issues/${userId}`;
+    const mayBeLost = this.#createsNone;
     const reply = await this.#options.random.pick(lanes).ask({ method: 'GET', path });
     if (reply.kind !== 'answer' || reply.status === 503) return;
     // Once a coupon is over it is not opened any more: an issue that still waits in the stream is then seen when it is a row.
-    if (Date.now() >= coupon.endMs && reply.body.includes('"NONE"')) return;
+    if ((mayBeLost || Date.now() >= coupon.endMs) && reply.body.includes('"NONE"')) return;
     const isRight = reply.status === 200 && reply.body.includes(`"sequence":${sequence},`);
     if (!isRight) this.wrongAnswers.push(`${userId} won ${sequence}, and its status is ${reply.status} ${reply.body}`);
   }
@@ -226,6 +294,7 @@ export class Crowd {
       const coupon = reply.kind === 'answer' && reply.status === 201 ? readCoupon(reply.body) : null;
       if (coupon) {
         this.coupons.push(coupon);
+        if (kind === 'synchronous') this.#synchronous.add(coupon.id);
         this.#options.historyFile?.coupon(coupon);
         this.#offers.set(slot, { coupon, users: [], refusalsLeft: 100, usersLeft: 1000 });
         return;
@@ -239,7 +308,7 @@ export function creationOf(kind: Kind, random: SeededRandom): Question {
   const nowMs = Date.now();
   const startMs = nowMs + (kind === 'later' ? random.between(1000, 2500) : -1000);
   const endMs = nowMs + (kind === 'ending' ? random.between(3000, 8000) : 3_600_000);
-  const limited = kind === 'limited' || kind === 'later';
+  const limited = kind === 'limited' || kind === 'later' || kind === 'synchronous';
   const body = {
     title: `A coupon that is ${kind}`,
     totalQuantity: limited ? random.between(20, 600) : null,

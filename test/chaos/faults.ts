@@ -1,11 +1,15 @@
 // faults.ts -- Everything that a chaos run does to the system. Each fault ends with the system whole again, as far as we can make it.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
+import { waitUntil } from '../../tools/stack/wait-until.ts';
 import type { Cluster } from './cluster.ts';
 import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';
 import type { KeptProcess } from './kept-process.ts';
+import type { MovableMysql } from './movable-mysql.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export interface Fault {
@@ -26,6 +30,7 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
     ...apiCrashPoints.map(apiCrash),
     ...serverFaults('Redis', (of) => of.redisServer),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
+    ...(cluster.movableMysql ? moves(cluster.movableMysql) : []),
     ...collapses,
   ];
 }
@@ -92,7 +97,7 @@ function apiCrash(point: string): Fault {
   };
 }
 
-function serverFaults(name: string, of: (cluster: Cluster) => PrivateServer | null): Fault[] {
+function serverFaults(name: string, of: (cluster: Cluster) => Pick<PrivateServer, 'kill' | 'restart'> | null): Fault[] {
   return [
     {
       name: `kill -9 ${name}`,
@@ -112,6 +117,54 @@ function serverFaults(name: string, of: (cluster: Cluster) => PrivateServer | nu
     },
     { name: `restart ${name}`, inflict: async (cluster) => of(cluster)?.restart() },
   ];
+}
+
+/** Rows that are written after a move, and how long they may take: no process may go on with the server of before. */
+const WRITTEN_MIN = 20;
+const MOVED_MS_MAX = 20_000;
+
+function moves(mysql: MovableMysql): Fault[] {
+  return [
+    {
+      name: 'restore MySQL from a copy some seconds old',
+      inflict: ({ redis, config }, random, crowd) =>
+        // A coupon that MySQL lost altogether can be made by an operator alone, who then knows it.
+        crowd.withoutNewCoupons(async () => {
+          const copiedMs = await mysql.copyData();
+          await pause(random.between(1000, 3000));
+          let inMysqlAlone: readonly number[] = [];
+          await mysql.goBack(async () => {
+            // What is issued in MySQL alone is in no other place.
+            const ids = crowd.coupons.map(({ id }) => id);
+            const states = await Promise.all(ids.map((id) => redis.exists(couponKeys(id, config.PARTITIONS).state)));
+            inMysqlAlone = ids.filter((_, i) => states[i] === 0);
+          });
+          crowd.mysqlWentBack(inMysqlAlone, copiedMs, Date.now());
+        }),
+    },
+    {
+      name: 'another MySQL takes over, and old connections stay at the one before',
+      async inflict({ redis, config }, _random, crowd) {
+        const endOld = await mysql.failOver();
+        try {
+          const sinceMs = Date.now();
+          const { written } = crowd.counts;
+          const isMoved = async () =>
+            crowd.counts.written >= written + WRITTEN_MIN && (await isWrittenUntil(redis, config.PARTITIONS, sinceMs));
+          await waitUntil('rows in the MySQL that took over', isMoved, { waitMsMax: MOVED_MS_MAX });
+        } finally {
+          await endOld();
+        }
+      },
+    },
+  ];
+}
+
+/** Whether everything that was accepted before an instant is rows. */
+async function isWrittenUntil(redis: Redis, partitions: number, untilMs: number): Promise<boolean> {
+  const streams = Array.from({ length: partitions }, (_, partition) => partitionKeys(partition).stream);
+  const oldest = await Promise.all(streams.map((stream) => redis.xrange(stream, '-', '+', 'COUNT', 1)));
+  return oldest.flat().every(([id]) => Number.parseInt(id, 10) > untilMs);
 }
 
 /** Several in parallel. */

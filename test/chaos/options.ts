@@ -13,6 +13,8 @@ export interface ChaosOptions {
   readonly mysqlProgram?: string;
   /** A MySQL that is there already. */
   readonly databaseUrl?: string;
+  /** Only faults whose names contain this text. */
+  readonly only?: string | undefined;
 }
 
 export interface ChaosArguments {
@@ -21,6 +23,7 @@ export interface ChaosArguments {
   readonly database?: string | undefined;
   readonly soak?: boolean | undefined;
   readonly overload?: boolean | undefined;
+  readonly only?: string | undefined;
 }
 
 const SEED_MAX = 2 ** 32 - 1;
@@ -35,7 +38,7 @@ const MINUTES_MAX = 1440;
 export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosOptions {
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
-  return { seed, minutes, mode: modeOf(given), ...databaseOf(given.database ?? 'mariadb') };
+  return { seed, minutes, mode: modeOf(given), only: given.only, ...databaseOf(given.database ?? 'mariadb') };
 }
 
 function modeOf({ soak = false, overload = false }: ChaosArguments): ChaosOptions['mode'] {

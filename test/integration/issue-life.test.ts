@@ -50,6 +50,7 @@ test('waiting ends with its time, its caller or its server, and returns what is 
     database: stores.database,
     stock: api.stock,
     exists: () => true,
+    epochInRedis: () => 0,
     watch,
     settings,
   });

@@ -224,6 +224,40 @@ describe('what is there already', () => {
     expect(await rowsOf(database, 'SELECT name FROM api_keys')).toEqual([{ name: 'k' }]);
   });
 
+  test('tables that an early release made in latin1, a default of the server, hold any text after it, and keep what they held', async () => {
+    const { name, url } = await emptyDatabase();
+    await using database = open(url);
+    await root(`ALTER DATABASE ${name} CHARACTER SET latin1`);
+    const early = journal.entries.slice(0, 3);
+    for (const { tag } of early) {
+      const text = readFileSync(join(migrationsFolder, `${tag}.sql`), 'utf8');
+      for (const statement of text.split('--> statement-breakpoint'))
+        await rowsOf(database, statement.replace(' ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4', ''));
+    }
+    await rowsOf(
+      database,
+      'CREATE TABLE __drizzle_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)',
+    );
+    for (const { when } of early)
+      await rowsOf(database, `INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('', ${when})`);
+    const key = (owner: string) =>
+      rowsOf(
+        database,
+        `INSERT INTO api_keys (name, scopes, digest, date_created) VALUES ('${owner}', 'read', 'd', NOW())`,
+      );
+    await key('Café Zürich');
+    await expect(key('쇼핑몰 🎟')).rejects.toThrow(/Incorrect string value/);
+    expect(await applyMigrations(database, 1)).toBe(all - early.length);
+    await key('쇼핑몰 🎟');
+    expect(await rowsOf(database, 'SELECT name FROM api_keys ORDER BY id')).toEqual([
+      { name: 'Café Zürich' },
+      { name: '쇼핑몰 🎟' },
+    ]);
+    const { tables } = await stateOf(database);
+    for (const table of ['api_keys', 'coupons', 'coupon_issues', 'installation'])
+      expect([table, tables.get(table)]).toEqual([table, expected.tables.get(table)]);
+  });
+
   test('a table of another application under one of our names stays an error, and stays theirs', async () => {
     const { url } = await emptyDatabase();
     await using database = open(url);

@@ -52,7 +52,7 @@ function recording(pool: Pool): Pool {
 function plainReads(): readonly string[] {
   let isInside = false;
   return sent.filter((statement) => {
-    if (statement === 'BEGIN') isInside = true;
+    if (statement === 'START TRANSACTION READ WRITE' || statement === 'BEGIN') isInside = true;
     if (statement === 'COMMIT' || statement === 'ROLLBACK') isInside = false;
     return /^\s*select/i.test(statement) && !isInside;
   });

@@ -9,7 +9,8 @@ import { withConnection } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { connectTo } from '../redis-database.ts';
-import { openStores } from '../stores.ts';
+import { eventually } from '../eventually.ts';
+import { openStores, type TestApi } from '../stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'readiness-'));
 const server = await startRedisServer({ folder });
@@ -73,6 +74,22 @@ test('Redis that was made to evict since the start is not ready, unless that was
   } finally {
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
   }
+});
+
+test('the metric of what Redis may lose follows the policy while it runs', async () => {
+  await using api = await stores.createApi();
+  await using accepting = await stores.createApi({ ALLOW_VOLATILE_REDIS: 'on' });
+  const shows = async (of: TestApi, faults: number) =>
+    (await of.metrics.render()).includes(`\ncoupon_redis_durability_faults ${faults}\n`);
+  expect(await shows(api, 0)).toBe(true);
+  await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  try {
+    await eventually('the metric to show it', () => shows(api, 1));
+    expect(await shows(accepting, 0)).toBe(true);
+  } finally {
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+  }
+  await eventually('the metric to show that it is over', () => shows(api, 0));
 });
 
 test('a Redis that became a replica, and one that refuses XADD, are not ready', async () => {

@@ -474,6 +474,26 @@ test('pieces of a discarded dead letter return to the stock, and have no owner',
   expect({ missing, unknown }).toEqual({ missing: 0, unknown: 0 });
 });
 
+test('a discarded dead letter ends a cached "sold out" in every process', async () => {
+  await using api = await stores.createApi();
+  await using other = await stores.createApi();
+  const { id } = await stores.coupon({ totalQuantity: 1 });
+  await api.issuers.scripted.issue(id, ['a']);
+  await buryAll(id);
+  expect(await other.issuance.issue('scripted', id, 'b')).toEqual({ kind: 'sold out' });
+  await eventually('the refusal is cached', async () => {
+    await other.issuance.issue('scripted', id, 'b');
+    return (await other.refusalCacheHits()) > 0;
+  });
+  // A cached refusal ends by itself after a second; the message ends it now.
+  const invalidated: string[] = [];
+  other.subscriber.on('message', (_, couponId) => invalidated.push(couponId));
+  const [letter] = await Array.fromAsync(letters.list());
+  expect(await letters.discard(letter?.id ?? '')).toBe(true);
+  await eventually('it is announced', () => invalidated.includes(String(id)));
+  expect(await other.issuance.issue('scripted', id, 'b')).toEqual({ kind: 'issued', sequence: 1 });
+});
+
 test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names no dead letter', async (id) => {
   expect([await letters.read(id), await letters.replay(id), await letters.discard(id)]).toEqual([null, 'gone', false]);
 });

@@ -12,7 +12,7 @@
 // row     In the end: `coupon`, `user`, `sequence`.
 // end     The last line: `end`, after every request. Without it the file was cut short.
 
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Reply } from '../chaos/lane.ts';
 import type { HistoryCoupon, HistoryRow } from '../checker.ts';
@@ -67,6 +67,15 @@ export class HistoryFile {
   rows(rows: readonly HistoryRow[]): void {
     for (const { couponId, userId, sequence } of rows)
       this.#write({ kind: 'row', coupon: couponId, user: userId, sequence });
+  }
+
+  /** Leaves coupons out: a store lost what was answered about them, which their rules do not know. */
+  leaveOut(couponIds: ReadonlySet<number>): void {
+    if (couponIds.size === 0) return;
+    this.#flush();
+    const lines = readFileSync(this.path, 'utf8').trimEnd().split('\n');
+    const kept = lines.filter((line) => !couponIds.has((JSON.parse(line) as { readonly coupon: number }).coupon));
+    writeFileSync(this.path, `${kept.join('\n')}\n`);
   }
 
   /** Writes the last line. */

@@ -122,16 +122,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'an opening reads the rows before the stream',
     changes: [
       {
-        file: 'src/stock/opening.ts',
-        from: '  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };\n',
+        file: 'src/stream/accepted.ts',
+        from: '  for await (const page of ownerPages(database, couponId, limit)) yield { owners: page, areRows: true };\n',
         to: '',
       },
       {
-        file: 'src/stock/opening.ts',
-        from: '  for (const stream of [keys.stream, keys.dead]) ',
+        file: 'src/stream/accepted.ts',
+        from: '  for await (const owner of waitingOwners(redis, keys, couponId)) {\n    if (owners',
         to:
-          '  for await (const page of ownerPages(database, couponId, settings.OPENING_PAGE)) yield { page, areRows: true };\n' +
-          '  for (const stream of [keys.stream, keys.dead]) ',
+          '  for await (const page of ownerPages(database, couponId, limit)) yield { owners: page, areRows: true };\n' +
+          '  for await (const owner of waitingOwners(redis, keys, couponId)) {\n    if (owners',
       },
     ],
     guard: [
@@ -164,12 +164,54 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a coupon is closed over its dead letters',
     changes: [
-      { file: 'src/stock/closing.ts', from: 'for (const each of [stream, dead])', to: 'for (const each of [stream])' },
+      {
+        file: 'src/stock/closing.ts',
+        from: '  if (await isAnyWaiting(redisStock.redis',
+        to: '  if (await redisStock.redis.xlen(redisStock.keysOf(couponId).stream) > 0) return false;\n  if (epoch < 0 && await isAnyWaiting(redisStock.redis',
+      },
     ],
     guard: [
       `${integration}/recovery.test.ts`,
       'a coupon with a dead letter is not closed, so that its winners keep what they were promised',
     ],
+  },
+  {
+    name: 'what was accepted is read without the dead letters, and users who were answered have nothing',
+    changes: [{ file: 'src/stream/accepted.ts', from: 'of [stream, dead, stream])', to: 'of [stream, stream])' }],
+    guard: [
+      `${integration}/accepted.test.ts`,
+      'the status of a coupon that is over and whose state is lost is right about an issue that is only among the dead letters',
+    ],
+  },
+  {
+    name: 'a dead letter that is replayed between two readings is missed',
+    changes: [{ file: 'src/stream/accepted.ts', from: 'of [stream, dead, stream])', to: 'of [stream, dead])' }],
+    guard: [`${integration}/recovery.test.ts`, 'a dead letter that is replayed while the audit reads is not missing'],
+  },
+  {
+    name: 'a coupon that was put away over dead letters gives their pieces to others',
+    changes: [
+      {
+        file: 'src/stock/restoring.ts',
+        from: '  return (await isAnyWaiting(redis, keys, couponId)) ? ID_MAX : 0;\n',
+        to: '  return (await isAnyWaiting(redis, keys, couponId)) ? 0 : 0;\n',
+      },
+    ],
+    guard: [
+      `${integration}/accepted.test.ts`,
+      'issuing from MySQL is right about an issue that is only among the dead letters',
+    ],
+  },
+  {
+    name: 'a discarded dead letter is announced to nobody',
+    changes: [
+      {
+        file: 'src/operations/dead-letters.ts',
+        from: '      if (couponId !== undefined) await redis.publish(changesChannel(redis), String(couponId));\n',
+        to: '      void changesChannel;\n',
+      },
+    ],
+    guard: [`${integration}/recovery.test.ts`, 'a discarded dead letter ends a cached "sold out" in every process'],
   },
   {
     name: 'a worker settles renumbered issues before it drops their state',
@@ -195,9 +237,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'an opening forgets the dead letters',
     changes: [
       {
-        file: 'src/stock/opening.ts',
-        from: 'of [keys.stream, keys.dead])',
-        to: 'of [keys.stream])',
+        file: 'src/stream/accepted.ts',
+        from: 'of [stream, dead, stream])',
+        to: 'of [stream])',
       },
     ],
     guard: [
@@ -223,9 +265,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'an opening goes on although an entry does not say which user has which sequence',
     changes: [
       {
-        file: 'src/stream/entries.ts',
-        from: "if ('undecodable' in allocation) throw new UndecodableEntryError(couponId, `${stream} ${id}`);",
-        to: "if ('undecodable' in allocation) continue;",
+        file: 'src/stream/accepted.ts',
+        from: "if ('undecodable' in held) throw new UndecodableEntryError(couponId, place);",
+        to: "if ('undecodable' in held) continue;",
       },
     ],
     guard: [
@@ -450,6 +492,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [
       `${integration}/database.test.ts`,
       'a server that says it is not the primary (1290) gets no more work on any connection that was made before',
+    ],
+  },
+  {
+    name: 'a demoted server is read over connections that stayed there',
+    changes: [
+      { file: 'src/mysql/database.ts', from: "readAfter('START TRANSACTION READ WRITE')", to: "readAfter('BEGIN')" },
+    ],
+    guard: [
+      `${integration}/demoted-primary.test.ts`,
+      'what a user has is never read from a demoted primary at which connections stayed',
     ],
   },
   {

@@ -1,6 +1,6 @@
 // truth.ts -- What both stores together say of a coupon at a quiet moment, and what must never be so.
 
-import { allocationsOf } from '../../src/stream/entries.ts';
+import { waitingOwners } from '../../src/stream/accepted.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Stores } from '../stores.ts';
 
@@ -18,10 +18,8 @@ export interface Truth {
 export async function readTruth(stores: Stores, couponId: number): Promise<Truth> {
   const coupon = await stores.couponNow(couponId);
   const found = await stores.rows(couponId);
-  const { stream, dead, owners } = stores.keys(couponId);
-  const waiting = (await allocationsOf(stores.redis, stream, couponId)).flatMap(({ firstSequence, users }) =>
-    users.map((userId, i) => ({ userId, sequence: firstSequence + i })),
-  );
+  const { dead, owners } = stores.keys(couponId);
+  const waiting = await Array.fromAsync(waitingOwners(stores.redis, stores.keys(couponId), couponId));
   const owned = Object.entries(await stores.redis.hgetall(owners));
   const letters = await stores.redis.xlen(dead);
   const rows = new Map(found.map(({ userId, sequence }) => [userId, sequence]));

@@ -16,6 +16,7 @@ test('without arguments it takes a seed of its own, a minute and the server on t
 test('one kind of run is done at a time', () => {
   expect(readChaosOptions({ soak: true }, 7).mode).toBe('soak');
   expect(readChaosOptions({ overload: true }, 7).mode).toBe('overload');
+  expect(readChaosOptions({ only: 'MySQL' }, 7).only).toBe('MySQL');
   expect(() => readChaosOptions({ soak: true, overload: true }, 7)).toThrow('choose one');
 });
 

@@ -1,0 +1,89 @@
+// accepted.ts -- All that was accepted of one coupon: what waits in the stream, what is among the dead letters, the rows.
+//
+// Whoever decides about a coupon, or says what a user has of it, reads these here, in this order: the stream, the dead letters,
+// what was added to the stream meanwhile, the rows. An entry leaves the stream only once its rows are committed or it is a dead
+// letter, so it is found in one of them; a dead letter that is replayed comes back at the end of the stream. In any other order it
+// could slip between two readings, and its user would have nothing, or its stock would be given out again.
+//
+// Entries of every version count: the users of one that this release cannot write are owners all the same.
+
+import type { Redis } from 'ioredis';
+import { type Owner, ownerPages } from '../coupon/issue-rows.ts';
+import type { Database } from '../mysql/database.ts';
+import { streamPages } from './entries.ts';
+import { type Allocation, readAllocation, type Undecodable } from './entry.ts';
+import type { PartitionKeys } from './keys.ts';
+
+/** An entry of a coupon that is not yet rows. */
+export interface WaitingEntry {
+  readonly isDead: boolean;
+  /** As `bun run dead-letters` lists the partition's: the stream and the id in it. */
+  readonly place: string;
+  readonly held: Allocation | Undecodable;
+}
+
+/** An entry of a coupon whose owners cannot be decoded: nothing that needs all owners may go on. */
+export class UndecodableEntryError extends Error {
+  override readonly name = 'UndecodableEntryError';
+  readonly couponId: number;
+  readonly place: string;
+
+  constructor(couponId: number, place: string) {
+    super(`an entry of a coupon does not say who holds what of it: ${place}`);
+    this.couponId = couponId;
+    this.place = place;
+  }
+}
+
+/** Every entry of one coupon that is not yet rows. */
+export async function* waitingEntries(
+  redis: Redis,
+  { stream, dead }: PartitionKeys,
+  couponId: number,
+): AsyncGenerator<WaitingEntry> {
+  let end = '-';
+  for (const key of [stream, dead, stream]) {
+    for await (const page of streamPages(redis, key, key === stream ? end : '-')) {
+      for (const { id, fields } of page) {
+        if (key === stream) end = `(${id}`;
+        const held = readAllocation(fields);
+        if (held?.couponId === couponId) yield { isDead: key === dead, place: `${key} ${id}`, held };
+      }
+    }
+  }
+}
+
+/** Who holds what by the entries of one coupon that are not yet rows. Throws UndecodableEntryError for one that does not say so. */
+export async function* waitingOwners(redis: Redis, keys: PartitionKeys, couponId: number): AsyncGenerator<Owner> {
+  for await (const { held, place } of waitingEntries(redis, keys, couponId)) {
+    if ('undecodable' in held) throw new UndecodableEntryError(couponId, place);
+    yield* ownersOf(held);
+  }
+}
+
+/** Whether anything of a coupon is not yet rows. */
+export async function isAnyWaiting(redis: Redis, keys: PartitionKeys, couponId: number): Promise<boolean> {
+  for await (const _ of waitingEntries(redis, keys, couponId)) return true;
+  return false;
+}
+
+/** Everybody who was accepted, in pages of at most `limit`; `areRows` is false for what is not yet rows. Throws as `waitingOwners`. */
+export async function* acceptedPages(
+  { redis, database }: { readonly redis: Redis; readonly database: Database },
+  keys: PartitionKeys,
+  couponId: number,
+  limit: number,
+): AsyncGenerator<{ readonly owners: readonly Owner[]; readonly areRows: boolean }> {
+  let owners: Owner[] = [];
+  for await (const owner of waitingOwners(redis, keys, couponId)) {
+    if (owners.push(owner) < limit) continue;
+    yield { owners, areRows: false };
+    owners = [];
+  }
+  if (owners.length > 0) yield { owners, areRows: false };
+  for await (const page of ownerPages(database, couponId, limit)) yield { owners: page, areRows: true };
+}
+
+export function ownersOf({ firstSequence, users }: Allocation): Owner[] {
+  return users.map((userId, i) => ({ userId, sequence: firstSequence + i }));
+}
