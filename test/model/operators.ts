@@ -4,7 +4,7 @@
 
 import { holds, isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
-import { applyEdit, close, removeUnissued, discard, lowerTotal, replay } from './scripts.ts';
+import { applyEdit, close, removeUnissued, discard, giveUpLetter, lowerTotal, replay } from './scripts.ts';
 import {
   countOwners,
   countRows,
@@ -176,10 +176,8 @@ function deadLetterSteps(s: State, emit: Emit): void {
     if (user.dead === 0) continue;
     emit('a dead letter is replayed: that of user', u + 1, (n) => replay(n, u));
     emit('a dead letter is discarded: that of user', u + 1, (n) => {
-      const letter = n.users[u];
-      if (letter) letter.promised = 0;
       if (isLeftOut('discard: the state goes in the same step')) {
-        if (letter) letter.dead = 0;
+        giveUpLetter(n, u);
         n.discarding = 1;
       } else discard(n, u);
     });
