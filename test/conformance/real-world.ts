@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
-import { type Database, withConnection } from '../../src/mysql/database.ts';
+import { closeDatabase, type Database, openDatabase, withConnection } from '../../src/mysql/database.ts';
 import { askServer, refuseServer } from '../../src/redis/connection.ts';
 import { createRedisStock, type RedisStock } from '../../src/stock/redis-stock.ts';
 import type { CouponKeys } from '../../src/stream/keys.ts';
@@ -78,10 +78,16 @@ export class RealWorld {
     };
   }
 
-  static async create(stores: Stores): Promise<RealWorld> {
-    const { redis, database } = stores;
+  /** @param redis alone on its server, which becomes another one in the stories */
+  static async create(stores: Stores, redis: Redis): Promise<RealWorld> {
     const scripts = await loadScripts(redis);
+    const database = openDatabase(stores.config);
     return new RealWorld(stores, { redis, database, scripts, clock: new Clock(redis) });
+  }
+
+  async close(): Promise<void> {
+    this.redis.disconnect();
+    await closeDatabase(this.real.database);
   }
 
   get redis(): Redis {

@@ -15,9 +15,9 @@ export interface Cover {
 }
 
 /** How long a story goes on while it still finds something near. */
-const STEPS_MAX = 80;
+const STEPS_MAX = 200;
 /** How far a story looks for a pair that is still to come. */
-const NEAR_STATES_MAX = 400;
+const NEAR_STATES_MAX = 2000;
 
 const KINDS_MAX = 1024;
 export const pairOf = (first: number, second: number): number => first * KINDS_MAX + second;
@@ -26,9 +26,7 @@ export const pairOf = (first: number, second: number): number => first * KINDS_M
 export function coverPairs(graph: Graph, covered: Set<number>): Cover {
   const witnesses = findPairs(graph);
   const stories: Path[] = [];
-  // The deep ones first: on their way they cover the shallow ones.
-  const deepFirst = [...witnesses].reverse();
-  for (const [pair, { from, edge }] of deepFirst) {
+  for (const [pair, { from, edge }] of witnesses) {
     if (covered.has(pair)) continue;
     const last = (graph.edges[edge.to] ?? []).find(({ kind }) => kind === pair % KINDS_MAX);
     if (!last) continue;

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm';
 import { readAllocation } from '../../src/stream/entry.ts';
 import { GROUP } from '../../src/stream/keys.ts';
-import { withConnection } from '../../src/mysql/database.ts';
+import { type Database, withConnection } from '../../src/mysql/database.ts';
 import { drain } from '../../workers/drain.ts';
 import { Inbox, type Message } from '../../workers/inbox.ts';
 import type { RealWorld } from './real-world.ts';
@@ -59,19 +59,22 @@ async function handOver(world: RealWorld, w: number, { after }: Step): Promise<r
   const { redis, keys } = world;
   const { stream } = keys;
   const worker = `worker-${w + 1}`;
-  await redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM').catch(() => undefined);
-  await redis.xreadgroup('GROUP', GROUP, SPARE, 'COUNT', 100, 'STREAMS', stream, '>');
+  const asked = redis.pipeline().xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
+  asked.xreadgroup('GROUP', GROUP, SPARE, 'COUNT', 100, 'STREAMS', stream, '>').xrange(stream, '-', '+');
+  const [, , [, entries] = []] = (await asked.exec()) ?? [];
   const wanted: string[] = [];
   const others: string[] = [];
-  for (const [id, fields] of await redis.xrange(stream, '-', '+')) {
+  for (const [id, fields] of entries as [id: string, fields: string[]][]) {
     const entry = readAllocation(fields);
     const isWanted = after.users.some(
       (user, u) => (user.hand[w] ?? 0) > 0 && entry && !('undecodable' in entry) && entry.users.includes(userName(u)),
     );
     (isWanted ? wanted : others).push(id);
   }
-  if (others.length > 0) await redis.xclaim(stream, GROUP, SPARE, 0, ...others);
-  if (wanted.length > 0) await redis.xclaim(stream, GROUP, worker, 0, ...wanted);
+  const handed = redis.pipeline();
+  if (others.length > 0) handed.xclaim(stream, GROUP, SPARE, 0, ...others);
+  if (wanted.length > 0) handed.xclaim(stream, GROUP, worker, 0, ...wanted);
+  await handed.exec();
   const settings = { ...world.settings, WORKER_NAME: worker };
   return new Inbox(redis, keys, settings).next();
 }
@@ -98,8 +101,8 @@ export const workerSteps: Readonly<Record<string, Drive>> = {
 };
 
 /** Makes MySQL refuse what a story says is bad, as it refuses a value that does not fit its column. */
-export async function createBadData(world: RealWorld): Promise<void> {
-  await withConnection(world.real.database, async (session) => {
+export async function createBadData(database: Database): Promise<void> {
+  await withConnection(database, async (session) => {
     await session.execute(sql`
       CREATE TABLE bad_issues (coupon_id BIGINT UNSIGNED, user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin, sequence BIGINT)`);
     await session.execute(sql`

@@ -205,7 +205,13 @@ export function lostIn(s: State): readonly User[] {
 
 /** restore-entry.lua: their issues become entries again, under their sequences. */
 export function offerLost(n: State): void {
-  for (const user of lostIn(n)) Object.assign(user, { stream: user.owner, first: user.owner, epoch: n.redis.epoch });
+  let [first, next] = [0, 0];
+  for (const user of lostIn(n).toSorted((a, b) => a.owner - b.owner)) {
+    // Neighbours are one entry.
+    if (user.owner !== next) first = user.owner;
+    next = user.owner + 1;
+    Object.assign(user, { stream: user.owner, first, epoch: n.redis.epoch });
+  }
 }
 
 /** `unknown` of an audit at one instant: issues that are there and that Redis does not know of. */
