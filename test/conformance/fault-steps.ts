@@ -6,10 +6,12 @@ import { endOpeners, loadingKeys } from './opening-steps.ts';
 import { msAt, type RealWorld } from './real-world.ts';
 import type { Drive } from './steps.ts';
 
-/** The server ends the connections of the editor, and so its transaction. */
+/** The server ends the connections of the editor, and so its transaction, unless it has done so before. */
 export async function endEditorsTransaction(world: RealWorld): Promise<void> {
   for (const id of world.editor?.view.threadIds ?? []) {
-    await withConnection(world.real.database, (session) => session.execute(sql.raw(`KILL ${id}`)));
+    await withConnection(world.real.database, (session) => session.execute(sql.raw(`KILL ${id}`))).catch(
+      () => undefined,
+    );
   }
 }
 

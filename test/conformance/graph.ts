@@ -5,87 +5,97 @@ import { stepsFrom } from '../model/protocol.ts';
 import { initialState, type State, type World } from '../model/state.ts';
 import { isDrivable } from './drivable.ts';
 import { kindOf } from './steps.ts';
+import { pairOf } from './stories.ts';
 
-/** A step from one state to another, by their numbers in the graph. */
+/** A step to a state, which is a number in the graph. */
 export interface Edge {
-  readonly kind: number;
+  readonly kind: string;
   readonly to: number;
+}
+
+/** A pair of kinds: the first edge after which the second kind can follow. */
+interface Witness {
+  readonly from: number;
+  readonly edge: Edge;
+  readonly second: string;
 }
 
 export interface Graph {
   readonly world: World;
-  /** Kinds of steps, by number. */
-  readonly kinds: readonly string[];
   /** What leaves each state that was expanded. */
   readonly edges: readonly (readonly Edge[])[];
   /** For each state but the first: the state it was first reached from, and by which kind of step. */
-  readonly parents: readonly { readonly from: number; readonly kind: number }[];
+  readonly parents: readonly { readonly from: number; readonly kind: string }[];
+  /** Every pair of kinds that can follow one another, the shallow ones first. */
+  readonly pairs: ReadonlyMap<string, Witness>;
   /** The number of a state, or undefined if it was not reached. */
   readonly numberOf: (s: State) => number | undefined;
-}
-
-/** Kinds of steps over all worlds. */
-const kindNumbers = new Map<string, number>();
-const kindNames: string[] = [];
-
-function numberOfKind(name: string): number {
-  const kind = kindOf(name);
-  const known = kindNumbers.get(kind);
-  if (known !== undefined) return known;
-  kindNumbers.set(kind, kindNames.length);
-  kindNames.push(kind);
-  return kindNames.length - 1;
 }
 
 /** Searches breadth first until so many states were expanded. */
 export function exploreGraph(world: World, statesMax: number): Graph {
   const codec = createCodec(initialState(world));
-  // Users are sorted; of the two orders of two openers the lesser one counts, so that equivalent states always have one number.
-  const sortUsers = createCanonical({ paths: codec.paths.filter((path) => path !== 'openers[1].at') });
-  const other = new Uint8Array(codec.size);
-  const scratch = new Uint8Array(codec.size);
+  const keyOf = createKey(world);
   const numbers = new Map<string, number>();
   const states: Uint8Array[] = [];
-  const parents: { from: number; kind: number }[] = [];
+  const parents: { from: number; kind: string }[] = [];
   const edges: Edge[][] = [];
-  const hash = (s: State): string => {
-    codec.encode(s, scratch, 0);
-    sortUsers(scratch);
-    if (s.openers.length === 2) {
-      codec.encode(withOpenersExchanged(s), other, 0);
-      sortUsers(other);
-      if (Buffer.compare(other, scratch) < 0) scratch.set(other);
-    }
-    return hashOf(scratch, 0, scratch.length).join();
-  };
-  const add = (s: State, from: number, kind: number): number => {
-    const key = hash(s);
+  const add = (s: State, from: number, kind: string): number => {
+    const { key, bytes } = keyOf(s);
     const known = numbers.get(key);
     if (known !== undefined) return known;
     const number = numbers.size;
     numbers.set(key, number);
-    states.push(scratch.slice());
+    states.push(bytes.slice());
     parents.push({ from, kind });
     return number;
   };
-  add(initialState(world), 0, -1);
+  add(initialState(world), 0, '');
   for (let at = 0; at < states.length && at < statesMax; at += 1) {
-    const bytes = states[at] ?? scratch;
+    const bytes = states[at] ?? new Uint8Array();
     const before = codec.decode(bytes, 0);
-    const leaving = new Map<number, Edge>();
+    const leaving = new Map<string, Edge>();
     stepsFrom(before, world, (name, who, change) => {
       const after = codec.decode(bytes, 0);
       change(after);
       if (!isDrivable({ name, who, before, after })) return;
-      const kind = numberOfKind(name);
+      const kind = kindOf(name);
       const to = add(after, at, kind);
-      leaving.set(kind * 2 ** 32 + to, { kind, to });
+      leaving.set(`${kind} ${to}`, { kind, to });
     });
     edges.push([...leaving.values()]);
-    // Only its number is needed from here on.
-    states[at] = scratch.subarray(0, 0);
   }
-  return { world, kinds: kindNames, edges, parents, numberOf: (s) => numbers.get(hash(s)) };
+  return { world, edges, parents, pairs: findPairs(edges), numberOf: (s) => numbers.get(keyOf(s).key) };
+}
+
+function findPairs(edges: readonly (readonly Edge[])[]): ReadonlyMap<string, Witness> {
+  const found = new Map<string, Witness>();
+  for (const [from, leaving] of edges.entries()) {
+    for (const edge of leaving) {
+      for (const { kind: second } of edges[edge.to] ?? []) {
+        const pair = pairOf(edge.kind, second);
+        if (!found.has(pair)) found.set(pair, { from, edge, second });
+      }
+    }
+  }
+  return found;
+}
+
+/** Makes the function that gives equivalent states one key: users are sorted; of the two orders of two openers the lesser counts. */
+function createKey(world: World) {
+  const codec = createCodec(initialState(world));
+  const sortUsers = createCanonical({ paths: codec.paths.filter((path) => path !== 'openers[1].at') });
+  const [bytes, other] = [new Uint8Array(codec.size), new Uint8Array(codec.size)];
+  return (s: State): { readonly key: string; readonly bytes: Uint8Array } => {
+    codec.encode(s, bytes, 0);
+    sortUsers(bytes);
+    if (s.openers.length === 2) {
+      codec.encode(withOpenersExchanged(s), other, 0);
+      sortUsers(other);
+      if (Buffer.compare(other, bytes) < 0) bytes.set(other);
+    }
+    return { key: hashOf(bytes, 0, bytes.length).join(), bytes };
+  };
 }
 
 function withOpenersExchanged(s: State): State {

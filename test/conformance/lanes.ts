@@ -8,7 +8,8 @@ import { openStores, type Stores } from '../stores.ts';
 import { exploreGraph, type Graph } from './graph.ts';
 import { RealWorld } from './real-world.ts';
 import { runStory } from './run-story.ts';
-import { coverPairs, stepsOf } from './stories.ts';
+import { kindOf } from './steps.ts';
+import { coverPairs, pairOf, stepsOf } from './stories.ts';
 import { createBadData } from './worker-steps.ts';
 
 const LANES = 4;
@@ -21,12 +22,17 @@ export interface Lanes {
 
 export interface Coverage {
   readonly states: number;
-  /** Pairs of kinds of steps that can follow one another in the world, as numbers. */
-  readonly pairs: ReadonlySet<number>;
-  readonly kinds: ReadonlySet<string>;
+  /** Pairs of kinds of steps that can follow one another within these states. */
+  readonly pairs: readonly string[];
+  /** Kinds of steps that were driven, and pairs. */
+  readonly drivenKinds: ReadonlySet<string>;
+  readonly drivenPairs: ReadonlySet<string>;
   readonly stories: number;
   readonly steps: number;
 }
+
+/** By how much a story may go on beyond the bounds of its world. */
+const FURTHER = 2;
 
 export async function openLanes(folder: string): Promise<Lanes> {
   const servers: PrivateServer[] = [];
@@ -50,25 +56,39 @@ export async function openLanes(folder: string): Promise<Lanes> {
     await close();
     throw error;
   }
-  const covered = new Set<number>();
-  return { run: (world, statesMax) => runAll(worlds, exploreGraph(world, statesMax), covered), close };
+  const told: Told = { covered: new Set(), verified: new Set() };
+  return { run: (world, statesMax) => runAll(worlds, exploreGraph(world, statesMax), told), close };
 }
 
-async function runAll(lanes: readonly RealWorld[], graph: Graph, covered: Set<number>): Promise<Coverage> {
-  const { stories, pairs } = coverPairs(graph, covered);
-  const waiting = stories.values();
-  let hasFailed = false;
+interface Told {
+  readonly covered: Set<string>;
+  /** Beginnings of stories after which all was as the model says. */
+  readonly verified: Set<string>;
+}
+
+async function runAll(lanes: readonly RealWorld[], graph: Graph, { covered, verified }: Told): Promise<Coverage> {
+  const { faultsMax, editsMax, epochMax, ...rest } = graph.world;
+  const further = { faultsMax: faultsMax + FURTHER, editsMax: editsMax + FURTHER, epochMax: epochMax + 2 * FURTHER };
+  const world: World = { ...rest, ...further };
+  const drivenKinds = new Set<string>();
+  const drivenPairs = new Set<string>();
+  let [stories, steps] = [0, 0];
+  const waiting = coverPairs(graph, world, covered);
   const work = async (real: RealWorld): Promise<void> => {
-    for (const story of waiting) {
-      if (hasFailed) return;
-      await runStory(real, graph.world, stepsOf(graph, story)).catch((error: unknown) => {
-        hasFailed = true;
+    for (let next = waiting.next(); !next.done; next = waiting.next()) {
+      const story = next.value;
+      // A lane that fails ends the others too.
+      await runStory(real, world, stepsOf(world, story), verified).catch((error: unknown) => {
+        waiting.return(undefined);
         throw error;
       });
+      const kinds = story.map(({ name }) => kindOf(name));
+      for (const kind of kinds) drivenKinds.add(kind);
+      for (const [i, kind] of kinds.slice(1).entries()) drivenPairs.add(pairOf(kinds[i] ?? '', kind));
+      stories += 1;
+      steps += story.length;
     }
   };
   await Promise.all(lanes.map(work));
-  const steps = stories.reduce((sum, { length }) => sum + length, 0);
-  const kinds = new Set(graph.edges.flat().map(({ kind }) => graph.kinds[kind] ?? ''));
-  return { states: graph.edges.length, pairs, kinds, stories: stories.length, steps };
+  return { states: graph.edges.length, pairs: [...graph.pairs.keys()], drivenKinds, drivenPairs, stories, steps };
 }

@@ -8,15 +8,27 @@ const narrow = (name: WorldName, changes: Partial<World>, ...may: string[]): Wor
   return { ...world, users: 2, ...changes, may: new Set([...world.may, ...may]) };
 };
 
+/** Each with how many of its states are visited, from the first on. */
 export const narrowWorlds = {
-  issuing: narrow('issuing', {}),
-  losing: narrow('losing', { total: 1 }),
-  opening: narrow('opening', { openers: 1 }),
-  'two openers': narrow('opening', { total: 1 }),
-  editing: narrow('editing', { faultsMax: 1, editsMax: 1 }, 'MySQL restarts'),
-  closing: narrow('closing', {}),
-  letters: narrow('letters', { total: 1 }),
-  restored: narrow('restored', {}),
-} satisfies Record<string, World>;
+  issuing: { world: narrow('issuing', {}), statesMax: 1000 },
+  losing: { world: narrow('losing', { total: 1 }), statesMax: 1000 },
+  opening: { world: narrow('opening', { openers: 1 }), statesMax: 15_000 },
+  'two openers': { world: narrow('opening', { total: 1 }), statesMax: 1000 },
+  editing: { world: narrow('editing', { faultsMax: 1, editsMax: 1 }, 'MySQL restarts'), statesMax: 1000 },
+  closing: { world: narrow('closing', {}), statesMax: 1000 },
+  letters: { world: narrow('letters', { total: 1 }), statesMax: 1000 },
+  restored: { world: narrow('restored', {}), statesMax: 15_000 },
+  /** Two workers with entries of two openings that want one number. */
+  renumbering: {
+    world: {
+      ...worlds.letters,
+      users: 2,
+      total: 2,
+      faultsMax: 1,
+      may: new Set(['scripted', 'open', 'Redis loses all']),
+    },
+    statesMax: 20_000,
+  },
+} satisfies Record<string, { readonly world: World; readonly statesMax: number }>;
 
 export type NarrowWorldName = keyof typeof narrowWorlds;
