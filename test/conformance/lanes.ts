@@ -9,7 +9,7 @@ import { exploreGraph, type Graph } from './graph.ts';
 import { RealWorld } from './real-world.ts';
 import { runStory } from './run-story.ts';
 import { kindOf } from './steps.ts';
-import { coverPairs, pairOf, stepsOf } from './stories.ts';
+import { coverPairs, pairOf, stepsOf, type Story } from './stories.ts';
 import { createBadData } from './worker-steps.ts';
 
 const LANES = 4;
@@ -17,6 +17,8 @@ const LANES = 4;
 export interface Lanes {
   /** Drives stories that cover all pairs of steps of a world that were not covered before. Throws the first Divergence. */
   run(world: World, statesMax: number): Promise<Coverage>;
+  /** Drives one story. */
+  tell(world: World, story: Story): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -57,7 +59,14 @@ export async function openLanes(folder: string): Promise<Lanes> {
     throw error;
   }
   const told: Told = { covered: new Set(), verified: new Set() };
-  return { run: (world, statesMax) => runAll(worlds, exploreGraph(world, statesMax), told), close };
+  return {
+    run: (world, statesMax) => runAll(worlds, exploreGraph(world, statesMax), told),
+    async tell(world, story) {
+      const [real] = worlds;
+      if (real) await runStory(real, world, stepsOf(world, story), new Set());
+    },
+    close,
+  };
 }
 
 interface Told {

@@ -70,7 +70,7 @@ function endEdit(world: RealWorld, { after }: Parameters<Drive>[1]): void {
 /** The half of an edit in Redis, by its script. */
 const halfInRedis: Drive = async (world, step) => {
   const [script = ''] = world.editor?.gate.names ?? [];
-  const until = script === 'remove-unissued' ? ['delete', 'open'] : ['update', 'open', 'begin', 'apply-edit'];
+  const until = script === 'remove-unissued' ? ['delete', 'open', 'begin'] : ['update', 'open', 'begin', 'apply-edit'];
   const isLower = script === 'lower-total';
   // Lowering may bring the former edit to Redis first, and try again.
   await world.editor?.process.advance({ until: isLower ? ['update', 'open', 'begin'] : until });
