@@ -2,7 +2,7 @@
 // are driven through the real scripts and transactions, and after each step the stores hold what the model says.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Coverage, type Lanes, openLanes } from './lanes.ts';
@@ -12,6 +12,13 @@ import { drivenKinds } from './steps.ts';
 /** How many times more states than usual are visited; `bun run model --drive N` sets it. */
 const FACTOR = Number(process.env['CONFORMANCE_FACTOR'] ?? 1);
 const WAIT_MS_MAX = 600_000 * FACTOR;
+
+/** Coverage goes where `bun run model` reads it. */
+function tell(line: string): void {
+  const report = process.env['CONFORMANCE_REPORT'];
+  if (report === undefined) console.log(line);
+  else appendFileSync(report, `${line}\n`);
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'coupon-conformance-'));
 let lanes: Lanes;
@@ -81,13 +88,13 @@ test(
       const { world, statesMax } = narrowWorlds[name];
       const coverage = await lanes.run(world, statesMax * FACTOR);
       const { states, pairs, stories, steps } = coverage;
-      console.log(`${name}: ${pairs.length} pairs within ${states} states; ${stories} more stories of ${steps} steps`);
+      tell(`${name}: ${pairs.length} pairs within ${states} states; ${stories} more stories of ${steps} steps`);
       coverages.push(coverage);
     }
     const reachable = new Set(coverages.flatMap(({ pairs }) => pairs));
     const pairs = new Set(coverages.flatMap((coverage) => [...coverage.drivenPairs]));
     const kinds = new Set(coverages.flatMap((coverage) => [...coverage.drivenKinds]));
-    console.log(`${kinds.size} kinds of steps, ${pairs.size} pairs, among them all of ${reachable.size}`);
+    tell(`${kinds.size} kinds of steps, ${pairs.size} pairs, among them all of ${reachable.size}`);
     expect([...reachable].filter((pair) => !pairs.has(pair))).toEqual([]);
     // So that none is forgotten.
     expect([...drivenKinds].filter((kind) => !kinds.has(kind))).toEqual([]);
