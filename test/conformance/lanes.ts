@@ -10,7 +10,7 @@ import { RealWorld } from './real-world.ts';
 import { runStory } from './run-story.ts';
 import { kindOf } from './steps.ts';
 import { coverPairs, pairOf, stepsOf, type Story } from './stories.ts';
-import { createBadData } from './worker-steps.ts';
+import { createBadData } from './drives/worker-steps.ts';
 
 const LANES = 4;
 

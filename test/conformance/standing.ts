@@ -1,10 +1,10 @@
 // standing.ts -- Where the processes of a story stand: what each is about to send, compared with where the model says that it is.
 
 import type { State } from '../model/state.ts';
-import { editorWaits } from './operator-steps.ts';
-import { openerWaits } from './opening-steps.ts';
+import { editorWaits } from './drives/operator-steps.ts';
+import { openerWaits } from './drives/opening-steps.ts';
 import type { RealWorld, Running } from './real-world.ts';
-import { workerWaits } from './worker-steps.ts';
+import { workerWaits } from './drives/worker-steps.ts';
 
 const closerWaits: Readonly<Record<number, string>> = { 1: 'close', 2: 'xrange', 3: 'begin' };
 

@@ -1,12 +1,12 @@
 // steps.ts -- Every step of the model, done by the product itself: what it takes to let a process go exactly so far.
 
 import type { State } from '../model/state.ts';
-import { faultSteps } from './fault-steps.ts';
-import { issuingSteps } from './issuing-steps.ts';
-import { openingSteps } from './opening-steps.ts';
-import { operatorSteps } from './operator-steps.ts';
+import { faultSteps } from './drives/fault-steps.ts';
+import { issuingSteps } from './drives/issuing-steps.ts';
+import { openingSteps } from './drives/opening-steps.ts';
+import { operatorSteps } from './drives/operator-steps.ts';
 import type { RealWorld } from './real-world.ts';
-import { workerSteps } from './worker-steps.ts';
+import { workerSteps } from './drives/worker-steps.ts';
 
 /** One step of a story, with the model before and after. */
 export interface Step {

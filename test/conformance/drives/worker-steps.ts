@@ -1,14 +1,14 @@
 // worker-steps.ts -- The workers of a story: `workers/inbox.ts` and `workers/drain.ts`, one step of the model at a time.
 
 import { sql } from 'drizzle-orm';
-import { readAllocation } from '../../src/stream/entry.ts';
-import { GROUP } from '../../src/stream/keys.ts';
-import { type Database, withConnection } from '../../src/mysql/database.ts';
-import { drain } from '../../workers/drain.ts';
-import { Inbox, type Message } from '../../workers/inbox.ts';
-import type { RealWorld } from './real-world.ts';
-import { userName } from './picture.ts';
-import type { Drive, Step } from './steps.ts';
+import { readAllocation } from '../../../src/stream/entry.ts';
+import { GROUP } from '../../../src/stream/keys.ts';
+import { type Database, withConnection } from '../../../src/mysql/database.ts';
+import { drain } from '../../../workers/drain.ts';
+import { Inbox, type Message } from '../../../workers/inbox.ts';
+import type { RealWorld } from '../real-world.ts';
+import { userName } from '../picture.ts';
+import type { Drive, Step } from '../steps.ts';
 
 /** What a worker is about to send, by where the model says that it stands. */
 export const workerWaits: Readonly<Record<number, string>> = {

@@ -1,10 +1,10 @@
 // fault-steps.ts -- What happens to the stores of a story: time, restarts, losses, backups that are restored, promotions.
 
 import { sql } from 'drizzle-orm';
-import { withConnection } from '../../src/mysql/database.ts';
+import { withConnection } from '../../../src/mysql/database.ts';
 import { endOpeners, loadingKeys } from './opening-steps.ts';
-import { msAt, type RealWorld } from './real-world.ts';
-import type { Drive } from './steps.ts';
+import { msAt, type RealWorld } from '../real-world.ts';
+import type { Drive } from '../steps.ts';
 
 /** The server ends the connections of the editor, and so its transaction, unless it has done so before. */
 export async function endEditorsTransaction(world: RealWorld): Promise<void> {

@@ -1,9 +1,9 @@
 // opening-steps.ts -- The openers of a story: `src/stock/opening.ts` from the lease to the swap, one step of the model at a time.
 
-import { createStockKeeper } from '../../src/stock/opening.ts';
-import { loadingKey } from '../../src/stream/keys.ts';
-import type { RealWorld } from './real-world.ts';
-import type { Drive } from './steps.ts';
+import { createStockKeeper } from '../../../src/stock/opening.ts';
+import { loadingKey } from '../../../src/stream/keys.ts';
+import type { RealWorld } from '../real-world.ts';
+import type { Drive } from '../steps.ts';
 
 /** With this an opener that was too late looks again, which in the model is another one. */
 const ANEW = 'info';

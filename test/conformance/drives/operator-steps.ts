@@ -1,15 +1,15 @@
 // operator-steps.ts -- Operators and the reconciler of a story: edits, closing, dead letters, and what is repaired after a loss.
 
-import { auditCoupon } from '../../src/operations/audit.ts';
-import { createDeadLetters } from '../../src/operations/dead-letters.ts';
-import { closeCoupon } from '../../src/stock/closing.ts';
-import { createCouponEditor } from '../../src/stock/editing.ts';
-import { moveHomeBack, restoreLost } from '../../src/stock/restoring.ts';
-import { END_PROLONGED } from '../model/state.ts';
+import { auditCoupon } from '../../../src/operations/audit.ts';
+import { createDeadLetters } from '../../../src/operations/dead-letters.ts';
+import { closeCoupon } from '../../../src/stock/closing.ts';
+import { createCouponEditor } from '../../../src/stock/editing.ts';
+import { moveHomeBack, restoreLost } from '../../../src/stock/restoring.ts';
+import { END_PROLONGED } from '../../model/state.ts';
 import { endEditorsTransaction } from './fault-steps.ts';
-import { userName } from './picture.ts';
-import { msAt, type Parts, type RealWorld } from './real-world.ts';
-import type { Drive } from './steps.ts';
+import { userName } from '../picture.ts';
+import { msAt, type Parts, type RealWorld } from '../real-world.ts';
+import type { Drive } from '../steps.ts';
 
 const isIn = (names: readonly string[], name: string): boolean => names.includes(name);
 

@@ -1,18 +1,18 @@
 // issuing-steps.ts -- The three issuers of a story, `src/issuing/{scripted,locked,synchronous}.ts`, and what they answer.
 
-import { type Outcome, Unavailable } from '../../src/coupon/outcome.ts';
-import { createLocked } from '../../src/issuing/locked.ts';
-import { createScripted, createTake } from '../../src/issuing/scripted.ts';
-import { createSynchronous } from '../../src/issuing/synchronous.ts';
-import { createEpochReader } from '../../src/stock/restoring.ts';
-import { issueInMysql } from '../model/issuers.ts';
-import { look, take } from '../model/scripts.ts';
-import type { State } from '../model/state.ts';
-import { type Answers, answersOf, expectAnswers, usersOf } from './answers.ts';
-import type { Process } from './gate.ts';
-import { userName } from './picture.ts';
-import { OTHER_PROCESS, type Parts, type RealWorld } from './real-world.ts';
-import type { Drive } from './steps.ts';
+import { type Outcome, Unavailable } from '../../../src/coupon/outcome.ts';
+import { createLocked } from '../../../src/issuing/locked.ts';
+import { createScripted, createTake } from '../../../src/issuing/scripted.ts';
+import { createSynchronous } from '../../../src/issuing/synchronous.ts';
+import { createEpochReader } from '../../../src/stock/restoring.ts';
+import { issueInMysql } from '../../model/issuers.ts';
+import { look, take } from '../../model/scripts.ts';
+import type { State } from '../../model/state.ts';
+import { type Answers, answersOf, expectAnswers, usersOf } from '../answers.ts';
+import type { Process } from '../gate.ts';
+import { userName } from '../picture.ts';
+import { OTHER_PROCESS, type Parts, type RealWorld } from '../real-world.ts';
+import type { Drive } from '../steps.ts';
 
 /** A coupon that is not open is opened by an opener of the story; the request gets 503. */
 const elsewhere = {
