@@ -8,6 +8,7 @@ const LONG = [
   'test/mutation/',
   'test/integration/start',
   'test/model/',
+  'test/conformance/',
   'test/monitoring/prometheus',
   'test/simulation/',
   'test/network/network',

@@ -54,7 +54,7 @@ function mysqlSteps(s: State, users: readonly number[], who: number, emit: Emit)
   emit('synchronous: issues in MySQL, reply lost, to', who, (n) => void issueInMysql(n, users));
 }
 
-function issueInMysql(n: State, users: readonly number[]): Decided {
+export function issueInMysql(n: State, users: readonly number[]): Decided {
   const next = highestRow(n) + 1;
   const { paused, end, total } = n.sql;
   const until = lastSequence(next, countRows(n), total);
@@ -112,11 +112,12 @@ function synchronousSteps(s: State, emit: Emit): void {
   const isRefused = s.users.some((user) => user.reserved > 0 && user.reserved === user.bad);
   if (s.synchronous.at === 1 && s.sql.lock === 0 && !isRefused)
     emit('synchronous: writes its rows', 0, (n) => {
-      const { users, synchronous } = n;
-      const issues = users.flatMap((user, u) => (user.reserved > 0 ? [{ u, sequence: user.reserved }] : []));
-      const written = writeEntries(n, issues, synchronous.epoch);
-      // An issue that finds no stock is answered 503.
-      for (const u of written.dead) if (n.users[u]) n.users[u].reserved = 0;
+      const { users } = n;
+      const { epoch } = n.synchronous;
+      const issues = users.flatMap((user, u) => (user.reserved > 0 ? [{ u, sequence: user.reserved, epoch }] : []));
+      const written = writeEntries(n, issues);
+      // An issue that finds no stock is answered 503, and its whole batch with it.
+      if (written.dead.length > 0) for (const user of users) user.reserved = 0;
       const changed = written.renumbered.length + written.superseded.length + written.older.length > 0;
       n.synchronous = { at: 2, epoch: 0, forget: changed ? 1 : 0 };
     });

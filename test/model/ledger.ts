@@ -7,6 +7,8 @@ import { countRows, highestRow, type State } from './state.ts';
 export interface Issue {
   readonly u: number;
   readonly sequence: number;
+  /** Of the entry. */
+  readonly epoch: number;
 }
 
 /** What became of issues, by user. */
@@ -17,13 +19,13 @@ export interface Written {
   readonly older: number[];
 }
 
-/** Writes issues of one epoch; the caller has seen that nobody holds the row lock. */
-export function writeEntries(n: State, issues: readonly Issue[], epoch: number): Written {
+/** Writes issues in order of their sequences; the caller has seen that nobody holds the row lock. */
+export function writeEntries(n: State, issues: readonly Issue[]): Written {
   const written: Written = { renumbered: [], superseded: [], dead: [], older: [] };
   if (n.sql.exists === 0) return { ...written, dead: issues.map(({ u }) => u) };
   const conflicts: number[] = [];
   let left = n.sql.total - countRows(n);
-  for (const { u, sequence } of issues) {
+  for (const { u, sequence, epoch } of issues) {
     const user = n.users[u];
     if (!user || user.row === sequence) continue;
     if (!holds('ledger: the user has no row', user.row === 0)) written.superseded.push(u);

@@ -11,7 +11,7 @@ import { resolve } from 'node:path';
 /** Of each world; `bun run model` goes on for as long as one likes. */
 const STATES_MAX = 60_000;
 /** Enough for the longest story below. */
-const STORY_STATES_MAX = 150_000;
+const STORY_STATES_MAX = 200_000;
 
 afterEach(() => leaveOut());
 

@@ -1,5 +1,8 @@
 // model.ts -- Entry of `bun run model`: searches a world of the protocol for as long as one likes, and tells a broken promise as a story.
 
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Guard, guardFiles, leaveOut } from './guards.ts';
 import { search } from './search.ts';
@@ -8,6 +11,7 @@ import { type WorldName, worlds } from './worlds.ts';
 const usage = `bun run model                                every world, up to 1,000,000 states each
 bun run model --world NAME --states N        one of: ${Object.keys(worlds).join(', ')}
 bun run model --without "GUARD"              leaves a guard out; --guards lists them
+bun run model --drive N                      drives stories through real stores, from N times the usual states; prints their coverage
 bun run model --quiet N                      takes every Nth state to its quiet end (default 4, 0: none)`;
 
 const { values } = parseArgs({
@@ -16,6 +20,7 @@ const { values } = parseArgs({
     states: { type: 'string', default: '1000000' },
     without: { type: 'string' },
     quiet: { type: 'string', default: '4' },
+    drive: { type: 'string' },
     guards: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -33,6 +38,7 @@ if (values.without !== undefined && !(values.without in guardFiles))
   end(2, `there is no guard "${values.without}"\n${usage}`);
 if (values.world !== undefined && !(values.world in worlds)) end(2, `there is no world "${values.world}"\n${usage}`);
 
+if (values.drive !== undefined) process.exit(await driveStories(Number(values.drive)));
 const statesMax = Number(values.states);
 const quietEvery = Number(values.quiet);
 if (!(statesMax > 0) || !(quietEvery >= 0)) end(2, usage);
@@ -58,6 +64,18 @@ function run(name: WorldName): boolean {
   console.log(`${name}: ${broken.promise}, after ${broken.story.length} steps (${size}):`);
   for (const [i, step] of broken.story.entries()) console.log(`  ${String(i + 1).padStart(2)}  ${step}`);
   return false;
+}
+
+/** Runs the stories of test/conformance on private stores. */
+async function driveStories(factor: number): Promise<number> {
+  if (!(factor > 0)) end(2, usage);
+  const report = join(mkdtempSync(join(tmpdir(), 'coupon-model-')), 'coverage.txt');
+  const env = { ...process.env, CONFORMANCE_FACTOR: String(factor), CONFORMANCE_REPORT: report };
+  const args = [process.execPath, resolve(import.meta.dirname, '../../tools/test.ts'), 'test/conformance'];
+  const code = await Bun.spawn(args, { env, stdout: 'inherit', stderr: 'inherit' }).exited;
+  if (existsSync(report)) console.log(readFileSync(report, 'utf8'));
+  rmSync(dirname(report), { recursive: true });
+  return code;
 }
 
 function end(code: number, text: string): never {

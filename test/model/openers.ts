@@ -31,6 +31,8 @@ function begin(s: State, world: World, p: number, emit: Emit): void {
   emit('opener begins:', p, (n) => {
     // It asks which server this is before it begins.
     n.known = n.server;
+    // It gathers under a token of its own.
+    for (const user of n.users) user.loaded[p] = 0;
     const begun = beginOpening(n, p);
     if (begun === 'open' || begun === 'busy') return;
     const { epoch, version, next } = n.redis;
@@ -104,10 +106,14 @@ function read(n: State, p: number): void {
   const opener = n.openers[p];
   const source = sources()[(opener?.at ?? 3) - 3];
   if (!opener || !source) return;
-  const loaded = loadOwners(n, p, (u) => {
-    const user = n.users[u];
-    return user ? source(user) : 0;
-  });
+  // An empty stream is not loaded, and so does not find out that the lease is gone. A page of rows always is.
+  const isEmpty = source !== fromRows && n.users.every((user) => source(user) === 0);
+  const loaded = isEmpty
+    ? 'loaded'
+    : loadOwners(n, p, (u) => {
+        const user = n.users[u];
+        return user ? source(user) : 0;
+      });
   if (loaded === 'superseded') return reset(n, p);
   for (const user of n.users) opener.next = Math.max(opener.next, source(user) + 1);
   opener.owners = n.users.filter((user) => (user.loaded[p] ?? 0) > 0).length;

@@ -4,7 +4,7 @@
 
 import { holds, isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
-import { applyEdit, close, removeUnissued, discard, lowerTotal, replay } from './scripts.ts';
+import { applyEdit, close, removeUnissued, discard, giveUpLetter, lowerTotal, replay } from './scripts.ts';
 import {
   countOwners,
   countRows,
@@ -176,10 +176,8 @@ function deadLetterSteps(s: State, emit: Emit): void {
     if (user.dead === 0) continue;
     emit('a dead letter is replayed: that of user', u + 1, (n) => replay(n, u));
     emit('a dead letter is discarded: that of user', u + 1, (n) => {
-      const letter = n.users[u];
-      if (letter) letter.promised = 0;
       if (isLeftOut('discard: the state goes in the same step')) {
-        if (letter) letter.dead = 0;
+        giveUpLetter(n, u);
         n.discarding = 1;
       } else discard(n, u);
     });
@@ -207,7 +205,13 @@ export function lostIn(s: State): readonly User[] {
 
 /** restore-entry.lua: their issues become entries again, under their sequences. */
 export function offerLost(n: State): void {
-  for (const user of lostIn(n)) Object.assign(user, { stream: user.owner, first: user.owner, epoch: n.redis.epoch });
+  let [first, next] = [0, 0];
+  for (const user of lostIn(n).toSorted((a, b) => a.owner - b.owner)) {
+    // Neighbours are one entry.
+    if (user.owner !== next) first = user.owner;
+    next = user.owner + 1;
+    Object.assign(user, { stream: user.owner, first, epoch: n.redis.epoch });
+  }
 }
 
 /** `unknown` of an audit at one instant: issues that are there and that Redis does not know of. */

@@ -33,7 +33,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'synchronous: the home is MySQL': { world: 'issuing', promise: tooMany },
   'synchronous: Redis has no state of a later epoch': {
     world: 'restored',
-    promise: 'P3: at the quiet end a promised issue is nowhere',
+    promise: tooMany,
   },
   'apply-edit: the version is newer': { world: 'editing', promise: tooMany },
   'lower-total: no more were issued': { world: 'editing', promise: tooMany },

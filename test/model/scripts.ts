@@ -4,7 +4,7 @@
 
 import { checkPeriod, lastSequence } from '../../src/coupon/coupon.ts';
 import { holds, isLeftOut } from './guards.ts';
-import { countOwners, type Edit, type Opener, START, type State } from './state.ts';
+import { countOwners, type Edit, type Opener, START, type State, type User } from './state.ts';
 
 const isWhole = (s: State): boolean => countOwners(s) === s.redis.next - 1 - s.redis.gap;
 
@@ -142,6 +142,10 @@ export function endOpening(s: State, p: number): void {
   for (const user of s.users) user.loaded[p] = 0;
 }
 
+/** A dead letter of one issue, and one of a whole entry. */
+export const OWN_LETTER = 1;
+export const WHOLE_ENTRY = 2;
+
 /** settle.lua: ends what worker `w` has in hand; returns whether some of it was gone already. */
 export function settle(s: State, w: number): 'all deleted' | 'some were gone' {
   let wereGone = false;
@@ -149,28 +153,41 @@ export function settle(s: State, w: number): 'all deleted' | 'some were gone' {
     const hand = user.hand[w] ?? 0;
     if (hand === 0) continue;
     const isThere = user.stream === hand && user.gone[w] === 0;
-    if (user.letter[w] === 1 && holds('settle: a dead letter only of an entry that is there', isThere))
-      user.dead = hand;
-    if (isThere) user.stream = user.first = user.epoch = 0;
-    else wereGone = true;
+    const letter = user.letter[w] ?? 0;
+    if (letter > 0 && holds('settle: a dead letter only of an entry that is there', isThere)) user.dead = hand;
+    if (!isThere) wereGone = true;
+    else if (letter === WHOLE_ENTRY) user.stream = 0;
+    else if (letter === OWN_LETTER) Object.assign(user, { stream: 0, first: hand });
+    else user.stream = user.first = user.epoch = 0;
   }
   return wereGone ? 'some were gone' : 'all deleted';
 }
 
-/** replay.lua: a dead letter goes back into the stream, so that whoever is opening the coupon must read again. */
+/** Those who are in the dead letter of user `u`. */
+export function inLetterOf(s: State, u: number): readonly User[] {
+  const letter = s.users[u];
+  return s.users.filter((user) => user.dead > 0 && user.first === letter?.first && user.epoch === letter.epoch);
+}
+
+/** replay.lua: a dead letter goes back into the stream, so that an opener must read again. */
 export function replay(s: State, u: number): void {
-  const user = s.users[u];
-  if (!user || user.dead === 0) return;
-  Object.assign(user, { stream: user.dead, first: user.dead, epoch: 0, dead: 0 });
-  // A new entry: workers that have the former one in hand cannot settle it.
-  for (const w of user.hand.keys()) if (user.hand[w]) user.gone[w] = 1;
+  for (const user of inLetterOf(s, u)) {
+    user.stream = user.dead;
+    user.dead = 0;
+    // A new entry: workers that have the former one in hand cannot settle it.
+    for (const w of user.hand.keys()) if (user.hand[w]) user.gone[w] = 1;
+  }
   if (!isLeftOut('replay: the lease of an opener ends')) s.redis.opening = 0;
 }
 
-/** discard.lua: a dead letter is given up, and with it the state that counts its user as an owner. */
+/** XDEL of a dead letter: its users are promised nothing any more. */
+export function giveUpLetter(s: State, u: number): void {
+  for (const user of inLetterOf(s, u)) user.dead = user.first = user.epoch = user.promised = 0;
+}
+
+/** discard.lua: a dead letter is given up, and with it the state that counts its users as owners. */
 export function discard(s: State, u: number): void {
-  const user = s.users[u];
-  if (user) user.dead = 0;
+  giveUpLetter(s, u);
   dropState(s, false);
 }
 

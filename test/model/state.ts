@@ -11,7 +11,7 @@ export interface User {
   row: number;
   /** Redis, hash `owners`. */
   owner: number;
-  /** Redis, entry in the stream: this user's sequence, the first of the entry, and the epoch it was accepted under. */
+  /** Redis, entry in the stream: this user's sequence; the first of the entry, dead letter or not, and the epoch it was accepted under. */
   stream: number;
   first: number;
   epoch: number;
@@ -23,6 +23,8 @@ export interface User {
   loaded: number[];
   /** Each worker: the sequence in hand, whether its row can never be (a dead letter to come), whether its entry is gone. */
   hand: number[];
+  /** Each worker: the epoch of the entry in hand. */
+  under: number[];
   letter: number[];
   gone: number[];
   /** `synchronous` on a stock in Redis, between reserving and writing. */
@@ -168,6 +170,7 @@ export function initialState(world: World): State {
       bad: 0,
       loaded: zeros(world.openers),
       hand: zeros(world.workers),
+      under: zeros(world.workers),
       letter: zeros(world.workers),
       gone: zeros(world.workers),
       reserved: 0,

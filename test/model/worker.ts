@@ -6,7 +6,7 @@
 import { isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
 import { writeEntries } from './ledger.ts';
-import { look, settle } from './scripts.ts';
+import { look, OWN_LETTER, settle, WHOLE_ENTRY } from './scripts.ts';
 import type { State, World } from './state.ts';
 
 /**
@@ -16,7 +16,7 @@ import type { State, World } from './state.ts';
 export function workerSteps(s: State, world: World, emit: Emit): void {
   if (world.may.has('bad data') && s.faults < world.faultsMax) {
     for (const [u, user] of s.users.entries()) {
-      if (user.stream > 0) emit('the data is bad of user', u + 1, (n) => spoil(n, u));
+      if (user.stream > 0 && user.bad === 0) emit('the data is bad of user', u + 1, (n) => spoil(n, u));
     }
   }
   for (const [w, worker] of s.workers.entries()) {
@@ -53,6 +53,7 @@ function take(n: State, w: number, head: number | null): void {
   for (const user of n.users) {
     if (user.stream === 0 || (head !== null && user.first * 16 + user.epoch !== head)) continue;
     user.hand[w] = user.stream;
+    user.under[w] = user.epoch;
     user.gone[w] = 0;
   }
   n.workers[w] = { at: 1, stale: 0, older: 0 };
@@ -62,25 +63,22 @@ function take(n: State, w: number, head: number | null): void {
 function bury(n: State, w: number): void {
   const bad = n.users.find((user) => user.hand[w] && user.hand[w] === user.bad);
   for (const user of n.users) {
-    if (user.first === bad?.first && user.epoch === bad.epoch) user.letter[w] = 1;
-    else user.hand[w] = 0;
+    if (user.first === bad?.first && user.epoch === bad.epoch) user.letter[w] = WHOLE_ENTRY;
+    else user.hand[w] = user.under[w] = 0;
   }
   n.workers[w] = { at: 2, stale: 0, older: 0 };
 }
 
 function write(n: State, w: number): void {
-  let stale = 0;
-  let older = 0;
-  for (const epoch of new Set(n.users.filter((user) => user.hand[w]).map((user) => user.epoch))) {
-    const issues = n.users.flatMap((user, u) =>
-      user.hand[w] && user.epoch === epoch ? [{ u, sequence: user.hand[w] }] : [],
-    );
-    issues.sort((a, b) => a.sequence - b.sequence);
-    const written = writeEntries(n, issues, epoch);
-    for (const u of written.dead) if (n.users[u]) n.users[u].letter[w] = 1;
-    if (written.renumbered.length + written.superseded.length > 0) stale = 1;
-    if (written.older.length > 0) older = 1;
-  }
+  const issues = n.users.flatMap((user, u) => {
+    const { hand, under } = user;
+    return hand[w] ? [{ u, sequence: hand[w], epoch: under[w] ?? 0 }] : [];
+  });
+  issues.sort((a, b) => a.sequence - b.sequence || a.epoch - b.epoch);
+  const written = writeEntries(n, issues);
+  for (const u of written.dead) if (n.users[u]) n.users[u].letter[w] = OWN_LETTER;
+  const stale = written.renumbered.length + written.superseded.length > 0 ? 1 : 0;
+  const older = written.older.length > 0 ? 1 : 0;
   const isDropLeftOut = isLeftOut('drain: forget a state that does not know all rows');
   n.workers[w] = { at: stale === 1 && !isDropLeftOut ? 5 : 2, stale: 0, older };
 }
@@ -113,5 +111,5 @@ function dropFirst(n: State, w: number): void {
 
 function rest(n: State, w: number): void {
   n.workers[w] = { at: 0, stale: 0, older: 0 };
-  for (const user of n.users) user.hand[w] = user.letter[w] = user.gone[w] = 0;
+  for (const user of n.users) user.hand[w] = user.under[w] = user.letter[w] = user.gone[w] = 0;
 }

@@ -61,7 +61,7 @@ export const worlds = {
   ),
   /** Dead letters: bad data, discard, replay, two workers. */
   letters: world(
-    { users: 2, openers: 1, workers: 2, epochMax: 2 },
+    { users: 2, openers: 1, workers: 2, epochMax: 2, faultsMax: 2 },
     'scripted',
     'open',
     'bad data',

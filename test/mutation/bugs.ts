@@ -465,6 +465,31 @@ export const plantedBugs: readonly PlantedBug[] = [
     };
   }),
   {
+    name: 'an opener proves a state without its lease',
+    changes: [
+      {
+        file: `${scripts}/prove-state.lua`,
+        from: "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return { 'superseded' } end\n",
+        to: '',
+      },
+    ],
+    guard: ['test/conformance/conformance.test.ts', 'an opener whose lease ran out does not prove a state'],
+  },
+  {
+    name: 'discarding leaves an opening its lease',
+    changes: [
+      {
+        file: 'src/stream/scripts/discard.lua',
+        from: "redis.call('UNLINK', KEYS[2], KEYS[3])",
+        to: "redis.call('UNLINK', KEYS[2])",
+      },
+    ],
+    guard: [
+      'test/conformance/conformance.test.ts',
+      'discarding a dead letter ends the lease of an opening that has read the stream',
+    ],
+  },
+  {
     name: 'a coupon goes back in time when its stock moves',
     changes: [{ file: `${scripts}/take.lua`, from: 'local now = nowMs(state[9])\n', to: 'local now = nowMs()\n' }],
     guard: [
