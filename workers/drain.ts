@@ -5,7 +5,8 @@
 
 import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
 import type { PartitionKeys } from '../src/stream/keys.ts';
-import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
+import { issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
+import type { DeadIssue, Issue } from '../src/ledger/plan.ts';
 import { type DeadLetter, settle, type SettledEntry } from '../src/stream/scripts/settle.ts';
 import type { Config } from '../src/config/config.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';

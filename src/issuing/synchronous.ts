@@ -17,7 +17,8 @@ import {
 } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import type { Issuer } from './issuer.ts';
-import { type Issue, issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
+import { issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
+import type { Issue } from '../ledger/plan.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
 import { type Outcome, refusal, Unavailable } from '../coupon/outcome.ts';
 import type { Take, Taken } from './scripted.ts';
