@@ -57,6 +57,16 @@ export const guardFiles = {
   'discard: the state goes in the same step': 'src/stream/scripts/discard.lua',
   'remove: nothing was issued in Redis': 'src/stock/scripts/remove-unissued.lua',
   'remove: the lease of an opener ends too': 'src/stock/scripts/remove-unissued.lua',
+  'installation: what does not count accepts nothing': 'src/installation/installation.ts',
+  'installation: taking over waits for the others': 'src/installation/installation.ts',
+  'installation: a Redis that was replaced does not come back': 'src/installation/installation.ts',
+  'installation: what takes over has no states': 'src/installation/installation.ts',
+  'moving: paused, and nothing waits': 'docs/releases.md',
+  'repartition: every process is stopped': 'docs/releases.md',
+  'repartition: nothing waits': 'src/installation/repartition.ts',
+  'repartition: Redis is marked before anything moves': 'src/installation/repartition.ts',
+  'repartition: dead letters move': 'src/installation/repartition.ts',
+  'repartition: states are dropped': 'src/installation/repartition.ts',
 } as const;
 
 export type Guard = keyof typeof guardFiles;

@@ -28,7 +28,9 @@ export function writeEntries(n: State, issues: readonly Issue[], epoch: number):
   const renumbered = renumber(plan, highestRow(n));
   for (const { userId, sequence } of [...plan.rows, ...renumbered]) {
     const user = n.users[Number(userId)];
-    if (user) user.row = sequence;
+    if (!user) continue;
+    if (user.row > 0) n.wrong = 7;
+    user.row = sequence;
   }
   return {
     renumbered: renumbered.map(numberOf),
