@@ -51,6 +51,7 @@ export const guardFiles = {
   'edit: raised in MySQL before Redis': 'src/stock/editing.ts',
   'close: the epoch is not later': 'src/stock/scripts/close.lua',
   'close: the lease of an opener ends too': 'src/stock/scripts/close.lua',
+  'close: every owner has a row': 'workers/reconcile.ts',
   'close: no entry waits': 'src/stock/closing.ts',
   'close: no dead letter waits': 'src/stock/closing.ts',
   'close: the epoch is the same under the row lock': 'src/stock/closing.ts',
@@ -67,6 +68,12 @@ export const guardFiles = {
   'repartition: Redis is marked before anything moves': 'src/installation/repartition.ts',
   'repartition: dead letters move': 'src/installation/repartition.ts',
   'repartition: states are dropped': 'src/installation/repartition.ts',
+  'replicas: an answer waits for a replica': 'docs/protocol.md',
+  'replicas: also "already issued" waits': 'docs/protocol.md',
+  'replicas: a worker writes what a replica has': 'docs/protocol.md',
+  'replicas: an opening counts what is offered': 'docs/protocol.md',
+  'replicas: workers offer what they have in hand': 'docs/protocol.md',
+  'replicas: a state that lacks what is offered is not proven': 'docs/protocol.md',
 } as const;
 
 export type Guard = keyof typeof guardFiles;

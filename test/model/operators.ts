@@ -149,7 +149,8 @@ function halfInRedis(n: State): void {
 function closeSteps(s: State, emit: Emit): void {
   const { closer, sql } = s;
   const isLongOver = sql.exists === 1 && sql.home === 1 && s.time > sql.end && sql.lock === 0;
-  if (closer.at === 0 && isLongOver)
+  const areRows = countOwners(s) <= countRows(s);
+  if (closer.at === 0 && isLongOver && holds('close: every owner has a row', areRows))
     emit('closing: the coupon is long over', 0, (n) => void (n.closer = { at: 1, epoch: n.sql.epoch }));
   if (closer.at > 0) emit('closing: dies', 0, (n) => void (n.closer = { at: 0, epoch: 0 }));
   if (closer.at === 1)

@@ -6,12 +6,14 @@ import { openerSteps } from './openers.ts';
 import { movingSteps } from './moving.ts';
 import { operatorSteps } from './operators.ts';
 import type { State, World } from './state.ts';
+import { replicaSteps } from './replicas.ts';
 import { workerSteps } from './worker.ts';
 
 /** Emits the steps that can be taken in a state, always in the same order. */
 export function stepsFrom(s: State, world: World, each: Emit): void {
   const emit: Emit = world.isCalm ? (name, who, change) => void (isMishap.test(name) || each(name, who, change)) : each;
   if (world.hasTwoPlaces) return movingSteps(s, world, emit);
+  if (world.may.has('replica')) return replicaSteps(s, world, emit);
   issuerSteps(s, world, emit);
   openerSteps(s, world, emit);
   workerSteps(s, world, emit);

@@ -118,6 +118,8 @@ export interface State {
   edits: number;
   /** Whether MySQL went back while Redis has a state: until its rows are written again, what Redis knows counts too. */
   behind: number;
+  /** Whether processes offer what they remember to an opening. */
+  offers: number;
   /** In a world with two places for the stock, see moving.ts: what the other one has, and which counts. */
   others: { redis: RedisState }[];
   places: Places[];
@@ -208,6 +210,7 @@ export function initialState(world: World): State {
     lossy: 0,
     edits: 0,
     behind: 0,
+    offers: world.may.has('offer') ? 1 : 0,
     others: world.hasTwoPlaces ? [{ redis: noState() }] : [],
     places: world.hasTwoPlaces ? [newPlaces()] : [],
     wrong: 0,
@@ -253,6 +256,8 @@ export function isAhead(s: State): boolean {
 /** Whether what was promised to a user who holds something is kept. */
 export function isKept(s: State, user: User): boolean {
   if (s.behind && s.redis.run > 0 && user.owner === user.promised) return true;
+  // Where processes offer what they remember.
+  if (s.offers > 0 && user.reserved === user.promised) return true;
   return s.lossy ? heldBy(user) > 0 : heldBy(user) === user.promised;
 }
 

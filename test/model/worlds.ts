@@ -87,7 +87,14 @@ export const worlds = {
   /** Redis goes back to a backup, or restarts, while rows are written. */
   returning: calm({ users: 3, total: 3, epochMax: 2 }, 'scripted', 'open', 'back up', 'Redis goes back to the backup'),
   /** The same, while `locked` decides. */
-  deciding: calm({ users: 3, epochMax: 1 }, 'locked', 'scripted', 'open', 'back up', 'Redis goes back to the backup'),
+  deciding: calm(
+    { users: 3, epochMax: 1 },
+    'locked',
+    'scripted',
+    'open',
+    'back up',
+    'an older copy of Redis is promoted behind the connection',
+  ),
   /** The same for a stock of one. */
   scarce: calm({ total: 1 }, 'scripted', 'open', 'Redis loses all'),
   /** The same, and `synchronous` writes what it reserved. */
@@ -102,6 +109,19 @@ export const worlds = {
     'dead letters',
     'Redis restarts',
     'Redis loses the owners',
+  ),
+  /** MySQL goes back, and what only Redis knows is long over. */
+  forgetting: calm(
+    { faultsMax: 2, epochMax: 2 },
+    'scripted',
+    'open',
+    'time',
+    'close',
+    'reconcile',
+    'back up',
+    'MySQL goes back to the backup',
+    'Redis restarts',
+    'Redis loses all',
   ),
   /** A total that is edited, and a Redis of before the edit. */
   outdated: calm({ editsMax: 1 }, 'scripted', 'open', 'lower', 'back up', 'Redis goes back to the backup'),
@@ -127,6 +147,10 @@ export const worlds = {
     'raise',
     'repair',
   ),
+  /** A replica that lags is promoted, and answers wait for it: to come. */
+  waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
+  /** The same, and processes offer what they remember to an opening: to come. */
+  offering: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'offer'),
   /** Another Redis takes over, and the former one comes back. */
   moving: calm({ openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 }, 'scripted', 'open', 'move'),
   /** Another number of partitions, and back. */
