@@ -91,7 +91,7 @@ export const purposes: { readonly [Name in Guard]?: string } = {
   'claim: the coupon is not over': 'saves memory: a late request would load the owners of a coupon that was closed',
   'prove: the home is Redis': 'a second line where both stores went back: each move of the home raises the epoch',
   'prove: the epoch is the one in MySQL':
-    'a second line where Redis went back: its owners and its next sequence are compared with the rows',
+    'P3: a dead letter is discarded, its sequence given again, and Redis goes back to before; 204,000 states, too many for a test',
   'prove: as many owners as rows':
     'a second line: rows that a state does not know are above its next sequence, or their worker drops it',
   'prove: a state of a later epoch is kept':
