@@ -10,7 +10,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 /** Of each world; `bun run model` goes on for as long as one likes. */
-const STATES_MAX = 25_000;
+const STATES_MAX = 15_000;
 /** Enough for the longest story below. */
 const STORY_STATES_MAX = 150_000;
 

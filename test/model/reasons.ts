@@ -56,7 +56,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'ledger: stock is left': { world: 'scarce', promise: tooMany },
   'synchronous: forget a state that does not know all rows': { world: 'reserving', promise: unknown },
   'close: no entry waits': { world: 'prolonging', promise: anotherSequence },
-  'close: no dead letter waits': { world: 'prolonging', promise: anotherSequence },
+  'close: no dead letter waits': { world: 'mourning', promise: anotherSequence },
   'close: the epoch is the same under the row lock': { world: 'prolonging', promise: anotherSequence },
   'close: the lease of an opener ends too': { world: 'prolonging', promise: anotherSequence },
   'remove: nothing was issued in Redis': { world: 'deleting', promise: 'P3: an issue of a coupon that was deleted' },

@@ -126,8 +126,10 @@ export const worlds = {
   /** A total that is edited, and a Redis of before the edit. */
   outdated: calm({ editsMax: 1 }, 'scripted', 'open', 'lower', 'back up', 'Redis goes back to the backup'),
   /** A coupon that is closed, prolonged and opened again. */
-  prolonging: calm(
-    { total: 2, editsMax: 1 },
+  prolonging: calm({ editsMax: 1 }, 'scripted', 'synchronous', 'open', 'time', 'close', 'prolong'),
+  /** The same, over a dead letter, and opened once. */
+  mourning: calm(
+    { editsMax: 1, epochMax: 1 },
     'scripted',
     'synchronous',
     'open',
@@ -135,7 +137,6 @@ export const worlds = {
     'close',
     'prolong',
     'bad data',
-    'dead letters',
   ),
   /** A coupon that is deleted while it is opened and issued. */
   deleting: calm({ editsMax: 1, openers: 2 }, 'scripted', 'open', 'remove', 'Redis restarts'),
