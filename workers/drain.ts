@@ -5,7 +5,8 @@
 
 import { type Entry, readEntry, readAllocation, writeEntry } from '../src/stream/entry.ts';
 import type { PartitionKeys } from '../src/stream/keys.ts';
-import { type DeadIssue, type Issue, issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
+import { issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
+import type { DeadIssue, Issue } from '../src/ledger/plan.ts';
 import { type DeadLetter, settle, type SettledEntry } from '../src/stream/scripts/settle.ts';
 import type { Config } from '../src/config/config.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
@@ -104,7 +105,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
   const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
-  await forgetStale(dependencies, written, deleted < chunk.length);
+  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);
 }
 
 function settledEntry({ id, entry }: Readable): SettledEntry {
@@ -168,15 +169,21 @@ async function dropAll(dependencies: DrainDependencies, issues: readonly Issue[]
 /**
  * Drops the states of coupons that do not know rows of an earlier opening: Redis lost data, and was opened again without them.
  *
- * @param wereGone some entries were no longer in the stream when they were settled, so that an opening that is just under way
- *   may have read it without them, and the rows before they were there
+ * @param gone entries of which some were no longer in the stream when they were settled. Redis may have gone back to a time before
+ *   them, and kept its epoch; and an opening that is just under way may have read the stream without them, and the rows before they
+ *   were there
  */
-async function forgetStale(dependencies: DrainDependencies, written: Written, wereGone: boolean): Promise<void> {
+async function forgetStale(
+  dependencies: DrainDependencies,
+  written: Written,
+  gone: readonly Entry[] | null,
+): Promise<void> {
   const { redisStock } = dependencies;
   const stale: Issue[] = [];
-  for (const [couponId, issues] of Map.groupBy(written.older, (issue) => issue.couponId)) {
+  const asked = gone === null ? written.older : gone.flatMap(issuesOf);
+  for (const [couponId, issues] of Map.groupBy(asked, (issue) => issue.couponId)) {
     const known = await retryUntilSuccess(dependencies, () => knows(redisStock, couponId, issues));
-    if (known === 'not all' || (known === 'not open' && wereGone)) stale.push(...issues.slice(0, 1));
+    if (known === 'not all' || (known === 'not open' && gone !== null)) stale.push(...issues.slice(0, 1));
   }
   await dropAll(dependencies, stale);
 }

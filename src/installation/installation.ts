@@ -14,6 +14,7 @@ import { INSTALLATION_KEY } from '../stream/keys.ts';
 import { errorNumber } from '../mysql/faults.ts';
 import { refuseServer } from '../redis/connection.ts';
 import { defineScript } from '../redis/script.ts';
+import { dropStates } from './repartition.ts';
 import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 
 export interface InstallationDependencies {
@@ -80,6 +81,8 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
   const wrong = markFault(mark, row);
   if (wrong) throw new OperatorError(wrong);
   if (mark.id === row.redisId) return;
+  // It may have counted before: its states are then older than the rows, and name this very server.
+  if (row.redisId !== null) await dropStates(redis);
   const former = row.redisId === null ? isNull(installation.redisId) : eq(installation.redisId, row.redisId);
   const [now] = await withTransaction(database, async (session) => {
     await session

@@ -24,17 +24,20 @@ export async function changePartitions(
   const from = row.partitions;
   const marked = Number(await redis.hget(INSTALLATION_KEY, 'partitions'));
   if (from === partitions && marked === partitions) return { from, letters: 0 };
-  const all = Array.from({ length: Math.max(from, marked, partitions) }, (_, partition) => partitionKeys(partition));
+  const most = Math.max(from, marked, partitions);
+  const all = Array.from({ length: most }, (_, partition) => partitionKeys(partition));
   for (const { stream } of all) {
     const waiting = await redis.xlen(stream);
     if (waiting > 0)
       throw new OperatorError(`${stream} has ${waiting} entries that are not rows yet; run a worker until it is empty`);
   }
+  // A number that no process has: none starts before the command is done. It would not find the letters that have moved.
+  await redis.hset(INSTALLATION_KEY, 'partitions', most + 1);
   let letters = 0;
   for (const { dead } of all) letters += await moveLetters(redis, dead, partitions);
   // Groups, counts and states are made again where they belong.
   for (const { stream, unpersisted } of all) await redis.unlink(stream, unpersisted);
-  await unlinkAll(redis, 'coupon:{*}:*');
+  await dropStates(redis);
   await redis.hset(INSTALLATION_KEY, 'partitions', partitions);
   await withConnection(database, (session) =>
     session.update(installation).set({ partitions }).where(eq(installation.id, row.id)),
@@ -59,11 +62,12 @@ async function moveLetters(redis: Redis, dead: string, partitions: number): Prom
   return moved;
 }
 
-async function unlinkAll(redis: Redis, pattern: string): Promise<void> {
+/** Drops all that Redis knows of coupons but the stream and the dead letters: each is opened again by its next request. */
+export async function dropStates(redis: Redis): Promise<void> {
   const prefix = prefixOf(redis);
   let cursor = '0';
   do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}${pattern}`, 'COUNT', 1000);
+    const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}coupon:{*}:*`, 'COUNT', 1000);
     if (keys.length > 0) await redis.unlink(...keys.map((key) => key.slice(prefix.length)));
     cursor = next;
   } while (cursor !== '0');

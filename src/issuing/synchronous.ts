@@ -18,7 +18,8 @@ import {
 import type { Entry } from '../stream/entry.ts';
 import type { EpochReader } from '../stock/restoring.ts';
 import type { Issuer } from './issuer.ts';
-import { type Issue, issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
+import { issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
+import type { Issue } from '../ledger/plan.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
 import { type Outcome, refusal, Unavailable } from '../coupon/outcome.ts';
 import type { Take, Taken } from './scripted.ts';

@@ -15,6 +15,7 @@ import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { invariant } from '../invariant.ts';
 import { type Database, type Session, RollbackError, withTransaction, type Write } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
+import { type DeadIssue, type Issue, planRows, type Present, renumber } from './plan.ts';
 import { instantLiteral, userLiteral } from './sql-literals.ts';
 
 /** PlanetScale takes at most so many rows in a statement. */
@@ -36,20 +37,6 @@ export interface Written {
    * it does not know their users as owners.
    */
   readonly older: readonly Issue[];
-}
-
-/** One issue: a row, or what should become one. */
-export interface Issue {
-  readonly couponId: number;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly userId: string;
-  readonly acceptedMs: number;
-}
-
-export interface DeadIssue {
-  readonly issue: Issue;
-  readonly reason: 'no such coupon' | 'no stock left';
 }
 
 const NOTHING: Written = { inserted: 0, unchanged: 0, superseded: [], renumbered: [], dead: [], older: [] };
@@ -177,42 +164,20 @@ async function writeMissingOf(
   issues: readonly Issue[],
 ): Promise<Written> {
   if (!coupon) return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'no such coupon' })) };
-  const present = await readPresent(tx, couponId, issues);
-  let left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
-  let unchanged = 0;
-  const [superseded, rows, sequenceConflicts]: [Issue[], Issue[], Issue[]] = [[], [], []];
-  const dead: DeadIssue[] = [];
-  for (const issue of issues) {
-    const owned = present.sequenceOf.get(issue.userId);
-    if (owned === issue.sequence) unchanged += 1;
-    else if (owned !== undefined) superseded.push({ ...issue, sequence: owned });
-    else if (left === 0) dead.push({ issue, reason: 'no stock left' });
-    else {
-      left -= 1;
-      present.sequenceOf.set(issue.userId, issue.sequence);
-      const free = !present.userOf.has(issue.sequence);
-      if (free) present.userOf.set(issue.sequence, issue.userId);
-      (free ? rows : sequenceConflicts).push(issue);
-    }
-  }
-  const renumbered = sequenceConflicts.length === 0 ? [] : await findSequences(tx, couponId, rows, sequenceConflicts);
+  const left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
+  const plan = planRows(issues, await readPresent(tx, couponId, issues), left);
+  const { rows, conflicts, unchanged, superseded, dead } = plan;
+  const highest = conflicts.length === 0 ? 0 : (await readHighestSequence(tx, couponId)).highest;
+  const renumbered = renumber(plan, highest);
   const all = [...rows, ...renumbered];
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
   if (inserted > 0) await raiseIssued(tx, [couponId], inserted);
-  const older = rows.filter((issue) => issue.epoch < coupon.epoch);
-  return { inserted, unchanged, superseded, renumbered, dead, older };
-}
-
-/** Gives issues whose sequence is taken the numbers after the highest, in order. */
-async function findSequences(tx: Session, couponId: number, rows: readonly Issue[], conflicts: readonly Issue[]) {
-  const { highest } = await readHighestSequence(tx, couponId);
-  const last = Math.max(highest, rows.at(-1)?.sequence ?? 0);
-  return conflicts.map((issue, i) => ({ ...issue, sequence: last + 1 + i }));
+  return { inserted, unchanged, superseded, renumbered, dead, older: rows.filter(({ epoch }) => epoch < coupon.epoch) };
 }
 
 /** The rows that stand in the way of `issues`, by sequence and by user. */
-async function readPresent(tx: Session, couponId: number, issues: readonly Issue[]) {
+async function readPresent(tx: Session, couponId: number, issues: readonly Issue[]): Promise<Present> {
   const sequenceOf = new Map<string, number>();
   const userOf = new Map<number, string>();
   for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {

@@ -155,6 +155,8 @@ async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt) {
   const { highest, nowMs } = await readHighestSequence(tx, couponId);
   const refused = checkPeriod(coupon, nowMs);
   if (refused && nowMs >= coupon.endMs && !evenWhenOver) return refused;
+  // The home is compared though each move of it raises the epoch, and the owners though the next sequence is, since neither needs
+  // reading: a second line where both stores went back.
   const isWhole = begun.kind === 'unproven' && begun.owners >= coupon.issuedQuantity && begun.next > highest;
   if (isWhole && begun.epoch > coupon.epoch) {
     // MySQL went back, and a rebuilt state would lose what only Redis knows.

@@ -35,14 +35,10 @@ export class UndecodableEntryError extends Error {
   }
 }
 
-/** Every entry of one coupon that is not yet rows. */
-export async function* waitingEntries(
-  redis: Redis,
-  { stream, dead }: PartitionKeys,
-  couponId: number,
-): AsyncGenerator<WaitingEntry> {
+/** The entries of one coupon in the stream, among the dead letters, and added to the stream since; each is read when it is asked for. */
+function waitingParts(redis: Redis, { stream, dead }: PartitionKeys, couponId: number): AsyncGenerator<WaitingEntry>[] {
   let end = '-';
-  for (const key of [stream, dead, stream]) {
+  const read = async function* (key: string): AsyncGenerator<WaitingEntry> {
     for await (const page of streamPages(redis, key, key === stream ? end : '-')) {
       for (const { id, fields } of page) {
         if (key === stream) end = `(${id}`;
@@ -50,15 +46,27 @@ export async function* waitingEntries(
         if (held?.couponId === couponId) yield { isDead: key === dead, place: `${key} ${id}`, held };
       }
     }
-  }
+  };
+  return [read(stream), read(dead), read(stream)];
+}
+
+/** Every entry of one coupon that is not yet rows. */
+export async function* waitingEntries(
+  redis: Redis,
+  keys: PartitionKeys,
+  couponId: number,
+): AsyncGenerator<WaitingEntry> {
+  for (const part of waitingParts(redis, keys, couponId)) yield* part;
 }
 
 /** Who holds what by the entries of one coupon that are not yet rows. Throws UndecodableEntryError for one that does not say so. */
 export async function* waitingOwners(redis: Redis, keys: PartitionKeys, couponId: number): AsyncGenerator<Owner> {
-  for await (const { held, place } of waitingEntries(redis, keys, couponId)) {
-    if ('undecodable' in held) throw new UndecodableEntryError(couponId, place);
-    yield* ownersOf(held);
-  }
+  for await (const entry of waitingEntries(redis, keys, couponId)) yield* ownersIn(entry, couponId);
+}
+
+function ownersIn({ held, place }: WaitingEntry, couponId: number): Owner[] {
+  if ('undecodable' in held) throw new UndecodableEntryError(couponId, place);
+  return ownersOf(held);
 }
 
 /** Whether anything of a coupon is not yet rows. */
@@ -74,13 +82,17 @@ export async function* acceptedPages(
   couponId: number,
   limit: number,
 ): AsyncGenerator<{ readonly owners: readonly Owner[]; readonly areRows: boolean }> {
-  let owners: Owner[] = [];
-  for await (const owner of waitingOwners(redis, keys, couponId)) {
-    if (owners.push(owner) < limit) continue;
-    yield { owners, areRows: false };
-    owners = [];
+  for (const part of waitingParts(redis, keys, couponId)) {
+    let owners: Owner[] = [];
+    for await (const entry of part) {
+      for (const owner of ownersIn(entry, couponId)) {
+        if (owners.push(owner) < limit) continue;
+        yield { owners, areRows: false };
+        owners = [];
+      }
+    }
+    if (owners.length > 0) yield { owners, areRows: false };
   }
-  if (owners.length > 0) yield { owners, areRows: false };
   for await (const page of ownerPages(database, couponId, limit)) yield { owners: page, areRows: true };
 }
 

@@ -1,6 +1,6 @@
 // graph.ts -- The states of a world that a bounded search reaches, with the steps between them, and which step can follow which.
 
-import { createCanonical, createCodec, hashOf } from '../model/codec.ts';
+import { createCanonical, createCodec, pack } from '../model/codec.ts';
 import { stepsFrom } from '../model/protocol.ts';
 import { initialState, type State, type World } from '../model/state.ts';
 import { isDrivable } from './drivable.ts';
@@ -46,7 +46,7 @@ export function exploreGraph(world: World, statesMax: number): Graph {
     if (known !== undefined) return known;
     const number = numbers.size;
     numbers.set(key, number);
-    states.push(bytes.slice());
+    states.push(packed(bytes));
     parents.push({ from, kind });
     return number;
   };
@@ -81,20 +81,32 @@ function findPairs(edges: readonly (readonly Edge[])[]): ReadonlyMap<string, Wit
   return found;
 }
 
+/** An encoded state as a key. */
+export function keyOfBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+/** An encoded state, kept. */
+export function packed(bytes: Uint8Array): Uint8Array {
+  const kept = new Uint8Array(Math.ceil(bytes.length / 2));
+  pack(bytes, kept);
+  return kept;
+}
+
 /** Makes the function that gives equivalent states one key: users are sorted; of the two orders of two openers the lesser counts. */
 function createKey(world: World) {
   const codec = createCodec(initialState(world));
   const sortUsers = createCanonical({ paths: codec.paths.filter((path) => path !== 'openers[1].at') });
   const [bytes, other] = [new Uint8Array(codec.size), new Uint8Array(codec.size)];
   return (s: State): { readonly key: string; readonly bytes: Uint8Array } => {
-    codec.encode(s, bytes, 0);
+    codec.encode(s, bytes);
     sortUsers(bytes);
     if (s.openers.length === 2) {
-      codec.encode(withOpenersExchanged(s), other, 0);
+      codec.encode(withOpenersExchanged(s), other);
       sortUsers(other);
       if (Buffer.compare(other, bytes) < 0) bytes.set(other);
     }
-    return { key: hashOf(bytes, 0, bytes.length).join(), bytes };
+    return { key: keyOfBytes(bytes), bytes };
   };
 }
 

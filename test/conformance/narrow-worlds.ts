@@ -28,7 +28,7 @@ export const narrowWorlds = {
       faultsMax: 1,
       may: new Set(['scripted', 'open', 'Redis loses all']),
     },
-    statesMax: 20_000,
+    statesMax: 40_000,
   },
 } satisfies Record<string, { readonly world: World; readonly statesMax: number }>;
 

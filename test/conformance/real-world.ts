@@ -194,7 +194,8 @@ export class RealWorld {
   }
 
   async backUp(): Promise<void> {
-    const { state, owners, stream, dead, unpersisted } = this.keys;
+    const { state, owners, stream, dead, unpersisted, lock } = this.keys;
+    const locked = await this.redis.get(lock);
     const keys = new Map<string, Buffer>();
     for (const key of [state, owners, stream, dead, unpersisted]) {
       const value = await this.redis.dumpBuffer(key);
@@ -202,14 +203,18 @@ export class RealWorld {
     }
     this.backup = await withConnection(this.real.database, async (session) => ({
       keys,
+      lock: locked,
       coupon: await session.select().from(coupons).where(eq(coupons.id, this.couponId)),
       rows: await session.select().from(couponIssues).where(eq(couponIssues.couponId, this.couponId)),
     }));
   }
 
-  async restoreRedis(): Promise<void> {
+  /** `isInstant`: as the copy is promoted that had it all along, so that no lease has run out. */
+  async restoreRedis(isInstant = false): Promise<void> {
     await this.emptyRedis();
-    for (const [key, value] of this.backup?.keys ?? []) await this.redis.restore(key, 0, value);
+    const { keys = [], lock = null } = this.backup ?? {};
+    for (const [key, value] of keys) await this.redis.restore(key, 0, value);
+    if (isInstant && lock !== null) await this.redis.set(this.keys.lock, lock, 'PX', LEASE_MS);
   }
 
   async restoreMysql(): Promise<void> {
@@ -223,7 +228,11 @@ export class RealWorld {
   }
 }
 
+/** Longer than any story. */
+const LEASE_MS = 600_000;
+
 interface Backup {
+  readonly lock: string | null;
   readonly keys: ReadonlyMap<string, Buffer>;
   readonly coupon: (typeof coupons.$inferSelect)[];
   readonly rows: (typeof couponIssues.$inferSelect)[];

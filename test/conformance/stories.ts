@@ -1,10 +1,10 @@
 // stories.ts -- Chooses stories so that every kind of step follows every other kind that it can follow, with few steps in all.
 
-import { createCodec, hashOf } from '../model/codec.ts';
+import { createCodec } from '../model/codec.ts';
 import { stepsFrom } from '../model/protocol.ts';
 import { initialState, type State, type World } from '../model/state.ts';
 import { isDrivable } from './drivable.ts';
-import type { Edge, Graph } from './graph.ts';
+import { type Edge, type Graph, keyOfBytes, packed } from './graph.ts';
 import { kindOf, type Step } from './steps.ts';
 
 /** A step by its name and number; the states follow from those before. */
@@ -95,8 +95,8 @@ function createLookout(world: World) {
   return (start: State, kind: string, covered: ReadonlySet<string>): Found | null => {
     const seen = new Set<string>();
     const waiting: { bytes: Uint8Array; kind: string; move: Move | null; before: number }[] = [];
-    codec.encode(start, scratch, 0);
-    waiting.push({ bytes: scratch.slice(), kind, move: null, before: -1 });
+    codec.encode(start, scratch);
+    waiting.push({ bytes: packed(scratch), kind, move: null, before: -1 });
     for (let at = 0; at < waiting.length && at < NEAR_STATES_MAX; at += 1) {
       const here = waiting[at];
       if (!here) break;
@@ -108,12 +108,12 @@ function createLookout(world: World) {
         change(after);
         if (!isDrivable({ name, who, before, after })) return;
         const next = kindOf(name);
-        codec.encode(after, scratch, 0);
-        const key = `${next} ${hashOf(scratch, 0, scratch.length).join()}`;
+        codec.encode(after, scratch);
+        const key = `${next} ${keyOfBytes(scratch)}`;
         const isNew = !covered.has(pairOf(here.kind, next));
         if (!isNew && seen.has(key)) return;
         seen.add(key);
-        waiting.push({ bytes: scratch.slice(), kind: next, move: { name, who }, before: at });
+        waiting.push({ bytes: packed(scratch), kind: next, move: { name, who }, before: at });
         if (isNew) found = waiting.length - 1;
       });
       if (found < 0) continue;

@@ -112,8 +112,16 @@ export class DatabaseView {
       view.getConnection = async () => this.#hold(await pool.getConnection());
       return view;
     };
-    const { pool, issuingPool, ...others } = database;
-    this.database = { ...others, pool: through(pool), issuingPool: through(issuingPool) };
+    const { pools } = database;
+    this.database = {
+      ...database,
+      pools: {
+        general: through(pools.general),
+        issuing: through(pools.issuing),
+        public: through(pools.public),
+        security: through(pools.security),
+      },
+    };
     // The server ends the transaction of a process that is gone.
     gate.onKill(() => {
       for (const connection of this.#held) connection.destroy();
@@ -162,7 +170,9 @@ function watch(raw: RawConnection, clock: Clock): void {
     });
   raw.query = (options, answer) => {
     const holder = holders.get(raw);
-    const name = (/^\w+/.exec(options.sql)?.[0] ?? options.sql).toLowerCase();
+    const verb = (/^\w+/.exec(options.sql)?.[0] ?? options.sql).toLowerCase();
+    // `START TRANSACTION READ WRITE`, of reads that decide.
+    const name = verb === 'start' ? 'begin' : verb;
     const asked = holder ? holder.gate.ask(name, () => send(options)) : send(options);
     asked.then(
       (found) => answer(null, ...found),

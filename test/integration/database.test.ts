@@ -4,7 +4,8 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon, readCoupon } from '../../src/coupon/catalog.ts';
-import { insertIssues, type Issue } from '../../src/ledger/ledger.ts';
+import { insertIssues } from '../../src/ledger/ledger.ts';
+import type { Issue } from '../../src/ledger/plan.ts';
 import {
   closeDatabase,
   type Database,

@@ -108,12 +108,20 @@ test('a Redis that takes over: processes on the former one accept nothing more, 
     expect(await messageOf(api.issuers[issuer].issue(coupon.id, ['after']))).toMatch(/not known which server/);
   expect(await messageOf(claimInstallation(running))).toMatch(/another Redis has replaced this one/);
 
+  // What is issued there is not known here.
+  await using other = await stores.createApi({ REDIS_URL: others.config.REDIS_URL });
+  const written = { kind: 'issued', sequence: 2 } as const;
+  expect(await other.issuers.synchronous.issue(coupon.id, ['before', 'between'])).toContainEqual(written);
+
   // Back, as the line says.
   await stores.redis.del(INSTALLATION_KEY);
   await claimInstallation(running);
   await eventually('the API accepts again', async () => {
-    const outcome = await messageOf(api.issuers.scripted.issue(coupon.id, ['after']));
-    return outcome === 'nothing';
+    const outcomes = await api.issuers.scripted.issue(coupon.id, ['after', 'between']).catch(() => []);
+    return Bun.deepEquals(outcomes, [
+      { kind: 'issued', sequence: 3 },
+      { kind: 'already issued', sequence: 2 },
+    ]);
   });
   expect(faults.at(-1)).toBeNull();
   stop.abort();
@@ -158,6 +166,40 @@ test('the number of partitions is changed with nothing lost: what is unwritten r
     { kind: 'issued', sequence: 5 },
     { kind: 'sold out' },
   ]);
+});
+
+test('a change of partitions that was interrupted lets no process start, and can be repeated in both directions', async () => {
+  const stores = await newStores();
+  const { database, redis } = stores;
+  const { PARTITIONS } = stores.config;
+  const target = PARTITIONS + 1;
+  const before = await join(stores, stores);
+  await before.start();
+  before.leave();
+  const fields = writeEntry({ couponId: 1, epoch: 1, firstSequence: 1, acceptedMs: 0, users: ['buried'] });
+  await redis.xadd(stores.keys(1).dead, '*', 'entry', '1-0', 'reason', 'a test', ...fields.map(String));
+  // The letters have moved by then.
+  const dies = { unlink: () => Promise.reject(new Error('interrupted')) };
+  const dying = new Proxy(redis, {
+    get: (real, name) => {
+      const value: unknown = name in dies ? dies.unlink : Reflect.get(real, name);
+      return typeof value === 'function' ? (value.bind(real) as unknown) : value;
+    },
+  });
+  for (const to of [target, PARTITIONS]) {
+    expect(await messageOf(changePartitions({ database, redis: dying }, target))).toBe('interrupted');
+    for (const each of [PARTITIONS, target]) {
+      const process = await join(stores, stores, { PARTITIONS: each });
+      expect(await messageOf(process.start())).toMatch(/run `bun run partitions \d+`/);
+      process.leave();
+    }
+    await changePartitions({ database, redis }, to);
+    const process = await join(stores, stores, { PARTITIONS: to });
+    await process.start();
+    process.leave();
+    await changePartitions({ database, redis }, PARTITIONS);
+    expect(await redis.xlen(stores.keys(1).dead)).toBe(1);
+  }
 });
 
 test('two installations share one Redis under different prefixes, and see nothing of each other', async () => {

@@ -18,6 +18,29 @@ export function faultSteps(s: State, world: World, emit: Emit): void {
     });
   };
   fault('Redis restarts', (n) => anotherServer(n, 0));
+  fault('MySQL restarts', abortEdit);
+  // A process that is just about to drop the state knows nothing of it, nor one that settles what Redis has no state of any more; a
+  // restore takes longer than such a step.
+  const isDropping =
+    s.workers.some(({ at }) => at >= (s.redis.run === 0 ? 2 : 3)) ||
+    s.closer.at > 0 ||
+    s.discarding > 0 ||
+    s.synchronous.forget > 0;
+  if (s.saved === 1 && !isDropping) {
+    fault('MySQL goes back to the backup', (n) => {
+      abortEdit(n);
+      n.sql = { ...n.savedSql, lock: 0 };
+      for (const user of n.users) user.row = user.saved[0] ?? 0;
+      // MySQL is down for longer than a lease lasts.
+      n.redis.opening = 0;
+      for (const [p] of n.openers.entries()) endOpener(n, p);
+      for (const user of n.users) user.loaded.fill(0);
+      n.behind = n.redis.run === 0 ? 0 : 1;
+      forgive(n);
+    });
+  }
+  // With MySQL gone back, too, nobody has it any more.
+  if (s.behind === 1) return;
   fault('Redis loses all', (n) => {
     emptyRedis(n);
     anotherServer(n, 0);
@@ -31,7 +54,6 @@ export function faultSteps(s: State, world: World, emit: Emit): void {
     fault('Redis loses what an opener gathered', (n) => {
       for (const user of n.users) user.loaded.fill(0);
     });
-  fault('MySQL restarts', abortEdit);
   if (s.saved === 0) return;
   fault('Redis goes back to the backup', (n) => {
     restoreRedis(n);
@@ -40,21 +62,9 @@ export function faultSteps(s: State, world: World, emit: Emit): void {
   fault('an older copy of Redis is promoted behind the connection', (n) => {
     const { known } = n;
     restoreRedis(n);
+    // It takes no time in which a lease would run out.
+    n.redis.lock = n.savedRedis.lock;
     anotherServer(n, known);
-  });
-  fault('MySQL goes back to the backup', (n) => {
-    abortEdit(n);
-    n.sql = { ...n.savedSql, lock: 0 };
-    for (const user of n.users) user.row = user.saved[0] ?? 0;
-    // MySQL is down for longer than a lease lasts.
-    n.redis.opening = 0;
-    for (const [p] of n.openers.entries()) endOpener(n, p);
-    for (const user of n.users) user.loaded.fill(0);
-    // A process that is just about to drop the state knows nothing of it: both stores are then without what was promised.
-    const isDropping =
-      n.workers.some(({ at }) => at >= 3) || n.closer.at > 0 || n.discarding > 0 || n.synchronous.forget > 0;
-    n.behind = isDropping || n.redis.run === 0 ? 0 : 1;
-    forgive(n);
   });
 }
 
@@ -65,7 +75,8 @@ function backUp(n: State): void {
   for (const user of n.users) user.saved = [user.row, user.owner, user.stream, user.first, user.epoch, user.dead];
 }
 
-function restoreRedis(n: State): void {
+/** Redis has what it had at the backup. */
+export function restoreRedis(n: State): void {
   // What has a lease does not outlive the time that has passed.
   n.redis = { ...n.savedRedis, opening: 0, lock: 0 };
   for (const user of n.users) {

@@ -80,7 +80,7 @@ function takeSteps(s: State, users: readonly number[], who: number, emit: Emit):
   emit('take, reply lost, for', who, (n) => void takeWithin(n, users));
 }
 
-function takeWithin(n: State, users: readonly number[]): ReturnType<typeof take> {
+export function takeWithin(n: State, users: readonly number[]): ReturnType<typeof take> {
   const taken = take(n, users);
   const hasIssued = typeof taken !== 'string' && taken.some((number) => number > 0);
   if (hasIssued) notePeriod(n);
@@ -199,7 +199,7 @@ function answerAll(n: State, users: readonly number[], outcomes: Decided): void 
 }
 
 /** The caller hears a number: see `Decided`; NaN for another refusal. */
-function answer(n: State, u: number, number: number): void {
+export function answer(n: State, u: number, number: number): void {
   const user = n.users[u];
   if (!user || Number.isNaN(number)) return;
   if (number === 0) {

@@ -1,18 +1,19 @@
 // model.ts -- Entry of `bun run model`: searches a world of the protocol for as long as one likes, and tells a broken promise as a story.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Guard, guardFiles, leaveOut } from './guards.ts';
-import { search } from './search.ts';
+import { searchOnCores } from './cores.ts';
+import { type Guard, guardFiles } from './guards.ts';
 import { type WorldName, worlds } from './worlds.ts';
 
 const usage = `bun run model                                every world, up to 1,000,000 states each
 bun run model --world NAME --states N        one of: ${Object.keys(worlds).join(', ')}
 bun run model --without "GUARD"              leaves a guard out; --guards lists them
 bun run model --drive N                      drives stories through real stores, from N times the usual states; prints their coverage
-bun run model --quiet N                      takes every Nth state to its quiet end (default 4, 0: none)`;
+bun run model --quiet N                      takes every Nth state to its quiet end (default 4, 0: none)
+bun run model --cores N                      on so many cores (default: all)`;
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     without: { type: 'string' },
     quiet: { type: 'string', default: '4' },
     drive: { type: 'string' },
+    cores: { type: 'string', default: String(availableParallelism()) },
     guards: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -41,19 +43,22 @@ if (values.world !== undefined && !(values.world in worlds)) end(2, `there is no
 if (values.drive !== undefined) process.exit(await driveStories(Number(values.drive)));
 const statesMax = Number(values.states);
 const quietEvery = Number(values.quiet);
-if (!(statesMax > 0) || !(quietEvery >= 0)) end(2, usage);
-if (values.without !== undefined) leaveOut(values.without as Guard);
+const cores = Number(values.cores);
+if (!(statesMax > 0) || !(quietEvery >= 0) || !(cores > 0)) end(2, usage);
+const without = values.without === undefined ? [] : [values.without as Guard];
 const names = values.world === undefined ? Object.keys(worlds) : [values.world];
 let areKept = true;
-for (const name of names) areKept = run(name as WorldName) && areKept;
+for (const name of names) areKept = (await run(name as WorldName)) && areKept;
 process.exit(areKept ? 0 : 1);
 
-function run(name: WorldName): boolean {
+async function run(name: WorldName): Promise<boolean> {
   const startMs = performance.now();
-  const onLevel = (depth: number, states: number): void => {
-    process.stderr.write(`\r  ${name}: depth ${depth}, ${states.toLocaleString('en')} states`);
+  const onProgress = (depth: number, states: number): void => {
+    const perSecond = Math.round(states / ((performance.now() - startMs) / 1000));
+    process.stderr.write(`\r  ${name}: depth ${depth}, ${states.toLocaleString('en')} states, ${perSecond}/s `);
   };
-  const { broken, states, depth, isComplete, bytes } = search({ world: worlds[name], statesMax, quietEvery, onLevel });
+  const options = { world: worlds[name], statesMax, quietEvery };
+  const { broken, states, depth, isComplete, bytes } = await searchOnCores(options, cores, without, onProgress);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   const size = `${states.toLocaleString('en')} states to depth ${depth} in ${seconds} s, ${Math.ceil(bytes / 2 ** 20)} MB`;
   process.stderr.write('\r');

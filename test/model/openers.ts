@@ -34,7 +34,7 @@ function begin(s: State, world: World, p: number, emit: Emit): void {
     // It gathers under a token of its own.
     for (const user of n.users) user.loaded[p] = 0;
     const begun = beginOpening(n, p);
-    if (begun === 'open' || begun === 'busy') return;
+    if (begun === 'open' || begun === 'busy' || begun === 'failed') return;
     const { epoch, version, next } = n.redis;
     const found = begun === 'unproven' ? { epoch, version, next, owners: countOwners(n) } : {};
     n.openers[p] = { ...noOpener, at: 1, server: n.server, ...found };
@@ -43,9 +43,10 @@ function begin(s: State, world: World, p: number, emit: Emit): void {
 
 const noOpener: Opener = { at: 0, server: 0, epoch: 0, version: 0, total: 0, paused: 0, end: 0, next: 0, owners: 0 };
 
-/** The opener of this number is no more. */
+/** The opener of this number is no more; the next one gathers under a key of its own. */
 export function reset(n: State, p: number): void {
   n.openers[p] = { ...noOpener };
+  for (const user of n.users) user.loaded[p] = 0;
 }
 
 function giveUp(n: State, p: number): void {

@@ -58,9 +58,8 @@ function begin(n: State, kind: Kind, isFree: boolean): void {
   const { version, total, paused, end, home } = n.sql;
   n.editor = { at: 1, kind: kinds[kind], aborted: 0, version, total, paused, end };
   n.sql.lock = 1;
-  if (kind === 'raise' && isLeftOut('edit: raised in MySQL before Redis')) {
-    applyEdit(n, { ...n.editor, total: total + 1, version: version + 1 });
-  }
+  // Then its half in Redis comes first.
+  if (kind === 'raise' && home === 1 && isLeftOut('edit: raised in MySQL before Redis')) return;
   const isInMysqlAlone = home === 0 || isLeftOut('edit: lowered in Redis before MySQL');
   if (kind === 'lower' && total - 1 < countRows(n)) abandon(n);
   else if (kind === 'remove' && countRows(n) > 0) abandon(n);
@@ -81,6 +80,7 @@ function commit(n: State): void {
   sql.lock = 0;
   if (editor.kind === kinds.remove) {
     sql.exists = 0;
+    if (n.users.some((user) => heldBy(user) > 0)) n.wrong = 5;
     n.editor = { ...noEdit };
     return;
   }
@@ -130,6 +130,9 @@ function halfInRedis(n: State): void {
     }
     if (lowered === 'lowered') editor.at = 2;
     else abandon(n);
+  } else if (editor.kind === kinds.raise) {
+    applyEdit(n, { ...editor, total: editor.total + 1, version: editor.version + 1 });
+    editor.at = 2;
   } else if (editor.kind === kinds.remove) {
     if (removeUnissued(n) === 'closed') editor.at = 2;
     else abandon(n);
@@ -146,7 +149,8 @@ function halfInRedis(n: State): void {
 function closeSteps(s: State, emit: Emit): void {
   const { closer, sql } = s;
   const isLongOver = sql.exists === 1 && sql.home === 1 && s.time > sql.end && sql.lock === 0;
-  if (closer.at === 0 && isLongOver)
+  const areRows = countOwners(s) <= countRows(s);
+  if (closer.at === 0 && isLongOver && holds('close: every owner has a row', areRows))
     emit('closing: the coupon is long over', 0, (n) => void (n.closer = { at: 1, epoch: n.sql.epoch }));
   if (closer.at > 0) emit('closing: dies', 0, (n) => void (n.closer = { at: 0, epoch: 0 }));
   if (closer.at === 1)

@@ -3,18 +3,26 @@
 import { faultSteps } from './faults.ts';
 import { type Emit, issuerSteps } from './issuers.ts';
 import { openerSteps } from './openers.ts';
+import { movingSteps } from './moving.ts';
 import { operatorSteps } from './operators.ts';
 import type { State, World } from './state.ts';
+import { replicaSteps } from './replicas.ts';
 import { workerSteps } from './worker.ts';
 
 /** Emits the steps that can be taken in a state, always in the same order. */
-export function stepsFrom(s: State, world: World, emit: Emit): void {
+export function stepsFrom(s: State, world: World, each: Emit): void {
+  const emit: Emit = world.isCalm ? (name, who, change) => void (isMishap.test(name) || each(name, who, change)) : each;
+  if (world.hasTwoPlaces) return movingSteps(s, world, emit);
+  if (world.may.has('replica')) return replicaSteps(s, world, emit);
   issuerSteps(s, world, emit);
   openerSteps(s, world, emit);
   workerSteps(s, world, emit);
   operatorSteps(s, world, emit);
   faultSteps(s, world, emit);
 }
+
+/** What does not happen in a calm world. */
+const isMishap = /dies|reply lost|runs out|arrives$|another process gets|ends the transaction/;
 
 /** A step in words. */
 export function describe(name: string, who: number): string {

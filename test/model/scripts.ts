@@ -10,7 +10,7 @@ const isWhole = (s: State): boolean => countOwners(s) === s.redis.next - 1 - s.r
 
 /** Whether the state counts for a caller that knows the server `known`; what `take`, `look` and `put` ask first. */
 function isUsable(s: State, known: number): boolean {
-  if (s.redis.run === 0) return false;
+  if (s.redis.run === 0 || s.redis.next === 0) return false;
   if (!holds('take: the state is of the server that the caller knows', s.redis.run === known)) return false;
   if (!holds('take: the server is the one that the caller knows', known === s.server)) return false;
   return holds('take: as many owners as issues', isWhole(s));
@@ -86,8 +86,10 @@ export function put(s: State): 'written' | 'changed' | 'lost' {
 }
 
 /** begin-opening.lua: `known` is the server as the opener has just asked it. */
-export function beginOpening(s: State, p: number): 'open' | 'busy' | 'begun' | 'unproven' {
+export function beginOpening(s: State, p: number): 'open' | 'busy' | 'begun' | 'unproven' | 'failed' {
   const { redis } = s;
+  // A state without its fields: arithmetic on nothing.
+  if (redis.run !== 0 && redis.next === 0) return 'failed';
   const whole = redis.run !== 0 && holds('begin-opening: as many owners as issues', isWhole(s));
   if (whole && holds('begin-opening: the state is of this server', redis.run === s.server)) return 'open';
   if (!holds('begin-opening: no other opening', redis.opening === 0)) return 'busy';
@@ -131,7 +133,8 @@ export function finishOpening(s: State, p: number, opener: Opener): 'opened' | '
 /** prove-state.lua */
 export function proveState(s: State, p: number, server: number): 'opened' | 'superseded' {
   if (!holds('prove-state: the lease is still held', s.redis.opening === p + 1)) return 'superseded';
-  if (s.redis.run !== 0) s.redis.run = server;
+  // HSET makes a hash of it where there is none.
+  s.redis.run = server;
   s.redis.opening = 0;
   return 'opened';
 }

@@ -1,24 +1,26 @@
 // search.ts -- Visits every reachable state of a world, breadth first, so that a broken promise comes with the shortest story to it.
 //
-// A state is kept as a hash of 64 bits, with its parent; only the states of the present level are kept whole. Users and openers
-// who differ in nothing are exchanged for one another, so that each such group of states is visited once.
+// A state is kept as a hash of 64 bits, with its parent; only the states of two levels are kept whole. Users and openers who
+// differ in nothing are exchanged for one another, so that each such group of states is visited once. Cores share the hashes, and
+// take the segments of a level in turn; none begins a level before all have ended the last, so that a story is the shortest there is.
 
-import { createCanonical, createCodec, hashOf } from './codec.ts';
+import { createCanonical, createCodec, hashOf, pack } from './codec.ts';
 import { describe, stepsFrom } from './protocol.ts';
 import { quietFault } from './quiet.ts';
 import { brokenPromise, initialState, type World } from './state.ts';
+import { bytesOf, Level, type Segment, Visited } from './visited.ts';
 
 export interface SearchOptions {
   readonly world: World;
-  /** The search ends after the level in which it has seen so many states. */
+  /** The search ends once it has seen so many states. */
   readonly statesMax: number;
   /** Of how many states one is taken to its quiet end; 0: none. */
   readonly quietEvery: number;
-  readonly onLevel?: (depth: number, states: number) => void;
 }
 
 export interface Found {
   readonly states: number;
+  /** Steps after which every state was visited; of a broken promise, steps of its story. */
   readonly depth: number;
   /** Whether every reachable state was visited. */
   readonly isComplete: boolean;
@@ -27,64 +29,118 @@ export interface Found {
   readonly bytes: number;
 }
 
-/** Searches until a promise is broken, all states are visited, or the bound is reached. */
-export function search({ world, statesMax, quietEvery, onLevel }: SearchOptions): Found {
-  const codec = createCodec(initialState(world));
-  const { size } = codec;
-  const scratch = new Uint8Array(size);
-  const visited = new Visited();
-  let level = new Level(size);
-  const canonical = createCanonical(codec);
-  codec.encode(initialState(world), scratch, 0);
-  visited.add(scratch, 0);
-  level.push(scratch, 0);
-  let depth = 0;
-  while (level.count > 0 && visited.count < statesMax) {
-    const next = new Level(size);
-    for (let i = 0; i < level.count; i += 1) {
-      const parent = level.ids[i] ?? 0;
-      let promise = '';
-      stepsFrom(codec.decode(level.bytes, i * size), world, (_name, _who, change) => {
-        if (promise) return;
-        const n = codec.decode(level.bytes, i * size);
-        change(n);
-        codec.encode(n, scratch, 0);
-        canonical(scratch);
-        const id = visited.add(scratch, parent);
-        if (id < 0) return;
-        promise = brokenPromise(n);
-        if (!promise && quietEvery > 0 && id % quietEvery === 0) promise = quietFault(n, world);
-        next.push(scratch, id);
-      });
-      if (promise) {
-        const story = tell(world, visited.chain(visited.count - 1));
-        return {
-          states: visited.count,
-          depth: depth + 1,
-          isComplete: false,
-          broken: { promise, story },
-          bytes: visited.bytes,
-        };
-      }
+/** A state in which a promise is broken. */
+export interface Break {
+  readonly promise: string;
+  readonly place: number;
+}
+
+/** Visits what follows from the states of a segment; returns the first broken promise. */
+export type Expand = (segment: Segment, next: Level) => Break | null;
+
+/** Searches on this core until a promise is broken, all states are visited, or the bound is reached. */
+export function search(options: SearchOptions): Found {
+  const visited = new Visited(options.statesMax);
+  const expand = createExpand(options, visited);
+  let level = firstLevel(options.world, visited);
+  let spare: Segment[] = [];
+  for (let depth = 0; ; depth += 1) {
+    const next = new Level(packedSizeOf(options.world), spare);
+    for (const segment of level) {
+      const broken = expand(segment, next);
+      if (broken) return found(options, visited, depth + 1, [...level, ...next.segments], broken);
+      if (visited.isOver) break;
     }
-    level = next;
-    depth += 1;
-    onLevel?.(depth, visited.count);
+    if (visited.isOver || next.segments.length === 0)
+      return found(options, visited, depth, [...level, ...next.segments]);
+    spare = level;
+    level = next.segments;
   }
+}
+
+/** The result of a search that ended with the states of `kept` in memory. */
+export function found(
+  { world }: SearchOptions,
+  visited: Visited,
+  depth: number,
+  kept: readonly Segment[],
+  broken: Break | null = null,
+): Found {
   return {
     states: visited.count,
     depth,
-    isComplete: level.count === 0,
-    broken: null,
-    bytes: visited.bytes + level.bytes.length,
+    isComplete: broken === null && !visited.isOver,
+    broken: broken && { promise: broken.promise, story: tell(world, visited.chain(broken.place)) },
+    bytes: visited.memory.byteLength + bytesOf(kept),
+  };
+}
+
+/** The level of the one state in which nothing has happened. */
+export function firstLevel(world: World, visited: Visited): Segment[] {
+  const form = createForm(world);
+  form.write(initialState(world));
+  const level = new Level(form.packed.length, []);
+  const place = visited.add(form.hash(), 0);
+  visited.setFirst(place);
+  level.push(form.packed, place);
+  return level.segments;
+}
+
+export function packedSizeOf(world: World): number {
+  return createCodec(initialState(world)).packedSize;
+}
+
+/** A place in which states of a world are brought into their packed form. */
+function createForm(world: World) {
+  const codec = createCodec(initialState(world));
+  const canonical = createCanonical(codec);
+  const bytes = new Uint8Array(codec.size);
+  const packed = new Uint8Array(codec.packedSize);
+  const words = new Uint32Array(packed.buffer);
+  return {
+    packed,
+    decode: codec.decode,
+    write(state: ReturnType<typeof initialState>): void {
+      codec.encode(state, bytes);
+      canonical(bytes);
+      pack(bytes, packed);
+    },
+    hash: () => hashOf(words),
+  };
+}
+
+/** Makes what expands segments on one core. */
+export function createExpand({ world, statesMax, quietEvery }: SearchOptions, visited: Visited): Expand {
+  const form = createForm(world);
+  const { packed, decode } = form;
+  const size = packed.length;
+  return ({ states, places, count }, next) => {
+    let broken: Break | null = null;
+    for (let i = 0; i < count && !broken && !visited.isOver; i += 1) {
+      const parent = places[i] ?? 0;
+      stepsFrom(decode(states, i * size), world, (_name, _who, change) => {
+        if (broken) return;
+        const n = decode(states, i * size);
+        change(n);
+        form.write(n);
+        const hash = form.hash();
+        const place = visited.add(hash, parent);
+        if (place < 0) return;
+        next.push(packed, place);
+        // By the hash, so that it does not depend on who is first.
+        const isTakenToItsEnd = quietEvery > 0 && (hash[0] >>> 0) % quietEvery === 0;
+        const promise = brokenPromise(n) || (isTakenToItsEnd ? quietFault(n, world) : '');
+        if (promise) broken = { promise, place };
+        if (broken || visited.count >= statesMax) visited.end();
+      });
+    }
+    return broken;
   };
 }
 
 /** The steps from the beginning to a state, in words. Users keep their numbers from step to step. */
 function tell(world: World, hashes: readonly string[]): readonly string[] {
-  const codec = createCodec(initialState(world));
-  const canonical = createCanonical(codec);
-  const bytes = new Uint8Array(codec.size);
+  const form = createForm(world);
   let state = initialState(world);
   return hashes.slice(1).map((wanted) => {
     const before = state;
@@ -93,95 +149,11 @@ function tell(world: World, hashes: readonly string[]): readonly string[] {
       if (words) return;
       const n = structuredClone(before);
       change(n);
-      codec.encode(n, bytes, 0);
-      canonical(bytes);
-      if (hashOf(bytes, 0, bytes.length).join() !== wanted) return;
+      form.write(n);
+      if (form.hash().join() !== wanted) return;
       words = describe(name, who);
       state = n;
     });
     return words;
   });
-}
-
-/** The whole states of one level. */
-class Level {
-  bytes: Uint8Array;
-  ids = new Uint32Array(1024);
-  count = 0;
-  readonly #size: number;
-
-  constructor(size: number) {
-    this.#size = size;
-    this.bytes = new Uint8Array(1024 * size);
-  }
-
-  push(state: Uint8Array, id: number): void {
-    if (this.count === this.ids.length) {
-      this.bytes = grown(this.bytes, new Uint8Array(this.bytes.length * 2));
-      this.ids = grown(this.ids, new Uint32Array(this.ids.length * 2));
-    }
-    this.bytes.set(state, this.count * this.#size);
-    this.ids[this.count] = id;
-    this.count += 1;
-  }
-}
-
-function grown<Numbers extends Uint8Array | Uint32Array>(from: Numbers, into: Numbers): Numbers {
-  into.set(from);
-  return into;
-}
-
-/** The hashes of all states seen, each with its parent: an open table of places, and the states in order of their numbers. */
-class Visited {
-  count = 0;
-  #places = new Uint32Array(1 << 16);
-  #high = new Uint32Array(1 << 15);
-  #low = new Uint32Array(1 << 15);
-  #parents = new Uint32Array(1 << 15);
-
-  get bytes(): number {
-    return 4 * (this.#places.length + 3 * this.#high.length);
-  }
-
-  /** The number of a state that was not seen before, else -1. */
-  add(state: Uint8Array, parent: number): number {
-    const [high, low] = hashOf(state, 0, state.length);
-    const mask = this.#places.length - 1;
-    for (let at = low & mask; ; at = (at + 1) & mask) {
-      const place = this.#places[at] ?? 0;
-      if (place === 0) {
-        this.#places[at] = this.count + 1;
-        break;
-      }
-      if (this.#high[place - 1] === high && this.#low[place - 1] === low) return -1;
-    }
-    const id = this.count;
-    this.#high[id] = high;
-    this.#low[id] = low;
-    this.#parents[id] = parent;
-    this.count += 1;
-    if (this.count === this.#high.length) this.#grow();
-    return id;
-  }
-
-  /** The hashes from the first state to this one. */
-  chain(id: number): readonly string[] {
-    const hash = `${this.#high[id]},${this.#low[id]}`;
-    return id === 0 ? [hash] : [...this.chain(this.#parents[id] ?? 0), hash];
-  }
-
-  #grow(): void {
-    const length = this.#high.length * 2;
-    this.#high = grown(this.#high, new Uint32Array(length));
-    this.#low = grown(this.#low, new Uint32Array(length));
-    this.#parents = grown(this.#parents, new Uint32Array(length));
-    const places = new Uint32Array(length * 2);
-    const mask = places.length - 1;
-    for (let id = 0; id < this.count; id += 1) {
-      let at = (this.#low[id] ?? 0) & mask;
-      while (places[at]) at = (at + 1) & mask;
-      places[at] = id + 1;
-    }
-    this.#places = places;
-  }
 }

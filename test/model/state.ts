@@ -3,6 +3,8 @@
 // Everything that is known of a user, by whatever store or process, stands in one record, so that users who differ in nothing can
 // be exchanged. Sequences are 0 for none. All values fit a byte.
 
+import { newPlaces, type Places } from './moving.ts';
+
 /** What each place knows of one user. */
 export interface User {
   /** The sequence that a 2xx answer or a `DUPLICATED_COUPON_ISSUE` named. */
@@ -33,6 +35,8 @@ export interface User {
   decided: number;
   /** As of the backup. */
   saved: number[];
+  /** In the other place of a world with two: owner, stream, first, epoch and dead. */
+  away: number[];
 }
 
 /** MySQL's row of the coupon. `lock`: whether the editor holds it across a call to Redis. */
@@ -116,6 +120,11 @@ export interface State {
   edits: number;
   /** Whether MySQL went back while Redis has a state: until its rows are written again, what Redis knows counts too. */
   behind: number;
+  /** Whether processes offer what they remember to an opening. */
+  offers: number;
+  /** In a world with two places for the stock, see moving.ts: what the other one has, and which counts. */
+  others: { redis: RedisState }[];
+  places: Places[];
   /** A broken promise that only the step itself could see: an index into `faultNames`. */
   wrong: number;
 }
@@ -134,6 +143,7 @@ export const wrongs = [
   'an audit says what is not true',
   'P3: an issue of a coupon that was deleted',
   'issued while paused',
+  'P2: a user has two rows',
 ] as const;
 
 /** How large a world is, and what may happen in it. */
@@ -146,6 +156,9 @@ export interface World {
   readonly editsMax: number;
   readonly epochMax: number;
   readonly time: number;
+  /** Nobody dies, no reply is lost, no lease runs out: what is left is small, and all of it is seen to a greater depth. */
+  readonly isCalm?: boolean;
+  readonly hasTwoPlaces?: boolean;
   readonly may: ReadonlySet<string>;
 }
 
@@ -176,6 +189,7 @@ export function initialState(world: World): State {
       reserved: 0,
       decided: 0,
       saved: zeros(6),
+      away: zeros(world.hasTwoPlaces ? 5 : 0),
     })),
     sql,
     redis: noState(),
@@ -199,6 +213,9 @@ export function initialState(world: World): State {
     lossy: 0,
     edits: 0,
     behind: 0,
+    offers: world.may.has('offer') ? 1 : 0,
+    others: world.hasTwoPlaces ? [{ redis: noState() }] : [],
+    places: world.hasTwoPlaces ? [newPlaces()] : [],
     wrong: 0,
   };
 }
@@ -214,7 +231,7 @@ export function emptyRedis(s: State): void {
 
 /** The sequence that a user holds, wherever it is written down: a row, an entry, a dead letter. */
 export function heldBy(user: User): number {
-  return user.row || user.stream || user.dead;
+  return user.row || user.stream || user.dead || (user.away[1] ?? 0) || (user.away[4] ?? 0);
 }
 
 export function countHolders(s: State): number {
@@ -242,6 +259,8 @@ export function isAhead(s: State): boolean {
 /** Whether what was promised to a user who holds something is kept. */
 export function isKept(s: State, user: User): boolean {
   if (s.behind && s.redis.run > 0 && user.owner === user.promised) return true;
+  // Where processes offer what they remember.
+  if (s.offers > 0 && user.reserved === user.promised) return true;
   return s.lossy ? heldBy(user) > 0 : heldBy(user) === user.promised;
 }
 

@@ -5,7 +5,7 @@
 
 import { isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
-import { writeEntries } from './ledger.ts';
+import { insertsBad, type Issue, writeEntries } from './ledger.ts';
 import { look, OWN_LETTER, settle, WHOLE_ENTRY } from './scripts.ts';
 import type { State, World } from './state.ts';
 
@@ -23,8 +23,8 @@ export function workerSteps(s: State, world: World, emit: Emit): void {
     if (worker.at === 0) readSteps(s, w, emit);
     else emit('worker dies:', w, (n) => rest(n, w));
     if (worker.at === 1 && s.sql.lock === 0) {
-      const isRefused = s.users.some((user) => user.hand[w] && user.hand[w] === user.bad);
-      if (isRefused) emit('worker halves what MySQL refuses, and finds the bad entry:', w, (n) => bury(n, w));
+      if (insertsBad(s, issuesInHand(s, w)))
+        emit('worker halves what MySQL refuses, and finds the bad entry:', w, (n) => bury(n, w));
       else emit('worker writes:', w, (n) => write(n, w));
     }
     if (worker.at === 2) emit('worker settles:', w, (n) => settleAll(n, w));
@@ -69,13 +69,15 @@ function bury(n: State, w: number): void {
   n.workers[w] = { at: 2, stale: 0, older: 0 };
 }
 
+function issuesInHand(s: State, w: number): readonly Issue[] {
+  const issues = s.users.flatMap(({ hand, under }, u) =>
+    hand[w] ? [{ u, sequence: hand[w], epoch: under[w] ?? 0 }] : [],
+  );
+  return issues.sort((a, b) => a.sequence - b.sequence || a.epoch - b.epoch);
+}
+
 function write(n: State, w: number): void {
-  const issues = n.users.flatMap((user, u) => {
-    const { hand, under } = user;
-    return hand[w] ? [{ u, sequence: hand[w], epoch: under[w] ?? 0 }] : [];
-  });
-  issues.sort((a, b) => a.sequence - b.sequence || a.epoch - b.epoch);
-  const written = writeEntries(n, issues);
+  const written = writeEntries(n, issuesInHand(n, w));
   for (const u of written.dead) if (n.users[u]) n.users[u].letter[w] = OWN_LETTER;
   const stale = written.renumbered.length + written.superseded.length > 0 ? 1 : 0;
   const older = written.older.length > 0 ? 1 : 0;
@@ -84,13 +86,16 @@ function write(n: State, w: number): void {
 }
 
 function settleAll(n: State, w: number): void {
-  const wereGone = settle(n, w) === 'some were gone';
+  const isBuried = n.users.some(({ letter }) => letter[w] === WHOLE_ENTRY);
+  // Of an entry that is buried no row was written.
+  const wereGone = settle(n, w) === 'some were gone' && !isBuried;
   const isOlder = n.workers[w]?.older === 1;
-  if (!isOlder || isLeftOut('drain: forget a state that does not know all rows')) return rest(n, w);
+  const isAsked = isOlder || (wereGone && !isLeftOut('drain: entries that were gone are asked for too'));
+  if (!isAsked || isLeftOut('drain: forget a state that does not know all rows')) return rest(n, w);
   n.workers[w] = { at: 3, stale: wereGone ? 1 : 0, older: 1 };
 }
 
-/** Whether Redis knows every row that was written from an entry of an earlier epoch. `stale`: some entries were gone. */
+/** Whether Redis knows every row that was written from an entry of an earlier epoch, or that was gone. `stale`: some entries were gone. */
 function ask(n: State, w: number): void {
   const seen = look(n);
   const knowsAll = n.users.every((user) => !user.hand[w] || user.owner === user.hand[w]);

@@ -15,6 +15,9 @@ const base: Omit<World, 'may'> = {
 
 const world = (changes: Partial<World>, ...may: string[]): World => ({ ...base, ...changes, may: new Set(may) });
 
+const calm = (changes: Partial<World>, ...may: string[]): World =>
+  world({ users: 2, openers: 1, isCalm: true, ...changes }, ...may);
+
 const lossesOfRedis = [
   'back up',
   'Redis restarts',
@@ -78,6 +81,86 @@ export const worlds = {
     'back up',
     'MySQL goes back to the backup',
     'Redis restarts',
+  ),
+  /** Calm worlds: nobody dies, so that long stories are found. Redis loses what a worker has in hand. */
+  recovering: calm({}, 'scripted', 'open', 'Redis loses all'),
+  /** Redis goes back to a backup, or restarts, while rows are written. */
+  returning: calm({ users: 3, total: 3, epochMax: 2 }, 'scripted', 'open', 'back up', 'Redis goes back to the backup'),
+  /** The same, while `locked` decides. */
+  deciding: calm(
+    { users: 3, epochMax: 1 },
+    'locked',
+    'scripted',
+    'open',
+    'back up',
+    'an older copy of Redis is promoted behind the connection',
+  ),
+  /** The same for a stock of one. */
+  scarce: calm({ total: 1 }, 'scripted', 'open', 'Redis loses all'),
+  /** The same, and `synchronous` writes what it reserved. */
+  reserving: calm({}, 'scripted', 'synchronous', 'open', 'Redis loses all'),
+  /** Dead letters, while `locked` decides and Redis restarts or loses. */
+  burying: calm(
+    { faultsMax: 2 },
+    'scripted',
+    'locked',
+    'open',
+    'bad data',
+    'dead letters',
+    'Redis restarts',
+    'Redis loses the owners',
+  ),
+  /** MySQL goes back, and what only Redis knows is long over. */
+  forgetting: calm(
+    { faultsMax: 2, epochMax: 2 },
+    'scripted',
+    'open',
+    'time',
+    'close',
+    'reconcile',
+    'back up',
+    'MySQL goes back to the backup',
+    'Redis restarts',
+    'Redis loses all',
+  ),
+  /** A total that is edited, and a Redis of before the edit. */
+  outdated: calm({ editsMax: 1 }, 'scripted', 'open', 'lower', 'back up', 'Redis goes back to the backup'),
+  /** A coupon that is closed, prolonged and opened again. */
+  prolonging: calm({ editsMax: 1 }, 'scripted', 'synchronous', 'open', 'time', 'close', 'prolong'),
+  /** The same, over a dead letter, and opened once. */
+  mourning: calm(
+    { editsMax: 1, epochMax: 1 },
+    'scripted',
+    'synchronous',
+    'open',
+    'time',
+    'close',
+    'prolong',
+    'bad data',
+  ),
+  /** A coupon that is deleted while it is opened and issued. */
+  deleting: calm({ editsMax: 1, openers: 2 }, 'scripted', 'open', 'remove', 'Redis restarts'),
+  /** A total that is raised, and an editor that dies. */
+  raising: world(
+    { users: 3, openers: 1, faultsMax: 0, editsMax: 1, epochMax: 1 },
+    'scripted',
+    'open',
+    'raise',
+    'repair',
+  ),
+  /** A replica that lags is promoted, and answers wait for it: to come. */
+  waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
+  /** The same, and processes offer what they remember to an opening: to come. */
+  offering: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'offer'),
+  /** Another Redis takes over, and the former one comes back. */
+  moving: calm({ openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 }, 'scripted', 'open', 'move'),
+  /** Another number of partitions, and back. */
+  repartitioning: calm(
+    { users: 3, total: 3, openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 },
+    'scripted',
+    'open',
+    'repartition',
+    'bad data',
   ),
 } satisfies Record<string, World>;
 

@@ -498,6 +498,34 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a Redis that takes over keeps the states of when it counted before',
+    changes: [
+      {
+        file: 'src/installation/installation.ts',
+        from: '  if (row.redisId !== null) await dropStates(redis);\n',
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/installation.test.ts`,
+      'a Redis that takes over: processes on the former one accept nothing more, and none can start there',
+    ],
+  },
+  {
+    name: 'a change of partitions marks Redis only when everything has moved',
+    changes: [
+      {
+        file: 'src/installation/repartition.ts',
+        from: "  await redis.hset(INSTALLATION_KEY, 'partitions', most + 1);\n",
+        to: '',
+      },
+    ],
+    guard: [
+      `${integration}/installation.test.ts`,
+      'a change of partitions that was interrupted lets no process start, and can be repeated in both directions',
+    ],
+  },
+  {
     name: 'a Redis that was replaced goes on accepting',
     changes: [{ file: 'src/installation/installation.ts', from: '    refuseServer(redis, fault !== null);\n', to: '' }],
     guard: [

@@ -41,7 +41,7 @@ export const faultSteps: Readonly<Record<string, Drive>> = {
     await world.know(0);
   },
   'an older copy of Redis is promoted behind the connection': async (world) => {
-    await world.restoreRedis();
+    await world.restoreRedis(true);
     await world.anotherServer();
   },
   'MySQL goes back to the backup': async (world) => {

@@ -44,6 +44,7 @@ async function synchronousOf(world: RealWorld, parts: Parts, isHinted: boolean) 
   const issuer = createSynchronous({
     database,
     drop,
+    exists: () => true,
     epochInRedis: isHinted ? () => 0 : createEpochReader(redisStock),
     take: (...batch) => (isReady ? takeStock(...batch) : elsewhere.open()),
   });
