@@ -327,6 +327,30 @@ describe('the ledger', () => {
     expect(written).toBe(true);
   });
 
+  test('what a worker has in hand when Redis goes back under the same epoch is not given out again', async () => {
+    const { id } = await stores.coupon();
+    await accept(id, 'a');
+    await drain();
+    const { redis } = stores;
+    const { state, owners, stream } = stores.keys(id);
+    const before = await Promise.all([state, owners].map(async (key) => [key, await redis.dumpBuffer(key)] as const));
+    await accept(id, 'b');
+    const messages = (await redis.xrange(stream, '-', '+')).map(([entryId, fields]) => ({ id: entryId, fields }));
+    for (const [key, value] of before) await redis.restore(key, 0, value ?? '', 'REPLACE');
+    await redis.xdel(stream, ...messages.map((message) => message.id));
+    const observer = { written: () => {}, deadLetter: () => {}, retrying: () => {} };
+    const { database, config: settings } = stores;
+    const { signal: stop } = new AbortController();
+    await drainMessages(
+      { redisStock: api.redisStock, database, keys: stores.keys(id), settings, observer, stop },
+      messages,
+    );
+    expect(await accept(id, 'c', 'b')).toEqual([
+      { kind: 'issued', sequence: 3 },
+      { kind: 'already issued', sequence: 2 },
+    ]);
+  });
+
   test('an issue beyond the total is never a row', async () => {
     const { id } = await stores.coupon({ totalQuantity: 2 });
     await plant(id, writeEntry(entryOf(id, 1, 'a', 'b', 'c')));

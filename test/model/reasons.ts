@@ -26,10 +26,10 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'begin-opening: the state is of this server': { world: 'losing', promise: deadEnd },
   'begin-opening: as many owners as issues': { world: 'losing', promise: deadEnd },
   'finish-opening: the lease is still held': { world: 'letters', promise: nowhere },
-  'claim: the epoch goes up': { world: 'letters', promise: nowhere },
+  'claim: the epoch goes up': { world: 'burying', promise: anotherSequence },
   'gather: entries before rows': { world: 'opening', promise: tooMany },
   'gather: the stream before dead letters': { world: 'letters', promise: anotherSequence },
-  'replay: the lease of an opener ends': { world: 'letters', promise: anotherSequence },
+  'replay: the lease of an opener ends': { world: 'letters', promise: nowhere },
   'settle: a dead letter only of an entry that is there': { world: 'letters', promise: nowhere },
   'synchronous: the home is MySQL': { world: 'issuing', promise: tooMany },
   'synchronous: Redis has no state of a later epoch': {

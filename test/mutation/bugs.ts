@@ -128,10 +128,10 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/stream/accepted.ts',
-        from: '  for await (const owner of waitingOwners(redis, keys, couponId)) {\n    if (owners',
+        from: '  for (const part of waitingParts(redis, keys, couponId)) {\n    let owners',
         to:
           '  for await (const page of ownerPages(database, couponId, limit)) yield { owners: page, areRows: true };\n' +
-          '  for await (const owner of waitingOwners(redis, keys, couponId)) {\n    if (owners',
+          '  for (const part of waitingParts(redis, keys, couponId)) {\n    let owners',
       },
     ],
     guard: [
@@ -177,7 +177,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'what was accepted is read without the dead letters, and users who were answered have nothing',
-    changes: [{ file: 'src/stream/accepted.ts', from: 'of [stream, dead, stream])', to: 'of [stream, stream])' }],
+    changes: [
+      {
+        file: 'src/stream/accepted.ts',
+        from: 'return [read(stream), read(dead), read(stream)];',
+        to: 'return [read(stream), read(stream)];',
+      },
+    ],
     guard: [
       `${integration}/accepted.test.ts`,
       'the status of a coupon that is over and whose state is lost is right about an issue that is only among the dead letters',
@@ -185,7 +191,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a dead letter that is replayed between two readings is missed',
-    changes: [{ file: 'src/stream/accepted.ts', from: 'of [stream, dead, stream])', to: 'of [stream, dead])' }],
+    changes: [
+      {
+        file: 'src/stream/accepted.ts',
+        from: 'return [read(stream), read(dead), read(stream)];',
+        to: 'return [read(stream), read(dead)];',
+      },
+    ],
     guard: [`${integration}/recovery.test.ts`, 'a dead letter that is replayed while the audit reads is not missing'],
   },
   {
@@ -223,9 +235,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'workers/drain.ts',
-        from: '  await forgetStale(dependencies, written, deleted < chunk.length);\n',
+        from: '  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);\n',
         to: `  await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
-  await forgetStale(dependencies, written, deleted < chunk.length);\n`,
+  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);\n`,
       },
     ],
     guard: [
@@ -234,12 +246,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a worker believes a Redis that went back while it wrote',
+    changes: [
+      { file: 'workers/drain.ts', from: 'gone === null ? written.older : gone.flatMap(issuesOf)', to: 'written.older' },
+    ],
+    guard: [
+      `${integration}/worker.test.ts`,
+      'what a worker has in hand when Redis goes back under the same epoch is not given out again',
+    ],
+  },
+  {
     name: 'an opening forgets the dead letters',
     changes: [
       {
         file: 'src/stream/accepted.ts',
-        from: 'of [stream, dead, stream])',
-        to: 'of [stream])',
+        from: 'return [read(stream), read(dead), read(stream)];',
+        to: 'return [read(stream)];',
       },
     ],
     guard: [
