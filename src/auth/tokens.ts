@@ -6,6 +6,7 @@
 // so that a public key is never used as a shared secret.
 
 import { createRemoteJWKSet, customFetch, errors, type FetchImplementation, jwtVerify } from 'jose';
+import QuickLRU from 'quick-lru';
 import type { Config } from '../config/config.ts';
 import { parseExactly } from '../http/exact-json.ts';
 import { type Claims, isFor, secretTokenVerifier, type TokenFault } from './hs256.ts';
@@ -197,12 +198,12 @@ function isFaultOfToken(error: unknown): boolean {
 
 class VerifiedTokens {
   readonly #ageMsMax: number;
-  readonly #countMax: number;
-  readonly #byDigest = new Map<string, { readonly caller: Caller; readonly untilMs: number }>();
+  readonly #byDigest: QuickLRU<string, { readonly caller: Caller; readonly untilMs: number }>;
 
   constructor(ageMsMax: number, countMax: number) {
     this.#ageMsMax = ageMsMax;
-    this.#countMax = countMax;
+    // It keeps up to twice as many.
+    this.#byDigest = new QuickLRU({ maxSize: Math.ceil(countMax / 2) });
   }
 
   find(digest: string): Caller | null {
@@ -217,13 +218,6 @@ class VerifiedTokens {
     const nowMs = Date.now();
     const untilMs = Math.min(nowMs + this.#ageMsMax, endMs);
     if (untilMs <= nowMs) return;
-    if (this.#byDigest.size >= this.#countMax) {
-      // A map keeps the order of insertion: the first is the oldest.
-      for (const oldest of this.#byDigest.keys()) {
-        this.#byDigest.delete(oldest);
-        break;
-      }
-    }
     this.#byDigest.set(digest, { caller, untilMs });
   }
 }

@@ -116,7 +116,7 @@ export const settings = Type.Object({
     [60_000, 0, 3_600_000],
   ),
   JWT_CACHE_MAX: integer(
-    'with JWT_JWKS_URL: verified tokens in the cache, about 200 bytes each; the oldest is evicted',
+    'with JWT_JWKS_URL: verified tokens in the cache, about 200 bytes each; the least recent half may be evicted',
     [100_000, 1, 10_000_000],
   ),
 
@@ -212,7 +212,7 @@ export const settings = Type.Object({
     [1000, 1, 1000],
   ),
   SIGNS_MAX: integer(
-    'cached refusals per process, and as many coupons and unknown ids; the oldest is evicted',
+    'cached refusals per process, and as many coupons and unknown ids; the least recent half may be evicted',
     [10_000, 1, 1_000_000],
   ),
   SIGN_OWNERS_MAX: integer(

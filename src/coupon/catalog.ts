@@ -1,6 +1,6 @@
 // catalog.ts -- The coupons as MySQL keeps them: make, read, list; and, under the row lock, change and delete.
 
-import { and, desc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
@@ -99,7 +99,10 @@ export async function readCoupon(session: Session, id: number): Promise<Coupon |
 
 /** The coupons with these ids, as far as there are such. */
 export async function readCoupons(session: Session, ids: readonly number[]): Promise<readonly Coupon[]> {
-  return (await selectCoupons(session, inArray(coupons.id, [...ids]))).map(toCoupon);
+  if (ids.length === 0) return [];
+  invariant(ids.every(Number.isSafeInteger), 'an id that was never checked reached SQL');
+  // Written out: to bind a thousand ids takes longer than to look them up.
+  return (await selectCoupons(session, sql`${coupons.id} IN (${sql.raw(ids.join())})`)).map(toCoupon);
 }
 
 /** Writes changes and raises the version to `version`. The caller holds the row lock. */

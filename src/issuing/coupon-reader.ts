@@ -6,6 +6,7 @@
 // - An edit or a new coupon invalidates its entry; if the message is lost, an entry expires after `SIGN_MS_MAX`.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import QuickLRU from 'quick-lru';
 import { Combiner } from './combiner.ts';
 import { checkPeriod, type Coupon } from '../coupon/coupon.ts';
 import { type Refusal, refusal } from '../coupon/outcome.ts';
@@ -25,16 +26,16 @@ export interface CouponReaderSettings {
 /** Ids in one query. */
 const IDS_PER_QUERY_MAX = 1000;
 /** From one query of a queue to its next, so that a flood fills each: else most would answer one or two. The first does not wait. */
-const GATHER_MS = 10;
+const GATHER_MS = 50;
 
 /** All throw what `find` throws, and Unavailable when too many wait. */
 export class CouponReader {
   readonly #settings: CouponReaderSettings;
   readonly #elapsedMs: () => number;
   readonly #combiner: Combiner<ReadingPool, number, Coupon | null>;
-  readonly #found = new Map<number, { readonly coupon: Coupon; readonly atMs: number }>();
+  readonly #found: QuickLRU<number, { readonly coupon: Coupon; readonly atMs: number }>;
   /** When an id was last found not to exist. */
-  readonly #absent = new Map<number, number>();
+  readonly #absent: QuickLRU<number, number>;
   /** When the last query of each queue began. */
   readonly #askedMs = new Map<ReadingPool, number>();
   /** What was read before an invalidation must not be stored after it. */
@@ -42,6 +43,10 @@ export class CouponReader {
 
   constructor(find: FindCoupons, settings: CouponReaderSettings, elapsedMs = () => performance.now()) {
     this.#settings = settings;
+    // It keeps up to twice as many. To evict the first of a map, one by one, cost a flood of ids more than all the rest.
+    const maxSize = Math.ceil(settings.SIGNS_MAX / 2);
+    this.#found = new QuickLRU({ maxSize });
+    this.#absent = new QuickLRU({ maxSize });
     this.#elapsedMs = elapsedMs;
     this.#combiner = new Combiner((pool, ids) => this.#readBatch(find, pool, ids), {
       usersPerBatchMax: IDS_PER_QUERY_MAX,
@@ -110,19 +115,11 @@ export class CouponReader {
     if (invalidations === this.#invalidations) {
       for (const id of ids) {
         const coupon = coupons.get(id);
-        if (coupon) this.#store(this.#found, id, { coupon, atMs });
-        else this.#store(this.#absent, id, atMs);
+        if (coupon) this.#found.set(id, { coupon, atMs });
+        else this.#absent.set(id, atMs);
       }
     }
     return ids.map((id) => coupons.get(id) ?? null);
-  }
-
-  /** The oldest makes room. */
-  #store<Entry>(entries: Map<number, Entry>, id: number, entry: Entry): void {
-    entries.delete(id);
-    const [oldest] = entries.keys();
-    if (entries.size >= this.#settings.SIGNS_MAX && oldest !== undefined) entries.delete(oldest);
-    entries.set(id, entry);
   }
 }
 

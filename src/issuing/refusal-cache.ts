@@ -7,6 +7,7 @@
 //   sold-out coupon do not change, so they are loaded once for each edition.
 // - A not-yet-started entry expires `skewMsMax` before the start, since the clock that decides is another.
 
+import QuickLRU from 'quick-lru';
 import { type Outcome, type Refusal, refusal } from '../coupon/outcome.ts';
 import type { Snapshot } from '../stock/snapshot.ts';
 import { BloomFilter } from './bloom-filter.ts';
@@ -52,9 +53,9 @@ export class RefusalCache {
   readonly #bounds: RefusalCacheBounds;
   readonly #onFault: (fault: unknown) => void;
   readonly #clock: Clock;
-  readonly #entries = new Map<number, CachedRefusal>();
+  readonly #entries: QuickLRU<number, CachedRefusal>;
   /** Of coupons that do not exist; apart, so that a flood of unknown ids evicts no entry of a coupon that is in a rush. */
-  readonly #absent = new Map<number, CachedRefusal>();
+  readonly #absent: QuickLRU<number, CachedRefusal>;
   readonly #known = new Map<number, KnownOwners>();
   readonly #loading = new Set<number>();
   #ownersKept = 0;
@@ -70,6 +71,10 @@ export class RefusalCache {
   ) {
     this.#readStock = readStock;
     this.#bounds = bounds;
+    // It keeps up to twice as many.
+    const maxSize = Math.ceil(bounds.entriesMax / 2);
+    this.#entries = new QuickLRU({ maxSize });
+    this.#absent = new QuickLRU({ maxSize });
     this.#onFault = onFault;
     this.#clock = clock;
   }
@@ -102,8 +107,8 @@ export class RefusalCache {
         .catch(this.#onFault)
         .finally(() => this.#loading.delete(couponId));
     } else if (outcome.kind === 'not exist') {
-      this.#store(couponId, { refusal: outcome, untilMs, owners: null }, this.#absent);
-    } else this.#store(couponId, { refusal: outcome, untilMs, owners: null });
+      this.#absent.set(couponId, { refusal: outcome, untilMs, owners: null });
+    } else this.#entries.set(couponId, { refusal: outcome, untilMs, owners: null });
   }
 
   /** Removes the entry of a coupon that was edited. */
@@ -125,7 +130,7 @@ export class RefusalCache {
     if (found?.state === 'not started') {
       const untilStartMs = this.#clock.elapsedMs() + found.startMs - this.#clock.nowMs() - this.#bounds.skewMsMax;
       const entry = { refusal: refusal['not started'], untilMs: Math.min(untilMs, untilStartMs), owners: null };
-      if (invalidations === this.#invalidations) this.#store(couponId, entry);
+      if (invalidations === this.#invalidations) this.#entries.set(couponId, entry);
     }
     if (found?.state !== 'sold out') return;
     const count = found.issued ?? 0;
@@ -142,7 +147,7 @@ export class RefusalCache {
     }
     const owners = this.#known.get(couponId)?.filter;
     if (owners && invalidations === this.#invalidations)
-      this.#store(couponId, { refusal: refusal['sold out'], untilMs, owners });
+      this.#entries.set(couponId, { refusal: refusal['sold out'], untilMs, owners });
   }
 
   async #load(count: number, owners: AsyncIterable<readonly string[]>): Promise<BloomFilter> {
@@ -154,12 +159,6 @@ export class RefusalCache {
     } finally {
       this.#ownersLoading -= count;
     }
-  }
-
-  #store(couponId: number, entry: CachedRefusal, entries = this.#entries): void {
-    const [oldest] = entries.keys();
-    if (entries.size >= this.#bounds.entriesMax && oldest !== undefined) entries.delete(oldest);
-    entries.set(couponId, entry);
   }
 
   #remove(couponId: number): void {

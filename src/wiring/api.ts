@@ -32,7 +32,7 @@ import {
   createKeyLimiter,
   createRefusalCache,
   knownRefusals,
-  openingExisting,
+  ofExisting,
 } from './caches.ts';
 import { type ApiMetrics, measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
 import { closeDatabase, type Database, openDatabase, throughPool } from '../mysql/database.ts';
@@ -76,17 +76,14 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     log.error({ error }, 'store request failed; result unknown to the caller');
   };
   const reader = createCouponReader(foundation, onStoreFault);
-  const issuers = createIssuers(
-    { ...opened, stock: openingExisting(stock, reader) },
-    reader,
-    createLockObserver(metrics),
-  );
+  const issuers = createIssuers(opened, reader, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
   const observer = createPipelineObserver(metrics, log);
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
   const { releaseWaiters, ...after } = createAfterIssuing({ ...opened, snapshots, reader }, onStoreFault);
+  const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
   return {
     redis,
@@ -96,10 +93,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     stock,
     issuers,
     issuance,
-    catalog: withStoreErrors(
-      createCatalog(database, announce, (id) => freeIdFrom(redisStock, id)),
-      onStoreFault,
-    ),
+    catalog: withStoreErrors(catalog, onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
     ...after,
     ...withStoreErrors(
@@ -139,8 +133,8 @@ function createIssuers(opened: Opened, reader: CouponReader, observer: LockObser
   const exists = (couponId: number) => reader.exists(couponId, 'general');
   return {
     synchronous: createSynchronous({ database, take, exists, epochInRedis, drop: redisStock.drop }),
-    locked: createLocked({ ...opened, take, observer }),
-    scripted: createScripted(take),
+    locked: ofExisting(createLocked({ ...opened, take, observer }), reader),
+    scripted: ofExisting(createScripted(take), reader),
   } satisfies Record<IssuerName, Issuer>;
 }
 

@@ -7,10 +7,10 @@ import { refusal } from '../coupon/outcome.ts';
 import { countRequests } from '../http/rate-limit/count-requests.ts';
 import { Limiter } from '../http/rate-limit/limiter.ts';
 import { CouponReader, type ReadingPool } from '../issuing/coupon-reader.ts';
+import type { Issuer } from '../issuing/issuer.ts';
 import { RefusalCache } from '../issuing/refusal-cache.ts';
 import { withStoreErrors } from '../issuing/store-errors.ts';
 import { type Database, readFromPrimary, throughPool } from '../mysql/database.ts';
-import type { StockKeeper } from '../stock/opening.ts';
 import type { Snapshots } from '../stock/snapshot.ts';
 import { changesChannel } from '../stream/keys.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -58,11 +58,26 @@ export function createCouponReader(
   return new CouponReader((pool, ids) => (pool === 'public' ? reported : { find }).find(pool, ids), settings);
 }
 
-/** Opens what exists: an opening takes a transaction, and may be asked for with any id. */
-export function openingExisting(stock: StockKeeper, reader: CouponReader): StockKeeper {
+/** Coupons that are taken to exist since MySQL did not answer. */
+const PRESUMED_MAX = 10_000;
+
+/**
+ * Issues of what exists: a script for each of a flood of unknown ids costs Redis and this process far more than a share of one query.
+ * While MySQL does not respond, the issuer finds out whether it needs it.
+ */
+export function ofExisting(issuer: Issuer, reader: CouponReader): Issuer {
+  const presumed = new Set<number>();
+  const presume = (couponId: number) => {
+    if (presumed.size >= PRESUMED_MAX) presumed.clear();
+    presumed.add(couponId);
+    return true;
+  };
   return {
-    open: async (couponId, evenWhenOver) =>
-      (await reader.exists(couponId, 'general')) ? stock.open(couponId, evenWhenOver) : refusal['not exist'],
+    async issue(couponId, users) {
+      const found = presumed.has(couponId) || reader.exists(couponId, 'general');
+      const exists = found === true || (await Promise.resolve(found).catch(() => presume(couponId)));
+      return exists ? issuer.issue(couponId, users) : users.map(() => refusal['not exist']);
+    },
   };
 }
 

@@ -60,7 +60,10 @@ test('an address and a user have a few streams each, and operators have places w
   const crowd = from('192.0.2.1');
   expect([await statusOf(crowd), await statusOf(crowd)]).toEqual([200, 200]);
   const refused = await follow(crowd);
-  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^[234]$/) as string]);
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([
+    429,
+    expect.stringMatching(/^[234]$/) as string,
+  ]);
   expect(await refused.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS' });
   // A user behind that address counts as the user, and what is no token counts for nothing.
   const user = { ...crowd, authorization: `Bearer ${await sign()}` };

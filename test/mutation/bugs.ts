@@ -825,7 +825,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'refusals of coupons that do not exist evict those of coupons in a rush',
-    changes: [{ file: 'src/issuing/refusal-cache.ts', from: 'owners: null }, this.#absent);', to: 'owners: null });' }],
+    changes: [
+      { file: 'src/issuing/refusal-cache.ts', from: 'this.#absent.set(couponId,', to: 'this.#entries.set(couponId,' },
+    ],
     guard: [
       'test/unit/refusal-cache.test.ts',
       'refusals of coupons that do not exist evict no other, and are as bounded',
