@@ -4,6 +4,7 @@
 //   *.claims.log    one line for each answer that named a sequence: `<status> <user> <sequence>`; lines that begin with
 //                   `note ` are for people: an answer that was wrong
 //   *.counts.json   the coupon, and how many answers of each kind the process got
+import { isUserId } from '../../src/coupon/coupon.ts';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
@@ -81,7 +82,8 @@ export function readClaims(text: string, path: string): Pick<LoadRecord, 'claims
 
 function claimOf(line: string, place: string): Claim {
   const match = /^(201|202|409) (\S{1,255}) ([1-9][0-9]{0,15})$/.exec(line);
-  if (match === null) throw new BenchError(`${place} is no claim: ${JSON.stringify(line.slice(0, 200))}`);
+  if (match === null || !isUserId(match[2] ?? ''))
+    throw new BenchError(`${place} is no claim: ${JSON.stringify(line.slice(0, 200))}`);
   return { status: statusOf(match[1]), userId: match[2] ?? '', sequence: Number(match[3]) };
 }
 

@@ -1,5 +1,6 @@
 // The load commands refuse what they cannot do in one clear line, with a code that is not 0, before any load is sent.
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { settings } from '../../src/config/settings.ts';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -106,7 +107,7 @@ const refused: [name: string, args: string[], environment: Record<string, string
     'a verification of stores that are not named',
     ['bench/verify.ts', '1'],
     { DATABASE_URL: stores.DATABASE_URL },
-    'REDIS_URL is not set: Redis 7.0 or newer: `redis://…`, or `rediss://…` for TLS',
+    `REDIS_URL is not set: ${settings.properties.REDIS_URL.description}`,
   ],
   [
     'a verification of stores that are not there',

@@ -372,11 +372,11 @@ describe('with public keys', () => {
   test('no more tokens are cached than the setting says, and the newest half of them is', async () => {
     const tokens = withKeys(noFault, { JWT_CACHE_MAX: 4 });
     const token = await signRs();
-    const digests = [...'abcdefghij'];
+    const digests = Array.from({ length: 10 }, (_, i) => String(i));
     for (const digest of digests) await tokens.verify(token, digest);
     const cached = digests.filter((digest) => !(tokens.verify(token, digest) instanceof Promise));
     expect(cached.length).toBeLessThanOrEqual(4);
-    expect(cached.slice(-2)).toEqual(['i', 'j']);
+    expect(cached.slice(-2)).toEqual(['8', '9']);
   });
 
   test('unknown key ids do not cause repeated requests for the key set', async () => {

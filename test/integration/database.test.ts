@@ -355,7 +355,7 @@ test('data errors of this server are permanent', async () => {
   const row = (values: string) =>
     `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, date_created, date_updated) VALUES (${values})`;
   const bad = [
-    row(`${id}, 1, '${'x'.repeat(65)}', NOW(3), NOW(3), NOW(3)`),
+    row(`${id}, 1, '${'x'.repeat(256)}', NOW(3), NOW(3), NOW(3)`),
     row(`${id}, -1, 'a', NOW(3), NOW(3), NOW(3)`),
     row(`${id}, 1, 'a', '2026-02-30 00:00:00', NOW(3), NOW(3)`),
     row(`${id}, 1, 'é', NOW(3), NOW(3), NOW(3)`),

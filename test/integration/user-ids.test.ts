@@ -24,7 +24,6 @@ const access = await openAccess({
 });
 const readiness = createReadiness({ redis: api.redis, database: stores.database, settings: config }).check;
 const app = createApp({ ...api, ...access, config, pages, readiness, log });
-const worker = await stores.startWorker();
 afterAll(async () => {
   access.stop();
   await stores.close();
@@ -59,6 +58,7 @@ async function ask(userId: string, path: string, body?: object): Promise<Respons
 describe.each(['/v1/issue', '/v1/issue-async', '/v2/issue-async'])('%s', (endpoint) => {
   test('issues to each, and each finds, lists and uses what is theirs', async () => {
     const { id: couponId } = await stores.coupon({ totalQuantity: users.length });
+    await using worker = await stores.startWorker();
     const sequences = new Map<string, unknown>();
     for (const userId of users) {
       const issued = await ask(userId, endpoint, { couponId, userId });
@@ -91,6 +91,7 @@ test('a coupon of such users is rebuilt from rows and entries, and nobody gets a
   const { id: couponId } = await stores.coupon({ totalQuantity: 100 });
   const issueAll = (some: readonly string[]) =>
     Promise.all(some.map((userId) => api.issuance.issue('scripted', couponId, userId)));
+  const worker = await stores.startWorker();
   await issueAll(users.slice(0, 4));
   await worker.drained();
   await worker.stop();
