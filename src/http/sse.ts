@@ -46,7 +46,8 @@ export function eventStream({ lifeMs, onClose, onRenew, signal }: StreamOptions)
   };
   const heartbeat = setInterval(() => write(': alive\n\n'), HEARTBEAT_MS);
   const life = setTimeout(() => {
-    write(`retry: ${RENEW_MS}\nid: ${onRenew()}\nevent: renew\ndata: {}\n\n`);
+    // A slow caller gets it too, beyond the bound, since it is the last.
+    controller?.enqueue(encoder.encode(`retry: ${RENEW_MS}\nid: ${onRenew()}\nevent: renew\ndata: {}\n\n`));
     end();
   }, lifeMs);
   const close = () => {

@@ -49,10 +49,14 @@ your place among the listeners (a browser's \`EventSource\` does both). It ends 
         const detail = `This ${caller.kind} has too many event streams open.`;
         return problem('TOO_MANY_REQUESTS', detail, {}, { 'retry-after': String(config.RETRY_AFTER_S) });
       }
+      let isOver = false;
       let leave = () => {};
       const stream = eventStream({
         lifeMs: (dependencies.streamLifeMs ?? streamLifeMs)(),
-        onClose: () => leave(),
+        onClose: () => {
+          isOver = true;
+          leave();
+        },
         onRenew: place.keep,
         signal: request.signal,
       });
@@ -73,7 +77,7 @@ your place among the listeners (a browser's \`EventSource\` does both). It ends 
         place.free();
       };
       // Gone while it was still joining.
-      if (request.signal.aborted) leave();
+      if (isOver || request.signal.aborted) leave();
       return stream.response;
     },
   );
