@@ -101,7 +101,7 @@ const preflight = {
     'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
     // The last two are of OpenTelemetry, which adds them to every request of a page.
     'access-control-allow-headers':
-      'Authorization, Content-Type, Idempotency-Key, If-Match, Prefer, X-Captcha-Token, Traceparent, Tracestate',
+      'Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Prefer, X-Captcha-Token, Traceparent, Tracestate',
     'access-control-max-age': '600',
   },
 };

@@ -6,7 +6,7 @@ import { Unavailable } from '../coupon/outcome.ts';
 import { problem } from '../http/problem.ts';
 import { addressOf } from '../http/rate-limit/address.ts';
 import { route } from '../http/route.ts';
-import { eventStream } from '../http/sse.ts';
+import { eventStream, streamLifeMs } from '../http/sse.ts';
 import type { DropDependencies } from './drop-routes.ts';
 import type { ListeningCaller, Places } from './places.ts';
 import type { ProgressHub } from './progress.ts';
@@ -16,6 +16,8 @@ export interface EventsDependencies extends DropDependencies {
   readonly progress: Pick<ProgressHub, 'listen'>;
   readonly places: Pick<Places, 'take'>;
   readonly config: { readonly RETRY_AFTER_S: number };
+  /** For tests to shorten. */
+  readonly streamLifeMs?: () => number;
 }
 
 /** `GET /v1/coupons/:couponId/events`. */
@@ -30,8 +32,9 @@ export function eventsRoute(dependencies: EventsDependencies) {
       summary: 'Follow the issuing of a coupon',
       description: `Server-sent events named \`progress\`, each a whole picture: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
 \`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One immediately, then one
-a second while something changes, and a comment now and then to keep the connection alive. Ends when the server stops: a
-browser then connects again.`,
+a second while something changes, and a comment now and then to keep the connection alive. Each stream ends
+after 20 to 25 seconds with an event named \`renew\`: connect again immediately and send its \`id\` as \`Last-Event-ID\`, which keeps
+your place among the listeners (a browser's \`EventSource\` does both). It ends without that event when the server stops.`,
       params: { couponId: couponIdParameter },
       answers: { 200: { description: 'The events.', type: 'text/event-stream', example: eventsExample } },
       problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
@@ -40,14 +43,23 @@ browser then connects again.`,
       const caller = await listeningCaller(dependencies.authority, request);
       if (caller.kind !== 'operator' && !(await isPublic(dependencies, params.couponId)))
         return problem('COUPON_NOT_EXIST');
-      const free = places.take(caller);
-      if (free === 'all taken') throw new Unavailable('overloaded', 'too many listen already');
-      if (free === 'own taken') {
+      const place = places.take(caller, request.headers.get('last-event-id'));
+      if (place === 'all taken') throw new Unavailable('overloaded', 'too many listen already');
+      if (place === 'own taken') {
         const detail = `This ${caller.kind} has too many event streams open.`;
         return problem('TOO_MANY_REQUESTS', detail, {}, { 'retry-after': String(config.RETRY_AFTER_S) });
       }
+      let isOver = false;
       let leave = () => {};
-      const stream = eventStream(() => leave(), request.signal);
+      const stream = eventStream({
+        lifeMs: (dependencies.streamLifeMs ?? streamLifeMs)(),
+        onClose: () => {
+          isOver = true;
+          leave();
+        },
+        onRenew: place.keep,
+        signal: request.signal,
+      });
       let left: (() => void) | null = null;
       try {
         const listener = { next: (one: unknown) => stream.send('progress', one), end: stream.end };
@@ -55,17 +67,17 @@ browser then connects again.`,
       } finally {
         if (!left) {
           stream.end();
-          free();
+          place.free();
         }
       }
       if (!left) return problem('COUPON_NOT_EXIST');
       const leaveHub = left;
       leave = () => {
         leaveHub();
-        free();
+        place.free();
       };
       // Gone while it was still joining.
-      if (request.signal.aborted) leave();
+      if (isOver || request.signal.aborted) leave();
       return stream.response;
     },
   );

@@ -70,7 +70,7 @@ export class ProgressHub {
     const lane = this.#lanes.get(couponId) ?? this.#start(couponId, sampled);
     lane.listeners.add(listener);
     listener.next(lane.last ?? sampled);
-    return () => this.#leave(couponId, lane, listener);
+    return () => void lane.listeners.delete(listener);
   }
 
   /** Ends every listener, and resolves when nothing is sampled any more. */
@@ -112,6 +112,8 @@ export class ProgressHub {
     while (!signal.aborted) {
       await pause(settings.PROGRESS_MS, undefined, { signal }).catch(() => undefined);
       if (this.#lanes.get(couponId) !== lane || signal.aborted) return;
+      // Only now: a stream that is renewed leaves no gap in the rate.
+      if (lane.listeners.size === 0) return void this.#lanes.delete(couponId);
       try {
         await this.#sampleFor(couponId, lane);
       } catch (fault) {
@@ -134,14 +136,10 @@ export class ProgressHub {
     if (!same) for (const listener of lane.listeners) listener.next(progress);
   }
 
-  #leave(couponId: number, lane: Lane, listener: Listener): void {
-    if (!lane.listeners.delete(listener)) return;
-    if (lane.listeners.size === 0 && this.#lanes.get(couponId) === lane) this.#lanes.delete(couponId);
-  }
-
   #end(couponId: number, lane: Lane): void {
+    this.#lanes.delete(couponId);
     for (const listener of lane.listeners) {
-      this.#leave(couponId, lane, listener);
+      lane.listeners.delete(listener);
       listener.end();
     }
   }

@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ASSETS_PATH, type PageFile } from '../http/assets.ts';
+import { OperatorError } from '../operator-error.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -12,7 +13,7 @@ export const BUILT_PAGES_FOLDER = resolve(root, 'dist/pages');
 /**
  * The files of all pages. On Bun this takes about a tenth of a second, and what is served is always what `web/` says.
  *
- * @throws Error when a page cannot be built, or has not been built
+ * @throws OperatorError when they have not been built; Error when a page cannot be built
  */
 export async function loadPages(): Promise<readonly PageFile[]> {
   return typeof Bun === 'undefined' ? readPages(BUILT_PAGES_FOLDER) : buildPages();
@@ -41,7 +42,7 @@ export async function buildPages(): Promise<readonly PageFile[]> {
 
 async function readPages(folder: string): Promise<readonly PageFile[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
-    throw new Error('dist/pages: the pages have not been built; run `bun run build`', { cause });
+    throw new OperatorError('dist/pages: Deno cannot build the pages; run `bun run build` first', { cause });
   });
   return await Promise.all(
     names.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(resolve(folder, name))) })),

@@ -208,6 +208,32 @@ describe('events', () => {
     expect(requests).toHaveLength(3);
   });
 
+  test('a stream that the server renews is no retry, and the next one is asked for with its id', async () => {
+    const body = (await (await fakeApp().app.fetch(new Request('http://localhost/v1/coupons/1/events'))).text()).split(
+      '\n\n',
+    );
+    const renewed = {
+      status: 200,
+      body: [...body.slice(0, 2), 'retry: 100\nid: p1\nevent: renew\ndata: {}\n\n'].join('\n\n'),
+    };
+    let retries = 0;
+    const { result, headers } = await call(
+      (client) => first(client.events(1, { onRetry: () => (retries += 1) }), 4),
+      [renewed, renewed],
+    );
+    expect(result.map(({ kind }) => kind)).toEqual(Array.from({ length: 4 }, () => 'progress'));
+    expect([retries, ...headers.map((each) => each.get('last-event-id'))]).toEqual([0, null, 'p1', 'p1']);
+  });
+
+  test('a server that renews without progress is given up', async () => {
+    const empty = { status: 200, body: 'id: p1\nevent: renew\ndata: {}\n\n' };
+    const { result } = await call(
+      (client) => first(client.events(1), 9),
+      Array.from({ length: 20 }, () => empty),
+    );
+    expect(result).toMatchObject([{ kind: 'ambiguous', reason: 'bounds', attempts: 8 }]);
+  });
+
   test('it goes on without a limit while connections bring progress', async () => {
     const { result } = await call((client) => first(client.events(1), 40));
     expect(result.map(({ kind }) => kind)).toEqual(Array.from({ length: 40 }, () => 'progress'));

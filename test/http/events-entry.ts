@@ -1,7 +1,8 @@
 // events-entry.ts -- The app with real listeners and coupons that never stand still, on Bun or Deno, steered by lines.
 //
-// It takes two listeners; each sample of coupon 2 has a megabyte. It prints its port, and on `look` the number of the last
-// sample; on `stop` it stops as the server does, and waits half a second for those who do not read.
+// Its arguments are how many listeners it takes, and how many milliseconds a stream lives, if not as usual. Each sample of coupon 2
+// has a megabyte. It prints its port, and on `look` the number of the last sample; on `stop` it stops as the server does, and waits
+// half a second for callers that do not read.
 
 import process from 'node:process';
 import { Places } from '../../src/issues/places.ts';
@@ -9,6 +10,7 @@ import { ProgressHub, type Sample } from '../../src/issues/progress.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { fakeApp } from './fakes.ts';
 
+const [listenersMax, lifeMs] = process.argv.slice(2);
 let samples = 0;
 const padding = 'x'.repeat(2 ** 20);
 
@@ -23,12 +25,13 @@ const fault = (error: unknown) => {
 };
 const progress = new ProgressHub({ sample, settings: { PROGRESS_MS: 1 }, onFault: fault });
 const places = new Places({
-  LISTENERS_MAX: 2,
+  LISTENERS_MAX: Number(listenersMax),
   LISTENERS_PER_USER_MAX: 10,
   LISTENERS_PER_ADDRESS_MAX: 10,
   LISTENERS_OPERATORS_MAX: 1,
 });
-const server = await serve(fakeApp({ progress, places }).app.fetch, { host: '127.0.0.1', port: 0, onError: fault });
+const app = fakeApp({ progress, places, ...(lifeMs !== undefined && { streamLifeMs: () => Number(lifeMs) }) }).app;
+const server = await serve(app.fetch, { host: '127.0.0.1', port: 0, onError: fault });
 console.log(server.port);
 
 const stop = async () => {

@@ -58,15 +58,51 @@ test.concurrent.each(runtimes)(
   },
 );
 
-async function startServer(runtime: Runtime) {
-  const child = startSteered(runtime, 'events-entry.ts');
+test.concurrent.each(runtimes)(
+  'on %s listeners that never read, or that vanished, hold their places no longer than a stream lives',
+  async (runtime) => {
+    await using server = await startServer(runtime, 2, 1000);
+    // To the server both look the same: connections that take what is sent, and say nothing.
+    const [mute, stuck] = await Promise.all([server.listen(1), server.listen(2)]);
+    mute.pause();
+    stuck.pause();
+    expect(await server.statusOf(1)).toBe(503);
+    await eventually('room for two', async () => (await server.roomFor(2)) === 2);
+    mute.destroy();
+    stuck.destroy();
+  },
+);
+
+test.concurrent.each(runtimes)(
+  'on %s a listener that is there keeps its place for its next stream',
+  async (runtime) => {
+    await using server = await startServer(runtime, 1, 1000);
+    let stream = await server.listen(1);
+    for (let streams = 0; streams < 3; streams += 1) {
+      const text = await restOf(stream);
+      const [, id] = /retry: 100\nid: (\S+)\nevent: renew\ndata: \{\}\n\n$/.exec(text) ?? [];
+      expect(id).toBeDefined();
+      // A newcomer finds no place though the stream has ended.
+      expect(await server.statusOf(1)).toBe(503);
+      stream = await server.ask(1, { 'last-event-id': id ?? '' });
+      expect(stream.statusCode).toBe(200);
+    }
+    stream.destroy();
+  },
+);
+
+async function startServer(runtime: Runtime, listenersMax = 2, lifeMs?: number) {
+  const child = startSteered(
+    runtime,
+    'events-entry.ts',
+    String(listenersMax),
+    ...(lifeMs === undefined ? [] : [String(lifeMs)]),
+  );
   const port = Number(await child.line());
-  const ask = (couponId: number) =>
+  const ask = (couponId: number, headers: Record<string, string> = {}) =>
     new Promise<IncomingMessage>((resolve, reject) => {
-      get({ host: '127.0.0.1', port, path: `/v1/coupons/${couponId}/events`, agent: false }, resolve).on(
-        'error',
-        reject,
-      );
+      const path = `/v1/coupons/${couponId}/events`;
+      get({ host: '127.0.0.1', port, path, headers, agent: false }, resolve).on('error', reject);
     });
   /** Asks, and disconnects immediately. */
   const statusOf = async (couponId: number) => {
@@ -77,6 +113,7 @@ async function startServer(runtime: Runtime) {
   return {
     exited: child.exited,
     stop: () => child.say('stop'),
+    ask,
     statusOf,
     /**
      * Listens once there is a place, since a server may not yet have seen that a former listener is gone, and reads the first bytes.
@@ -109,6 +146,12 @@ async function startServer(runtime: Runtime) {
       await child.exited;
     },
   };
+}
+
+async function restOf(stream: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const piece of stream.setEncoding('utf8')) text += String(piece);
+  return text;
 }
 
 /** Reads on until a sample of after `instant` comes, and gives those from before it. */

@@ -96,7 +96,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
       use: async (couponId, userId) => useOf(couponId, userId),
     },
     progress: fakeProgress,
-    places: { take: () => () => undefined },
+    places: { take: () => ({ free: () => {}, keep: () => 'a place' }) },
     catalog: {
       create: async (created) => {
         calls.created.push(created);

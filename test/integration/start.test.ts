@@ -1,7 +1,7 @@
 // start.test.ts -- A process that cannot do its work does not start: it names the setting and the cure, and ends with a failure.
 
 import { afterAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -32,9 +32,13 @@ afterAll(async () => {
 });
 
 /** Runs an entry that must refuse to start, and returns what it prints. */
-async function refusal(entry: string, environment: Readonly<Record<string, string>>) {
-  const child = Bun.spawn([process.execPath, ...entry.split(' ')], {
-    cwd: root,
+async function refusal(
+  entry: string,
+  environment: Readonly<Record<string, string>>,
+  { command = [process.execPath], cwd = root }: { readonly command?: readonly string[]; readonly cwd?: string } = {},
+) {
+  const child = Bun.spawn([...command, ...entry.split(' ')], {
+    cwd,
     env: {
       ...process.env,
       DATABASE_URL,
@@ -110,6 +114,26 @@ test.each([
   ['workers/worker.ts', { HOST: 'nowhere.invalid' }, nowhere],
 ])('%s refuses %p', async (entry, environment, says) => {
   expect(await refusal(entry, environment)).toEqual({ code: 1, said: `${says}\n` });
+});
+
+test('src/server.ts on Deno refuses to start without built pages', async () => {
+  // A copy, since this one may have been built.
+  const copy = join(folder, 'not-built');
+  for (const name of ['src', 'drizzle', 'package.json'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const deno = [
+    process.env.DENO_PATH ?? 'deno',
+    'run',
+    '--quiet',
+    '--no-lock',
+    '--node-modules-dir=manual',
+    '--allow-all',
+  ];
+  expect(await refusal('src/server.ts', {}, { command: deno, cwd: copy })).toEqual({
+    code: 1,
+    said: 'dist/pages: Deno cannot build the pages; run `bun run build` first\n',
+  });
 });
 
 // MySQL has a certificate that nobody vouches for; MariaDB offers no TLS until it is given one.

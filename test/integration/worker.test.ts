@@ -187,6 +187,26 @@ describe('delivery', () => {
   });
 });
 
+test('three workers of one name share a stream, also while one of them is replaced; no row is missing or duplicated', async () => {
+  const { id } = await stores.coupon({ totalQuantity: null });
+  const settings = { WORKER_NAME: 'same', ENTRIES_PER_READ_MAX: 2 };
+  const startOne = () => stores.startWorker(settings);
+  const [first, second, third] = [await startOne(), await startOne(), await startOne()];
+  for (let i = 0; i < 30; i++) await accept(id, ...people(3, `batch-${i}`));
+  await first.stop();
+  // It begins with what is assigned to its name, which is what the others have in hand.
+  const fourth = await startOne();
+  for (let i = 30; i < 60; i++) await accept(id, ...people(3, `batch-${i}`));
+  await fourth.drained();
+  for (const worker of [second, third, fourth]) await worker.stop();
+  const rows = await stores.rows(id);
+  expect(rows.map(({ sequence }) => sequence)).toEqual(people(180).map((_, i) => i + 1));
+  expect(new Set(rows.map(({ userId }) => userId)).size).toBe(180);
+  expect((await stores.couponNow(id)).issuedQuantity).toBe(180);
+  expect(await deadOf(id)).toEqual([]);
+  expect(await stores.redis.xpending(stores.keys(id).stream, GROUP)).toEqual([0, null, null, null]);
+});
+
 describe('the ledger', () => {
   test('writing the same entries again and again, also in parallel, writes them once', async () => {
     const { id } = await stores.coupon({ totalQuantity: 40 });

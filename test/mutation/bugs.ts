@@ -872,6 +872,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a kept place is worth nothing to the listener that had it',
+    changes: [{ file: 'src/issues/places.ts', from: 'if (token) this.#kept.get(token)?.();', to: '' }],
+    guard: [
+      'test/unit/places.test.ts',
+      'a place that is kept is for the caller that shows its token, once, and counts until then',
+    ],
+  },
+  {
     name: 'operators take the places of all others',
     changes: [
       {
