@@ -86,7 +86,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a server whose files run out goes on accepting',
-    changes: [{ file: 'src/runtime/file-limit.ts', from: '      holder.refuse();\n', to: '' }],
+    changes: [{ file: 'src/runtime/file-limit.ts', from: '    holder.refuse();\n', to: '' }],
     guard: [
       'test/http/files.test.ts',
       'while connections that never ask take all files no processor is used, and what is under way is answered',
@@ -94,7 +94,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a server whose files run out keeps idle connections',
-    changes: [{ file: 'src/runtime/file-limit.ts', from: '      holder.closeIdle();\n', to: '' }],
+    changes: [{ file: 'src/runtime/file-limit.ts', from: '    holder.closeIdle();\n', to: '' }],
     guard: [
       'test/http/files.test.ts',
       'more callers than there are files are answered, though each keeps its connection',
