@@ -17,7 +17,7 @@ import { testApi } from './runtime/redis-self-test.ts';
 import { serve } from './runtime/serve.ts';
 import { onStopSignal } from './runtime/stop-signals.ts';
 import { startOrExplain } from './operator-error.ts';
-import { createLog } from './telemetry/log.ts';
+import { createLog, type Log } from './telemetry/log.ts';
 import { createApiMetrics, mismatchReporter } from './wiring/metrics.ts';
 
 await startOrExplain(start);
@@ -58,10 +58,10 @@ async function start(): Promise<void> {
     metrics,
     log,
   });
-  const onError = (error: unknown) => log.error({ error }, 'the server failed');
+  const { onError, onRefusing } = createServerObserver(log);
   const reusePort = config.REUSE_PORT === 'on';
   const { HOST: host, PORT: port, KEEP_ALIVE_S: keepAliveS } = config;
-  const server = await serve(app.fetch, { host, port, keepAliveS, reusePort, onError });
+  const server = await serve(app.fetch, { host, port, keepAliveS, reusePort, onRefusing, onError });
   const metricsServer =
     config.METRICS_PORT === undefined
       ? null
@@ -91,4 +91,14 @@ async function start(): Promise<void> {
   });
   // Last: from here on a signal is heard.
   log.info({ url: server.url, ...(metricsServer && { metricsUrl: metricsServer.url }) }, 'listening');
+}
+
+function createServerObserver(log: Log) {
+  return {
+    onError: (error: unknown) => log.error({ error }, 'the server failed'),
+    onRefusing: (isRefusing: boolean) =>
+      log.warn(
+        isRefusing ? 'files run out: no connection is accepted until there is room' : 'accepting connections again',
+      ),
+  };
 }

@@ -1,7 +1,8 @@
 // audit.ts -- The promises of one coupon, counted: what Redis says was issued against what MySQL has, to the last sequence.
 //
 // It may run under full load. Read in this order it is exact: first how far Redis has issued, then all that was accepted, in the
-// order of accepted.ts. Everything issued before the first reading must then be in it; what is in two places is counted once.
+// order of accepted.ts. Everything issued before the first reading must then be in it; what is in two places is counted once. If the
+// state was replaced before the last reading, it is counted as not open.
 
 import { type Static, Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
@@ -58,7 +59,6 @@ export async function auditCoupon(
   const users = (areDead: boolean) =>
     sizeOf(waiting.filter(({ isDead }) => isDead === areDead).map(({ span }) => span));
   const next = seen.kind === 'open' ? seen.stock.next : null;
-  const owners = seen.kind === 'open' ? seen.issued : null;
   const spans = mergeSpans(
     waiting.map(({ span }) => span),
     next ?? Number.MAX_SAFE_INTEGER,
@@ -67,6 +67,10 @@ export async function auditCoupon(
     const coupon = await readCoupon(session, couponId);
     if (!coupon) return null;
     const counted = await countRows(session, coupon, next, spans);
+    // A state that was dropped meanwhile, as by a discarded dead letter, had other issues.
+    const after = await redisStock.look(couponId);
+    const isSame = seen.kind === 'open' && after.kind === 'open' && after.epoch === seen.epoch;
+    const owners = isSame ? seen.issued : null;
     const accountedFor = counted.below - counted.inSpans + sizeOf(spans);
     const over = coupon.totalQuantity === null ? 0 : Math.max(0, counted.rows - coupon.totalQuantity);
     return {
@@ -76,7 +80,7 @@ export async function auditCoupon(
       issuedQuantity: coupon.issuedQuantity,
       rows: counted.rows,
       owners,
-      next,
+      next: isSame ? next : null,
       unpersisted: users(false),
       dead: users(true),
       missing: owners === null ? 0 : Math.max(0, owners - accountedFor),

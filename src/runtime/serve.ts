@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { PeerOf } from '../http/rate-limit/address.ts';
 import { OperatorError } from '../operator-error.ts';
+import { guardFiles } from './file-limit.ts';
 
 export interface ServeOptions {
   /** `localhost` is both loopback addresses, as far as there is IPv6. */
@@ -19,6 +20,8 @@ export interface ServeOptions {
   readonly keepAliveS?: number;
   /** The setting that `port` comes from, for a fault to name. By default PORT. */
   readonly portSetting?: string;
+  /** Hears that the server accepts nothing more, or again, for lack of files. Only with it, and on Bun, are they looked after. */
+  onRefusing?(isRefusing: boolean): void;
   /** Tells of an error that the app did not turn into an answer, which is a bug. */
   onError(error: unknown): void;
 }
@@ -93,10 +96,52 @@ async function serveOnLoopback(
   }
 }
 
-function serveOnBun(
-  fetch: App['fetch'],
-  { host, port, reusePort = false, keepAliveS = 75, onError }: ServeOptions,
-): Listening {
+function serveOnBun(fetch: App['fetch'], options: ServeOptions): Listening {
+  const { host, onRefusing } = options;
+  let server = listenOnBun(fetch, options);
+  const port = server.port ?? options.port;
+  /** Servers that accept nothing more, with the end of their last answer. */
+  const former = new Map<typeof server, Promise<unknown>>();
+  const retire = (retired: typeof server) =>
+    former.set(
+      retired,
+      retired.stop().finally(() => former.delete(retired)),
+    );
+  const endGuard =
+    onRefusing &&
+    guardFiles({
+      closeIdle: () => server.closeIdleConnections(),
+      refuse: () => {
+        retire(server);
+        onRefusing(true);
+      },
+      accept: () => {
+        try {
+          server = listenOnBun(fetch, { ...options, port });
+        } catch {
+          // Another process may have taken the port, or the last file.
+          return false;
+        }
+        onRefusing(false);
+        return true;
+      },
+    });
+  return {
+    url: addressOf(host, port),
+    port,
+    // Resolves after the last byte of the last answer has gone out. Connections on which nothing was ever asked stay open
+    // until they are idle for too long, or the process ends: Bun has no way to close them.
+    stop: (waitMsMax) => {
+      endGuard?.();
+      if (!former.has(server)) retire(server);
+      return finishWithin(Promise.all(former.values()), waitMsMax, () =>
+        Promise.all([...former.keys()].map((each) => each.stop(true))),
+      );
+    },
+  };
+}
+
+function listenOnBun(fetch: App['fetch'], { host, port, reusePort = false, keepAliveS = 75, onError }: ServeOptions) {
   const peerOf: PeerOf = (request) => server.requestIP(request)?.address ?? null;
   const server = Bun.serve({
     hostname: host,
@@ -115,20 +160,18 @@ function serveOnBun(
       return new Response(null, { status: 500 });
     },
   });
-  return {
-    url: addressOf(host, server.port ?? port),
-    port: server.port ?? port,
-    // Resolves after the last byte of the last answer has gone out. Connections on which nothing was ever asked stay open
-    // until they are idle for too long, or the process ends: Bun has no way to close them.
-    stop: (waitMsMax) => finishWithin(server.stop(), waitMsMax, () => server.stop(true)),
-  };
+  return server;
 }
 
 /** Waits for the end of all answers; when it takes too long, cuts off those that are left. */
-async function finishWithin(finished: Promise<void>, waitMsMax: number | undefined, cut: () => unknown): Promise<void> {
-  if (waitMsMax === undefined) return await finished;
+async function finishWithin(
+  finished: Promise<unknown>,
+  waitMsMax: number | undefined,
+  cut: () => unknown,
+): Promise<void> {
+  if (waitMsMax === undefined) return void (await finished);
   const late = await Promise.race([finished, pause(waitMsMax, 'late', { ref: false })]);
-  if (late) await cut();
+  if (late === 'late') await cut();
 }
 
 /** Where a request came from. A socket of the file system has no host. */

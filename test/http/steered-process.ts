@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 
-export type Runtime = 'bun' | 'deno';
+export type Runtime = 'bun' | 'deno' | 'bun with 100 files';
 
 export interface SteeredProcess {
   readonly pid: number;
@@ -47,6 +47,7 @@ export function startSteered(runtime: Runtime, entry: string, ...args: readonly 
 
 const commands: Readonly<Record<Runtime, readonly string[]>> = {
   bun: [process.execPath],
+  'bun with 100 files': ['prlimit', '--nofile=100:100', process.execPath],
   deno: [
     process.env.DENO_PATH ?? 'deno',
     'run',

@@ -165,6 +165,27 @@ test('an issue that Redis does not know of makes the reconciler have the coupon 
   ]);
 });
 
+test('a user with a row and a dead letter under another sequence is known to Redis: the coupon is not rebuilt round after round', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, ['a']);
+  await buryAll(id);
+  // As after a backup of Redis in which a letter is that was replayed since, and renumbered.
+  await withConnection(stores.database, async (session) => {
+    const at = new Date();
+    await session
+      .insert(couponIssues)
+      .values({ couponId: id, sequence: 2, userId: 'a', dateIssued: at, dateCreated: at, dateUpdated: at });
+    await session.update(coupons).set({ issuedQuantity: 1 }).where(eq(coupons.id, id));
+  });
+  await redisStock.drop(id);
+  await api.stock.open(id);
+  expect((await audited(id)).unknown).toBe(1);
+  const epoch = await redisStock.epochOf(id);
+  expect((await round(api)).drift).toEqual([]);
+  expect([await redisStock.epochOf(id), (await redisStock.look(id)).kind]).toEqual([epoch, 'open']);
+});
+
 test('reading the backlog without a connection fails, and leaves no unhandled rejection', async () => {
   const unhandled: unknown[] = [];
   const listener = (reason: unknown) => unhandled.push(reason);
@@ -452,6 +473,25 @@ test('a dead letter that is replayed while the audit reads is not missing', asyn
   });
   const { missing, unknown } = await audited(id);
   expect({ missing, unknown, dead: await stores.redis.xlen(keys.dead) }).toEqual({ missing: 0, unknown: 0, dead: 0 });
+});
+
+test('a dead letter that is discarded while the audit reads is not missing', async () => {
+  await using api = await stores.createApi();
+  const { id } = await stores.coupon();
+  await api.issuers.scripted.issue(id, people(3));
+  await buryAll(id);
+  const [letter] = await Array.fromAsync(letters.list());
+  const keys = stores.keys(id);
+  const xrange = redis.xrange.bind(redis);
+  using _ = spyOn(redis, 'xrange').mockImplementation(async (...words: unknown[]) => {
+    if (words[0] === keys.dead) {
+      await createDeadLetters(api.redisStock).discard(letter?.id ?? '');
+      await api.stock.open(id);
+    }
+    return Reflect.apply(xrange, redis, words) as Promise<[string, string[]][]>;
+  });
+  const { missing, unknown, owners } = await audited(id);
+  expect({ missing, unknown, owners }).toEqual({ missing: 0, unknown: 0, owners: null });
 });
 
 test('pieces of a discarded dead letter return to the stock, and have no owner', async () => {

@@ -66,6 +66,41 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'the reconciler drops a state because of numbers alone',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: 'counted.unknown > 0 && (await lacksOwners(dependencies, coupon.id, seen.epoch));',
+        to: 'counted.unknown > 0;',
+      },
+    ],
+    guard: [
+      `${integration}/recovery.test.ts`,
+      'a user with a row and a dead letter under another sequence is known to Redis: the coupon is not rebuilt round after round',
+    ],
+  },
+  {
+    name: 'an audit counts the rows of one state against the owners of another',
+    changes: [{ file: 'src/operations/audit.ts', from: ' && after.epoch === seen.epoch;', to: ';' }],
+    guard: [`${integration}/recovery.test.ts`, 'a dead letter that is discarded while the audit reads is not missing'],
+  },
+  {
+    name: 'a server whose files run out goes on accepting',
+    changes: [{ file: 'src/runtime/file-limit.ts', from: '    holder.refuse();\n', to: '' }],
+    guard: [
+      'test/http/files.test.ts',
+      'while connections that never ask take all files no processor is used, and what is under way is answered',
+    ],
+  },
+  {
+    name: 'a server whose files run out keeps idle connections',
+    changes: [{ file: 'src/runtime/file-limit.ts', from: '    holder.closeIdle();\n', to: '' }],
+    guard: [
+      'test/http/files.test.ts',
+      'more callers than there are files are answered, though each keeps its connection',
+    ],
+  },
+  {
     name: 'the group begins at `$`',
     changes: [{ file: 'workers/inbox.ts', from: "GROUP, '0', 'MKSTREAM'", to: "GROUP, '$', 'MKSTREAM'" }],
     guard: [`${integration}/worker.test.ts`, 'entries that were accepted before the first worker came become rows'],

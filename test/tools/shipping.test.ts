@@ -186,6 +186,13 @@ describe('the compose file', () => {
     for (const address of ['api-1:3002', 'api-2:3002', 'worker:3001']) expect(scraped).toContain(address);
   });
 
+  test('its limit of streams lies above what the APIs give an address without tokens, and below what they have', () => {
+    const [, limit] = /limit_conn streams (\d+);/.exec(read('deploy/compose/proxy.conf')) ?? [];
+    const { LISTENERS_PER_ADDRESS_MAX: ofAddress, LISTENERS_MAX: ofAll } = settings.properties;
+    expect(Number(limit)).toBeGreaterThan(2 * ofAddress.default);
+    expect(Number(limit)).toBeLessThan(2 * ofAll.default);
+  });
+
   test('every error of the proxy itself is a problem document, as an API would answer', () => {
     const text = read('deploy/compose/proxy.conf');
     const answers = [...text.matchAll(/return (\d+) '(.*)';$/gm)];
