@@ -3,7 +3,7 @@
 import type { Authority } from '../auth/authority.ts';
 import { couponIdParameter } from '../coupon/ids.ts';
 import { Unavailable } from '../coupon/outcome.ts';
-import { problem } from '../http/problem.ts';
+import { problem, retryAfter } from '../http/problem.ts';
 import { addressOf } from '../http/rate-limit/address.ts';
 import { route } from '../http/route.ts';
 import { eventStream, streamLifeMs } from '../http/sse.ts';
@@ -47,7 +47,7 @@ your place among the listeners (a browser's \`EventSource\` does both). It ends 
       if (place === 'all taken') throw new Unavailable('overloaded', 'too many listen already');
       if (place === 'own taken') {
         const detail = `This ${caller.kind} has too many event streams open.`;
-        return problem('TOO_MANY_REQUESTS', detail, {}, { 'retry-after': String(config.RETRY_AFTER_S) });
+        return problem('TOO_MANY_REQUESTS', detail, {}, retryAfter(config.RETRY_AFTER_S));
       }
       let isOver = false;
       let leave = () => {};

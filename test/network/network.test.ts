@@ -30,6 +30,8 @@ beforeAll(async () => {
   cluster = await startCluster({
     apis: 1,
     workers: 1,
+    // An opening takes a dozen round trips, of 50 ms each where all is slow.
+    settings: { OPENING_LEASE_MS: 5000, OPENING_WAIT_MS_MAX: 8000 },
     async route(urls) {
       proxies = {
         apiRedis: await proxyTo(urls.redis),
