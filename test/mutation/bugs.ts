@@ -328,7 +328,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: 'src/stream/accepted.ts',
         from: "if ('undecodable' in held) throw new UndecodableEntryError(couponId, place);",
-        to: "if ('undecodable' in held) continue;",
+        to: "if ('undecodable' in held) return [];",
       },
     ],
     guard: [
