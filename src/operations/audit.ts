@@ -1,17 +1,17 @@
 // audit.ts -- The promises of one coupon, counted: what Redis says was issued against what MySQL has, to the last sequence.
 //
 // It may run under full load. Read in this order it is exact: first how far Redis has issued, then all that was accepted, in the
-// order of accepted.ts. Everything issued before the first reading must then be in it; what is in two places is counted once. If the
-// state was replaced before the last reading, it is counted as not open.
+// order of accepted.ts. Everything issued before the first reading must then be in it; what is in two places is counted once.
+// So what it says was so at some instant while it read, and what was so all the while it says. It counts: were as many issues
+// nowhere as Redis does not know, it would see neither. A state that was dropped meanwhile, as when a dead letter is discarded, says
+// nothing of what is there now; the coupon then counts as not open.
 
 import { type Static, Type } from '@sinclair/typebox';
 import { sql } from 'drizzle-orm';
 import { readCoupon } from '../coupon/catalog.ts';
-import type { Coupon } from '../coupon/coupon.ts';
 import { CouponId } from '../coupon/ids.ts';
 import { type Database, type Session, readFromPrimary } from '../mysql/database.ts';
 import type { Allocation } from '../stream/entry.ts';
-import { instantLiteral } from '../ledger/sql-literals.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { waitingEntries } from '../stream/accepted.ts';
 
@@ -58,37 +58,36 @@ export async function auditCoupon(
   }
   const users = (areDead: boolean) =>
     sizeOf(waiting.filter(({ isDead }) => isDead === areDead).map(({ span }) => span));
-  const next = seen.kind === 'open' ? seen.stock.next : null;
+  const next = seen.kind === 'open' ? seen.stock.next : Number.MAX_SAFE_INTEGER;
   const spans = mergeSpans(
     waiting.map(({ span }) => span),
-    next ?? Number.MAX_SAFE_INTEGER,
+    next,
   );
-  return readFromPrimary(database, async (session) => {
+  const found = await readFromPrimary(database, async (session) => {
     const coupon = await readCoupon(session, couponId);
-    if (!coupon) return null;
-    const counted = await countRows(session, coupon, next, spans);
-    // A state that was dropped meanwhile, as by a discarded dead letter, had other issues.
-    const after = await redisStock.look(couponId);
-    const isSame = seen.kind === 'open' && after.kind === 'open' && after.epoch === seen.epoch;
-    const owners = isSame ? seen.issued : null;
-    const accountedFor = counted.below - counted.inSpans + sizeOf(spans);
-    const over = coupon.totalQuantity === null ? 0 : Math.max(0, counted.rows - coupon.totalQuantity);
-    return {
-      couponId,
-      stockHome: coupon.stockHome,
-      totalQuantity: coupon.totalQuantity,
-      issuedQuantity: coupon.issuedQuantity,
-      rows: counted.rows,
-      owners,
-      next: isSame ? next : null,
-      unpersisted: users(false),
-      dead: users(true),
-      missing: owners === null ? 0 : Math.max(0, owners - accountedFor),
-      unknown: owners === null ? 0 : Math.max(0, accountedFor - owners),
-      unexpected: over + Math.abs(counted.rows - counted.counter),
-      outsidePeriod: counted.outsidePeriod,
-    };
+    return coupon && { coupon, counted: await countRows(session, couponId, next, spans) };
   });
+  if (!found) return null;
+  const { coupon, counted } = found;
+  const after = await redisStock.look(couponId);
+  const open = seen.kind === 'open' && after.kind === 'open' && after.epoch === seen.epoch ? seen : null;
+  const accountedFor = counted.below - counted.inSpans + sizeOf(spans);
+  const over = counted.total === null ? 0 : Math.max(0, counted.rows - counted.total);
+  return {
+    couponId,
+    stockHome: coupon.stockHome,
+    totalQuantity: coupon.totalQuantity,
+    issuedQuantity: coupon.issuedQuantity,
+    rows: counted.rows,
+    owners: open && open.issued,
+    next: open && open.stock.next,
+    unpersisted: users(false),
+    dead: users(true),
+    missing: open ? Math.max(0, open.issued - accountedFor) : 0,
+    unknown: open ? Math.max(0, accountedFor - open.issued) : 0,
+    unexpected: over + Math.abs(counted.rows - counted.counter),
+    outsidePeriod: counted.outsidePeriod,
+  };
 }
 
 /** Sequences from `from` up to, but not including, `to`. */
@@ -118,28 +117,28 @@ export function mergeSpans(spans: readonly Span[], end: number): readonly Span[]
   return merged;
 }
 
-/** Counts rows and reads the counter beside them in one statement, so that no issue comes between. */
-async function countRows(session: Session, coupon: Coupon, next: number | null, spans: readonly Span[]) {
+/** Counts rows in one statement with what they are compared with, so that no issue and no edit comes between. */
+async function countRows(session: Session, couponId: number, next: number, spans: readonly Span[]) {
   const inSpans = spans.map(({ from, to }) => sql`(sequence >= ${from} AND sequence < ${to})`);
-  const start = sql.raw(instantLiteral(coupon.startMs));
-  const end = sql.raw(instantLiteral(coupon.endMs));
+  const ofCoupon = (column: string) => sql`(SELECT ${sql.raw(column)} FROM coupons WHERE id = ${couponId})`;
   const [rows] = await session.execute(
     sql`SELECT COUNT(*) AS amount,
-               COALESCE(SUM(sequence < ${next ?? Number.MAX_SAFE_INTEGER}), 0) AS below,
+               COALESCE(SUM(sequence < ${next}), 0) AS below,
                COALESCE(SUM(${inSpans.length > 0 ? sql.join(inSpans, sql` OR `) : sql`FALSE`}), 0) AS inSpans,
-               COALESCE(SUM(date_issued < ${start} OR date_issued >= ${end}), 0) AS outsidePeriod,
-               (SELECT issued_quantity FROM coupons WHERE id = ${coupon.id}) AS counter
-          FROM coupon_issues WHERE coupon_id = ${coupon.id}`,
+               COALESCE(SUM(date_issued < ${ofCoupon('date_issue_start')} OR date_issued >= ${ofCoupon('date_issue_end')}), 0)
+                 AS outsidePeriod,
+               ${ofCoupon('issued_quantity')} AS counter,
+               ${ofCoupon('total_quantity')} AS total
+          FROM coupon_issues WHERE coupon_id = ${couponId}`,
   );
-  const [row] = rows as unknown as Record<
-    'amount' | 'below' | 'inSpans' | 'outsidePeriod' | 'counter',
-    string | number
-  >[];
+  const [row] = rows as unknown as Record<string, string | number | null>[];
+  const total = row?.['total'] ?? null;
   return {
-    rows: Number(row?.amount),
-    below: Number(row?.below),
-    inSpans: Number(row?.inSpans),
-    outsidePeriod: Number(row?.outsidePeriod),
-    counter: Number(row?.counter),
+    rows: Number(row?.['amount']),
+    below: Number(row?.['below']),
+    inSpans: Number(row?.['inSpans']),
+    outsidePeriod: Number(row?.['outsidePeriod']),
+    counter: Number(row?.['counter']),
+    total: total === null ? null : Number(total),
   };
 }

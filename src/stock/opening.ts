@@ -5,7 +5,8 @@
 //   1. under the row lock makes Redis the home and raises the epoch: from here on nothing is issued in MySQL;
 //   2. reads all that was accepted, in the order of accepted.ts. Rows come last and override entries, since rows are the truth; a
 //      dead letter that is replayed meanwhile ends the lease;
-//   3. swaps the owners and the state in, if it still has the lease. So nothing was issued since step 1.
+//   3. swaps the owners and the state in, if it still has the lease and MySQL the claim, which a failover may lose. So nothing was
+//      issued since step 1.
 // A state that survived a restart of Redis is only compared with MySQL, and kept if MySQL knows no more.
 //
 // An entry of a later release counts by the fields that every version keeps (see entry.ts). One that names this coupon but not
@@ -18,11 +19,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
-import { lockCoupon } from '../coupon/catalog.ts';
+import { lockCoupon, readCoupon } from '../coupon/catalog.ts';
 import { type Coupon, checkPeriod, lastSequence, type Stock } from '../coupon/coupon.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { type Refusal, refusal, Unavailable } from '../coupon/outcome.ts';
-import { type Database, type Session, withTransaction } from '../mysql/database.ts';
+import { type Database, readFromPrimary, type Session, withTransaction } from '../mysql/database.ts';
 import { acceptedPages, UndecodableEntryError } from '../stream/accepted.ts';
 import type { BeginOpeningReply, OpeningInput } from './opening-scripts.ts';
 import type { RedisStock } from './redis-stock.ts';
@@ -191,10 +192,20 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number): Promi
   const until = lastSequence(next, loaded.owners, coupon.totalQuantity);
   const stock: Stock = { startMs: coupon.startMs, endMs: coupon.endMs, paused: coupon.paused, next, until };
   const { redisStock, lease, onOpened, couponId } = attempt;
+  if (!(await isClaimed(attempt, coupon.epoch))) {
+    await redisStock.endOpening(lease);
+    return null;
+  }
   if ((await redisStock.finishOpening(lease, loaded.owners, stock, coupon, aheadMs)) !== 'opened') return null;
   // As it was before step 1 changed it.
   onOpened(couponId, coupon.stockHome === 'mysql' ? 'first' : 'rebuilt', loaded.owners);
   return 'open';
+}
+
+/** Whether MySQL still has the claim. One that failed over without it has issued since, perhaps to users that were not there to be read. */
+async function isClaimed({ database, couponId }: Attempt, epoch: number): Promise<boolean> {
+  const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
+  return coupon?.stockHome === 'redis' && coupon.epoch === epoch;
 }
 
 /** Loads all owners under the temporary key; null when another process took the lease. */

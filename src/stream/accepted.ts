@@ -3,7 +3,8 @@
 // Whoever decides about a coupon, or says what a user has of it, reads these here, in this order: the stream, the dead letters,
 // what was added to the stream meanwhile, the rows. An entry leaves the stream only once its rows are committed or it is a dead
 // letter, so it is found in one of them; a dead letter that is replayed comes back at the end of the stream. In any other order it
-// could slip between two readings, and its user would have nothing, or its stock would be given out again.
+// could slip between two readings, and its user would have nothing, or its stock would be given out again. One that is replayed and
+// becomes a dead letter again could still slip through; so as long as letters were added meanwhile, what is new is read again.
 //
 // Entries of every version count: the users of one that this release cannot write are owners all the same.
 
@@ -35,19 +36,43 @@ export class UndecodableEntryError extends Error {
   }
 }
 
-/** The entries of one coupon in the stream, among the dead letters, and added to the stream since; each is read when it is asked for. */
-function waitingParts(redis: Redis, { stream, dead }: PartitionKeys, couponId: number): AsyncGenerator<WaitingEntry>[] {
-  let end = '-';
+/** The entries of one coupon in the stream, among the dead letters, and added since; each part is read when it is asked for. */
+async function* waitingParts(
+  redis: Redis,
+  { stream, dead }: PartitionKeys,
+  couponId: number,
+): AsyncGenerator<AsyncGenerator<WaitingEntry>> {
+  const ends = new Map<string, string>();
   const read = async function* (key: string): AsyncGenerator<WaitingEntry> {
-    for await (const page of streamPages(redis, key, key === stream ? end : '-')) {
+    for await (const page of streamPages(redis, key, ends.get(key))) {
       for (const { id, fields } of page) {
-        if (key === stream) end = `(${id}`;
+        ends.set(key, `(${id}`);
         const held = readAllocation(fields);
         if (held?.couponId === couponId) yield { isDead: key === dead, place: `${key} ${id}`, held };
       }
     }
   };
-  return [read(stream), read(dead), read(stream)];
+  const parts = () => {
+    return [read(stream), read(dead), read(stream)];
+  };
+  let before = await lastAdded(redis, dead);
+  for (;;) {
+    yield* parts();
+    const after = await lastAdded(redis, dead);
+    if (after === before) return;
+    before = after;
+  }
+}
+
+/** The id of the last entry that was ever added to a stream. */
+async function lastAdded(redis: Redis, stream: string): Promise<string> {
+  try {
+    const info = (await redis.xinfo('STREAM', stream)) as readonly unknown[];
+    return String(info[info.indexOf('last-generated-id') + 1]);
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('no such key')) return '0-0';
+    throw error;
+  }
 }
 
 /** Every entry of one coupon that is not yet rows. */
@@ -56,7 +81,7 @@ export async function* waitingEntries(
   keys: PartitionKeys,
   couponId: number,
 ): AsyncGenerator<WaitingEntry> {
-  for (const part of waitingParts(redis, keys, couponId)) yield* part;
+  for await (const part of waitingParts(redis, keys, couponId)) yield* part;
 }
 
 /** Who holds what by the entries of one coupon that are not yet rows. Throws UndecodableEntryError for one that does not say so. */
@@ -82,7 +107,7 @@ export async function* acceptedPages(
   couponId: number,
   limit: number,
 ): AsyncGenerator<{ readonly owners: readonly Owner[]; readonly areRows: boolean }> {
-  for (const part of waitingParts(redis, keys, couponId)) {
+  for await (const part of waitingParts(redis, keys, couponId)) {
     let owners: Owner[] = [];
     for await (const entry of part) {
       for (const owner of ownersIn(entry, couponId)) {

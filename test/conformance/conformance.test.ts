@@ -58,6 +58,50 @@ const kept: Readonly<
       ['opener proves:', 0],
     ],
   },
+  'an audit reads on when a dead letter is replayed and buried again behind it': {
+    world: 'auditing',
+    moves: [
+      ...opened,
+      ...buried(1),
+      ['an audit looks at the state', 0],
+      ['an audit reads the stream', 0],
+      ['a dead letter is replayed: that of user', 1],
+      ['worker 1 reads the entry from', 1],
+      ['worker halves what MySQL refuses, and finds the bad entry:', 0],
+      ['an audit reads the dead letters', 0],
+      ['worker settles:', 0],
+      ...['reads the stream again', 'reads the stream', 'reads the dead letters', 'reads the stream again'].map(
+        (step) => [`an audit ${step}`, 0] as const,
+      ),
+      ['an audit counts the rows', 0],
+      ['an audit looks at the state again', 0],
+    ],
+  },
+  'an audit says nothing of a state that was discarded while it read': {
+    world: 'auditing',
+    moves: [
+      ...opened,
+      ...buried(1),
+      ['an audit looks at the state', 0],
+      ['a dead letter is discarded: that of user', 1],
+      ...['reads the stream', 'reads the dead letters', 'reads the stream again', 'counts the rows'].map(
+        (step) => [`an audit ${step}`, 0] as const,
+      ),
+      ['an audit looks at the state again', 0],
+    ],
+  },
+  'an opener whose claim a failover of MySQL lost does not swap': {
+    world: 'failing',
+    moves: [
+      ['opener begins:', 0],
+      ['opener claims, and MySQL fails over without it:', 0],
+      ...['reads', 'reads', 'reads'].map((step) => [`opener ${step}:`, 0] as const),
+      ['synchronous: issues in MySQL, answered, to', 1],
+      ['opener swaps:', 0],
+      ...opened,
+      ['take, answered, for', 2],
+    ],
+  },
   'discarding a dead letter ends the lease of an opening that has read the stream': {
     world: 'two letters',
     moves: [

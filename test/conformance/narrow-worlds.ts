@@ -19,6 +19,9 @@ export const narrowWorlds = {
   letters: { world: narrow('letters', { total: 1 }), statesMax: 1000 },
   'two letters': { world: narrow('letters', { faultsMax: 2 }), statesMax: 1000 },
   restored: { world: narrow('restored', {}), statesMax: 15_000 },
+  failing: { world: narrow('failing', {}), statesMax: 1000 },
+  auditing: { world: narrow('auditing', {}), statesMax: 1000 },
+  counting: { world: narrow('counting', {}), statesMax: 1000 },
   /** Two workers with entries of two openings that want one number. */
   renumbering: {
     world: {

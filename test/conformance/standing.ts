@@ -1,6 +1,7 @@
 // standing.ts -- Where the processes of a story stand: what each is about to send, compared with where the model says that it is.
 
 import type { State } from '../model/state.ts';
+import { auditWaits } from './drives/audit-steps.ts';
 import { editorWaits } from './drives/operator-steps.ts';
 import { openerWaits } from './drives/opening-steps.ts';
 import type { RealWorld, Running } from './real-world.ts';
@@ -22,6 +23,8 @@ export function misplaced(world: RealWorld, s: State): readonly string[] {
     compare(`worker ${w + 1}`, world.workers[w] ?? null, [at === 0 ? 'nothing' : workerWaits[at]]);
   compare('the editor', world.editor, s.editor.at === 0 ? ['nothing'] : (editorWaits[s.editor.at] ?? []));
   compare('closing', world.closer, [s.closer.at === 0 ? 'nothing' : closerWaits[s.closer.at]]);
+  const auditAt = s.audits[0]?.at ?? 0;
+  compare('the audit', world.audit, [auditAt === 0 ? 'nothing' : auditWaits[auditAt]]);
   compare('locked', world.locked, [s.locked.at === 0 ? 'nothing' : 'put']);
   const hasReserved = s.users.some(({ reserved }) => reserved > 0);
   const { at, forget } = s.synchronous;

@@ -1,6 +1,7 @@
 // steps.ts -- Every step of the model, done by the product itself: what it takes to let a process go exactly so far.
 
 import type { State } from '../model/state.ts';
+import { auditSteps } from './drives/audit-steps.ts';
 import { faultSteps } from './drives/fault-steps.ts';
 import { issuingSteps } from './drives/issuing-steps.ts';
 import { openingSteps } from './drives/opening-steps.ts';
@@ -26,6 +27,7 @@ const drives: Readonly<Record<string, Drive>> = {
   ...workerSteps,
   ...operatorSteps,
   ...faultSteps,
+  ...auditSteps,
 };
 
 /** A step as its kind is called: without the number of who does it. */

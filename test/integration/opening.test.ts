@@ -1,6 +1,6 @@
 // opening.test.ts -- Opening and rebuilding: whatever Redis lost, the stock goes on from what is true, exactly once.
 
-import { afterAll, beforeEach, expect, test } from 'bun:test';
+import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
@@ -534,4 +534,26 @@ test('the status of an issue is known before the opening, while it is accepted, 
   );
   expect(await api.issues.statusOf(id, 'a')).toEqual({ kind: 'used', sequence: 1 });
   expect(await api.issues.statusOf(1, 'a')).toBe(null);
+});
+
+test('an opening whose claim a failover of MySQL lost counts what MySQL has issued since', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 2 });
+  await using api = await stores.createApi();
+  await using other = await stores.createApi();
+  const finish = api.redisStock.finishOpening;
+  const finishes = spyOn(api.redisStock, 'finishOpening').mockImplementation(finish);
+  const load = api.redisStock.loadOwners;
+  let isLost = false;
+  // A page of rows is loaded even if it is empty.
+  using _ = spyOn(api.redisStock, 'loadOwners').mockImplementation(async (...words) => {
+    const loaded = await load(...words);
+    if (isLost) return loaded;
+    isLost = true;
+    const before = { stockHome: 'mysql', epoch: 0 } as const;
+    await withConnection(stores.database, (session) => session.update(coupons).set(before).where(eq(coupons.id, id)));
+    expect(await other.issuers.synchronous.issue(id, ['a'])).toEqual([issued(1)]);
+    return loaded;
+  });
+  expect(await api.issuers.scripted.issue(id, ['b', 'a', 'c'])).toEqual([issued(2), already(1), soldOut]);
+  expect({ isLost, finishes: finishes.mock.calls.length }).toEqual({ isLost: true, finishes: 1 });
 });

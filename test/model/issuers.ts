@@ -5,7 +5,17 @@
 import { decide, lastSequence } from '../../src/coupon/coupon.ts';
 import { holds, isLeftOut } from './guards.ts';
 import { type Decided, dropState, look, put, take } from './scripts.ts';
-import { countHolders, countOwners, countRows, highestRow, isAhead, START, type State, type World } from './state.ts';
+import {
+  countHolders,
+  countOwners,
+  countRows,
+  highestRow,
+  isAhead,
+  isStranded,
+  START,
+  type State,
+  type World,
+} from './state.ts';
 import { writeEntries } from './ledger.ts';
 
 /** Adds one step to those that can be taken now. */
@@ -17,7 +27,7 @@ export function issuerSteps(s: State, world: World, emit: Emit): void {
     const who = users.reduce((number, u) => number * 10 + u + 1, 0);
     if (world.may.has('synchronous') && s.sql.lock === 0) mysqlSteps(s, users, who, emit);
     if (world.may.has('scripted')) takeSteps(s, users, who, emit);
-    if (world.may.has('synchronous') && s.synchronous.at === 0) {
+    if (world.may.has('synchronous') && !world.may.has('nothing is reserved') && s.synchronous.at === 0) {
       emit('synchronous: takes in Redis for', who, (n) => reserve(n, users));
     }
     if (world.may.has('locked') && s.locked.at === 0 && s.redis.lock === 0) {
@@ -50,6 +60,7 @@ function batchesOf(users: number): readonly (readonly number[])[] {
 function mysqlSteps(s: State, users: readonly number[], who: number, emit: Emit): void {
   if (s.sql.exists === 0 || !holds('synchronous: the home is MySQL', s.sql.home === 0)) return;
   if (!holds('synchronous: Redis has no state of a later epoch', !isAhead(s))) return;
+  if (!holds('synchronous: nothing of it waits in Redis', !isStranded(s))) return;
   emit('synchronous: issues in MySQL, answered, to', who, (n) => answerAll(n, users, issueInMysql(n, users)));
   emit('synchronous: issues in MySQL, reply lost, to', who, (n) => void issueInMysql(n, users));
 }

@@ -17,8 +17,7 @@ export function openerSteps(s: State, world: World, emit: Emit): void {
   for (const [p, opener] of s.openers.entries()) {
     if (opener.at === 0) begin(s, world, p, emit);
     else emit('opener dies:', p, (n) => reset(n, p));
-    if (opener.at === 1 && s.sql.lock === 0 && s.sql.epoch < world.epochMax)
-      emit('opener claims:', p, (n) => claim(n, p));
+    if (opener.at === 1 && s.sql.lock === 0 && s.sql.epoch < world.epochMax) claimSteps(s, world, p, emit);
     if (opener.at === 2) emit('opener proves:', p, (n) => prove(n, p));
     if (opener.at >= 3 && opener.at <= 5) emit('opener reads:', p, (n) => read(n, p));
     if (opener.at === 6) emit('opener swaps:', p, (n) => swap(n, p));
@@ -52,6 +51,18 @@ export function reset(n: State, p: number): void {
 function giveUp(n: State, p: number): void {
   endOpening(n, p);
   reset(n, p);
+}
+
+/** In one step: what commits after a claim is lost with it, or keeps it. */
+function claimSteps(s: State, world: World, p: number, emit: Emit): void {
+  emit('opener claims:', p, (n) => claim(n, p));
+  if (!world.may.has('MySQL fails over') || s.faults >= world.faultsMax) return;
+  emit('opener claims, and MySQL fails over without it:', p, (n) => {
+    const before = { ...n.sql };
+    claim(n, p);
+    n.sql = before;
+    n.faults += 1;
+  });
 }
 
 /** Step 1, under the row lock. `version` is above 0 only where the state may be proven. */
@@ -124,6 +135,8 @@ function read(n: State, p: number): void {
 /** Step 3. */
 function swap(n: State, p: number): void {
   const opener = n.openers[p];
+  const isClaimed = n.sql.home === 1 && n.sql.epoch === opener?.epoch;
+  if (!holds('swap: MySQL still has the claim', isClaimed)) return giveUp(n, p);
   if (opener) finishOpening(n, p, opener);
   reset(n, p);
 }

@@ -12,6 +12,7 @@ import {
   END_PROLONGED,
   heldBy,
   isAhead,
+  isStranded,
   type State,
   type User,
   type World,
@@ -63,6 +64,12 @@ function begin(n: State, kind: Kind, isFree: boolean): void {
   const isInMysqlAlone = home === 0 || isLeftOut('edit: lowered in Redis before MySQL');
   if (kind === 'lower' && total - 1 < countRows(n)) abandon(n);
   else if (kind === 'remove' && countRows(n) > 0) abandon(n);
+  else if (
+    kind === 'remove' &&
+    home === 0 &&
+    !holds('remove: Redis knows no more than MySQL', !isAhead(n) && !isStranded(n))
+  )
+    abandon(n);
   else if (kind === 'raise' || kind === 'pause' || kind === 'prolong') commit(n);
   else if (kind === 'lower' && isInMysqlAlone) commit(n);
   else if (kind === 'remove' && home === 0) commit(n);
@@ -179,6 +186,9 @@ function deadLetterSteps(s: State, emit: Emit): void {
   for (const [u, user] of s.users.entries()) {
     if (user.dead === 0) continue;
     emit('a dead letter is replayed: that of user', u + 1, (n) => replay(n, u));
+    // What only Redis knows would go with the state. A restore takes longer than what a worker has still to settle.
+    const isKnown = lostIn(s).length === 0 && s.workers.every(({ at }) => at < 2);
+    if (!holds('discard: what MySQL lost is written again', s.behind === 0 || isKnown)) continue;
     emit('a dead letter is discarded: that of user', u + 1, (n) => {
       if (isLeftOut('discard: the state goes in the same step')) {
         giveUpLetter(n, u);

@@ -1,5 +1,6 @@
 // protocol.ts -- The protocol of one coupon: every step that some process, store or clock can take next.
 
+import { auditSteps, watched } from './audit.ts';
 import { faultSteps } from './faults.ts';
 import { type Emit, issuerSteps } from './issuers.ts';
 import { openerSteps } from './openers.ts';
@@ -11,7 +12,8 @@ import { workerSteps } from './worker.ts';
 
 /** Emits the steps that can be taken in a state, always in the same order. */
 export function stepsFrom(s: State, world: World, each: Emit): void {
-  const emit: Emit = world.isCalm ? (name, who, change) => void (isMishap.test(name) || each(name, who, change)) : each;
+  const all: Emit = world.isCalm ? (name, who, change) => void (isMishap.test(name) || each(name, who, change)) : each;
+  const emit = watched(world, all);
   if (world.hasTwoPlaces) return movingSteps(s, world, emit);
   if (world.may.has('replica')) return replicaSteps(s, world, emit);
   issuerSteps(s, world, emit);
@@ -19,6 +21,7 @@ export function stepsFrom(s: State, world: World, each: Emit): void {
   workerSteps(s, world, emit);
   operatorSteps(s, world, emit);
   faultSteps(s, world, emit);
+  auditSteps(s, all);
 }
 
 /** What does not happen in a calm world. */

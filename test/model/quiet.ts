@@ -9,7 +9,17 @@ import { openerSteps } from './openers.ts';
 import { moveHomeBack, offerLost, operatorSteps, unknownIn } from './operators.ts';
 import { drop, type Emit } from './issuers.ts';
 import { applyEdit, take } from './scripts.ts';
-import { countHolders, countOwners, heldBy, isAhead, isKept, START, type State, type World } from './state.ts';
+import {
+  countHolders,
+  countOwners,
+  heldBy,
+  isAhead,
+  isKept,
+  isStranded,
+  START,
+  type State,
+  type World,
+} from './state.ts';
 import { workerSteps } from './worker.ts';
 
 /** More than any state needs. */
@@ -29,7 +39,7 @@ export function quietFault(s: State, world: World): string {
     if (isAhead(s)) moveHomeBack(s);
     offerLost(s);
     if (!world.isCalm) repair(s);
-    if (!isServing(s)) open(s, world);
+    if (!isServing(s) || isStranded(s)) open(s, world);
   }
   return faultIn(s);
 }

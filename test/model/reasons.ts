@@ -12,6 +12,7 @@ const tooMany = 'P1: more issues than the total';
 const nowhere = 'P3: a promised issue is nowhere under its sequence';
 const anotherSequence = 'P2: a user gets another sequence than before';
 const unknown = 'P2: at the quiet end Redis does not know all issues';
+const untrue = 'an audit says what is not true';
 const deadEnd = 'a dead end: the coupon cannot be opened';
 
 /** Each found by `bun run model --without GUARD`, with the shortest story there is. */
@@ -57,7 +58,6 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'ledger: stock is left': { world: 'scarce', promise: tooMany },
   'synchronous: forget a state that does not know all rows': { world: 'reserving', promise: unknown },
   'close: no entry waits': { world: 'prolonging', promise: anotherSequence },
-  'close: no dead letter waits': { world: 'mourning', promise: anotherSequence },
   'close: the epoch is the same under the row lock': { world: 'prolonging', promise: anotherSequence },
   'close: the lease of an opener ends too': { world: 'prolonging', promise: anotherSequence },
   'remove: nothing was issued in Redis': { world: 'deleting', promise: 'P3: an issue of a coupon that was deleted' },
@@ -73,6 +73,16 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'repartition: Redis is marked before anything moves': { world: 'repartitioning', promise: anotherSequence },
   'repartition: dead letters move': { world: 'repartitioning', promise: nowhere },
   'repartition: states are dropped': { world: 'repartitioning', promise: nowhere },
+  'audit: the state is the same at the end': { world: 'auditing', promise: untrue },
+  'audit: the total is read with the rows': { world: 'tallying', promise: untrue },
+  'read: no dead letter was added meanwhile': { world: 'auditing', promise: untrue },
+  'discard: what MySQL lost is written again': { world: 'stranded', promise: nowhere },
+  'synchronous: nothing of it waits in Redis': { world: 'stranded', promise: anotherSequence },
+  'remove: Redis knows no more than MySQL': {
+    world: 'vanishing',
+    promise: 'P3: an issue of a coupon that was deleted',
+  },
+  'swap: MySQL still has the claim': { world: 'failing', promise: nowhere },
   'replicas: an answer waits for a replica': { world: 'waiting', promise: nowhere },
   'replicas: also "already issued" waits': { world: 'waiting', promise: nowhere },
   'replicas: a worker writes what a replica has': { world: 'waiting', promise: tooMany },
@@ -102,6 +112,8 @@ export const purposes: { readonly [Name in Guard]?: string } = {
   'lower-total: the version is the one in MySQL':
     'keeps an answered edit in effect: a late command would leave the total too low until it is repaired',
   'close: the epoch is not later': 'saves an opening: a state that is dropped is opened again by the next request',
+  'close: no dead letter waits':
+    'a second line: a coupon whose home is MySQL is not issued while a dead letter of it waits',
   'remove: the lease of an opener ends too':
     'for processes that know the server by different names: to one of them the state is usable, and another opens it',
 };

@@ -157,7 +157,10 @@ export function settle(s: State, w: number): 'all deleted' | 'some were gone' {
     if (hand === 0) continue;
     const isThere = user.stream === hand && user.gone[w] === 0;
     const letter = user.letter[w] ?? 0;
-    if (letter > 0 && holds('settle: a dead letter only of an entry that is there', isThere)) user.dead = hand;
+    if (letter > 0 && holds('settle: a dead letter only of an entry that is there', isThere)) {
+      user.dead = hand;
+      for (const audit of s.audits) if (audit.at > 0) audit.buried = 1;
+    }
     if (!isThere) wereGone = true;
     else if (letter === WHOLE_ENTRY) user.stream = 0;
     else if (letter === OWN_LETTER) Object.assign(user, { stream: 0, first: hand });
@@ -185,7 +188,11 @@ export function replay(s: State, u: number): void {
 
 /** XDEL of a dead letter: its users are promised nothing any more. */
 export function giveUpLetter(s: State, u: number): void {
-  for (const user of inLetterOf(s, u)) user.dead = user.first = user.epoch = user.promised = 0;
+  for (const user of inLetterOf(s, u)) {
+    // It is not lost, to an audit that looked before.
+    user.given.fill(0);
+    user.dead = user.first = user.epoch = user.promised = 0;
+  }
 }
 
 /** discard.lua: a dead letter is given up, and with it the state that counts its users as owners. */

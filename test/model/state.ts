@@ -3,6 +3,7 @@
 // Everything that is known of a user, by whatever store or process, stands in one record, so that users who differ in nothing can
 // be exchanged. Sequences are 0 for none. All values fit a byte.
 
+import { type Audit, newAudit } from './audit.ts';
 import { newPlaces, type Places } from './moving.ts';
 
 /** What each place knows of one user. */
@@ -37,6 +38,8 @@ export interface User {
   saved: number[];
   /** In the other place of a world with two: owner, stream, first, epoch and dead. */
   away: number[];
+  /** In a world with an audit: the sequence that Redis had given when it looked. */
+  given: number[];
 }
 
 /** MySQL's row of the coupon. `lock`: whether the editor holds it across a call to Redis. */
@@ -125,6 +128,8 @@ export interface State {
   /** In a world with two places for the stock, see moving.ts: what the other one has, and which counts. */
   others: { redis: RedisState }[];
   places: Places[];
+  /** In a world with one, see audit.ts. */
+  audits: Audit[];
   /** A broken promise that only the step itself could see: an index into `faultNames`. */
   wrong: number;
 }
@@ -190,6 +195,7 @@ export function initialState(world: World): State {
       decided: 0,
       saved: zeros(6),
       away: zeros(world.hasTwoPlaces ? 5 : 0),
+      given: zeros(world.may.has('audit') ? 1 : 0),
     })),
     sql,
     redis: noState(),
@@ -216,6 +222,7 @@ export function initialState(world: World): State {
     offers: world.may.has('offer') ? 1 : 0,
     others: world.hasTwoPlaces ? [{ redis: noState() }] : [],
     places: world.hasTwoPlaces ? [newPlaces()] : [],
+    audits: world.may.has('audit') ? [newAudit()] : [],
     wrong: 0,
   };
 }
@@ -254,6 +261,13 @@ export function highestRow(s: State): number {
 /** Whether Redis knows of issues that MySQL has lost. */
 export function isAhead(s: State): boolean {
   return s.redis.run > 0 && s.redis.epoch > s.sql.epoch;
+}
+
+/** Whether something waits of a coupon that Redis has no state of, though it is issued from MySQL. Owners stay when a state is dropped. */
+export function isStranded(s: State): boolean {
+  if (s.redis.run > 0 || s.sql.home === 1 || s.sql.exists === 0) return false;
+  const hasTrace = s.users.some(({ owner, dead }) => owner > 0 || dead > 0);
+  return hasTrace && s.users.some(({ stream, dead }) => stream > 0 || dead > 0);
 }
 
 /** Whether what was promised to a user who holds something is kept. */

@@ -148,6 +148,45 @@ export const worlds = {
     'raise',
     'repair',
   ),
+  /** MySQL goes back to before the opening, and the state is dropped while something waits. */
+  stranded: calm(
+    { faultsMax: 2, epochMax: 1 },
+    'scripted',
+    'synchronous',
+    'nothing is reserved',
+    'open',
+    'bad data',
+    'dead letters',
+    'back up',
+    'MySQL goes back to the backup',
+  ),
+  /** The same, and the coupon is deleted. */
+  vanishing: calm(
+    { editsMax: 1, epochMax: 1 },
+    'scripted',
+    'open',
+    'remove',
+    'back up',
+    'MySQL goes back to the backup',
+  ),
+  /** MySQL fails over without the claim of an opening that goes on. */
+  failing: calm({}, 'scripted', 'synchronous', 'open', 'MySQL fails over'),
+  /** An audit, while dead letters are discarded and replayed. */
+  auditing: calm({ epochMax: 2 }, 'scripted', 'open', 'bad data', 'dead letters', 'audit'),
+  /** The same, while the total is raised. */
+  tallying: calm({ total: 1, editsMax: 1, epochMax: 1 }, 'scripted', 'open', 'raise', 'audit'),
+  /** The same, while MySQL goes back. */
+  counting: calm(
+    { total: 1, epochMax: 1 },
+    'scripted',
+    'open',
+    'back up',
+    'MySQL goes back to the backup',
+    'reconcile',
+    'audit',
+  ),
+  /** The same, while Redis loses all. */
+  recounting: calm({ total: 1, epochMax: 2 }, 'scripted', 'open', 'Redis loses all', 'reconcile', 'audit'),
   /** A replica that lags is promoted, and answers wait for it: to come. */
   waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
   /** The same, and processes offer what they remember to an opening: to come. */

@@ -163,10 +163,10 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/stream/accepted.ts',
-        from: '  for (const part of waitingParts(redis, keys, couponId)) {\n    let owners',
+        from: '  for await (const part of waitingParts(redis, keys, couponId)) {\n    let owners',
         to:
           '  for await (const page of ownerPages(database, couponId, limit)) yield { owners: page, areRows: true };\n' +
-          '  for (const part of waitingParts(redis, keys, couponId)) {\n    let owners',
+          '  for await (const part of waitingParts(redis, keys, couponId)) {\n    let owners',
       },
     ],
     guard: [
@@ -234,6 +234,45 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     guard: [`${integration}/recovery.test.ts`, 'a dead letter that is replayed while the audit reads is not missing'],
+  },
+  {
+    name: 'a dead letter that is replayed and buried again between two readings is missed',
+    changes: [
+      {
+        file: 'src/stream/accepted.ts',
+        from: '    if (after === before) return;\n',
+        to: "    if (after !== '') return;\n",
+      },
+    ],
+    guard: [
+      `${integration}/recovery.test.ts`,
+      'a dead letter that is replayed and buried again while the audit reads is not missing',
+    ],
+  },
+  {
+    name: 'an audit counts what was discarded while it read as lost',
+    changes: [
+      {
+        file: 'src/operations/audit.ts',
+        from: "seen.kind === 'open' && after.kind === 'open' && after.epoch === seen.epoch ? seen",
+        to: "seen.kind === 'open' && after.kind !== null ? seen",
+      },
+    ],
+    guard: [`${integration}/recovery.test.ts`, 'a dead letter that is discarded while the audit reads is not missing'],
+  },
+  {
+    name: 'an opening goes on though MySQL lost its claim',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: "  return coupon?.stockHome === 'redis' && coupon.epoch === epoch;\n",
+        to: '  return coupon !== null || epoch > 0;\n',
+      },
+    ],
+    guard: [
+      `${integration}/opening.test.ts`,
+      'an opening whose claim a failover of MySQL lost counts what MySQL has issued since',
+    ],
   },
   {
     name: 'a coupon that was put away over dead letters gives their pieces to others',
@@ -324,7 +363,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       {
         file: 'src/stream/accepted.ts',
         from: "if ('undecodable' in held) throw new UndecodableEntryError(couponId, place);",
-        to: "if ('undecodable' in held) continue;",
+        to: "if ('undecodable' in held) return [];",
       },
     ],
     guard: [

@@ -1,7 +1,8 @@
 -- replay.lua -- Puts a dead letter back into the stream, in one step, so that it is never in both or in neither.
 --
 -- It also ends the lease of an opening of the coupon under way. That one reads the stream before the dead letters: an entry that
--- moves the other way in between, perhaps to be buried once more, would be in neither when it looks.
+-- moves the other way in between, perhaps to be buried once more, would be in neither when it looks. This release reads on in that
+-- case; an opener of the one before does not.
 --
 -- KEYS    [1] issues:{p} stream, [2] issues:{p}:unpersisted string, [3] issues:{p}:dead stream, [4] coupon:{p}:<id>:opening string
 -- ARGV    id of the dead letter, number of its users, then the fields and values of the entry

@@ -1,5 +1,8 @@
 // opening-steps.ts -- The openers of a story: `src/stock/opening.ts` from the lease to the swap, one step of the model at a time.
 
+import { eq } from 'drizzle-orm';
+import { coupons } from '../../../drizzle/schema.ts';
+import { withConnection } from '../../../src/mysql/database.ts';
 import { createStockKeeper } from '../../../src/stock/opening.ts';
 import { loadingKey } from '../../../src/stream/keys.ts';
 import type { RealWorld } from '../real-world.ts';
@@ -15,7 +18,7 @@ export const openerWaits: Readonly<Record<number, string>> = {
   3: 'xrange',
   4: 'xrange',
   5: 'begin',
-  6: 'finish-opening',
+  6: 'begin',
 };
 
 const go =
@@ -62,6 +65,16 @@ export const openingSteps: Readonly<Record<string, Drive>> = {
     await opener.process.advance({ until: ['begin'] });
   },
   'opener claims': go('xrange', 'prove-state'),
+  'opener claims, and MySQL fails over without it': async (world, step) => {
+    await go('xrange', 'prove-state')(world, step);
+    const { home, epoch } = step.before.sql;
+    await withConnection(world.real.database, (session) =>
+      session
+        .update(coupons)
+        .set({ stockHome: home === 0 ? 'mysql' : 'redis', epoch })
+        .where(eq(coupons.id, world.couponId)),
+    );
+  },
   'opener proves': go(),
   'opener reads': async (world, step) => {
     const at = step.before.openers[step.who]?.at ?? 0;
