@@ -80,11 +80,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'an audit counts the rows of one state against the owners of another',
-    changes: [{ file: 'src/operations/audit.ts', from: ' && after.epoch === seen.epoch;', to: ';' }],
-    guard: [`${integration}/recovery.test.ts`, 'a dead letter that is discarded while the audit reads is not missing'],
-  },
-  {
     name: 'a server whose files run out goes on accepting',
     changes: [{ file: 'src/runtime/file-limit.ts', from: '    holder.refuse();\n', to: '' }],
     guard: [
