@@ -190,8 +190,12 @@ export function problem(
   members?: ProblemMembers,
   headers?: Readonly<Record<string, string>>,
 ): Response {
-  return new Response(problemText(code, detail, members), problemInit(code, headers));
+  // Made once: a flood of unknown ids is answered with one of these.
+  const text = detail === undefined && members === undefined ? texts.get(code) : undefined;
+  return new Response(text ?? problemText(code, detail, members), problemInit(code, headers));
 }
+
+const texts = new Map((Object.keys(problems) as ProblemCode[]).map((code) => [code, problemText(code)]));
 
 /** Seconds over which those who were refused together are spread, so that they do not come back together. */
 const RETRY_SPREAD_S = 3;
