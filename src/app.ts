@@ -12,7 +12,7 @@ import { problem } from './http/problem.ts';
 import { addressReader, type PeerOf } from './http/rate-limit/address.ts';
 import type { Limiter } from './http/rate-limit/limiter.ts';
 import { type EdenRoutes, plugin } from './http/route.ts';
-import { problemRoute, swaggerRoutes } from './http/swagger.ts';
+import { problemRoute, swaggerRoutes } from './http/document/swagger.ts';
 import { routeRefuser } from './http/unknown-route.ts';
 import { dropRoutes } from './issues/drop-routes.ts';
 import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';

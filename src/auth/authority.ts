@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import type { KeyRing, Scope } from './api-keys.ts';
 import { type TokenFault, tokenFaults } from './hs256.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
-import type { Access } from '../http/openapi.ts';
+import type { Access } from '../http/document/openapi.ts';
 import { problem, retryAfter } from '../http/problem.ts';
 
 /** Refuses a request with 401 or 403, or returns null. */

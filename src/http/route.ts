@@ -6,7 +6,13 @@ import type { Static, TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type CreateEden, Elysia } from 'elysia';
 import { bodyReader } from './body.ts';
-import { type Declaration, operation, type Parameter, type Parameters, type RawParameters } from './openapi.ts';
+import {
+  type Declaration,
+  operation,
+  type Parameter,
+  type Parameters,
+  type RawParameters,
+} from './document/openapi.ts';
 import { type Fault, invalid, type ProblemDocument, type ProblemStatus } from './problem.ts';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';

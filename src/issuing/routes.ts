@@ -3,7 +3,7 @@
 import { Type } from '@sinclair/typebox';
 import type { Authority } from '../auth/authority.ts';
 import { CouponId, UserId } from '../coupon/ids.ts';
-import type { Declaration } from '../http/openapi.ts';
+import type { Declaration } from '../http/document/openapi.ts';
 import { rawRoute } from '../http/route.ts';
 import { Sequence } from '../issues/routes.ts';
 import { type EndpointDependencies, IssueRequest, issueEndpoint, keyDescription } from './endpoint.ts';

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Type } from '@sinclair/typebox';
-import { toOpenApi } from '../../src/http/openapi-schema.ts';
+import { toOpenApi } from '../../src/http/document/openapi-schema.ts';
 import { problems } from '../../src/http/problem.ts';
 import { fakeApp, OPERATOR_KEY } from './fakes.ts';
 

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { secretSettings } from '../../src/config/environment.ts';
 import { settings } from '../../src/config/settings.ts';
-import { info } from '../../src/http/openapi.ts';
+import { info } from '../../src/http/document/openapi.ts';
 import { type ProblemCode, problems, problemText } from '../../src/http/problem.ts';
 
 type Tree = Readonly<Record<string, unknown>>;

@@ -166,6 +166,12 @@ const files = globSync(
   .filter((path) => !path.includes('node_modules'))
   .map((path) => ({ path, text: readFileSync(resolve(root, path), 'utf8') }));
 
+test('no folder of the product holds more than 15 files', () => {
+  const product = files.filter(({ path }) => /^(client|drizzle|src|tools|web|workers)\//.test(path));
+  const folders = Map.groupBy(product, ({ path }) => path.slice(0, path.lastIndexOf('/')));
+  expect([...folders].filter(([, held]) => held.length > 15).map(([folder]) => folder)).toEqual([]);
+});
+
 test('there are files to look at, this one among them', () => {
   expect(files.map(({ path }) => path)).toContain('test/tools/tidy.test.ts');
 });

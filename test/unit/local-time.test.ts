@@ -2,7 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { instantsOf, isSame, offsetOf, toLocal } from '../../web/console/local-time.ts';
+import { instantsOf, isSame, offsetOf, toLocal } from '../../web/console/coupons/local-time.ts';
 
 const before = process.env['TZ'];
 afterAll(() => {

@@ -5,7 +5,7 @@ import type { Coupon, Progress } from '../../client/coupon-client.ts';
 import { follow } from '../shared/follow.ts';
 import { wholeNumber } from '../shared/language.ts';
 import { AuditCard } from './audit.tsx';
-import { PauseButton, Status } from './coupon-list.tsx';
+import { PauseButton, Status } from './coupons/coupon-list.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
 import { Loaded } from './loaded.tsx';
 import { useNowMs } from './now.ts';

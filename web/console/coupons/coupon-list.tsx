@@ -1,12 +1,12 @@
 // coupon-list.tsx -- The coupons, a page at a time: what each is doing, how far it is, and what can be done with it.
 
-import type { Coupon } from '../../client/coupon-client.ts';
-import { fill, instant } from '../shared/language.ts';
-import { Loaded } from './loaded.tsx';
-import { useNowMs } from './now.ts';
-import { addressOf } from './place.ts';
-import { announce, announceFailure, say } from './say.ts';
-import { asOperator, mayChange } from './session.ts';
+import type { Coupon } from '../../../client/coupon-client.ts';
+import { fill, instant } from '../../shared/language.ts';
+import { Loaded } from '../loaded.tsx';
+import { useNowMs } from '../now.ts';
+import { addressOf } from '../place.ts';
+import { announce, announceFailure, say } from '../say.ts';
+import { asOperator, mayChange } from '../session.ts';
 
 export function CouponList({ after }: { readonly after: number }) {
   return (

@@ -10,8 +10,8 @@ import { swagger } from '@elysiajs/swagger';
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { components, info, tags } from './openapi.ts';
-import { isProblemCode, problem, problems } from './problem.ts';
-import { type Route, route } from './route.ts';
+import { isProblemCode, problem, problems } from '../problem.ts';
+import { type Route, route } from '../route.ts';
 
 const PATH = '/swagger';
 

@@ -2,9 +2,9 @@
 
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { DocumentDecoration } from 'elysia';
-import release from '../../package.json' with { type: 'json' };
+import release from '../../../package.json' with { type: 'json' };
 import { collectNamed, reference, toOpenApi } from './openapi-schema.ts';
-import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from './problem.ts';
+import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from '../problem.ts';
 
 type Detail = NonNullable<DocumentDecoration>;
 type Responses = NonNullable<Detail['responses']>;

@@ -2,13 +2,13 @@
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Coupon, CouponDraft, Problem, RequestResult } from '../../client/coupon-client.ts';
-import { Confirm } from './confirm.tsx';
-import { Loaded } from './loaded.tsx';
+import type { Coupon, CouponDraft, Problem, RequestResult } from '../../../client/coupon-client.ts';
+import { Confirm } from '../confirm.tsx';
+import { Loaded } from '../loaded.tsx';
 import { instantsOf, isSame, offsetOf, toLocal } from './local-time.ts';
-import { addressOf, go } from './place.ts';
-import { announce, announceFailure, say } from './say.ts';
-import { asOperator } from './session.ts';
+import { addressOf, go } from '../place.ts';
+import { announce, announceFailure, say } from '../say.ts';
+import { asOperator } from '../session.ts';
 
 export function CreateCoupon() {
   const hourMs = 3_600_000;
