@@ -183,7 +183,11 @@ async function forgetStale(
   const asked = gone === null ? written.older : gone.flatMap(issuesOf);
   for (const [couponId, issues] of Map.groupBy(asked, (issue) => issue.couponId)) {
     const known = await retryUntilSuccess(dependencies, () => knows(redisStock, couponId, issues));
-    if (known === 'not all' || (known === 'not open' && gone !== null)) stale.push(...issues.slice(0, 1));
+    const isOlder = written.older.some((issue) => issue.couponId === couponId);
+    const mayBeMissed = known === 'not open' && gone !== null;
+    if (known === 'not all' || (mayBeMissed && isOlder)) stale.push(...issues.slice(0, 1));
+    // A state that is not usable now may know what a MySQL that went back does not: only an opening under way is ended.
+    else if (mayBeMissed) await retryUntilSuccess(dependencies, () => redisStock.interruptOpening(couponId));
   }
   await dropAll(dependencies, stale);
 }

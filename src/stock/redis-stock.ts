@@ -98,6 +98,11 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
       const { state, opening } = keysOf(couponId);
       await redis.unlink(state, opening);
     },
+
+    /** Ends the lease of an opening under way, which then reads everything again. */
+    async interruptOpening(couponId: number): Promise<void> {
+      await redis.unlink(keysOf(couponId).opening);
+    },
   };
 }
 

@@ -92,20 +92,23 @@ function settleAll(n: State, w: number): void {
   const isOlder = n.workers[w]?.older === 1;
   const isAsked = isOlder || (wereGone && !isLeftOut('drain: entries that were gone are asked for too'));
   if (!isAsked || isLeftOut('drain: forget a state that does not know all rows')) return rest(n, w);
-  n.workers[w] = { at: 3, stale: wereGone ? 1 : 0, older: 1 };
+  n.workers[w] = { at: 3, stale: wereGone ? 1 : 0, older: isOlder ? 1 : 0 };
 }
 
 /** Whether Redis knows every row that was written from an entry of an earlier epoch, or that was gone. `stale`: some entries were gone. */
 function ask(n: State, w: number): void {
   const seen = look(n);
   const knowsAll = n.users.every((user) => !user.hand[w] || user.owner === user.hand[w]);
-  const isStale = seen === 'not open' ? n.workers[w]?.stale === 1 : !knowsAll;
-  if (isStale) n.workers[w] = { at: 4, stale: 1, older: 0 };
+  const { stale, older } = n.workers[w] ?? { stale: 0, older: 0 };
+  const isStale = seen === 'not open' ? stale === 1 : !knowsAll;
+  // A state that is not usable may know what a MySQL that went back does not: only an opening under way is ended.
+  if (isStale) n.workers[w] = { at: 4, stale: 1, older: seen === 'not open' ? older : 1 };
   else rest(n, w);
 }
 
 function dropStale(n: State, w: number): void {
-  drop(n);
+  if (n.workers[w]?.older === 1) drop(n);
+  else n.redis.opening = 0;
   rest(n, w);
 }
 
