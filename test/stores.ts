@@ -170,7 +170,9 @@ async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[
   const server = openDatabase({ ...bounds, DATABASE_URL: serverUrl });
   undo.push(() => closeDatabase(server));
   await withConnection(server, (_, connection) => connection.query(`CREATE DATABASE ${name}`));
-  undo.push(() => withConnection(server, (_, connection) => connection.query(`DROP DATABASE ${name}`)));
+  const drop = () => withConnection(server, (_, connection) => connection.query(`DROP DATABASE ${name}`));
+  // The server ends a connection that is idle for long, and may do so just now.
+  undo.push(() => drop().catch(drop));
   url.pathname = `/${name}`;
   return url.href;
 }
