@@ -81,6 +81,9 @@ export async function auditRun(
   historyFile?: HistoryFile,
 ): Promise<Pick<Report, 'rows' | 'accusations' | 'otherFaults'>> {
   await waitUntil('every accepted issue to be in MySQL', () => isDrained(cluster), { waitMsMax: DRAIN_MS_MAX });
+  // A MySQL that went back gets its rows again from the reconciler, in its own rounds.
+  await waitUntil('every owner in Redis to be a row', () => isRestored(cluster), { waitMsMax: DRAIN_MS_MAX });
+  await waitUntil('what was written again to be in MySQL', () => isDrained(cluster), { waitMsMax: DRAIN_MS_MAX });
   const mine = new Set(crowd.coupons.map(({ id }) => id));
   const rows = (await readRows(cluster)).filter(({ couponId }) => mine.has(couponId));
   historyFile?.rows(rows);
@@ -156,6 +159,20 @@ export async function isDrained({ redis, config }: Cluster): Promise<boolean> {
   const streams = Array.from({ length: config.PARTITIONS }, (_, partition) => partitionKeys(partition).stream);
   const lengths = await Promise.all(streams.map((stream) => redis.xlen(stream)));
   return lengths.every((length) => length === 0);
+}
+
+/** Whether MySQL counts as many issues of each coupon as Redis has owners of, where Redis has a state. */
+async function isRestored({ redis, database, config }: Cluster): Promise<boolean> {
+  const counted = await withConnection(database, (session) =>
+    session.select({ id: coupons.id, issued: coupons.issuedQuantity }).from(coupons),
+  );
+  const owners = await Promise.all(
+    counted.map(async ({ id }) => {
+      const keys = couponKeys(id, config.PARTITIONS);
+      return (await redis.exists(keys.state)) === 1 ? redis.hlen(keys.owners) : 0;
+    }),
+  );
+  return counted.every(({ issued }, i) => (owners[i] ?? 0) <= issued);
 }
 
 export async function readRows({ database }: Cluster): Promise<HistoryRow[]> {
