@@ -162,7 +162,7 @@ const undecided = {
         'TOO_MANY_REQUESTS',
         'Too many idempotency keys of this caller are remembered. Nothing was decided.',
         {},
-        { 'retry-after': String(retryAfterS) },
+        retryAfter(retryAfterS),
       ),
   },
   'too many': {
@@ -172,7 +172,7 @@ const undecided = {
         'FAIL_COUPON_ISSUE_REQUEST',
         'Too many idempotency keys are remembered. Nothing was decided for this request; it can be sent without a key.',
         {},
-        { 'retry-after': String(retryAfterS) },
+        retryAfter(retryAfterS),
       ),
   },
 } as const satisfies Record<Exclude<KeyedOutcome['kind'], 'decided'>, unknown>;
