@@ -203,7 +203,15 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     const { id } = await system.stores.coupon({ title: 'Soon', startMs: Date.now() + 3_600_000 });
     const { page, faults } = await signedIn();
     await page.clock.install();
+    let reads = 0;
+    page.on('response', (response) => {
+      if (new URL(response.url()).pathname === `/v1/coupons/${id}`) reads += 1;
+    });
     await page.goto(`/console#/coupons/${id}`);
+    await page.getByText('Not started', { exact: true }).waitFor();
+    // It is read once more with the first event, which sets the clock again: the server's does not go forward with the page's.
+    await page.getByText('Live', { exact: true }).waitFor();
+    await eventually('the second reading', () => reads >= 2);
     await page.getByText('Not started', { exact: true }).waitFor();
     await page.clock.fastForward(3_605_000);
     await page.getByText('Open', { exact: true }).waitFor();

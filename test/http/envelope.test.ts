@@ -72,7 +72,7 @@ describe('other origins', () => {
     for (const origin of ['https://shop.example', 'http://localhost:5173']) {
       const answer = await app.fetch(preflight(origin));
       expect(answer.status).toBe(204);
-      for (const name of ['Authorization', 'Last-Event-ID'])
+      for (const name of ['Authorization', 'Last-Event-ID', 'Traceparent', 'Tracestate'])
         expect(answer.headers.get('access-control-allow-headers')).toContain(name);
       expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
       expect(await allowed(app, at('/hello', { headers: { origin } }))).toBe(origin);

@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'bun:test';
 import { createApp } from '../../src/app.ts';
+import { withConnection } from '../../src/mysql/database.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createAuthMetrics } from '../../src/auth/metrics.ts';
@@ -100,4 +101,20 @@ test('a coupon of such users is rebuilt from rows and entries, and nobody gets a
   await stores.redis.del(keys.state, keys.owners);
   const outcomes = await issueAll(users);
   expect(outcomes.map(({ kind }) => kind)).toEqual(users.map((_, i) => (i < 8 ? 'already issued' : 'issued')));
+});
+
+test('an id of a coupon that numbers do not hold exactly is given to no coupon', async () => {
+  const own = await openStores();
+  try {
+    const other = await own.createApi();
+    await withConnection(own.database, (_, connection) =>
+      connection.query('ALTER TABLE coupons AUTO_INCREMENT = 9007199254740993'),
+    );
+    const draft = { title: 'a', totalQuantity: 1, discountAmount: 0, minAvailableAmount: 0, startMs: 0, endMs: 4e12 };
+    await expect(other.catalog.create({ ...draft, listed: true })).rejects.toThrow('no safe integer');
+    const [rows] = await withConnection(own.database, (_, connection) => connection.query('SELECT id FROM coupons'));
+    expect(rows).toEqual([]);
+  } finally {
+    await own.close();
+  }
 });

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'bun:test';
 import { CouponReader } from '../../src/issuing/coupon-reader.ts';
+import { ofExisting } from '../../src/wiring/caches.ts';
 import { coupon } from '../http/fakes.ts';
 
 const settings = { SIGN_MS_MAX: 1000, SIGNS_MAX: 100, WAITING_USERS_MAX: 5000 };
@@ -97,4 +98,32 @@ test('beyond the bound the next caller is refused, and the others are answered',
   // One is under way when the others come.
   expect(refused).toHaveLength(999);
   for (const each of refused) expect(each).toMatchObject({ reason: { reason: 'overloaded' } });
+});
+
+test('an issuer of what exists is not asked for what does not, and goes on while MySQL does not respond', async () => {
+  const { reader } = readerOf(1);
+  const asked: number[] = [];
+  const issuer = {
+    issue: async (id: number, users: readonly string[]) => {
+      asked.push(id);
+      return users.map(() => ({ kind: 'issued', sequence: 1 }) as const);
+    },
+  };
+  const kindsFrom = async (from: CouponReader, id: number) =>
+    (await ofExisting(issuer, from).issue(id, ['a', 'b'])).map(({ kind }) => kind);
+  expect(await kindsFrom(reader, 1)).toEqual(['issued', 'issued']);
+  expect(await kindsFrom(reader, 2)).toEqual(['not exist', 'not exist']);
+  let queries = 0;
+  const broken = new CouponReader(
+    () => {
+      queries += 1;
+      return Promise.reject(new Error('MySQL does not respond'));
+    },
+    settings,
+    () => 0,
+  );
+  const guarded = ofExisting(issuer, broken);
+  for (let i = 0; i < 3; i += 1) expect((await guarded.issue(3, ['a'])).map(({ kind }) => kind)).toEqual(['issued']);
+  // Asked once, not once a batch.
+  expect([asked, queries]).toEqual([[1, 3, 3, 3], 1]);
 });
