@@ -161,8 +161,6 @@ async function insertCoupon(session: Session, coupon: CouponDraft, id?: number):
     dateCreated: now,
     dateUpdated: now,
   });
-  // Beyond 2^53 the id would be rounded to that of another coupon.
-  invariant(Number.isSafeInteger(insertId), 'MySQL gave out an id that is no safe integer');
   const made = await readCoupon(session, insertId);
   invariant(made, 'a coupon that was just made is not there');
   return made;
@@ -174,6 +172,7 @@ function selectCoupons(session: Session, condition: SQL | undefined) {
 
 function toCoupon(row: typeof coupons.$inferSelect): Coupon {
   const { dateIssueStart, dateIssueEnd, dateCreated, dateUpdated, ...rest } = row;
+  // It would be rounded to the id of another coupon.
   invariant(row.id <= ID_MAX, 'MySQL has a coupon whose id is no safe integer');
   return {
     ...rest,
