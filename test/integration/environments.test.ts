@@ -17,6 +17,7 @@ import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { eventually } from '../eventually.ts';
 import { AUDIENCE, ISSUER, sign } from '../http/tokens.ts';
+import { type EntryOptions, startEntry } from '../started-entry.ts';
 import { openStores, type Stores } from '../stores.ts';
 
 const root = resolve(import.meta.dir, '../..');
@@ -27,56 +28,20 @@ afterAll(async () => {
   for (const step of undo.reverse()) await step();
 });
 
-interface Surroundings {
-  readonly environment?: Readonly<Record<string, string>>;
+interface Surroundings extends EntryOptions {
   /** What the worker has instead. */
   readonly workerEnvironment?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  /** Runs the program that follows it. */
-  readonly launcher?: readonly string[];
   /** Of the user `u1`. */
   readonly token?: string;
 }
 
-function start(
-  entry: string,
-  environment: Readonly<Record<string, string>>,
-  { cwd = root, launcher = [] }: Surroundings,
-) {
-  const child = Bun.spawn([...launcher, process.execPath, join(root, entry)], {
-    cwd,
-    // Nothing else: also no HOME and no TMPDIR.
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: stores.config.DATABASE_URL,
-      REDIS_URL: stores.config.REDIS_URL,
-      AUTH: 'off',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      WORKER_PORT: '0',
-      ...environment,
-    },
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  let log = '';
-  const read = async () => {
-    const decoder = new TextDecoder();
-    for await (const piece of child.stdout as AsyncIterable<Uint8Array>) log += decoder.decode(piece, { stream: true });
-  };
-  void read();
+function start(entry: string, environment: Readonly<Record<string, string>>, surroundings: Surroundings) {
+  const started = startEntry(stores, entry, { ...surroundings, environment });
   return {
-    /** Where it listens. */
-    async url(): Promise<string> {
-      await eventually(`${entry} to listen`, () => {
-        if (child.exitCode !== null) throw new Error(`${entry} ended with ${child.exitCode}: ${log}`);
-        return log.includes('"listening"');
-      });
-      return /"url":"([^"]+)"[^\n]*"listening"/.exec(log)?.[1] ?? '';
-    },
+    ...started,
     async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      expect(await child.exited).toBe(0);
+      started.child.kill('SIGTERM');
+      expect(await started.child.exited).toBe(0);
     },
   };
 }

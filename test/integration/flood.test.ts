@@ -6,6 +6,7 @@ import { createKey, revokeKey } from '../../src/auth/api-key-store.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
 import { withTransaction } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
+import { startEntry } from '../started-entry.ts';
 import { openStores, type Stores } from '../stores.ts';
 
 let stores: Stores;
@@ -25,32 +26,10 @@ afterEach(async () => {
 
 /** A server whose pools are so small that a flood would fill them in no time. */
 async function startServer(environment: Readonly<Record<string, string>> = {}) {
-  const child = Bun.spawn([process.execPath, 'src/server.ts'], {
-    cwd: `${import.meta.dir}/../..`,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: stores.config.DATABASE_URL,
-      REDIS_URL: stores.config.REDIS_URL,
-      AUTH: 'off',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      KEYS_MS_MAX: '200',
-      MYSQL_CONNECTIONS_MAX: '2',
-      MYSQL_QUEUE_MAX: '10',
-      ...environment,
-    },
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  started.add(child);
-  let log = '';
-  void (async () => {
-    const decoder = new TextDecoder();
-    for await (const piece of child.stdout as AsyncIterable<Uint8Array>) log += decoder.decode(piece);
-  })();
-  const urlIn = () => /"url":"([^"]+)"/.exec(log)?.[1];
-  await eventually('the server to listen', () => urlIn() !== undefined);
-  return { url: urlIn() ?? '', logOf: () => log };
+  const small = { KEYS_MS_MAX: '200', MYSQL_CONNECTIONS_MAX: '2', MYSQL_QUEUE_MAX: '10' };
+  const server = startEntry(stores, 'src/server.ts', { environment: { ...small, ...environment } });
+  started.add(server.child);
+  return { url: await server.url(), logOf: server.logOf };
 }
 
 const CALLERS = 200;

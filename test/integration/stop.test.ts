@@ -5,6 +5,7 @@ import { sql } from 'drizzle-orm';
 import { withConnection } from '../../src/mysql/database.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { eventually } from '../eventually.ts';
+import { startEntry } from '../started-entry.ts';
 import { openStores } from '../stores.ts';
 
 const started = new Set<Bun.Subprocess>();
@@ -15,30 +16,11 @@ afterAll(async () => {
   await stores.close();
 });
 
-/** Starts an entry on the stores of this file. `logOf` gives what it has logged so far. */
+/** Ends with this file, whatever happens. */
 function start(entry: string, environment: Readonly<Record<string, string>> = {}) {
-  const child = Bun.spawn([process.execPath, entry], {
-    cwd: `${import.meta.dir}/../..`,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: stores.config.DATABASE_URL,
-      REDIS_URL: stores.config.REDIS_URL,
-      AUTH: 'off',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      WORKER_PORT: '0',
-      ...environment,
-    },
-    stdout: 'pipe',
-    stderr: 'inherit',
-  });
-  started.add(child);
-  let log = '';
-  const read = async () => {
-    const decoder = new TextDecoder();
-    for await (const piece of child.stdout as AsyncIterable<Uint8Array>) log += decoder.decode(piece);
-  };
-  return { child, logOf: () => log, read: read() };
+  const entryStarted = startEntry(stores, entry, { environment });
+  started.add(entryStarted.child);
+  return entryStarted;
 }
 
 /** Transactions of this database that wait for a lock. InnoDB refreshes the table only when it was not read for 100 ms. */

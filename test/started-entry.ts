@@ -1,0 +1,57 @@
+// started-entry.ts -- An entry of the product as a process of its own, on the stores of a test file: its log, and where it listens.
+
+import { join, resolve } from 'node:path';
+import { eventually } from './eventually.ts';
+import type { Stores } from './stores.ts';
+
+const root = resolve(import.meta.dir, '..');
+
+export interface EntryOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Runs the program that follows it. */
+  readonly launcher?: readonly string[];
+}
+
+/** Starts it with no more of the environment than it needs: also no HOME and no TMPDIR. The caller ends it. */
+export function startEntry(
+  { config }: Pick<Stores, 'config'>,
+  entry: string,
+  { environment = {}, cwd = root, launcher = [] }: EntryOptions = {},
+) {
+  const child = Bun.spawn([...launcher, process.execPath, join(root, entry)], {
+    cwd,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      DATABASE_URL: config.DATABASE_URL,
+      REDIS_URL: config.REDIS_URL,
+      AUTH: 'off',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      WORKER_PORT: '0',
+      ...environment,
+    },
+    stdout: 'pipe',
+    stderr: 'inherit',
+  });
+  let log = '';
+  const read = async () => {
+    const decoder = new TextDecoder();
+    for await (const piece of child.stdout as AsyncIterable<Uint8Array>) log += decoder.decode(piece, { stream: true });
+  };
+  return {
+    child,
+    /** What it has logged so far. */
+    logOf: () => log,
+    /** Resolves when its log has ended. */
+    read: read(),
+    /** Where it listens, as soon as it does. */
+    async url(): Promise<string> {
+      await eventually(`${entry} to listen`, () => {
+        if (child.exitCode !== null) throw new Error(`${entry} ended with ${child.exitCode}: ${log}`);
+        return log.includes('"listening"');
+      });
+      return /"url":"([^"]+)"[^\n]*"listening"/.exec(log)?.[1] ?? '';
+    },
+  };
+}
