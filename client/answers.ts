@@ -45,6 +45,7 @@ export const readAudit = readerOf<api.Audit>({
   unknown: 'number',
   unexpected: 'number',
   outsidePeriod: 'number',
+  lost: 'number',
 });
 export const readDrop = readerOf<api.Drop>({ couponId: 'number', title: 'string', version: 'number', now: 'string' });
 export const readLoad = readerOf<api.Load>({ process: 'string', uptimeMs: 'number', unpersisted: 'number' });

@@ -344,6 +344,11 @@ export interface components {
        * @description P5: rows issued outside the period as it is now; must be 0 unless the period was edited
        */
       readonly outsidePeriod: number;
+      /**
+       * Format: int64
+       * @description P3: answers that a failover of Redis has broken in the last 30 days, as the processes found that gave them; must be 0
+       */
+      readonly lost: number;
     };
     readonly DeadLetterList: {
       /** @description the oldest, at most 100 */

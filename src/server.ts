@@ -25,17 +25,15 @@ await startOrExplain(start);
 async function start(): Promise<void> {
   const config = readConfig();
   const log = createLog('api', config.LOG_LEVEL);
-  for (const line of suspectNames()) log.warn(line);
-  const fileLimit = fileLimitFault(config);
-  if (fileLimit !== null) log.warn(fileLimit);
+  for (const line of [...suspectNames(), fileLimitFault(config)]) if (line !== null) log.warn(line);
   const metrics = createApiMetrics();
   const issuing = wireApi(config, metrics, log);
-  const { database, redis, subscriber } = issuing;
+  const { database, redis, subscriber, connections } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
     preflight({
       database,
-      connections: [redis, subscriber],
+      connections,
       settings: config,
       say: (waiting) => log.warn(waiting),
       testRedis: () => testApi(redis, subscriber, config.USER_REQUESTS_MAX + config.ADDRESS_REQUESTS_MAX > 0),
@@ -73,6 +71,7 @@ async function start(): Promise<void> {
         });
   const stop = new AbortController();
   const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
+  const watching = Promise.all([comparing, issuing.keepOffering(stop.signal)]);
   onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
     log.info('stopping: answering the requests under way');
     stop.abort();
@@ -81,7 +80,7 @@ async function start(): Promise<void> {
     await issuing.releaseWaiters();
     // A client that never reads its answer must not keep the connections to the stores from closing properly.
     await server.stop(config.SHUTDOWN_MS_MAX / 2);
-    await comparing;
+    await watching;
     await issuing.close();
     // Last, so that the draining can be watched.
     await metricsServer?.stop(config.SHUTDOWN_MS_MAX / 4);

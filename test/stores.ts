@@ -183,7 +183,7 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= issuing.close());
   undo.push(close);
-  await Promise.all([connect(issuing.redis), connect(issuing.subscriber)]);
+  await Promise.all(issuing.connections.map(connect));
   await issuing.listen();
   return {
     ...issuing,

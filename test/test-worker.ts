@@ -1,7 +1,11 @@
 // test-worker.ts -- The worker of production, in this process, with everything that its observer is told kept for the test.
 
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Config } from '../src/config/config.ts';
+import { createReplicas } from '../src/issuing/replicas.ts';
+import { createOffers, keepOffering } from '../src/stock/offers.ts';
+import { RecentAnswers } from '../src/stock/recent-answers.ts';
 import { createRedisStock } from '../src/stock/redis-stock.ts';
 import type { PartitionKeys } from '../src/stream/keys.ts';
 import type { Written } from '../src/ledger/ledger.ts';
@@ -36,10 +40,14 @@ export async function startTestWorker(
   const ignore = () => {};
   const redis = issuingConnection(config, ignore);
   const blocking = Array.from({ length: config.PARTITIONS }, () => blockingConnection(config, config.BLOCK_MS, ignore));
-  await Promise.all([redis, ...blocking].map(connect));
+  const replicas = createReplicas(config, ignore);
+  const connections = [redis, ...blocking, ...(replicas?.connections ?? [])];
+  await Promise.all(connections.map(connect));
   const database = openDatabase(config);
   const kept = keepObserved();
-  const redisStock = createRedisStock(redis, config);
+  const redisStock = createRedisStock(redis, config, replicas?.confirm);
+  const answers = new RecentAnswers(config);
+  const offers = createOffers({ redisStock, answers, name: randomUUID(), settings: config });
   const stop = new AbortController();
   const loops = redisStock.partitions.map((keys, partition) =>
     drainPartition({
@@ -47,20 +55,22 @@ export async function startTestWorker(
       blocking: blocking[partition] ?? redis,
       redisStock,
       database,
+      answers,
       settings: config,
       observer: kept.observer,
       stop: stop.signal,
     }),
   );
   let death: Error | null = null;
-  const ended = Promise.all(loops).catch((error: unknown) => {
+  const offering = keepOffering(() => offers.offer(), redis, ignore, stop.signal);
+  const ended = Promise.all([...loops, offering]).catch((error: unknown) => {
     death = new Error('the worker died', { cause: error });
     stop.abort();
   });
   const end = once(async () => {
     stop.abort();
     await ended;
-    for (const connection of [redis, ...blocking]) connection.disconnect();
+    for (const connection of connections) connection.disconnect();
     await closeDatabase(database);
     if (death) throw death;
   });

@@ -28,6 +28,8 @@ export interface DrainDependencies extends RetryDependencies {
   readonly keys: PartitionKeys;
   readonly settings: Pick<Config, 'ROWS_PER_TRANSACTION_MAX' | 'RETRY_MS_MAX'>;
   readonly observer: DrainObserver;
+  /** Is given each entry before it is written. */
+  readonly inHand?: (entry: Entry) => void;
 }
 
 /** Owners in one `look`. */
@@ -54,7 +56,10 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
     else if ('reason' in entry) {
       unreadable.push({ id, users: usersIn(fields) });
       letters.push({ entryId: id, reason: entry.reason, fields });
-    } else readable.push({ id, entry });
+    } else {
+      dependencies.inHand?.(entry);
+      readable.push({ id, entry });
+    }
   }
   if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
   for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {

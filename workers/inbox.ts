@@ -3,6 +3,8 @@
 
 import type { Redis } from 'ioredis';
 import type { Config } from '../src/config/config.ts';
+import { askServer, serverOf } from '../src/redis/connection.ts';
+import type { Confirm } from '../src/stock/decision-scripts.ts';
 import { GROUP, type PartitionKeys } from '../src/stream/keys.ts';
 
 /** An entry as it stands in the stream; `fields` is null when it was deleted while it was still assigned to us. */
@@ -15,17 +17,23 @@ export type InboxSettings = Pick<Config, 'WORKER_NAME' | 'ENTRIES_PER_READ_MAX' 
 
 export class Inbox {
   readonly #redis: Redis;
-  readonly #stream: string;
+  readonly #keys: PartitionKeys;
+  readonly #confirm: Confirm | null;
   readonly #settings: InboxSettings;
   /** Up to where our own unfinished entries were read; null when there are no more. */
   #ownAfter: string | null = '0';
   #claimAfter = '0-0';
   #nextClaimMs = 0;
+  #server = '';
 
-  /** @param blocking has the connection to itself, since it blocks */
-  constructor(blocking: Redis, { stream }: PartitionKeys, settings: InboxSettings) {
+  /**
+   * @param blocking has the connection to itself, since it blocks
+   * @param confirm waits for replicas: an entry that a promoted one lacks must not become rows, since its sequences are given again
+   */
+  constructor(blocking: Redis, keys: PartitionKeys, settings: InboxSettings, confirm: Confirm | null = null) {
     this.#redis = blocking;
-    this.#stream = stream;
+    this.#keys = keys;
+    this.#confirm = confirm;
     this.#settings = settings;
   }
 
@@ -36,19 +44,30 @@ export class Inbox {
    */
   async next(): Promise<readonly Message[]> {
     try {
-      return (await this.#own()) ?? (await this.#claimed()) ?? (await this.#read('>'));
+      if (this.#confirm && serverOf(this.#redis) === '') await askServer(this.#redis);
+      this.#server = serverOf(this.#redis);
+      const messages = (await this.#own()) ?? (await this.#claimed()) ?? (await this.#read('>'));
+      if (messages.length > 0) await this.#confirm?.(this.#keys, this.#server);
+      return messages;
     } catch (error) {
       // A reply may have been lost that assigned entries to us.
       this.#ownAfter = '0';
+      // A replica that was promoted behind this connection confirms nothing under the former name.
+      if (this.#confirm) await askServer(this.#redis);
       if (!(error instanceof Error && error.message.startsWith('NOGROUP'))) throw error;
       await this.#createGroup();
       return [];
     }
   }
 
+  /** The server that gave what `next` returned last; '' when it was not known yet. */
+  get server(): string {
+    return this.#server;
+  }
+
   /** From the first entry there is, never `$`: entries that were accepted before the first worker came count too. */
   async #createGroup(): Promise<void> {
-    await this.#redis.xgroup('CREATE', this.#stream, GROUP, '0', 'MKSTREAM').catch((error: unknown) => {
+    await this.#redis.xgroup('CREATE', this.#keys.stream, GROUP, '0', 'MKSTREAM').catch((error: unknown) => {
       if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
     });
   }
@@ -65,7 +84,7 @@ export class Inbox {
     const { WORKER_NAME, CLAIM_IDLE_MS, ENTRIES_PER_READ_MAX } = this.#settings;
     if (performance.now() < this.#nextClaimMs) return null;
     const claim = [GROUP, WORKER_NAME, CLAIM_IDLE_MS, this.#claimAfter, 'COUNT', ENTRIES_PER_READ_MAX] as const;
-    const reply: unknown = await this.#redis.xautoclaim(this.#stream, ...claim);
+    const reply: unknown = await this.#redis.xautoclaim(this.#keys.stream, ...claim);
     // Redis 7 leaves deleted entries out and names them in a third part, which it has already forgotten.
     const [cursor, entries] = reply as [string, ([string, string[]] | null)[]];
     this.#claimAfter = cursor;
@@ -77,7 +96,7 @@ export class Inbox {
   async #read(from: string): Promise<readonly Message[]> {
     const { WORKER_NAME, ENTRIES_PER_READ_MAX, BLOCK_MS } = this.#settings;
     const bounds = ['COUNT', ENTRIES_PER_READ_MAX, 'BLOCK', BLOCK_MS] as const;
-    const streams = ['STREAMS', this.#stream, from] as const;
+    const streams = ['STREAMS', this.#keys.stream, from] as const;
     const reply: unknown = await this.#redis.xreadgroup('GROUP', GROUP, WORKER_NAME, ...bounds, ...streams);
     if (!Array.isArray(reply)) return [];
     const [[, entries]] = reply as [[string, [string, string[] | null][]]];

@@ -10,7 +10,7 @@ import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Owner, ownerPages } from '../src/coupon/issue-rows.ts';
-import { type Audit, auditCoupon } from '../src/operations/audit.ts';
+import { auditCoupon, type CouponCounts } from '../src/operations/audit.ts';
 import { createDeadLetters, replayReadable } from '../src/operations/dead-letters.ts';
 import { ownersOf, waitingEntries } from '../src/stream/accepted.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
@@ -26,7 +26,7 @@ import { askServer } from '../src/redis/connection.ts';
 
 export interface ReconcileObserver {
   /** A coupon whose numbers do not add up, counted to the last sequence. */
-  drift(audit: Audit): void;
+  drift(audit: CouponCounts): void;
   repaired(couponId: number): void;
   closed(couponId: number): void;
   /** MySQL went back: Redis is the home of the coupon again, or so many issues that MySQL lost are on their way to it. */
@@ -176,7 +176,7 @@ async function reconcileCoupon(
   dependencies: ReconcileDependencies,
   coupon: OpenCoupon,
   around: WaitingUsers,
-): Promise<Audit | null> {
+): Promise<CouponCounts | null> {
   const { redisStock, settings, observer } = dependencies;
   const isWritten = !around.unpersisted.has(coupon.id) && !around.dead.has(coupon.id);
   if (coupon.overMs >= settings.CLOSE_AFTER_MS && isWritten) {

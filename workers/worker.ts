@@ -3,10 +3,12 @@
 import { type Config, readConfig } from '../src/config/config.ts';
 import { suspectNames } from '../src/config/environment.ts';
 import { changesChannel, type PartitionKeys } from '../src/stream/keys.ts';
-import { createStockKeeper } from '../src/stock/opening.ts';
+import { createReplicas } from '../src/issuing/replicas.ts';
+import type { StockKeeper } from '../src/stock/opening.ts';
 import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
 import { createCouponEditor } from '../src/stock/editing.ts';
-import { measureStores, createOpeningObserver, mismatchReporter, transactionMeter } from '../src/wiring/metrics.ts';
+import { measureStores, mismatchReporter, transactionMeter } from '../src/wiring/metrics.ts';
+import { wireOffering } from '../src/wiring/offering.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
 import { testWorker } from '../src/runtime/redis-self-test.ts';
@@ -35,14 +37,16 @@ async function work(): Promise<void> {
   };
   const database = openDatabase(config, transactionMeter(metrics));
   const redis = issuingConnection(config, onFault);
-  const redisStock = createRedisStock(redis, config);
+  const replicas = createReplicas(config, onFault);
+  const redisStock = createRedisStock(redis, config, replicas?.confirm);
   measureStores(metrics, { redisStock, database, settings: config });
   const partitions = redisStock.partitions.map((keys, partition) => {
     const observer = createDrainObserver(metrics, log, partition);
     return { keys, observer, blocking: blockingConnection(config, config.BLOCK_MS, onFault) };
   });
-  const connections = [redis, ...partitions.map(({ blocking }) => blocking)] as const;
-  const readStream = (keys: PartitionKeys) => testInbox(connections[1] ?? redis, keys, config);
+  const blocking = partitions.map((partition) => partition.blocking);
+  const connections = [redis, ...blocking, ...(replicas?.connections ?? [])] as const;
+  const readStream = (keys: PartitionKeys) => testInbox(blocking[0] ?? redis, keys, config);
   await preflight({
     database,
     connections,
@@ -63,11 +67,14 @@ async function work(): Promise<void> {
     onError: (error) => log.error({ error }, 'the metrics server failed'),
   });
   log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
+  const { answers, stock, ...offering } = wireOffering({ redisStock, database, settings: config }, metrics, log);
   const draining = partitions.map((partition) =>
-    drainPartition({ ...partition, redisStock, database, settings: config, stop: stop.signal }),
+    drainPartition({ ...partition, redisStock, database, answers, settings: config, stop: stop.signal }),
   );
   const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
-  await Promise.all([...draining, comparing, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
+  const reconciled = reconciling(config, database, stock, redisStock, metrics, log, stop.signal);
+  await Promise.all([...draining, comparing, offering.keepOffering(stop.signal), reconciled]);
+  await offering.leave();
   await server.stop(config.SHUTDOWN_MS_MAX / 4);
   for (const connection of connections) connection.disconnect();
   await closeDatabase(database);
@@ -78,13 +85,13 @@ async function work(): Promise<void> {
 function reconciling(
   config: Config,
   database: Database,
+  stock: StockKeeper,
   redisStock: RedisStock,
   metrics: WorkerMetrics,
   log: Log,
   stop: AbortSignal,
 ): Promise<void> {
   const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
-  const stock = createStockKeeper({ redisStock, database, settings: config, ...createOpeningObserver(metrics, log) });
   const announce = async (couponId: number) => {
     await redisStock.redis.publish(changesChannel(redisStock.redis), String(couponId)).catch(onFault);
   };

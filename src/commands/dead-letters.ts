@@ -1,6 +1,7 @@
 // dead-letters.ts -- Entry of `bun run dead-letters`: lists, shows, replays and discards dead letters.
 
 import { readConfig, redisSettings } from '../config/config.ts';
+import { createReplicas } from '../issuing/replicas.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
 import { OperatorError } from '../operator-error.ts';
 import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
@@ -15,16 +16,19 @@ const USAGE = `usage: bun run dead-letters list
 
 await runCommand(USAGE, async (args) => {
   const run = commandOf(args);
-  const config = readConfig([...redisSettings, 'PARTITIONS', 'UNPERSISTED_USERS_MAX']);
+  const config = readConfig([...redisSettings, 'PARTITIONS', 'UNPERSISTED_USERS_MAX', 'REPLICAS_MIN']);
   // A command that fails says so itself.
   const redis = issuingConnection(config, () => undefined);
+  const replicas = createReplicas(config, () => undefined);
+  const connections = [redis, ...(replicas?.connections ?? [])];
   try {
-    await connect(redis);
-    for await (const line of run(createDeadLetters(createRedisStock(redis, config)))) console.log(line);
+    await Promise.all(connections.map(connect));
+    const letters = createDeadLetters(createRedisStock(redis, config, replicas?.confirm));
+    for await (const line of run(letters)) console.log(line);
   } catch (error) {
     throw explainStoreFailure(error, explainRedis);
   } finally {
-    redis.disconnect();
+    for (const connection of connections) connection.disconnect();
   }
 });
 

@@ -235,6 +235,19 @@ export const settings = Type.Object({
   OPENING_PAGE: integer('rows or entries read per step of an opening: bounds its memory', [5000, 1, 10_000]),
 
   REDIS_COMMAND_MS_MAX: integer('wait for a reply of Redis; beyond it the result is ambiguous', [2000, 10, 60_000]),
+  REPLICAS_MIN: integer(
+    'replicas of Redis that must have what is answered; with fewer 503, ambiguous; 0: none (see durability)',
+    [0, 0, 16],
+  ),
+  OFFERING: flag(
+    'whether processes put back what a Redis that failed over lost of their last answers, before anybody else gets it',
+    'on',
+  ),
+  ANSWERS_MS_MAX: integer(
+    'how long a process remembers its answers, in case Redis fails over: longer than replicas lag',
+    [10_000, 0, 600_000],
+  ),
+  ANSWERS_MAX: integer('answers that a process remembers at most, about 50 bytes each', [500_000, 0, 10_000_000]),
   REDIS_CONNECT_MS_MAX: integer('wait for a connection to Redis', [5000, 100, 60_000]),
   MYSQL_CONNECTIONS_MAX: integer(
     'connections to MySQL per process; an API has as many again for `POST /v1/issue`, half as many for users, and 3 for keys and readiness',

@@ -12,8 +12,9 @@ import { decide } from '../coupon/coupon.ts';
 import type { Issuer } from './issuer.ts';
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
 import type { LookReply } from '../stock/decision-scripts.ts';
+import type { RecentAnswers } from '../stock/recent-answers.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
-import type { Take } from './scripted.ts';
+import { keepPromise, type Take } from './scripted.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 
 export interface LockedDependencies {
@@ -22,6 +23,7 @@ export interface LockedDependencies {
   /** Decides when issuers that take no lock are faster than this one can read and write. */
   readonly take: Take;
   readonly settings: Pick<Config, 'LOCK_LEASE_MS' | 'LOCK_WAIT_MS_MAX' | 'LOCKED_TRIES_MAX'>;
+  readonly answers?: RecentAnswers;
   readonly observer?: LockObserver;
 }
 
@@ -35,7 +37,7 @@ export interface LockObserver {
 const LOCK_RETRY_MS = 5;
 
 export function createLocked(dependencies: LockedDependencies): Issuer {
-  const { redisStock, settings, observer } = dependencies;
+  const { redisStock, settings, observer, answers = null } = dependencies;
   const adapters = [new IoredisAdapter(redisStock.redis)];
   return {
     async issue(couponId, users) {
@@ -58,17 +60,28 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
       observer?.waited(handle ? 'acquired' : 'timeout', (endMs - startMs) / 1000);
       // Others held it for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
       if (!handle) return (await dependencies.take(couponId, users)).outcomes;
+      let decided: Decided;
       try {
         // The previous holder of the lock has most likely issued since that look.
         const seen = tries === 1 ? firstLook : redisStock.look(couponId, users);
-        return await issueUnderLock(dependencies, couponId, users, handle.value, seen);
+        decided = await issueUnderLock(dependencies, couponId, users, handle.value, seen);
       } finally {
         observer?.held((performance.now() - endMs) / 1000);
         // Not waited for: the answer is durable already. If the release fails, the lease runs out.
         lock.release(handle).catch(() => false);
       }
+      const { outcomes, server } = decided;
+      if (server !== null)
+        await keepPromise(redisStock, answers, { couponId, server, users, outcomes, isPromised: true });
+      return outcomes;
     },
   };
+}
+
+/** `server` is the one whose stock was read and written; null for outcomes of `take`, and where nothing was decided. */
+interface Decided {
+  readonly outcomes: readonly Outcome[];
+  readonly server: string | null;
 }
 
 /** The lock; or null when others held it for as long as we may wait, or when there is no connection. */
@@ -92,21 +105,22 @@ async function issueUnderLock(
   users: readonly string[],
   token: string,
   firstLook: Promise<LookReply>,
-): Promise<readonly Outcome[]> {
+): Promise<Decided> {
   for (let tries = 0; tries < settings.LOCKED_TRIES_MAX; tries++) {
     const seen = await (tries === 0 ? firstLook : redisStock.look(couponId, users));
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
-      if (opened !== 'open') return users.map(() => opened);
+      if (opened !== 'open') return { outcomes: users.map(() => opened), server: null };
       continue;
     }
     const { outcomes, taken } = decide(seen.stock, seen.owners, users, seen.nowMs);
-    if (taken.length === 0) return outcomes;
+    const decided: Decided = { outcomes, server: seen.server };
+    if (taken.length === 0) return decided;
     const written = await redisStock.put(couponId, token, seen, taken);
-    if (written === 'written') return outcomes;
+    if (written === 'written') return decided;
     if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
     if (written === 'lost') break;
   }
   // The lease ran out, or `scripted` was faster every time: the script needs no lock.
-  return (await take(couponId, users)).outcomes;
+  return { outcomes: (await take(couponId, users)).outcomes, server: null };
 }

@@ -2,6 +2,7 @@
 
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
 import type { StockKeeper } from '../stock/opening.ts';
+import type { AnsweredBatch, RecentAnswers } from '../stock/recent-answers.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import type { Issuer } from './issuer.ts';
 
@@ -17,12 +18,19 @@ export type Take = (couponId: number, users: readonly string[]) => Promise<Taken
 /** A coupon that is not open right after it was opened, again and again, is being lost: give up, and let the caller retry. */
 const OPENINGS_MAX = 3;
 
-export function createTake(redisStock: RedisStock, stock: StockKeeper): Take {
+/** @param isPromised whether what it returns is answered as it is, and not only once there are rows */
+export function createTake(
+  redisStock: RedisStock,
+  stock: StockKeeper,
+  answers: RecentAnswers | null = null,
+  isPromised = true,
+): Take {
   return async (couponId, users) => {
     for (let openings = 0; openings <= OPENINGS_MAX; openings++) {
       const reply = await redisStock.take(couponId, users);
       switch (reply.kind) {
         case 'decided':
+          await keepPromise(redisStock, answers, { ...reply, couponId, users, isPromised });
           return { outcomes: reply.outcomes, accepted: { epoch: reply.epoch, acceptedMs: reply.acceptedMs } };
         case 'refused':
           return { outcomes: users.map(() => reply.refusal), accepted: null };
@@ -36,6 +44,23 @@ export function createTake(redisStock: RedisStock, stock: StockKeeper): Take {
     }
     throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
   };
+}
+
+/**
+ * Waits until replicas have what a batch names, and remembers it. A sequence that was issued before is promised once more: whoever
+ * issued it may not have waited. Null when there is nothing to wait for.
+ *
+ * @throws as `Confirm`
+ */
+export function keepPromise(
+  { confirm, keysOf }: RedisStock,
+  answers: RecentAnswers | null,
+  batch: AnsweredBatch & { readonly outcomes: readonly Outcome[] },
+): Promise<void> | null {
+  if (!batch.outcomes.some((outcome) => 'sequence' in outcome)) return null;
+  if (confirm) return confirm(keysOf(batch.couponId), batch.server).then(() => answers?.add(batch));
+  answers?.add(batch);
+  return null;
 }
 
 export function createScripted(takeStock: Take): Issuer {

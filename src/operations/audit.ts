@@ -13,12 +13,13 @@ import { CouponId } from '../coupon/ids.ts';
 import { type Database, type Session, readFromPrimary } from '../mysql/database.ts';
 import type { Allocation } from '../stream/entry.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
+import { lostKey } from '../stream/keys.ts';
 import { waitingEntries } from '../stream/accepted.ts';
 
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
 export const countOrNull = (description: string) => Type.Union([count(description), Type.Null()], { description });
 
-/** One coupon, counted. The last four numbers are verdicts, the others plain counts of what is there. */
+/** One coupon, counted. The last five numbers are verdicts, the others plain counts of what is there. */
 export const AuditAnswer = Type.Object(
   {
     couponId: CouponId,
@@ -35,22 +36,35 @@ export const AuditAnswer = Type.Object(
     unknown: count('P2: issues that Redis does not know of; must be 0'),
     unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
     outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
+    lost: count(
+      'P3: answers that a failover of Redis has broken in the last 30 days, as the processes found that gave them; must be 0',
+    ),
   },
   { $id: 'Audit' },
 );
 
 export type Audit = Readonly<Static<typeof AuditAnswer>>;
 
+/** What the stores show; `lost` is what a process noticed. */
+export type CouponCounts = Omit<Audit, 'lost'>;
+
 export interface AuditDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
+}
+
+/** Counts a coupon, and says what processes have found to be lost. Throws as `auditCoupon`. */
+export async function readAudit(dependencies: AuditDependencies, couponId: number): Promise<Audit | null> {
+  const counts = await auditCoupon(dependencies, couponId);
+  const { redis, keysOf } = dependencies.redisStock;
+  return counts && { ...counts, lost: Number((await redis.get(lostKey(keysOf(couponId)))) ?? 0) };
 }
 
 /** Counts a coupon; null when there is none. Takes as long as reading its rows along the primary key. Throws what the stores throw. */
 export async function auditCoupon(
   { redisStock, database }: AuditDependencies,
   couponId: number,
-): Promise<Audit | null> {
+): Promise<CouponCounts | null> {
   const seen = await redisStock.look(couponId);
   const waiting: { readonly isDead: boolean; readonly span: Span }[] = [];
   for await (const { isDead, held } of waitingEntries(redisStock.redis, redisStock.keysOf(couponId), couponId)) {

@@ -44,7 +44,7 @@ const ID_PATTERN = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/;
 const ADDED = new Set(['entry', 'reason']);
 
 /** The dead letters of all partitions. Every function throws what Redis throws. */
-export function createDeadLetters({ redis, partitions, keysOf }: RedisStock): DeadLetters {
+export function createDeadLetters({ redis, partitions, keysOf, serverFor, confirm }: RedisStock): DeadLetters {
   const find = async (id: string) => {
     const [, partition, streamId] = ID_PATTERN.exec(id) ?? [];
     const keys = partitions[Number(partition)];
@@ -80,7 +80,9 @@ export function createDeadLetters({ redis, partitions, keysOf }: RedisStock): De
       // Of any version: its users were owners as long as it was there.
       const couponId = readAllocation(found.fields)?.couponId;
       const keys = couponId === undefined ? found.keys : { ...keysOf(couponId), ...found.keys };
+      const server = serverFor(keys);
       if (!(await discard(redis, { keys, id: found.id }))) return false;
+      await confirm?.(keys, server);
       // A cached refusal would say "sold out" for another second.
       if (couponId !== undefined) await redis.publish(changesChannel(redis), String(couponId));
       return true;

@@ -34,6 +34,7 @@ const auditExample: Audit = {
   unknown: 0,
   unexpected: 0,
   outsidePeriod: 0,
+  lost: 0,
 };
 
 const DeadLetterAnswer = Type.Object({

@@ -16,6 +16,10 @@ export interface RedisDurability {
   readonly role: string;
   /** `sentinel` and `cluster` serve another protocol, or a part of the keys alone. */
   readonly mode: string;
+  /** Replicas that are connected. */
+  readonly replicas: number;
+  /** How many it needs to accept a write (`min-replicas-to-write`); null when it does not say. */
+  readonly writeReplicasMin: number | null;
   /** Shards of its cluster, 1 without one; 0 when it does not say. */
   readonly shards: number;
 }
@@ -41,6 +45,8 @@ export async function readDurability(redis: Redis): Promise<RedisDurability> {
     maxmemoryPolicy: fact('maxmemory_policy') || 'unknown',
     role: fact('role'),
     mode,
+    replicas: Number(fact('connected_slaves')),
+    writeReplicasMin: await redis.config('GET', 'min-replicas-to-write').then(numberOf, () => null),
     shards: mode === 'cluster' ? await readShards(redis) : 1,
   };
 }
@@ -82,6 +88,20 @@ export function durabilityFaults(durability: RedisDurability, allowVolatile: boo
   return faults;
 }
 
+/**
+ * What is to be said of a replicated Redis, as lines that name the setting and the cure; null when all is well, or it is not replicated.
+ *
+ * @param replicasMin REPLICAS_MIN
+ */
+export function replicationFault({ replicas, writeReplicasMin }: RedisDurability, replicasMin: number): string | null {
+  if (writeReplicasMin !== 0 || (replicas === 0 && replicasMin === 0)) return null;
+  // Seen: ten seconds of 202 answers, of which nothing was left.
+  return (
+    'REDIS_URL: this Redis is replicated and has no `min-replicas-to-write`: a primary that was replaced without noticing ' +
+    'goes on accepting what nobody will have; set it to 1'
+  );
+}
+
 /** What the eviction policy does to coupons, with the cure; null for a policy that evicts nothing. */
 export function evictionFault({ maxmemoryPolicy }: RedisDurability, allowVolatile: boolean): string | null {
   if (allowVolatile || maxmemoryPolicy === 'noeviction' || maxmemoryPolicy === 'unknown') return null;
@@ -90,6 +110,11 @@ export function evictionFault({ maxmemoryPolicy }: RedisDurability, allowVolatil
 
 function asFsync(value: string): RedisDurability['appendFsync'] {
   return value === 'always' || value === 'everysec' || value === 'no' ? value : 'unknown';
+}
+
+function numberOf(reply: unknown): number | null {
+  const value = secondOf(reply);
+  return /^\d+$/.test(value) ? Number(value) : null;
 }
 
 function secondOf(reply: unknown): string {

@@ -1,12 +1,14 @@
 // preflight.ts -- What must be right before a process may start: each fault is one line that names the setting and the cure.
 
 import type { Redis } from 'ioredis';
+import type { Config } from '../config/config.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
 import { compareMigrations } from '../mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld, unsupportedServer } from '../mysql/server-version.ts';
 import { connect } from '../redis/connection.ts';
-import { durabilityFaults, readDurability } from '../redis/durability.ts';
+import { durabilityFaults, readDurability, replicationFault } from '../redis/durability.ts';
 import { testMysql } from './mysql-self-test.ts';
+import { refusedRights, rightsFault } from '../redis/rights.ts';
 import { waitForStores } from './start-wait.ts';
 import { explainMysql, explainRedis, type Fault, finalFault, transientFault } from './store-faults.ts';
 
@@ -14,7 +16,7 @@ export interface PreflightDependencies {
   readonly database: Database;
   /** Every Redis connection of the process; the first is asked what the server is. */
   readonly connections: readonly [Redis, ...Redis[]];
-  readonly settings: { readonly ALLOW_VOLATILE_REDIS: 'on' | 'off'; readonly START_WAIT_S: number };
+  readonly settings: Pick<Config, 'ALLOW_VOLATILE_REDIS' | 'START_WAIT_S'> & Partial<Pick<Config, 'REPLICAS_MIN'>>;
   /** Is told what is waited for. */
   readonly say: (waiting: string) => void;
   /** Tries what the process will do in Redis, and returns a line for each fault. */
@@ -48,13 +50,21 @@ async function checkRedis(dependencies: PreflightDependencies): Promise<Fault[]>
   }
 }
 
-async function serverFaults({ connections: [redis], settings, testRedis }: PreflightDependencies): Promise<Fault[]> {
+async function serverFaults(dependencies: PreflightDependencies): Promise<Fault[]> {
+  const { connections, settings, say, testRedis } = dependencies;
+  const [redis] = connections;
   const durability = await readDurability(redis);
   const faults = durabilityFaults(durability, settings.ALLOW_VOLATILE_REDIS === 'on').map(finalFault);
+  const replicasMin = settings.REPLICAS_MIN ?? 0;
+  const replication = replicationFault(durability, replicasMin);
+  if (replication !== null && replicasMin > 0) faults.push(finalFault(replication));
+  else if (replication !== null) say(replication);
   // One that is being promoted is a primary soon.
   if (durability.role === 'slave') faults.push(transientFault(REPLICA));
   // A server of the wrong kind would refuse for that alone.
-  return faults.length > 0 ? faults : (await testRedis()).map(finalFault);
+  if (faults.length > 0) return faults;
+  const refused = replicasMin > 0 ? await refusedRights([{ redis, on: '', command: ['WAIT', 0, 1] }]) : [];
+  return [...(refused.length > 0 ? [rightsFault(refused)] : []), ...(await testRedis())].map(finalFault);
 }
 
 const REPLICA = 'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it';

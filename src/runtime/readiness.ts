@@ -4,6 +4,7 @@
 import { sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import type { Check, Readiness } from '../operations/health-routes.ts';
+import type { Config } from '../config/config.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
 import { reasonOf } from './store-faults.ts';
 import { serverOf } from '../redis/connection.ts';
@@ -14,7 +15,7 @@ import { tryRedisWrites } from './redis-self-test.ts';
 export interface ReadinessDependencies {
   readonly redis: Redis;
   readonly database: Database;
-  readonly settings: { readonly ALLOW_VOLATILE_REDIS: 'on' | 'off' };
+  readonly settings: Pick<Config, 'ALLOW_VOLATILE_REDIS'> & Partial<Pick<Config, 'REPLICAS_MIN'>>;
 }
 
 /** How long what the stores said is believed: many may ask, and each time something is written. */
@@ -50,8 +51,7 @@ export function createReadiness(dependencies: ReadinessDependencies): ReadinessP
 }
 
 function askStores({ redis, database, settings }: ReadinessDependencies) {
-  const allowVolatile = settings.ALLOW_VOLATILE_REDIS === 'on';
-  return Promise.all([asked('redis', () => askRedis(redis, allowVolatile)), asked('mysql', () => askMysql(database))]);
+  return Promise.all([asked('redis', () => askRedis(redis, settings)), asked('mysql', () => askMysql(database))]);
 }
 
 interface Answer {
@@ -69,7 +69,7 @@ async function asked(name: string, ask: () => Promise<Answer>): Promise<{ check:
   }
 }
 
-async function askRedis(redis: Redis, allowVolatile: boolean): Promise<Answer> {
+async function askRedis(redis: Redis, settings: ReadinessDependencies['settings']): Promise<Answer> {
   const facts = await readDurability(redis);
   const { product, appendFsync, maxmemoryPolicy, role } = facts;
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
@@ -77,8 +77,10 @@ async function askRedis(redis: Redis, allowVolatile: boolean): Promise<Answer> {
   if (role !== 'master') return not(`is a ${role} and refuses writes`);
   if (serverOf(redis) === '') return not('is not known yet, or is not the Redis of this installation (see the log)');
   // What was right at start may have been changed since.
-  const [fault] = durabilityFaults(facts, allowVolatile);
+  const [fault] = durabilityFaults(facts, settings.ALLOW_VOLATILE_REDIS === 'on');
   if (fault !== undefined) return not(fault.replace(/^\w+: /, ''));
+  const { REPLICAS_MIN: replicasMin = 0 } = settings;
+  if (facts.replicas < replicasMin) return not(`has ${facts.replicas} replicas, and REPLICAS_MIN is ${replicasMin}`);
   const refused = await tryRedisWrites(redis).then(() => null, reasonOf);
   if (refused !== null) return not(`refuses writes (${refused})`);
   return { ok: true, detail: `${product}, maxmemory-policy ${maxmemoryPolicy}`, durability };

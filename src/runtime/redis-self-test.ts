@@ -11,10 +11,21 @@ import { countRequests } from '../http/rate-limit/count-requests.ts';
 import { markKey, noteKey } from '../issuing/scripts/key-scripts.ts';
 import { serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
-import { look, put, restoreEntry, take } from '../stock/decision-scripts.ts';
+import { look, mark, put, restoreEntry, take } from '../stock/decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
+import { countUnoffered, noteOffered, offer } from '../stock/offer-scripts.ts';
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
-import { changesChannel, type CouponKeys, couponKeys, GROUP, loadingKey, INSTALLATION_KEY } from '../stream/keys.ts';
+import {
+  changesChannel,
+  type CouponKeys,
+  couponKeys,
+  GROUP,
+  INSTALLATION_KEY,
+  loadingKey,
+  offersKey,
+  processesKey,
+  waitMarkKey,
+} from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
 import { settle } from '../stream/scripts/settle.ts';
 
@@ -147,7 +158,8 @@ function testKeys(): TestKeys {
 
 function namesOf(keys: TestKeys): string[] {
   const { state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits } = keys;
-  return [state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits, loadingKey(keys, keys.token)];
+  const others = [loadingKey(keys, keys.token), waitMarkKey(keys), offersKey(keys), processesKey(keys)];
+  return [state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits, ...others];
 }
 
 function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]): Trial[] {
@@ -164,6 +176,7 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
     ...of(state, ['HSET', state, 'test', 1], ['HGET', state, 'test'], ['HMGET', state, 'test'], ['UNLINK', state]),
     ...of(owners, ['HSET', owners, 'test', 1], ['HMGET', owners, 'test'], ['HLEN', owners], ['HSCAN', owners, 0]),
     ...of(owners, ['PERSIST', owners], ['RENAME', owners, owners], ['PEXPIRE', owners, 1]),
+    ...of(owners, ['HGETALL', owners], ['HDEL', owners, 'test']),
     ...of(opening, ['SET', opening, 'test', 'NX', 'PX', 1], ['GET', opening], ['DEL', opening]),
     ...of(lock, ['SET', lock, 'test', 'NX', 'PX', 1], ['GET', lock]),
     ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
@@ -200,6 +213,12 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   await put(redis, { ...lease, ...bounds, token: handle.value, epoch: 1, version: 1, next: 3, taken: ['third'] });
   await lock.release(handle);
   await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'] });
+  await mark(redis, lease);
+  await offer(redis, { keys, keepMs: LEASE_MS, owners: ['first', 1] });
+  // Of before all times: it is found to be dead.
+  await redis.hset(processesKey(keys), 'test', '0 test');
+  await noteOffered(redis, { ...lease, name: 'this' });
+  await countUnoffered(redis, { ...lease, aliveMs: LEASE_MS });
 }
 
 /** Its entries become dead letters, one comes back, and the coupon is edited and closed. */

@@ -40,7 +40,9 @@ export async function closeCoupon(
       return coupon?.stockHome === 'redis' && coupon.epoch === epoch && coupon.endMs + settings.CLOSE_AFTER_MS <= nowMs;
     });
   if (!(await isOver())) return false;
+  const server = redisStock.serverOfCoupon(couponId);
   if ((await redisStock.close(couponId, epoch)) !== 'closed') return false;
+  await redisStock.confirm?.(redisStock.keysOf(couponId), server);
   // From here on nothing can be accepted; what was accepted is a row once neither stream nor dead letters have an entry of it.
   if (await isAnyWaiting(redisStock.redis, redisStock.keysOf(couponId), couponId)) return false;
   return withTransaction(database, async (tx) => {

@@ -4,7 +4,7 @@ import type { Stock } from '../coupon/coupon.ts';
 import { type Outcome, type Refusal, refusal } from '../coupon/outcome.ts';
 import { defineScript } from '../redis/script.ts';
 import { entryVersion } from '../stream/entry.ts';
-import type { CouponKeys } from '../stream/keys.ts';
+import { type CouponKeys, waitMarkKey, type PartitionKeys } from '../stream/keys.ts';
 
 /** What every script on a coupon's state is given. */
 export interface StateInput {
@@ -26,6 +26,8 @@ type TakeReply =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | {
       readonly kind: 'decided';
+      /** The server that decided. */
+      readonly server: string;
       /** By the clock of Redis. */
       readonly acceptedMs: number;
       readonly epoch: number;
@@ -43,7 +45,7 @@ export const take = defineScript<TakeInput, TakeReply>({
   args: ({ couponId, server, unpersistedUsersMax, users }) => {
     return [couponId, server, unpersistedUsersMax, users.join(','), entryVersion(users)];
   },
-  read: (reply, { users }) => {
+  read: (reply, { users, server }) => {
     const verdict = reply.verdict('decided', 'all issued', 'not open', 'overloaded', 'paused', 'not started', 'ended');
     if (verdict === 'not open' || verdict === 'overloaded') return { kind: verdict };
     if (verdict !== 'decided' && verdict !== 'all issued') return { kind: 'refused', refusal: refusal[verdict] };
@@ -54,7 +56,7 @@ export const take = defineScript<TakeInput, TakeReply>({
     const outcomes = users.map((_, i) =>
       allIssued ? ({ kind: 'issued', sequence: first + i } as const) : outcomeOf(reply.whole(TAKE_HEAD + i)),
     );
-    return { kind: 'decided', acceptedMs: reply.whole(1), epoch: reply.whole(2), outcomes };
+    return { kind: 'decided', server, acceptedMs: reply.whole(1), epoch: reply.whole(2), outcomes };
   },
 });
 
@@ -154,4 +156,21 @@ export const restoreEntry = defineScript({
     return [couponId, server, epoch, first, users.join(','), entryVersion(users)];
   },
   read: (reply) => reply.verdict('restored', 'changed'),
+});
+
+/**
+ * Returns once as many replicas as REPLICAS_MIN asks for have all that a server had written when it was called.
+ *
+ * @param keys of any partition that the server has
+ * @param server the one that decided, as `serverOf` names it
+ * @throws Unavailable `dependency` when there are too few in time, or another server took over; what ioredis throws
+ */
+export type Confirm = (keys: PartitionKeys, server: string) => Promise<void>;
+
+/** Writes what a WAIT of the same connection then waits for. */
+export const mark = defineScript({
+  source: new URL('./scripts/failover/mark.lua', import.meta.url),
+  keys: ({ keys }: { readonly keys: PartitionKeys; readonly server: string }) => [waitMarkKey(keys)],
+  args: ({ server }) => [server],
+  read: (reply) => reply.verdict('marked', 'other server'),
 });

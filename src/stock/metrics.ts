@@ -9,6 +9,11 @@ export type OpeningMetrics = ReturnType<typeof createOpeningMetrics>;
 
 export function createOpeningMetrics() {
   return {
+    failoverIssues: counter(
+      'coupon_failover_issues_total',
+      'Answered issues that Redis lacked after a restart or failover: put back by offering, or lost',
+      ['result', ['restored', 'lost']],
+    ),
     openings: counter(
       'coupon_openings_total',
       'Openings of a coupon in Redis: first, rebuilt after a loss, proven after a restart, or blocked by an entry that cannot be decoded',

@@ -26,7 +26,9 @@ import { type Refusal, refusal, Unavailable } from '../coupon/outcome.ts';
 import { type Database, readFromPrimary, type Session, withTransaction } from '../mysql/database.ts';
 import { acceptedPages, UndecodableEntryError } from '../stream/accepted.ts';
 import type { BeginOpeningReply, OpeningInput } from './opening-scripts.ts';
+import { lacksAny, NO_OFFERS, type Offered, type Offers } from './offers.ts';
 import type { RedisStock } from './redis-stock.ts';
+import { putBack } from './restoring.ts';
 
 /** The result of an opening; with a refusal there is nothing to open, and it is the answer for every user. */
 export type Opened = 'open' | Refusal;
@@ -46,6 +48,10 @@ export interface StockDependencies {
     readonly OPENING_PAGE: number;
   };
   readonly onOpened: (couponId: number, kind: OpeningKind, owners: number) => void;
+  /** Offered by processes that remember what Redis lost, see offers.ts. */
+  readonly offers?: Pick<Offers, 'gather'> | undefined;
+  /** So many issues that Redis had lost were put back. */
+  readonly onRestored?: (couponId: number, issues: number) => void;
   /** A coupon cannot be opened until an operator has dealt with what stands in the way. */
   readonly onBlocked: (blocking: UndecodableEntryError | UnknownFormError) => void;
 }
@@ -121,13 +127,22 @@ async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
   const { database, redisStock, lease } = attempt;
   try {
     const beforeMs = await redisStock.nowMs();
-    const claimed = await withTransaction(database, (tx) => claim(tx, attempt));
+    let claimed = await withTransaction(database, (tx) => claim(tx, attempt, true));
+    // Before anything is read. What was never in Redis was lost by none.
+    const wasInRedis = !('kind' in claimed) && (claimed.proven || claimed.coupon.stockHome === 'redis');
+    const offered = (wasInRedis && (await attempt.offers?.gather(attempt.couponId, lease))) || NO_OFFERS;
+    if (!('kind' in claimed) && claimed.proven && !claimed.isKept && (await lacksAny(redisStock, lease.keys, offered)))
+      claimed = await withTransaction(database, (tx) => claim(tx, attempt, false));
     if ('kind' in claimed) {
       await redisStock.endOpening(lease);
       return claimed;
     }
     const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs());
-    return claimed.proven ? await prove(attempt, aheadMs) : await rebuild(attempt, claimed.coupon, aheadMs);
+    const opened = claimed.proven
+      ? await prove(attempt, aheadMs)
+      : await rebuild(attempt, claimed.coupon, aheadMs, offered);
+    if (opened === 'open') await redisStock.confirm?.(lease.keys, lease.server);
+    return opened;
   } catch (error) {
     // Best effort: if this fails too, the lease runs out by itself.
     await redisStock.endOpening(lease).catch(() => undefined);
@@ -150,7 +165,7 @@ function blocked({ onBlocked }: StockDependencies, error: UndecodableEntryError 
  * Step 1. Makes Redis the home of the stock; or finds the coupon missing or over, when there is nothing to open: otherwise a
  * late request would load the owners of a coupon that was closed.
  */
-async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt) {
+async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt, mayProve: boolean) {
   const coupon = await lockCoupon(tx, couponId);
   if (!coupon) return refusal['not exist'];
   const { highest, nowMs } = await readHighestSequence(tx, couponId);
@@ -162,14 +177,14 @@ async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt) {
   if (isWhole && begun.epoch > coupon.epoch) {
     // MySQL went back, and a rebuilt state would lose what only Redis knows.
     await tx.update(coupons).set({ stockHome: 'redis', epoch: begun.epoch }).where(eq(coupons.id, couponId));
-    return { coupon, nowMs, proven: true };
+    return { coupon, nowMs, proven: true, isKept: true };
   }
   const isSame =
     isWhole && coupon.stockHome === 'redis' && begun.epoch === coupon.epoch && begun.version === coupon.version;
-  if (isSame) return { coupon, nowMs, proven: true };
+  if (isSame && mayProve) return { coupon, nowMs, proven: true, isKept: false };
   const epoch = coupon.epoch + 1;
   await tx.update(coupons).set({ stockHome: 'redis', epoch }).where(eq(coupons.id, couponId));
-  return { coupon: { ...coupon, epoch }, nowMs, proven: false };
+  return { coupon: { ...coupon, epoch }, nowMs, proven: false, isKept: false };
 }
 
 async function prove({ redisStock, lease, onOpened, couponId }: Attempt, aheadMs: number): Promise<Opened | null> {
@@ -179,8 +194,8 @@ async function prove({ redisStock, lease, onOpened, couponId }: Attempt, aheadMs
 }
 
 /** Steps 2 and 3. */
-async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number): Promise<Opened | null> {
-  const loaded = await load(attempt);
+async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number, offered: Offered): Promise<Opened | null> {
+  const loaded = await load(attempt, offered, coupon.totalQuantity);
   if (!loaded) return null;
   // Its rows and its counter are committed together, so that the lock has shown how many rows there are at least.
   if (loaded.rows < coupon.issuedQuantity)
@@ -191,7 +206,7 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number): Promi
   const next = loaded.highest + 1;
   const until = lastSequence(next, loaded.owners, coupon.totalQuantity);
   const stock: Stock = { startMs: coupon.startMs, endMs: coupon.endMs, paused: coupon.paused, next, until };
-  const { redisStock, lease, onOpened, couponId } = attempt;
+  const { redisStock, lease, onOpened, onRestored, couponId } = attempt;
   if (!(await isClaimed(attempt, coupon.epoch))) {
     await redisStock.endOpening(lease);
     return null;
@@ -199,6 +214,10 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number): Promi
   if ((await redisStock.finishOpening(lease, loaded.owners, stock, coupon, aheadMs)) !== 'opened') return null;
   // As it was before step 1 changed it.
   onOpened(couponId, coupon.stockHome === 'mysql' ? 'first' : 'rebuilt', loaded.owners);
+  if (loaded.restored.size === 0) return 'open';
+  // Were we killed before, the reconciler would find owners without an entry.
+  const restored = await putBack(redisStock, couponId, { server: lease.server, epoch: coupon.epoch }, loaded.restored);
+  onRestored?.(couponId, restored);
   return 'open';
 }
 
@@ -208,14 +227,28 @@ async function isClaimed({ database, couponId }: Attempt, epoch: number): Promis
   return coupon?.stockHome === 'redis' && coupon.epoch === epoch;
 }
 
-/** Loads all owners under the temporary key; null when another process took the lease. */
-async function load(attempt: Attempt): Promise<{ highest: number; owners: number; rows: number } | null> {
+interface Loaded {
+  readonly highest: number;
+  readonly owners: number;
+  readonly rows: number;
+  /** What is offered and was nowhere else, by sequence. */
+  readonly restored: ReadonlyMap<number, string>;
+}
+
+/** Loads all owners under the temporary key, what is offered last; null when another process took the lease. */
+async function load(attempt: Attempt, offered: Offered, total: number | null): Promise<Loaded | null> {
   let [highest, owners, rows] = [0, 0, 0];
+  const left = new Map([...offered].map(([userId, sequence]) => [sequence, userId]));
   const { database, redisStock, couponId, settings, lease } = attempt;
   const stores = { redis: redisStock.redis, database };
   for await (const page of acceptedPages(stores, lease.keys, couponId, settings.OPENING_PAGE)) {
     if (page.areRows) rows += page.owners.length;
-    for (const { sequence } of page.owners) highest = Math.max(highest, sequence);
+    for (const { userId, sequence } of page.owners) {
+      highest = Math.max(highest, sequence);
+      // The user has it, under whatever sequence; or another user has the sequence.
+      left.delete(sequence);
+      left.delete(offered.get(userId) ?? 0);
+    }
     const loaded = await redisStock.loadOwners(
       lease,
       page.owners.flatMap(({ userId, sequence }) => [userId, sequence]),
@@ -223,5 +256,18 @@ async function load(attempt: Attempt): Promise<{ highest: number; owners: number
     if (loaded === null) return null;
     owners = loaded;
   }
-  return { highest, owners, rows };
+  const room = total === null ? left.size : Math.max(0, total - owners);
+  const restored = new Map([...left].sort(([a], [b]) => a - b).slice(0, room));
+  const pairs = [...restored];
+  for (let i = 0; i < pairs.length; i += settings.OPENING_PAGE) {
+    const page = pairs.slice(i, i + settings.OPENING_PAGE);
+    for (const [sequence] of page) highest = Math.max(highest, sequence);
+    const loaded = await redisStock.loadOwners(
+      lease,
+      page.flatMap(([sequence, userId]) => [userId, sequence]),
+    );
+    if (loaded === null) return null;
+    owners = loaded;
+  }
+  return { highest, owners, rows, restored };
 }

@@ -8,8 +8,15 @@ import type { Coupon, Stock } from '../coupon/coupon.ts';
 import type { Owner } from '../coupon/issue-rows.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import { askServer, serverOf } from '../redis/connection.ts';
-import { type CouponKeys, couponKeys, partitionKeys, prefixOf } from '../stream/keys.ts';
-import { look, type OpenStock, put, restoreEntry, take } from './decision-scripts.ts';
+import {
+  type CouponKeys,
+  couponKeys,
+  type PartitionKeys,
+  partitionKeys,
+  partitionOf,
+  prefixOf,
+} from '../stream/keys.ts';
+import { type Confirm, look, type OpenStock, put, restoreEntry, take } from './decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from './edit-scripts.ts';
 import {
   beginOpening,
@@ -27,14 +34,31 @@ export interface RedisStockSettings {
 
 export type RedisStock = ReturnType<typeof createRedisStock>;
 
-/** @param redis an issuing connection: it must not resend */
-export function createRedisStock(redis: Redis, { PARTITIONS, UNPERSISTED_USERS_MAX }: RedisStockSettings) {
+/**
+ * @param redis an issuing connection: it must not resend
+ * @param confirm waits for replicas before anything is promised; null when nothing is to be waited for
+ */
+export function createRedisStock(
+  redis: Redis,
+  { PARTITIONS, UNPERSISTED_USERS_MAX }: RedisStockSettings,
+  confirm: Confirm | null = null,
+) {
   const keysOf = (couponId: number) => couponKeys(couponId, PARTITIONS);
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partitionKeys(partition));
+  const serverFor = (_partition: PartitionKeys) => serverOf(redis);
   return {
     redis,
+    confirm,
     /** The keys of each partition, by its number. */
-    partitions: Array.from({ length: PARTITIONS }, (_, partition) => partitionKeys(partition)),
+    partitions,
     keysOf,
+    /** The server that has a partition, as `serverOf` names it; '' while it is not known. */
+    serverFor,
+    /** The server that has a coupon. Cheap: what was answered in the last seconds is asked about batch by batch. */
+    serverOfCoupon: (couponId: number) => {
+      const keys = partitions[partitionOf(couponId, PARTITIONS)];
+      return keys ? serverFor(keys) : '';
+    },
     ...decisionsOf(redis, keysOf, UNPERSISTED_USERS_MAX),
     ...openingOf(redis, keysOf),
     ...editsOf(redis, keysOf),
@@ -78,8 +102,12 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
       } while (cursor !== '0');
     },
     /** Puts issues of `seen` back into the stream; `users` have the sequences from `first` on. */
-    restoreEntry: (couponId: number, { server, epoch }: OpenStock, first: number, users: readonly string[]) =>
-      restoreEntry(redis, { keys: keysOf(couponId), couponId, server, epoch, first, users }),
+    restoreEntry: (
+      couponId: number,
+      { server, epoch }: Pick<OpenStock, 'server' | 'epoch'>,
+      first: number,
+      users: readonly string[],
+    ) => restoreEntry(redis, { keys: keysOf(couponId), couponId, server, epoch, first, users }),
     /** All who have the coupon, in pages. */
     owners: async function* (couponId: number): AsyncGenerator<readonly Owner[]> {
       const { owners } = keysOf(couponId);

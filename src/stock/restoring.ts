@@ -11,6 +11,7 @@ import { ID_MAX } from '../coupon/coupon.ts';
 import { ownerPages } from '../coupon/issue-rows.ts';
 import { type Database, withTransaction } from '../mysql/database.ts';
 import { isAnyWaiting, ownersOf, waitingEntries } from '../stream/accepted.ts';
+import type { OpenStock } from './decision-scripts.ts';
 import type { RedisStock } from './redis-stock.ts';
 
 export interface RestoringDependencies {
@@ -120,9 +121,19 @@ export async function restoreLost(dependencies: RestoringDependencies, couponId:
   for await (const page of redisStock.owners(couponId)) {
     for (const { userId, sequence } of page) if (lost.has(sequence)) users.set(sequence, userId);
   }
+  return putBack(redisStock, couponId, seen, users);
+}
+
+/** Makes entries of owners of a state. Returns of how many, which is fewer if the state is another by now. */
+export async function putBack(
+  redisStock: Pick<RedisStock, 'restoreEntry'>,
+  couponId: number,
+  state: Pick<OpenStock, 'server' | 'epoch'>,
+  users: ReadonlyMap<number, string>,
+): Promise<number> {
   let restored = 0;
   for (const { first, users: run } of runsOf(users)) {
-    const done = await redisStock.restoreEntry(couponId, seen, first, run);
+    const done = await redisStock.restoreEntry(couponId, state, first, run);
     if (done === 'changed') break;
     restored += run.length;
   }

@@ -69,3 +69,23 @@ export function couponKeys(couponId: number, partitions: number): CouponKeys {
 export function loadingKey(keys: CouponKeys, token: string): string {
   return `${keys.owners}:${token}`;
 }
+
+/** What is written before a WAIT for replicas. */
+export function waitMarkKey({ stream }: PartitionKeys): string {
+  return `${stream}:mark`;
+}
+
+/** Hash: user → sequence, as processes offer them to the next opening. */
+export function offersKey({ owners }: CouponKeys): string {
+  return owners.replace(/owners$/, 'offers');
+}
+
+/** How many answers about a coupon a failover of Redis has broken, as far as a process that gave them noticed. */
+export function lostKey({ owners }: CouponKeys): string {
+  return owners.replace(/owners$/, 'lost');
+}
+
+/** Hash: the processes that may have something to offer, see offers.ts. */
+export function processesKey({ stream }: PartitionKeys): string {
+  return `${stream}:processes`;
+}

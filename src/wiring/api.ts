@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { createCatalog } from '../coupon/catalog.ts';
-import { auditCoupon } from '../operations/audit.ts';
+import { readAudit } from '../operations/audit.ts';
 import { createDeadLetters, type DeadLetters } from '../operations/dead-letters.ts';
 import type { CouponReader } from '../issuing/coupon-reader.ts';
 import type { CombinerBounds } from '../issuing/combiner.ts';
@@ -19,10 +19,12 @@ import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { Places } from '../issues/places.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
+import { createReplicas } from '../issuing/replicas.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
 import { createEpochReader, type EpochReader, freeIdFrom } from '../stock/restoring.ts';
-import { createStockKeeper, type StockKeeper } from '../stock/opening.ts';
+import type { RecentAnswers } from '../stock/recent-answers.ts';
+import type { StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
 import { createSynchronous } from '../issuing/synchronous.ts';
 import { createCouponEditor } from '../stock/editing.ts';
@@ -34,9 +36,10 @@ import {
   knownRefusals,
   ofExisting,
 } from './caches.ts';
-import { type ApiMetrics, measureStock, measureStores, createOpeningObserver, transactionMeter } from './metrics.ts';
+import { type ApiMetrics, measureStock, measureStores, transactionMeter } from './metrics.ts';
 import { closeDatabase, type Database, openDatabase, throughPool } from '../mysql/database.ts';
-import { issuingConnection, subscribingConnection } from '../redis/connection.ts';
+import { issuingConnection, type OnFault, subscribingConnection } from '../redis/connection.ts';
+import { wireOffering } from './offering.ts';
 import type { Log } from '../telemetry/log.ts';
 import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
 
@@ -53,6 +56,7 @@ interface Foundation {
 /** With what opens coupons, and sees what Redis knows of one whose home is MySQL. */
 interface Opened extends Foundation {
   readonly stock: StockKeeper;
+  readonly answers: RecentAnswers;
   readonly epochInRedis: EpochReader;
 }
 
@@ -61,16 +65,14 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
   };
-  const redis = issuingConnection(config, onRedisFault);
-  const subscriber = subscribingConnection(config, onRedisFault);
+  const { redis, subscriber, connections, redisStock } = connectRedis(config, onRedisFault);
   const database = openDatabase(config, transactionMeter(metrics));
-  const redisStock = createRedisStock(redis, config);
   const foundation: Foundation = { redisStock, database, settings: config };
   const snapshots = createSnapshots(foundation);
   measureStores(metrics, foundation);
   measureStock(metrics, { database, snapshots });
-  const stock = createStockKeeper({ ...foundation, ...createOpeningObserver(metrics, log) });
-  const opened: Opened = { ...foundation, stock, epochInRedis: createEpochReader(redisStock) };
+  const { answers, stock, leave, ...offering } = wireOffering(foundation, metrics, log);
+  const opened: Opened = { ...foundation, stock, answers, epochInRedis: createEpochReader(redisStock) };
   const onStoreFault = (error: unknown) => {
     metrics.storeFailures.of().add();
     log.error({ error }, 'store request failed; result unknown to the caller');
@@ -89,6 +91,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     redis,
     redisStock,
     subscriber,
+    connections,
     database,
     stock,
     issuers,
@@ -107,11 +110,12 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
           allKeys: createKeyLimiter(config, redis, onRedisFault),
         }),
         load: createLoad(redisStock, metrics),
-        audit: (couponId: number) => auditCoupon({ redisStock, database }, couponId),
+        audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
       },
       onStoreFault,
     ),
     deadLetters: createAvailableDeadLetters(redisStock, onStoreFault),
+    ...offering,
     /** Subscribes to edits of coupons; call it once the connections are open. */
     listen: () => listen(subscriber),
     /** Ends long polls and event streams, so that a server can stop. */
@@ -120,19 +124,29 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     async close() {
       await releaseWaiters();
       await issuance.drain();
-      redis.disconnect();
-      subscriber.disconnect();
+      await leave();
+      for (const connection of connections) connection.disconnect();
       await closeDatabase(database);
     },
   };
 }
 
+/** `connections` are all of them, the one that decides first. */
+function connectRedis(config: Config, onFault: OnFault) {
+  const redis = issuingConnection(config, onFault);
+  const subscriber = subscribingConnection(config, onFault);
+  const replicas = createReplicas(config, onFault);
+  const connections = [redis, subscriber, ...(replicas?.connections ?? [])] as const;
+  return { redis, subscriber, connections, redisStock: createRedisStock(redis, config, replicas?.confirm) };
+}
+
 function createIssuers(opened: Opened, reader: CouponReader, observer: LockObserver) {
-  const { redisStock, database, stock, epochInRedis } = opened;
-  const take = createTake(redisStock, stock);
+  const { redisStock, database, stock, answers, epochInRedis } = opened;
+  const take = createTake(redisStock, stock, answers);
+  const reserve = createTake(redisStock, stock, answers, false);
   const exists = (couponId: number) => reader.exists(couponId, 'general');
   return {
-    synchronous: createSynchronous({ database, take, exists, epochInRedis, drop: redisStock.drop }),
+    synchronous: createSynchronous({ database, take: reserve, exists, epochInRedis, drop: redisStock.drop }),
     locked: ofExisting(createLocked({ ...opened, take, observer }), reader),
     scripted: ofExisting(createScripted(take), reader),
   } satisfies Record<IssuerName, Issuer>;

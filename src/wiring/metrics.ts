@@ -136,13 +136,17 @@ function seriesOf(levels: readonly StockLevel[], valueOf: (level: StockLevel) =>
 
 /** Counts and logs openings. */
 export function createOpeningObserver(
-  { openings }: OpeningMetrics,
+  { openings, failoverIssues }: OpeningMetrics,
   log: Log,
-): Pick<StockDependencies, 'onOpened' | 'onBlocked'> {
+): Pick<StockDependencies, 'onOpened' | 'onRestored' | 'onBlocked'> {
   return {
     onOpened(couponId, kind, owners) {
       openings.of(kind).add();
       log.info({ couponId, kind, owners }, 'opened the stock of a coupon in Redis');
+    },
+    onRestored(couponId, issues) {
+      failoverIssues.of('restored').add(issues);
+      log.warn({ couponId, issues }, 'Redis lost what was answered; processes that remembered it have put it back');
     },
     onBlocked(error) {
       openings.of('blocked').add();

@@ -34,7 +34,7 @@ test.concurrent('a Redis that loses acknowledged writes is detected', async () =
   const cluster = await openCluster({
     apis: 1,
     workers: 1,
-    settings: { ALLOW_VOLATILE_REDIS: 'on' },
+    settings: { ALLOW_VOLATILE_REDIS: 'on', OFFERING: 'off' },
     redisSettings: { appendonly: 'no' },
   });
   const forget: Fault = {

@@ -6,7 +6,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
 import { closeDatabase, type Database, openDatabase, withConnection } from '../../src/mysql/database.ts';
-import type { Audit } from '../../src/operations/audit.ts';
+import type { CouponCounts } from '../../src/operations/audit.ts';
 import { askServer, refuseServer } from '../../src/redis/connection.ts';
 import { createRedisStock, type RedisStock } from '../../src/stock/redis-stock.ts';
 import type { CouponKeys } from '../../src/stream/keys.ts';
@@ -55,7 +55,7 @@ export class RealWorld {
   synchronous: Running<Outcomes> | null = null;
   editor: Running | null = null;
   closer: Running | null = null;
-  audit: Running<Audit | null> | null = null;
+  audit: Running<CouponCounts | null> | null = null;
   /** The last command of an editor that died. */
   late: (() => Promise<unknown>) | null = null;
   backup: Backup | null = null;

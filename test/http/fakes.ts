@@ -196,6 +196,7 @@ const audit: Audit = {
   unknown: 0,
   unexpected: 0,
   outsidePeriod: 0,
+  lost: 0,
 };
 
 export const load = {

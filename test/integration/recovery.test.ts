@@ -3,7 +3,7 @@
 import { afterAll, beforeEach, expect, spyOn, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
-import { type Audit, auditCoupon } from '../../src/operations/audit.ts';
+import { auditCoupon, type CouponCounts } from '../../src/operations/audit.ts';
 import { createDeadLetters } from '../../src/operations/dead-letters.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { readBacklog } from '../../src/stream/backlog.ts';
@@ -29,7 +29,7 @@ const people = (count: number, prefix = 'u') => Array.from({ length: count }, (_
 const redisStock = createRedisStock(redis, stores.config);
 const letters = createDeadLetters(redisStock);
 
-async function audited(couponId: number): Promise<Audit> {
+async function audited(couponId: number): Promise<CouponCounts> {
   const audit = await auditCoupon({ redisStock, database: stores.database }, couponId);
   if (!audit) throw new Error('no such coupon');
   return audit;
@@ -37,7 +37,7 @@ async function audited(couponId: number): Promise<Audit> {
 
 /** One round, with what it reported. Coupons of other tests are there too, but open nowhere. */
 async function round(api: TestApi, settings: Partial<ReconcileDependencies['settings']> = {}) {
-  const drift: Audit[] = [];
+  const drift: CouponCounts[] = [];
   const reported = { repaired: [] as number[], closed: [] as number[], restored: [] as [number, number][] };
   const stop = new AbortController();
   await redis.del('reconciler');

@@ -106,7 +106,7 @@ describe.each(roles)('%s', (role) => {
   });
 
   // Counting requests, and idempotency keys.
-  const onlyOfApi = ['hincrby', 'hdel', 'hgetall', 'expire'];
+  const onlyOfApi = ['hincrby', 'expire'];
   test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish'])(
     'a user without %s is refused',
     async (name) => {

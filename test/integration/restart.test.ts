@@ -22,7 +22,8 @@ let api: TestApi;
 
 beforeAll(async () => {
   server = await startRedisServer({ folder });
-  stores = await openStores({ redisUrl: server.url });
+  // What Redis itself has is shown here, not what processes put back.
+  stores = await openStores({ redisUrl: server.url, settings: { OFFERING: 'off' } });
   api = await stores.createApi();
 });
 

@@ -972,6 +972,95 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [{ file: 'src/auth/tokens.ts', from: 'failed = { untilMs: elapsedMs() + pauseMs, error };', to: '' }],
     guard: ['test/http/tokens.test.ts', 'an issuer that answers an error is unavailable, and makes no token invalid'],
   },
+  {
+    name: 'a connection that has written nothing waits for replicas',
+    changes: [
+      {
+        file: 'src/issuing/replicas.ts',
+        from: "(await mark(redis, { keys, server })) !== 'marked'",
+        to: '!keys',
+      },
+    ],
+    guard: [`${integration}/replicas.test.ts`, 'batches that wait share a WAIT, and others are decided meanwhile'],
+  },
+  {
+    name: 'what was issued before is named without waiting for replicas',
+    changes: [
+      {
+        file: 'src/issuing/scripted.ts',
+        from: "some((outcome) => 'sequence' in outcome)",
+        to: "some(({ kind }) => kind === 'issued')",
+      },
+    ],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'nothing is answered that no replica has, also not what was issued before, by any endpoint',
+    ],
+  },
+  {
+    name: 'the locked issuer answers without waiting for replicas',
+    changes: [
+      { file: 'src/issuing/locked.ts', from: '      if (server !== null)\n', to: '      if (server === null)\n' },
+    ],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'nothing is answered that no replica has, also not what was issued before, by any endpoint',
+    ],
+  },
+  {
+    name: 'the worker writes rows of entries that no replica has',
+    changes: [
+      {
+        file: 'workers/inbox.ts',
+        from: '      if (messages.length > 0) await this.#confirm?.(this.#keys, this.#server);\n',
+        to: '',
+      },
+    ],
+    guard: [`${integration}/replicas.test.ts`, 'a worker writes no row of an entry that no replica has'],
+  },
+  {
+    name: 'a state that lacks what is offered is proven',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: ' && (await lacksAny(redisStock, lease.keys, offered)))',
+        to: ' && offered.has(String(await lacksAny(redisStock, lease.keys, offered))))',
+      },
+    ],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'what a promoted replica lacks is put back by all processes that remember it, before others get it',
+    ],
+  },
+  {
+    name: 'an opening does not wait for what other processes offer',
+    changes: [
+      {
+        file: 'src/stock/offers.ts',
+        from: 'while ((await countUnoffered(redis, { keys, server, aliveMs: ALIVE_MS })) > 0 &&',
+        to: 'while ((await countUnoffered(redis, { keys, server, aliveMs: ALIVE_MS })) > 1e9 &&',
+      },
+    ],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'what a promoted replica lacks is put back by all processes that remember it, before others get it',
+    ],
+  },
+  {
+    name: 'a worker forgets what it has in hand',
+    changes: [{ file: 'workers/partition.ts', from: "if (server !== '') answers", to: "if (server === '') answers" }],
+    guard: [`${integration}/replicas.test.ts`, 'a worker offers what it has in hand'],
+  },
+  {
+    name: 'answers that a failover broke are not counted',
+    changes: [
+      { file: 'src/stock/lost-answers.ts', from: '  if (broken === 0) return;', to: '  if (broken >= 0) return;' },
+    ],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'without either, an audit says how many answers were lost, and the stock is exact all the same',
+    ],
+  },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),
 ];

@@ -30,7 +30,8 @@ let worker: TestWorker | null = null;
 
 beforeAll(async () => {
   server = await startRedisServer({ folder: join(folder, 'primary'), settings });
-  stores = await openStores({ redisUrl: server.url });
+  // What Redis itself loses is shown here; what processes put back, in test/integration/replicas.test.ts.
+  stores = await openStores({ redisUrl: server.url, settings: { OFFERING: 'off' } });
   proxy = await openTcpProxy(stores.config.REDIS_URL);
   api = await stores.createApi({ REDIS_URL: proxy.url });
   callers = await openCallers(stores, api);

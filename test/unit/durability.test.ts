@@ -1,7 +1,12 @@
 // Shows what is read off a Redis about the crashes it survives, and which Redis is refused.
 import { describe, expect, test } from 'bun:test';
 import type { Redis } from 'ioredis';
-import { durabilityFaults, type RedisDurability, readDurability } from '../../src/redis/durability.ts';
+import {
+  durabilityFaults,
+  type RedisDurability,
+  readDurability,
+  replicationFault,
+} from '../../src/redis/durability.ts';
 
 const durable: RedisDurability = {
   product: 'Redis 7.0.15',
@@ -11,6 +16,8 @@ const durable: RedisDurability = {
   appendFsync: 'always',
   maxmemoryPolicy: 'noeviction',
   role: 'master',
+  replicas: 0,
+  writeReplicasMin: 0,
 };
 
 /** A Redis with these facts in INFO; `fsync` null forbids CONFIG. */
@@ -18,8 +25,10 @@ function telling(facts: Record<string, string>, fsync: string | null): Redis {
   const lines = Object.entries(facts).map(([name, value]) => `${name}:${value}\r\n`);
   const redis = {
     info: () => Promise.resolve(`# Server\r\n${lines.join('')}`),
-    config: () =>
-      fsync === null ? Promise.reject(new Error('ERR unknown command')) : Promise.resolve(['appendfsync', fsync]),
+    config: (_: string, name: string) =>
+      fsync === null
+        ? Promise.reject(new Error('ERR unknown command'))
+        : Promise.resolve([name, name === 'appendfsync' ? fsync : '0']),
   };
   return redis as unknown as Redis;
 }
@@ -30,6 +39,7 @@ const facts = {
   aof_enabled: '1',
   maxmemory_policy: 'noeviction',
   role: 'master',
+  connected_slaves: '0',
 };
 
 describe('what the server has is read', () => {
@@ -43,7 +53,8 @@ describe('what the server has is read', () => {
   });
 
   test('a server that forbids CONFIG is not taken for volatile', async () => {
-    expect(await readDurability(telling(facts, null))).toEqual({ ...durable, appendFsync: 'unknown' });
+    const silent = { appendFsync: 'unknown', writeReplicasMin: null } as const;
+    expect(await readDurability(telling(facts, null))).toEqual({ ...durable, ...silent });
   });
 
   test('a policy that evicts, and a replica, are seen', async () => {
@@ -73,6 +84,8 @@ describe('what the server has is read', () => {
       maxmemoryPolicy: 'unknown',
       role: '',
       mode: '',
+      replicas: 0,
+      writeReplicasMin: null,
       shards: 1,
     });
     expect(durabilityFaults(silent, false)).toHaveLength(2);
@@ -102,5 +115,20 @@ test.each(['2.8.24', '5.0.14', '6.2.14', '', 'unknown'])(
     expect(durabilityFaults(found, true)).toEqual([
       `REDIS_URL: Redis ${version || 'of unknown version'} is too old; use 7.0 or newer`,
     ]);
+  },
+);
+
+test.each([
+  ['without replicas', durable, 0, false],
+  ['without replicas, though they are to be waited for', durable, 1, true],
+  ['with replicas', { ...durable, replicas: 1 }, 0, true],
+  ['that stops without them', { ...durable, replicas: 1, writeReplicasMin: 1 }, 1, false],
+  ['that does not say', { ...durable, replicas: 1, writeReplicasMin: null }, 1, false],
+] as const)(
+  'a Redis %s is asked for min-replicas-to-write where a primary may be replaced',
+  (_, found, replicasMin, isAsked) => {
+    const line = replicationFault(found, replicasMin);
+    if (isAsked) expect(line).toInclude('`min-replicas-to-write`');
+    else expect(line).toBeNull();
   },
 );

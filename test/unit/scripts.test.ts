@@ -74,12 +74,13 @@ const cases: readonly Case[] = [
         [['ended'], { kind: 'refused', refusal: { kind: 'ended' } }],
         [
           ['all issued', 1000, 3, 7],
-          { kind: 'decided', acceptedMs: 1000, epoch: 3, outcomes: [issued(7), issued(8), issued(9)] },
+          { kind: 'decided', server: 'run1', acceptedMs: 1000, epoch: 3, outcomes: [issued(7), issued(8), issued(9)] },
         ],
         [
           ['decided', 1000, 3, 7, -4, 0],
           {
             kind: 'decided',
+            server: 'run1',
             acceptedMs: 1000,
             epoch: 3,
             outcomes: [issued(7), { kind: 'already issued', sequence: 4 }, { kind: 'sold out' }],

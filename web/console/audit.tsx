@@ -12,6 +12,7 @@ const promises = [
   ['auditUnexpected', ({ unexpected }) => unexpected],
   ['auditUnknown', ({ unknown }) => unknown],
   ['auditMissing', ({ missing }) => missing],
+  ['auditLost', ({ lost }) => lost],
   ['auditOutside', ({ outsidePeriod }) => outsidePeriod],
 ] as const satisfies readonly (readonly [TextName, (audit: Audit) => number])[];
 

@@ -1,6 +1,6 @@
 // audit-steps.ts -- The audit of a story: `src/operations/audit.ts`, one read at a time, and what it says at its end.
 
-import { type Audit, auditCoupon } from '../../../src/operations/audit.ts';
+import { auditCoupon, type CouponCounts } from '../../../src/operations/audit.ts';
 import { look } from '../../model/scripts.ts';
 import type { State } from '../../model/state.ts';
 import { resultOf } from '../real-world.ts';
@@ -40,7 +40,7 @@ export const auditSteps: Readonly<Record<string, Drive>> = {
   },
 };
 
-const pick = ({ owners, next, missing, unknown, unexpected }: Audit) => ({
+const pick = ({ owners, next, missing, unknown, unexpected }: CouponCounts) => ({
   owners,
   next,
   missing,

@@ -1,0 +1,42 @@
+// offer-scripts.ts -- The typed callers of the scripts by which processes offer what they remember, and wait for each other.
+
+import { defineScript } from '../redis/script.ts';
+import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '../stream/keys.ts';
+
+interface OfferInput {
+  readonly keys: CouponKeys;
+  readonly keepMs: number;
+  /** User and sequence in turn, at least one user. */
+  readonly owners: readonly (string | number)[];
+}
+
+/** Offers issues to the next opening of their coupon. */
+export const offer = defineScript({
+  source: new URL('./scripts/failover/offer.lua', import.meta.url),
+  keys: ({ keys }: OfferInput) => [offersKey(keys)],
+  args: ({ keepMs, owners }) => [keepMs, ...owners],
+  read: (reply): void => void reply.verdict('offered'),
+});
+
+/** Notes that a process has offered everything to this server. */
+export const noteOffered = defineScript({
+  source: new URL('./scripts/failover/note-offered.lua', import.meta.url),
+  keys: ({ keys }: { readonly keys: PartitionKeys; readonly name: string; readonly server: string }) => [
+    processesKey(keys),
+  ],
+  args: ({ name, server }) => [name, server],
+  read: (reply) => reply.verdict('noted', 'other server'),
+});
+
+/** How many processes live and have not. */
+export const countUnoffered = defineScript({
+  source: new URL('./scripts/failover/count-unoffered.lua', import.meta.url),
+  keys: ({ keys }: { readonly keys: PartitionKeys; readonly server: string; readonly aliveMs: number }) => [
+    processesKey(keys),
+  ],
+  args: ({ server, aliveMs }) => [server, aliveMs],
+  read: (reply) => {
+    reply.verdict('counted');
+    return reply.whole(1);
+  },
+});

@@ -1,0 +1,142 @@
+// offers.ts -- Offering: what a Redis that failed over lacks is put back by the processes that remember it, before anybody else gets it.
+//
+// Each process remembers what it answered in the last seconds, or has in hand (recent-answers.ts). As soon as it sees another server, it
+// writes there all that the former one decided, and notes that it has. An opening of a coupon that Redis was the home of waits for
+// the notes of all processes that live, with a bound; then what is offered and is neither row nor entry nor dead letter counts as
+// accepted, under its sequence. So an answer survives as long as one process lives that remembers it.
+//
+// A process that offers too late, or whose sequence was given to another, finds out in lost-answers.ts.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/config.ts';
+import { askServer } from '../redis/connection.ts';
+import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '../stream/keys.ts';
+import { countUnoffered, noteOffered, offer } from './offer-scripts.ts';
+import type { OpeningInput } from './opening-scripts.ts';
+import { type AnsweredBatch, ownersIn, type RecentAnswers } from './recent-answers.ts';
+import type { RedisStock } from './redis-stock.ts';
+
+/** User → sequence. */
+export type Offered = ReadonlyMap<string, number>;
+export const NO_OFFERS: Offered = new Map();
+
+export interface OffersDependencies {
+  readonly redisStock: RedisStock;
+  readonly answers: RecentAnswers;
+  /** Of this process, unlike any other's. */
+  readonly name: string;
+  readonly settings: Pick<Config, 'OFFERING'>;
+}
+
+export interface Offers {
+  /** Offers what this process remembers to a server that it has not seen before. Throws what Redis throws; the next call goes on. */
+  offer(): Promise<void>;
+  /** What is offered of a coupon, by user, once all processes have offered or the time is over. */
+  gather(couponId: number, lease: OpeningInput): Promise<Offered>;
+  /** This process has nothing more to offer: nobody waits for it. */
+  leave(): Promise<void>;
+}
+
+/** From one look for another server to the next. */
+export const LOOK_MS = 500;
+/** From one note to the next, while the server is the same. */
+const NOTE_MS = 2000;
+/** A process that has noted nothing for so long is dead, or cut off. */
+const ALIVE_MS = 10_000;
+/** Longest wait of an opening for other processes: they notice within `LOOK_MS`, or as soon as their connection is there again. */
+const GATHER_MS_MAX = 2000;
+const GATHER_LOOK_MS = 20;
+/** Openings use what was offered for so long. */
+const KEEP_MS = 60_000;
+const OWNERS_PER_OFFER_MAX = 5000;
+
+export function createOffers({ redisStock, answers, name, settings }: OffersDependencies): Offers {
+  const { redis, partitions, keysOf, serverFor, serverOfCoupon } = redisStock;
+  const isOn = settings.OFFERING === 'on';
+  const offeredMs = new WeakMap<AnsweredBatch, number>();
+  /** By stream. */
+  const notes = new Map<string, { readonly server: string; readonly atMs: number }>();
+  let offering: Promise<void> | null = null;
+  const offerOnce = () => (offering ??= offerInDoubt().finally(() => (offering = null)));
+  const offerInDoubt = async () => {
+    await askServer(redis);
+    answers.expire(serverOfCoupon);
+    if (!isOn) return;
+    const nowMs = performance.now();
+    for (const [couponId, batches] of answers.inDoubt(serverOfCoupon)) {
+      const due = batches.filter((batch) => (offeredMs.get(batch) ?? Number.NEGATIVE_INFINITY) < nowMs - KEEP_MS / 2);
+      const owners = due.flatMap(ownersIn).flatMap(({ userId, sequence }) => [userId, sequence]);
+      for (let i = 0; i < owners.length; i += 2 * OWNERS_PER_OFFER_MAX) {
+        const page = owners.slice(i, i + 2 * OWNERS_PER_OFFER_MAX);
+        await offer(redis, { keys: keysOf(couponId), keepMs: KEEP_MS, owners: page });
+      }
+      for (const batch of due) offeredMs.set(batch, nowMs);
+    }
+    // Only now: an opening that reads a note relies on it.
+    await Promise.all(partitions.map((keys) => note(keys, serverFor(keys), nowMs)));
+  };
+  const note = async (keys: PartitionKeys, server: string, atMs: number) => {
+    const last = notes.get(keys.stream);
+    if (server === '' || (last?.server === server && atMs - last.atMs < NOTE_MS)) return;
+    if ((await noteOffered(redis, { keys, name, server })) === 'noted') notes.set(keys.stream, { server, atMs });
+  };
+  return {
+    offer: offerOnce,
+    async gather(couponId, lease) {
+      if (!isOn) return NO_OFFERS;
+      const { keys, server } = lease;
+      if (notes.get(keys.stream)?.server !== server) await offerOnce();
+      const deadlineMs = performance.now() + Math.min(GATHER_MS_MAX, lease.leaseMs / 2);
+      while ((await countUnoffered(redis, { keys, server, aliveMs: ALIVE_MS })) > 0 && performance.now() < deadlineMs)
+        await pause(GATHER_LOOK_MS);
+      return readOffers(redisStock, couponId);
+    },
+    async leave() {
+      if (isOn) await Promise.all(partitions.map((keys) => redis.hdel(processesKey(keys), name)));
+    },
+  };
+}
+
+async function readOffers({ redis, keysOf }: RedisStock, couponId: number): Promise<Offered> {
+  const offered = new Map<string, number>();
+  let cursor = '0';
+  do {
+    const [next, fields] = await redis.hscan(offersKey(keysOf(couponId)), cursor, 'COUNT', 1000);
+    for (let i = 0; i < fields.length; i += 2) offered.set(fields[i] ?? '', Number(fields[i + 1]));
+    cursor = next;
+  } while (cursor !== '0');
+  return offered;
+}
+
+/** Whether a state does not know what is offered: it is then rebuilt, not proven. */
+export async function lacksAny(
+  { redis }: Pick<RedisStock, 'redis'>,
+  keys: CouponKeys,
+  offered: Offered,
+): Promise<boolean> {
+  const pairs = [...offered];
+  for (let i = 0; i < pairs.length; i += OWNERS_PER_OFFER_MAX) {
+    const page = pairs.slice(i, i + OWNERS_PER_OFFER_MAX);
+    const known = await redis.hmget(keys.owners, ...page.map(([userId]) => userId));
+    if (page.some(([, sequence], at) => known[at] !== String(sequence))) return true;
+  }
+  return false;
+}
+
+/** One round after the other until it is stopped, and one more as soon as there is a new connection. */
+export async function keepOffering(
+  round: () => Promise<void>,
+  redis: Redis,
+  onFault: (fault: unknown) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted) {
+    if (redis.status === 'ready') await round().catch(onFault);
+    const woken = new AbortController();
+    const wake = () => woken.abort();
+    redis.once('ready', wake);
+    await pause(LOOK_MS, undefined, { signal: AbortSignal.any([stop, woken.signal]) }).catch(() => undefined);
+    redis.off('ready', wake);
+  }
+}

@@ -1,0 +1,19 @@
+-- count-unoffered.lua -- Counts the processes that live and have not yet offered to this server what they remember.
+--
+-- KEYS    [1] issues:{p}:processes hash: name of a process → when, and to which server
+-- ARGV    name of this server, age in ms at which a process is taken for dead
+-- Reply   { 'counted', how many }
+-- Cost    O(processes)
+
+--- include ../included/usable-state.lua
+local now, unoffered = nowMs(), 0
+local noted = redis.call('HGETALL', KEYS[1])
+for i = 1, #noted, 2 do
+  local at, server = string.match(noted[i + 1], '^(%d+) (.*)$')
+  if not at or now - tonumber(at) > tonumber(ARGV[2]) then
+    redis.call('HDEL', KEYS[1], noted[i])
+  elseif server ~= ARGV[1] then
+    unoffered = unoffered + 1
+  end
+end
+return { 'counted', unoffered }
