@@ -21,6 +21,7 @@ export const narrowWorlds = {
   restored: { world: narrow('restored', {}), statesMax: 15_000 },
   failing: { world: narrow('failing', {}), statesMax: 1000 },
   auditing: { world: narrow('auditing', {}), statesMax: 1000 },
+  waiting: { world: narrow('waiting', {}), statesMax: 1000 },
   counting: { world: narrow('counting', {}), statesMax: 1000 },
   /** Two workers with entries of two openings that want one number. */
   renumbering: {

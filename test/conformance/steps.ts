@@ -7,6 +7,7 @@ import { issuingSteps } from './drives/issuing-steps.ts';
 import { openingSteps } from './drives/opening-steps.ts';
 import { operatorSteps } from './drives/operator-steps.ts';
 import type { RealWorld } from './real-world.ts';
+import { replicaSteps } from './drives/replica-steps.ts';
 import { workerSteps } from './drives/worker-steps.ts';
 
 /** One step of a story, with the model before and after. */
@@ -28,6 +29,7 @@ const drives: Readonly<Record<string, Drive>> = {
   ...operatorSteps,
   ...faultSteps,
   ...auditSteps,
+  ...replicaSteps,
 };
 
 /** A step as its kind is called: without the number of who does it. */

@@ -76,12 +76,12 @@ export const guardFiles = {
   'repartition: Redis is marked before anything moves': 'src/installation/repartition.ts',
   'repartition: dead letters move': 'src/installation/repartition.ts',
   'repartition: states are dropped': 'src/installation/repartition.ts',
-  'replicas: an answer waits for a replica': 'docs/protocol.md',
-  'replicas: also "already issued" waits': 'docs/protocol.md',
-  'replicas: a worker writes what a replica has': 'docs/protocol.md',
-  'replicas: an opening counts what is offered': 'docs/protocol.md',
-  'replicas: workers offer what they have in hand': 'docs/protocol.md',
-  'replicas: a state that lacks what is offered is not proven': 'docs/protocol.md',
+  'replicas: an answer waits for a replica': 'src/issuing/scripted.ts',
+  'replicas: also "already issued" waits': 'src/issuing/scripted.ts',
+  'replicas: a worker writes what a replica has': 'workers/inbox.ts',
+  'replicas: an opening counts what is offered': 'src/stock/opening.ts',
+  'replicas: workers offer what they have in hand': 'workers/partition.ts',
+  'replicas: a state that lacks what is offered is not proven': 'src/stock/opening.ts',
 } as const;
 
 export type Guard = keyof typeof guardFiles;

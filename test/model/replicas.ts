@@ -1,4 +1,4 @@
-// replicas.ts -- A Redis with a replica that lags, and is promoted: a model of what is to come, no code does it yet.
+// replicas.ts -- A Redis with a replica that lags, and is promoted. Stands for `src/issuing/replicas.ts` and `src/stock/offers.ts`.
 //
 // An answer is a promise that Redis alone keeps until there is a row. Two ways to keep it through a promotion: `WAIT` (nothing is
 // answered, or written, before the replica has it), and offering (processes remember what they have accepted or have in hand, and

@@ -187,9 +187,9 @@ export const worlds = {
   ),
   /** The same, while Redis loses all. */
   recounting: calm({ total: 1, epochMax: 2 }, 'scripted', 'open', 'Redis loses all', 'reconcile', 'audit'),
-  /** A replica that lags is promoted, and answers wait for it: to come. */
+  /** A replica that lags is promoted, and answers wait for it. */
   waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
-  /** The same, and processes offer what they remember to an opening: to come. */
+  /** The same, and processes offer what they remember to an opening. */
   offering: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'offer'),
   /** Another Redis takes over, and the former one comes back. */
   moving: calm({ openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 }, 'scripted', 'open', 'move'),

@@ -15,14 +15,14 @@ import { OTHER_PROCESS, type Parts, type RealWorld } from '../real-world.ts';
 import type { Drive } from '../steps.ts';
 
 /** A coupon that is not open is opened by an opener of the story; the request gets 503. */
-const elsewhere = {
+export const elsewhere = {
   open: () => Promise.reject(new Unavailable('dependency', 'an opener of the story opens it')),
 };
 
-const namesOf = (who: number): readonly string[] => usersOf(who).map(userName);
+export const namesOf = (who: number): readonly string[] => usersOf(who).map(userName);
 
 /** What `take` answers in this state. */
-function taken(before: State, who: number): Answers {
+export function taken(before: State, who: number): Answers {
   const decided = take(structuredClone(before), usersOf(who));
   return decided === 'not open' ? null : typeof decided === 'string' ? usersOf(who).map(() => decided) : decided;
 }
