@@ -20,9 +20,9 @@ export interface PartitionDependencies extends Omit<DrainDependencies, 'settings
 export async function drainPartition(dependencies: PartitionDependencies): Promise<void> {
   const { keys, blocking, settings, stop, answers } = dependencies;
   const inbox = new Inbox(blocking, keys, settings, dependencies.redisStock.confirm);
-  const inHand = ({ couponId, users, firstSequence: first }: Entry) => {
+  const inHand = ({ couponId, users, firstSequence: first, acceptedMs }: Entry) => {
     const { server } = inbox;
-    if (server !== '') answers?.add({ couponId, server, users, outcomes: { first }, isPromised: false });
+    if (server !== '') answers?.add({ couponId, server, users, outcomes: { first }, acceptedMs, isPromised: false });
   };
   try {
     while (!stop.aborted) {

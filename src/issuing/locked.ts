@@ -70,18 +70,19 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
         // Not waited for: the answer is durable already. If the release fails, the lease runs out.
         lock.release(handle).catch(() => false);
       }
-      const { outcomes, server } = decided;
+      const { outcomes, server, acceptedMs } = decided;
       if (server !== null)
-        await keepPromise(redisStock, answers, { couponId, server, users, outcomes, isPromised: true });
+        await keepPromise(redisStock, answers, { couponId, server, users, outcomes, acceptedMs, isPromised: true });
       return outcomes;
     },
   };
 }
 
-/** `server` is the one whose stock was read and written; null for outcomes of `take`, and where nothing was decided. */
+/** `server` is the one whose stock was read and written, `acceptedMs` its clock then; null for outcomes of `take`, and where nothing was decided. */
 interface Decided {
   readonly outcomes: readonly Outcome[];
   readonly server: string | null;
+  readonly acceptedMs: number;
 }
 
 /** The lock; or null when others held it for as long as we may wait, or when there is no connection. */
@@ -110,11 +111,11 @@ async function issueUnderLock(
     const seen = await (tries === 0 ? firstLook : redisStock.look(couponId, users));
     if (seen.kind === 'not open') {
       const opened = await stock.open(couponId);
-      if (opened !== 'open') return { outcomes: users.map(() => opened), server: null };
+      if (opened !== 'open') return { outcomes: users.map(() => opened), server: null, acceptedMs: 0 };
       continue;
     }
     const { outcomes, taken } = decide(seen.stock, seen.owners, users, seen.nowMs);
-    const decided: Decided = { outcomes, server: seen.server };
+    const decided: Decided = { outcomes, server: seen.server, acceptedMs: seen.nowMs };
     if (taken.length === 0) return decided;
     const written = await redisStock.put(couponId, token, seen, taken);
     if (written === 'written') return decided;
@@ -122,5 +123,5 @@ async function issueUnderLock(
     if (written === 'lost') break;
   }
   // The lease ran out, or `scripted` was faster every time: the script needs no lock.
-  return { outcomes: (await take(couponId, users)).outcomes, server: null };
+  return { outcomes: (await take(couponId, users)).outcomes, server: null, acceptedMs: 0 };
 }

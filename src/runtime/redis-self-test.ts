@@ -176,7 +176,7 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
     ...of(state, ['HSET', state, 'test', 1], ['HGET', state, 'test'], ['HMGET', state, 'test'], ['UNLINK', state]),
     ...of(owners, ['HSET', owners, 'test', 1], ['HMGET', owners, 'test'], ['HLEN', owners], ['HSCAN', owners, 0]),
     ...of(owners, ['PERSIST', owners], ['RENAME', owners, owners], ['PEXPIRE', owners, 1]),
-    ...of(owners, ['HGETALL', owners], ['HDEL', owners, 'test']),
+    ...of(owners, ['HGETALL', owners], ['HDEL', owners, 'test'], ['HSETNX', owners, 'test', 1]),
     ...of(opening, ['SET', opening, 'test', 'NX', 'PX', 1], ['GET', opening], ['DEL', opening]),
     ...of(lock, ['SET', lock, 'test', 'NX', 'PX', 1], ['GET', lock]),
     ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
@@ -212,9 +212,9 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   const handle = await lock.acquire();
   await put(redis, { ...lease, ...bounds, token: handle.value, epoch: 1, version: 1, next: 3, taken: ['third'] });
   await lock.release(handle);
-  await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'] });
+  await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'], acceptedMs: 0 });
   await mark(redis, lease);
-  await offer(redis, { keys, keepMs: LEASE_MS, owners: ['first', 1] });
+  await offer(redis, { keys, keepMs: LEASE_MS, owners: ['first', '1 1', 'second', '2 0'] });
   // Of before all times: it is found to be dead.
   await redis.hset(processesKey(keys), 'test', '0 test');
   await noteOffered(redis, { ...lease, name: 'this' });

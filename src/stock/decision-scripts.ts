@@ -146,14 +146,16 @@ interface RestoreEntryInput extends StateInput {
   readonly epoch: number;
   readonly first: number;
   readonly users: readonly string[];
+  /** 0: not known any more. */
+  readonly acceptedMs: number;
 }
 
 /** Puts issues that are nowhere but among the owners back into the stream. `changed`: the state is another by now. */
 export const restoreEntry = defineScript({
   source: new URL('./scripts/restore-entry.lua', import.meta.url),
   keys: ({ keys }: RestoreEntryInput) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
-  args: ({ couponId, server, epoch, first, users }) => {
-    return [couponId, server, epoch, first, users.join(','), entryVersion(users)];
+  args: ({ couponId, server, epoch, first, users, acceptedMs }) => {
+    return [couponId, server, epoch, first, users.join(','), entryVersion(users), acceptedMs];
   },
   read: (reply) => reply.verdict('restored', 'changed'),
 });

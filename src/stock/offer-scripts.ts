@@ -6,8 +6,8 @@ import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '..
 interface OfferInput {
   readonly keys: CouponKeys;
   readonly keepMs: number;
-  /** User and sequence in turn, at least one user. */
-  readonly owners: readonly (string | number)[];
+  /** User, and sequence with the time of acceptance (0: not known) behind a space, in turn; at least one user. */
+  readonly owners: readonly string[];
 }
 
 /** Offers issues to the next opening of their coupon. */

@@ -14,11 +14,11 @@ import { askServer } from '../redis/connection.ts';
 import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '../stream/keys.ts';
 import { countUnoffered, noteOffered, offer } from './offer-scripts.ts';
 import type { OpeningInput } from './opening-scripts.ts';
-import { type AnsweredBatch, ownersIn, type RecentAnswers } from './recent-answers.ts';
+import { type AnsweredBatch, type AnsweredOwner, ownersIn, type RecentAnswers } from './recent-answers.ts';
 import type { RedisStock } from './redis-stock.ts';
 
-/** User → sequence. */
-export type Offered = ReadonlyMap<string, number>;
+/** By user. */
+export type Offered = ReadonlyMap<string, Pick<AnsweredOwner, 'sequence' | 'acceptedMs'>>;
 export const NO_OFFERS: Offered = new Map();
 
 export interface OffersDependencies {
@@ -66,7 +66,9 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
     const nowMs = performance.now();
     for (const [couponId, batches] of answers.inDoubt(serverOfCoupon)) {
       const due = batches.filter((batch) => (offeredMs.get(batch) ?? Number.NEGATIVE_INFINITY) < nowMs - KEEP_MS / 2);
-      const owners = due.flatMap(ownersIn).flatMap(({ userId, sequence }) => [userId, sequence]);
+      const owners = due
+        .flatMap(ownersIn)
+        .flatMap(({ userId, sequence, acceptedMs }) => [userId, `${sequence} ${acceptedMs}`]);
       for (let i = 0; i < owners.length; i += 2 * OWNERS_PER_OFFER_MAX) {
         const page = owners.slice(i, i + 2 * OWNERS_PER_OFFER_MAX);
         await offer(redis, { keys: keysOf(couponId), keepMs: KEEP_MS, owners: page });
@@ -99,11 +101,14 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
 }
 
 async function readOffers({ redis, keysOf }: RedisStock, couponId: number): Promise<Offered> {
-  const offered = new Map<string, number>();
+  const offered = new Map<string, Pick<AnsweredOwner, 'sequence' | 'acceptedMs'>>();
   let cursor = '0';
   do {
     const [next, fields] = await redis.hscan(offersKey(keysOf(couponId)), cursor, 'COUNT', 1000);
-    for (let i = 0; i < fields.length; i += 2) offered.set(fields[i] ?? '', Number(fields[i + 1]));
+    for (let i = 0; i < fields.length; i += 2) {
+      const [sequence = 0, acceptedMs = 0] = (fields[i + 1] ?? '').split(' ').map(Number);
+      offered.set(fields[i] ?? '', { sequence, acceptedMs });
+    }
     cursor = next;
   } while (cursor !== '0');
   return offered;
@@ -119,7 +124,7 @@ export async function lacksAny(
   for (let i = 0; i < pairs.length; i += OWNERS_PER_OFFER_MAX) {
     const page = pairs.slice(i, i + OWNERS_PER_OFFER_MAX);
     const known = await redis.hmget(keys.owners, ...page.map(([userId]) => userId));
-    if (page.some(([, sequence], at) => known[at] !== String(sequence))) return true;
+    if (page.some(([, { sequence }], at) => known[at] !== String(sequence))) return true;
   }
   return false;
 }

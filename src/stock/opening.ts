@@ -216,7 +216,9 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number, offere
   onOpened(couponId, coupon.stockHome === 'mysql' ? 'first' : 'rebuilt', loaded.owners);
   if (loaded.restored.size === 0) return 'open';
   // Were we killed before, the reconciler would find owners without an entry.
-  const restored = await putBack(redisStock, couponId, { server: lease.server, epoch: coupon.epoch }, loaded.restored);
+  const state = { server: lease.server, epoch: coupon.epoch };
+  const acceptedMsOf = (userId: string) => offered.get(userId)?.acceptedMs ?? 0;
+  const restored = await putBack(redisStock, couponId, state, loaded.restored, acceptedMsOf);
   onRestored?.(couponId, restored);
   return 'open';
 }
@@ -238,7 +240,7 @@ interface Loaded {
 /** Loads all owners under the temporary key, what is offered last; null when another process took the lease. */
 async function load(attempt: Attempt, offered: Offered, total: number | null): Promise<Loaded | null> {
   let [highest, owners, rows] = [0, 0, 0];
-  const left = new Map([...offered].map(([userId, sequence]) => [sequence, userId]));
+  const left = new Map([...offered].map(([userId, { sequence }]) => [sequence, userId]));
   const { database, redisStock, couponId, settings, lease } = attempt;
   const stores = { redis: redisStock.redis, database };
   for await (const page of acceptedPages(stores, lease.keys, couponId, settings.OPENING_PAGE)) {
@@ -247,7 +249,7 @@ async function load(attempt: Attempt, offered: Offered, total: number | null): P
       highest = Math.max(highest, sequence);
       // The user has it, under whatever sequence; or another user has the sequence.
       left.delete(sequence);
-      left.delete(offered.get(userId) ?? 0);
+      left.delete(offered.get(userId)?.sequence ?? 0);
     }
     const loaded = await redisStock.loadOwners(
       lease,

@@ -13,6 +13,8 @@ export interface AnsweredBatch {
   readonly server: string;
   readonly users: readonly string[];
   readonly outcomes: readonly Outcome[] | { readonly first: number };
+  /** When those who were issued it were accepted. */
+  readonly acceptedMs: number;
   /** False for what is only in hand: nobody was answered yet. */
   readonly isPromised: boolean;
 }
@@ -74,7 +76,9 @@ export class RecentAnswers {
       this.#users -= batch.users.length;
       const owners = ownersIn(batch).filter(({ userId }) => !lost.has(userId));
       if (owners.length === 0) continue;
-      const outcomes = owners.map(({ sequence }): Outcome => ({ kind: 'issued', sequence }));
+      const outcomes = owners.map(({ sequence, acceptedMs }): Outcome => {
+        return { kind: acceptedMs > 0 ? 'issued' : 'already issued', sequence };
+      });
       this.add({ ...batch, server, users: owners.map(({ userId }) => userId), outcomes });
     }
   }
@@ -91,11 +95,17 @@ export class RecentAnswers {
   }
 }
 
+export interface AnsweredOwner extends Owner {
+  /** 0 for one who had it before. */
+  readonly acceptedMs: number;
+}
+
 /** Who has which sequence by a batch. */
-export function ownersIn({ users, outcomes }: AnsweredBatch): Owner[] {
-  if ('first' in outcomes) return users.map((userId, i) => ({ userId, sequence: outcomes.first + i }));
+export function ownersIn({ users, outcomes, acceptedMs }: AnsweredBatch): AnsweredOwner[] {
+  if ('first' in outcomes) return users.map((userId, i) => ({ userId, sequence: outcomes.first + i, acceptedMs }));
   return users.flatMap((userId, i) => {
     const outcome = outcomes[i];
-    return outcome && 'sequence' in outcome ? [{ userId, sequence: outcome.sequence }] : [];
+    if (!outcome || !('sequence' in outcome)) return [];
+    return [{ userId, sequence: outcome.sequence, acceptedMs: outcome.kind === 'issued' ? acceptedMs : 0 }];
   });
 }

@@ -101,13 +101,14 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
         cursor = next;
       } while (cursor !== '0');
     },
-    /** Puts issues of `seen` back into the stream; `users` have the sequences from `first` on. */
+    /** Puts issues of a state back into the stream; `users` have the sequences from `first` on. `acceptedMs` 0: not known. */
     restoreEntry: (
       couponId: number,
       { server, epoch }: Pick<OpenStock, 'server' | 'epoch'>,
       first: number,
       users: readonly string[],
-    ) => restoreEntry(redis, { keys: keysOf(couponId), couponId, server, epoch, first, users }),
+      acceptedMs = 0,
+    ) => restoreEntry(redis, { keys: keysOf(couponId), couponId, server, epoch, first, users, acceptedMs }),
     /** All who have the coupon, in pages. */
     owners: async function* (couponId: number): AsyncGenerator<readonly Owner[]> {
       const { owners } = keysOf(couponId);

@@ -124,16 +124,22 @@ export async function restoreLost(dependencies: RestoringDependencies, couponId:
   return putBack(redisStock, couponId, seen, users);
 }
 
-/** Makes entries of owners of a state. Returns of how many, which is fewer if the state is another by now. */
+/**
+ * Makes entries of owners of a state.
+ *
+ * @param acceptedMsOf when a user was accepted; 0 where that is not known any more
+ * @returns of how many, which is fewer if the state is another by now
+ */
 export async function putBack(
   redisStock: Pick<RedisStock, 'restoreEntry'>,
   couponId: number,
   state: Pick<OpenStock, 'server' | 'epoch'>,
   users: ReadonlyMap<number, string>,
+  acceptedMsOf: (userId: string) => number = () => 0,
 ): Promise<number> {
   let restored = 0;
-  for (const { first, users: run } of runsOf(users)) {
-    const done = await redisStock.restoreEntry(couponId, state, first, run);
+  for (const { first, users: run, acceptedMs } of runsOf(users, acceptedMsOf)) {
+    const done = await redisStock.restoreEntry(couponId, state, first, run, acceptedMs);
     if (done === 'changed') break;
     restored += run.length;
   }
@@ -167,14 +173,21 @@ async function sequencesNowhere(
   return nowhere;
 }
 
-/** Neighbouring sequences together, as entries have them. */
-function runsOf(users: ReadonlyMap<number, string>): { readonly first: number; readonly users: readonly string[] }[] {
-  const runs: { first: number; users: string[] }[] = [];
+interface EntryRun {
+  readonly first: number;
+  readonly users: readonly string[];
+  readonly acceptedMs: number;
+}
+
+/** Neighbouring sequences that were accepted at one time together, as entries have them. */
+function runsOf(users: ReadonlyMap<number, string>, acceptedMsOf: (userId: string) => number): readonly EntryRun[] {
+  const runs: { first: number; users: string[]; acceptedMs: number }[] = [];
   for (const [sequence, user] of [...users].sort(([a], [b]) => a - b)) {
+    const acceptedMs = acceptedMsOf(user);
     const last = runs.at(-1);
-    const follows = last && last.first + last.users.length === sequence && last.users.length < USERS_PER_ENTRY_MAX;
-    if (follows) last.users.push(user);
-    else runs.push({ first: sequence, users: [user] });
+    const follows = last && last.first + last.users.length === sequence && last.acceptedMs === acceptedMs;
+    if (follows && last.users.length < USERS_PER_ENTRY_MAX) last.users.push(user);
+    else runs.push({ first: sequence, users: [user], acceptedMs });
   }
   return runs;
 }

@@ -17,13 +17,16 @@ import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
 const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--only TEXT | --soak | --overload]
+              [--replicated [--replicas-min N]]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default
   --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
   --only TEXT      only faults whose names contain this text, such as 'MySQL'
   --soak           a steady load without faults, to see whether anything grows
-  --overload       far more callers than can be served`;
+  --overload       far more callers than can be served
+  --replicated     Redis has two replicas, and its primary is killed
+  --replicas-min   how many of them must have what is answered (REPLICAS_MIN), 0 by default`;
 
 const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
 try {
@@ -46,6 +49,8 @@ async function run(): Promise<boolean> {
       only: { type: 'string' },
       soak: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
+      replicated: { type: 'boolean', default: false },
+      'replicas-min': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -56,8 +61,14 @@ async function run(): Promise<boolean> {
   const options = readChaosOptions(values, randomInt(2 ** 32));
   say(`seed ${options.seed}, ${options.minutes} minutes, MySQL: ${options.databaseName}`);
   const cluster = await startCluster({
-    ...(options.mode === 'overload' ? { apis: 1, workers: 1, settings: fewPlaces } : { apis: 2, workers: 2 }),
-    movesMysql: options.mode === 'faults',
+    ...(options.mode === 'overload'
+      ? { apis: 1, workers: 1, settings: fewPlaces }
+      : { apis: 2, workers: 2, settings: { REPLICAS_MIN: options.replicasMin } }),
+    replicas: options.replicas,
+    // One without `min-replicas-to-write` does not start with REPLICAS_MIN.
+    ...(options.replicasMin > 0 && { redisSettings: { 'min-replicas-to-write': '1' } }),
+    // Redis and MySQL that both go back at a time is more than is promised.
+    movesMysql: options.mode === 'faults' && options.replicas === 0,
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
   });

@@ -12,6 +12,7 @@ import { tempFolder } from '../../tools/leftovers.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import { type ReplicatedRedis, startReplicatedRedis } from '../replicated-redis.ts';
 import { KeptProcess } from './kept-process.ts';
 import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
@@ -33,6 +34,8 @@ export interface ClusterOptions {
   readonly mysqlProgram?: string | undefined;
   /** Puts MySQL behind an address of its own, so that it can go back to a copy and be replaced by another server. */
   readonly movesMysql?: boolean;
+  /** So many replicas of Redis, behind an address that follows a failover. */
+  readonly replicas?: number | undefined;
   /** A MySQL that is there already: it is used, and never harmed. */
   readonly databaseUrl?: string | undefined;
 }
@@ -45,7 +48,9 @@ export interface StoreUrls {
 export interface Cluster {
   readonly apis: readonly KeptProcess[];
   readonly workers: readonly KeptProcess[];
+  /** The primary at the start where it is replicated. */
   readonly redisServer: PrivateServer;
+  readonly replicatedRedis: ReplicatedRedis | null;
   /** null when it is not ours to harm. */
   readonly mysqlServer: Pick<PrivateServer, 'kill' | 'restart'> | null;
   /** The same, if it was asked for one that moves. */
@@ -103,13 +108,21 @@ async function startWith(
 ): Promise<Cluster> {
   const folder = tempFolder('coupon-chaos-');
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
-  const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
+  const { replicas = 0, redisSettings = {} } = options;
+  const replicatedRedis =
+    replicas > 0 ? await startReplicatedRedis(folder, { replicas, settings: redisSettings }) : null;
+  undo.push(() => replicatedRedis?.[Symbol.asyncDispose]());
+  const redisServer =
+    replicatedRedis?.members[0]?.server ?? (await startRedisServer({ folder, settings: redisSettings }));
   undo.push(() => redisServer.stop());
   const movableMysql =
     options.movesMysql && !options.databaseUrl ? await startMovableMysql(folder, options.mysqlProgram) : null;
   const mysqlServer = movableMysql ?? (options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram));
   undo.push(() => mysqlServer?.stop());
-  const urls = { redis: redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
+  const urls = {
+    redis: replicatedRedis?.address.url ?? redisServer.url,
+    mysql: options.databaseUrl ?? mysqlServer?.url ?? '',
+  };
   // A run must not wait long for what MySQL lost.
   const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
   const direct: Settings = {
@@ -136,7 +149,7 @@ async function startWith(
   });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
-  const servers = { redisServer, mysqlServer, movableMysql };
+  const servers = { redisServer, replicatedRedis, mysqlServer, movableMysql };
   return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
 }
 

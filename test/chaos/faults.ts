@@ -9,6 +9,7 @@ import type { Cluster } from './cluster.ts';
 import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';
 import type { KeptProcess } from './kept-process.ts';
+import type { ReplicatedRedis } from '../replicated-redis.ts';
 import type { MovableMysql } from './movable-mysql.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -28,10 +29,41 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
     ...processFaults('a worker', (of) => of.workers),
     ...workerCrashPoints.map(workerCrash),
     ...apiCrashPoints.map(apiCrash),
-    ...serverFaults('Redis', (of) => of.redisServer),
+    ...(cluster.replicatedRedis ? failovers(cluster.replicatedRedis) : serverFaults('Redis', (of) => of.redisServer)),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
     ...(cluster.movableMysql ? moves(cluster.movableMysql) : []),
-    ...collapses,
+    ...(cluster.replicatedRedis ? [] : collapses),
+  ];
+}
+
+/** How long replicas lag before their primary dies: within what processes remember. */
+const LAG_MS_MAX = 1000;
+
+function failovers(redis: ReplicatedRedis): Fault[] {
+  const failOver = async (random: SeededRandom) => {
+    await redis.failOver();
+    await pause(random.between(0, LAG_MS_MAX));
+    await redis.rejoin();
+  };
+  return [
+    { name: 'kill -9 the primary of Redis, and promote a replica', inflict: (_, random) => failOver(random) },
+    {
+      name: 'kill -9 the primary of Redis while all replicas lag',
+      async inflict(_, random) {
+        redis.cutLinks();
+        await pause(random.between(0, LAG_MS_MAX));
+        await failOver(random);
+      },
+    },
+    {
+      name: 'a replica of Redis stands still',
+      async inflict(_, random) {
+        const chosen = random.pick(redis.members.slice(1)).server;
+        await chosen.kill('SIGSTOP');
+        await pause(random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
+        await chosen.kill('SIGCONT');
+      },
+    },
   ];
 }
 

@@ -13,6 +13,9 @@ export interface ChaosOptions {
   readonly mysqlProgram?: string;
   /** A MySQL that is there already. */
   readonly databaseUrl?: string;
+  /** Replicas of Redis, and how many must have what is answered. */
+  readonly replicas: number;
+  readonly replicasMin: number;
   /** Only faults whose names contain this text. */
   readonly only?: string | undefined;
 }
@@ -24,10 +27,14 @@ export interface ChaosArguments {
   readonly soak?: boolean | undefined;
   readonly overload?: boolean | undefined;
   readonly only?: string | undefined;
+  readonly replicated?: boolean | undefined;
+  readonly 'replicas-min'?: string | undefined;
 }
 
 const SEED_MAX = 2 ** 32 - 1;
 const MINUTES_MAX = 1440;
+/** With `--replicated`. */
+const REPLICAS = 2;
 
 /**
  * Reads the arguments.
@@ -38,7 +45,10 @@ const MINUTES_MAX = 1440;
 export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosOptions {
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
-  return { seed, minutes, mode: modeOf(given), only: given.only, ...databaseOf(given.database ?? 'mariadb') };
+  const replicas = given.replicated ? REPLICAS : 0;
+  const replicasMin = wholeIn('--replicas-min', given['replicas-min'] ?? '0', replicas);
+  const common = { seed, minutes, mode: modeOf(given), only: given.only, replicas, replicasMin };
+  return { ...common, ...databaseOf(given.database ?? 'mariadb') };
 }
 
 function modeOf({ soak = false, overload = false }: ChaosArguments): ChaosOptions['mode'] {

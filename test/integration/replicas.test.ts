@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
 import { tempFolder } from '../../tools/leftovers.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
@@ -152,9 +153,12 @@ describe('offering', () => {
       expect(await first.issuers.scripted.issue(id, names('b', 5))).toEqual(winners(5, 2));
       expect(await second.issuers.locked.issue(id, names('c', 5))).toEqual(winners(5, 7));
       expect(await first.issuers.scripted.issue(id, ['c1'])).toEqual([{ kind: 'already issued', sequence: 7 }]);
+      const cutMs = Date.now();
       await failOver(first, second);
       // The opening of one process waits for the other, which looks when its time comes.
       const asked = first.issuers.scripted.issue(id, ['x']);
+      const patience = pause(500).then(() => 'waits');
+      expect(await Promise.race([asked, patience])).toBe('waits');
       await second.offerAndCompare();
       expect(await asked).toEqual(winners(1, 12));
       expect(await second.issuers.locked.issue(id, ['b5', 'c5'])).toEqual([
@@ -164,7 +168,10 @@ describe('offering', () => {
       await first.offerAndCompare();
       await using worker = await stores.startWorker();
       await worker.drained();
-      const users = (await stores.rows(id)).map(({ userId }) => userId);
+      const rows = await stores.rows(id);
+      // Those that were put back, too: at the time at which they were accepted.
+      expect(Math.max(...rows.slice(0, 11).map(({ issuedMs }) => issuedMs))).toBeLessThanOrEqual(cutMs);
+      const users = rows.map(({ userId }) => userId);
       expect(users).toEqual(['a', ...names('b', 5), ...names('c', 5), 'x']);
       expect(await first.audit(id)).toMatchObject({ missing: 0, unknown: 0, unexpected: 0, lost: 0 });
     });

@@ -9,6 +9,8 @@ test('without arguments it takes a seed of its own, a minute and the server on t
     seed: 7,
     minutes: 1,
     mode: 'faults',
+    replicas: 0,
+    replicasMin: 0,
     databaseName: 'the server on the PATH',
   });
 });
@@ -34,6 +36,8 @@ test.each([
   [{ seed: '-1' }, '--seed must be'],
   [{ minutes: '1.5' }, '--minutes must be'],
   [{ minutes: '' }, '--minutes must be'],
+  [{ 'replicas-min': '1' }, '--replicas-min must be a whole number from 0 to 0'],
+  [{ replicated: true, 'replicas-min': '3' }, '--replicas-min must be a whole number from 0 to 2'],
   [{ database: 'postgres' }, '--database must be'],
 ])('%j is refused in words', (given, words) => {
   expect(() => readChaosOptions(given, 7)).toThrow(words);

@@ -10,6 +10,7 @@ const batch = (server: string, ...users: string[]) => ({
   server,
   users,
   outcomes: { first: 1 },
+  acceptedMs: 1000,
   isPromised: true,
 });
 const doubtsOf = (answers: RecentAnswers, now: string) =>
@@ -49,8 +50,8 @@ test('once compared, answers stand under the new server, without those that were
   expect(doubtsOf(answers, 'new')).toEqual([]);
   const [kept] = answers.inDoubt(() => 'third').get(1) ?? [];
   expect(kept && ownersIn(kept)).toEqual([
-    { userId: 'a', sequence: 1 },
-    { userId: 'c', sequence: 3 },
+    { userId: 'a', sequence: 1, acceptedMs: 1000 },
+    { userId: 'c', sequence: 3, acceptedMs: 1000 },
   ]);
 });
 
@@ -61,7 +62,7 @@ test('only who has a sequence is an owner: issued now or before', () => {
     { kind: 'already issued', sequence: 2 },
   ] as const;
   expect(ownersIn({ ...batch('old', 'a', 'b', 'c'), outcomes })).toEqual([
-    { userId: 'b', sequence: 7 },
-    { userId: 'c', sequence: 2 },
+    { userId: 'b', sequence: 7, acceptedMs: 1000 },
+    { userId: 'c', sequence: 2, acceptedMs: 0 },
   ]);
 });

@@ -1,11 +1,11 @@
 -- restore-entry.lua -- Puts issues that Redis knows, and that are neither rows nor entries nor dead letters, back into the stream.
 --
--- Only under the state in which they were found: one that was rebuilt since knows what it counts. When they were accepted is not
--- known any more; the nearest instant to now at which the coupon was issued stands for it.
+-- Only under the state in which they were found: one that was rebuilt since knows what it counts. Where it is not known any more when
+-- they were accepted, the nearest instant to now at which the coupon was issued stands for it.
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string
 -- ARGV    coupon id, name of this server, epoch, first sequence, the users in order with commas between them,
---         version of an entry of them
+--         version of an entry of them, when they were accepted or 0
 -- Reply   { 'restored' } or { 'changed' }
 -- Cost    O(users)
 
@@ -18,7 +18,8 @@ for user in string.gmatch(ARGV[5], '[^,]+') do
   sequence = sequence + 1
 end
 
-local accepted = math.max(tonumber(state[5]), math.min(nowMs(state[7]), tonumber(state[6]) - 1))
+local known = tonumber(ARGV[7])
+local accepted = math.max(tonumber(state[5]), math.min(known > 0 and known or nowMs(state[7]), tonumber(state[6]) - 1))
 local users = sequence - tonumber(ARGV[4])
 redis.call('INCRBY', KEYS[4], users)
 local id = redis.pcall('XADD', KEYS[3], '*', 'v', ARGV[6], 'c', ARGV[1], 'e', ARGV[3], 's', ARGV[4], 't', accepted, 'u', ARGV[5])
