@@ -23,8 +23,8 @@ export interface Replicas {
   readonly confirm: Confirm;
 }
 
-/** WAITs under way at a time. */
-const WAITS_MAX = 4;
+/** WAITs under way at a time: one more than needed, so that a batch waits for no whole one of others; more would gather fewer batches each. */
+const WAITS_MAX = 2;
 const BATCHES_PER_WAIT_MAX = 1000;
 const WAITING_BATCHES_MAX = 100_000;
 

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { say } from '../../tools/progress.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts';
-import type { Fault } from './faults.ts';
+import { type Fault, faultsFor } from './faults.ts';
 import { reportLines, runChaos } from './run.ts';
 
 /** Each run has one of its own. */
@@ -50,4 +50,34 @@ test.concurrent('a Redis that loses acknowledged writes is detected', async () =
   };
   const report = await runChaos(cluster, { seed: 1, runMs: 0, callers: 8, say: () => {}, faults: [forget] });
   expect(report.accusations.map(({ verdict }) => verdict)).toContain('lost');
+}, 60_000);
+
+test.concurrent('no answer is lost while primaries of Redis die and replicas that lag are promoted', async () => {
+  const cluster = await openCluster({ apis: 2, workers: 2, replicas: 2 });
+  const faults = faultsFor(cluster).filter(({ name }) => name.includes('Redis'));
+  const report = await runChaos(cluster, { seed: randomInt(2 ** 32), runMs: 0, callers: 12, say: () => {}, faults });
+  for (const line of reportLines(report)) say(line);
+  expect(report.accusations).toEqual([]);
+  expect(report.otherFaults).toEqual([]);
+  expect(report.faults).toBe(3);
+}, 120_000);
+
+test.concurrent('answers that a promoted replica lacks are detected where nobody puts them back', async () => {
+  const cluster = await openCluster({ apis: 1, workers: 1, replicas: 1, settings: { OFFERING: 'off' } });
+  const lag: Fault = {
+    name: 'kill -9 the primary once the replica lacks a hundred answers',
+    async inflict({ replicatedRedis, workers }, _random, crowd) {
+      // What is a row is not lost.
+      for (const worker of workers) worker.signal('SIGSTOP');
+      replicatedRedis?.cutLinks();
+      const { ok } = crowd.counts;
+      await waitUntil('issues that no replica has', () => crowd.counts.ok > ok + 100, { waitMsMax: 20_000 });
+      await replicatedRedis?.failOver();
+      for (const worker of workers) worker.signal('SIGCONT');
+    },
+  };
+  const report = await runChaos(cluster, { seed: 1, runMs: 0, callers: 8, say: () => {}, faults: [lag] });
+  expect(report.accusations.map(({ verdict }) => verdict)).toContain('lost');
+  // And the API noticed by itself.
+  expect(cluster.ownFaults().join()).toInclude('P3: a failover of Redis lost what was answered');
 }, 60_000);
