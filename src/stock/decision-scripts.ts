@@ -171,7 +171,7 @@ export type Confirm = (keys: PartitionKeys, server: string) => Promise<void>;
 
 /** Writes what a WAIT of the same connection then waits for. */
 export const mark = defineScript({
-  source: new URL('./scripts/failover/mark.lua', import.meta.url),
+  source: new URL('./failover/scripts/mark.lua', import.meta.url),
   keys: ({ keys }: { readonly keys: PartitionKeys; readonly server: string }) => [waitMarkKey(keys)],
   args: ({ server }) => [server],
   read: (reply) => reply.verdict('marked', 'other server'),

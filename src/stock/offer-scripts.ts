@@ -12,7 +12,7 @@ interface OfferInput {
 
 /** Offers issues to the next opening of their coupon. */
 export const offer = defineScript({
-  source: new URL('./scripts/failover/offer.lua', import.meta.url),
+  source: new URL('./failover/scripts/offer.lua', import.meta.url),
   keys: ({ keys }: OfferInput) => [offersKey(keys)],
   args: ({ keepMs, owners }) => [keepMs, ...owners],
   read: (reply): void => void reply.verdict('offered'),
@@ -20,7 +20,7 @@ export const offer = defineScript({
 
 /** Notes that a process has offered everything to this server. */
 export const noteOffered = defineScript({
-  source: new URL('./scripts/failover/note-offered.lua', import.meta.url),
+  source: new URL('./failover/scripts/note-offered.lua', import.meta.url),
   keys: ({ keys }: { readonly keys: PartitionKeys; readonly name: string; readonly server: string }) => [
     processesKey(keys),
   ],
@@ -30,7 +30,7 @@ export const noteOffered = defineScript({
 
 /** How many processes live and have not. */
 export const countUnoffered = defineScript({
-  source: new URL('./scripts/failover/count-unoffered.lua', import.meta.url),
+  source: new URL('./failover/scripts/count-unoffered.lua', import.meta.url),
   keys: ({ keys }: { readonly keys: PartitionKeys; readonly server: string; readonly aliveMs: number }) => [
     processesKey(keys),
   ],

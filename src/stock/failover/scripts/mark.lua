@@ -7,7 +7,7 @@
 -- Reply   { 'marked' } or { 'other server' }
 -- Cost    O(1)
 
---- include ../included/usable-state.lua
+--- include ../../scripts/included/usable-state.lua
 if not isServer(ARGV[1]) then return { 'other server' } end
 redis.call('SET', KEYS[1], 1)
 return { 'marked' }

@@ -5,7 +5,7 @@
 -- Reply   { 'noted' } or { 'other server' }
 -- Cost    O(1)
 
---- include ../included/usable-state.lua
+--- include ../../scripts/included/usable-state.lua
 if not isServer(ARGV[2]) then return { 'other server' } end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s', nowMs(), ARGV[2]))
 return { 'noted' }

@@ -5,7 +5,7 @@
 -- Reply   { 'counted', how many }
 -- Cost    O(processes)
 
---- include ../included/usable-state.lua
+--- include ../../scripts/included/usable-state.lua
 local now, unoffered = nowMs(), 0
 local noted = redis.call('HGETALL', KEYS[1])
 for i = 1, #noted, 2 do
