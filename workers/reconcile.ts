@@ -178,20 +178,19 @@ async function reconcileCoupon(
   around: WaitingUsers,
 ): Promise<Audit | null> {
   const { redisStock, settings, observer } = dependencies;
-  const isWritten = !around.unpersisted.has(coupon.id) && !around.dead.has(coupon.id);
-  if (coupon.overMs >= settings.CLOSE_AFTER_MS && isWritten) {
-    if ((await redisStock.countOwners(coupon.id)) > coupon.issuedQuantity) {
-      // MySQL lost some of them, and what Redis knows of them is all that is left.
+  const waiting = (around.unpersisted.get(coupon.id) ?? 0) + (around.dead.get(coupon.id) ?? 0);
+  const isOver = coupon.overMs >= settings.CLOSE_AFTER_MS && waiting === 0;
+  const seen = await redisStock.look(coupon.id);
+  if (isOver || seen.kind === 'not open') {
+    if ((await redisStock.countOwners(coupon.id)) > coupon.issuedQuantity + waiting) {
+      // MySQL lost some of them, and what Redis knows of them is all that is left. Perhaps nobody asks for this coupon again.
       await dependencies.open(coupon.id);
-      observer.restored(coupon.id, await restoreLost(dependencies, coupon.id));
-    } else if (await closeCoupon(dependencies, coupon.id, coupon.epoch)) observer.closed(coupon.id);
+      const restored = await restoreLost(dependencies, coupon.id);
+      if (restored > 0) observer.restored(coupon.id, restored);
+    } else if (isOver && (await closeCoupon(dependencies, coupon.id, coupon.epoch))) observer.closed(coupon.id);
     return null;
   }
-  const seen = await redisStock.look(coupon.id);
-  // Not open: the next request opens it from what is true.
-  if (seen.kind === 'not open') return null;
   if (lagsBehind(seen, coupon) && (await dependencies.repair(coupon.id)) === 'repaired') observer.repaired(coupon.id);
-  const waiting = (around.unpersisted.get(coupon.id) ?? 0) + (around.dead.get(coupon.id) ?? 0);
   if (seen.issued === coupon.issuedQuantity + waiting) return null;
   // Perhaps only because it is issued while we read; the audit is exact all the same.
   const counted = await auditCoupon(dependencies, coupon.id);

@@ -684,6 +684,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'what only a state of before a restart knows waits for a request',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: "  if (isOver || seen.kind === 'not open') {\n",
+        to: "  if (!isOver && seen.kind === 'not open') return null;\n  if (isOver || seen.kind === 'not open') {\n",
+      },
+    ],
+    guard: [
+      `${integration}/restored-mysql.test.ts`,
+      'issues that MySQL lost are written again although Redis restarted since, and nobody asks for the coupon',
+    ],
+  },
+  {
     name: 'what Redis knows and MySQL lost is not written again',
     changes: [
       {
