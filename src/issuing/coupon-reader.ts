@@ -26,7 +26,7 @@ export interface CouponReaderSettings {
 /** Ids in one query. */
 const IDS_PER_QUERY_MAX = 1000;
 /** From one query of a queue to its next, so that a flood fills each: else most would answer one or two. The first does not wait. */
-const GATHER_MS = 50;
+const GATHER_MS = 100;
 
 /** All throw what `find` throws, and Unavailable when too many wait. */
 export class CouponReader {
