@@ -93,7 +93,11 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   const startedMs = performance.now();
   let written: Written;
   try {
-    written = await retryUntilSuccess(dependencies, () => writeEntries(database, entries), isTransient);
+    written = await retryUntilSuccess(
+      dependencies,
+      () => writeEntries(database, entries, (older) => withdrawnAmong(dependencies, chunk, older)),
+      isTransient,
+    );
   } catch (failure) {
     if (isTransient(failure)) throw failure;
     // Bisecting takes many transactions; the entries stay in the stream and are found bad again after the start.
@@ -105,7 +109,19 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
   const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
-  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);
+  const own = entries.filter((entry) => !written.withdrawn.includes(entry));
+  await forgetStale(dependencies, written, deleted < own.length ? own : null);
+}
+
+/** Those whose dead letter was replayed or discarded since this worker read them: their sequences may have been given out again. */
+async function withdrawnAmong(
+  { redisStock, keys }: DrainDependencies,
+  chunk: readonly Readable[],
+  older: readonly Entry[],
+): Promise<readonly Entry[]> {
+  const asked = chunk.filter(({ entry }) => older.includes(entry));
+  const marks = await redisStock.redis.zmscore(keys.withdrawn, ...asked.map(({ id }) => id));
+  return asked.filter((_, i) => marks[i] !== null).map(({ entry }) => entry);
 }
 
 function settledEntry({ id, entry }: Readable): SettledEntry {

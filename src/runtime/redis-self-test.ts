@@ -146,8 +146,9 @@ function testKeys(): TestKeys {
 }
 
 function namesOf(keys: TestKeys): string[] {
-  const { state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits } = keys;
-  return [state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits, loadingKey(keys, keys.token)];
+  const { state, owners, opening, lock, stream, dead, unpersisted, withdrawn, idempotency, limits } = keys;
+  const loading = loadingKey(keys, keys.token);
+  return [state, owners, opening, lock, stream, dead, unpersisted, withdrawn, idempotency, limits, loading];
 }
 
 function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]): Trial[] {
@@ -155,7 +156,8 @@ function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]
 }
 
 /** Every command of the scripts and of the code around them, once for each kind of key that it works on. */
-function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, unpersisted }: TestKeys): Trial[] {
+function trialsOf(redis: Redis, keys: TestKeys): Trial[] {
+  const { state, owners, opening, lock, stream, dead, unpersisted, withdrawn } = keys;
   const of = (name: string, ...commands: readonly Trial['command'][]) => on(redis, name, ...commands);
   const channel = changesChannel(redis);
   return [
@@ -169,6 +171,12 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
     ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
     ...of(stream, ['XACK', stream, GROUP, '0-1'], ['XDEL', stream, '0-1'], ['XADD', dead, '*', 'test', 1]),
     ...of(unpersisted, ['INCRBY', unpersisted, 1], ['DECRBY', unpersisted, 1], ['GET', unpersisted]),
+    ...of(
+      withdrawn,
+      ['ZADD', withdrawn, 0, 'test'],
+      ['ZREMRANGEBYRANK', withdrawn, 0, 0],
+      ['ZMSCORE', withdrawn, 'test'],
+    ),
     // An edit of a coupon that is not there: nobody has a refusal of it.
     ...of(channel, ['PUBLISH', channel, 0]),
     ...of(INSTALLATION_KEY, ['EXISTS', INSTALLATION_KEY], ['HMGET', INSTALLATION_KEY, 'name']),

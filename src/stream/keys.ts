@@ -10,6 +10,8 @@ export interface PartitionKeys {
   readonly dead: string;
   /** String: users in the stream, accepted but not yet rows. */
   readonly unpersisted: string;
+  /** Sorted set: entries whose dead letter was replayed or discarded, by when. A worker may still have one in hand. */
+  readonly withdrawn: string;
 }
 
 /** The keys of one coupon, with those of its partition. */
@@ -49,7 +51,7 @@ export function partitionOf(couponId: number, partitions: number): number {
 /** The keys of a partition. */
 export function partitionKeys(partition: number): PartitionKeys {
   const stream = `issues:{${partition}}`;
-  return { stream, dead: `${stream}:dead`, unpersisted: `${stream}:unpersisted` };
+  return { stream, dead: `${stream}:dead`, unpersisted: `${stream}:unpersisted`, withdrawn: `${stream}:withdrawn` };
 }
 
 /** The keys of a coupon. */

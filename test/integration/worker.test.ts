@@ -114,7 +114,7 @@ describe('delivery', () => {
     await writeEntries(stores.database, await takeAndDie(id, 'phoenix'));
     const worker = await drain({ WORKER_NAME: 'phoenix' });
     expect(worker.written).toEqual([
-      { inserted: 0, unchanged: 3, superseded: [], renumbered: [], dead: [], older: [] },
+      { inserted: 0, unchanged: 3, superseded: [], renumbered: [], dead: [], older: [], withdrawn: [] },
     ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
     expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
@@ -493,7 +493,7 @@ describe('an outage', () => {
     const worker = await drain({ DATABASE_URL: proxy.url });
     expect(proxy.repliesLost()).toBe(1);
     expect(worker.written).toEqual([
-      { inserted: 0, unchanged: 2, superseded: [], renumbered: [], dead: [], older: [] },
+      { inserted: 0, unchanged: 2, superseded: [], renumbered: [], dead: [], older: [], withdrawn: [] },
     ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
     expect(await deadOf(id)).toEqual([]);

@@ -38,6 +38,7 @@ export const guardFiles = {
   'ledger: the user has no row': 'src/ledger/plan.ts',
   'ledger: the sequence is free': 'src/ledger/plan.ts',
   'ledger: stock is left': 'src/ledger/plan.ts',
+  'drain: a withdrawn entry of an earlier opening is not written': 'workers/drain.ts',
   'drain: forget a state that does not know all rows': 'workers/drain.ts',
   'drain: entries that were gone are asked for too': 'workers/drain.ts',
   'drop: the lease of an opener ends too': 'src/stock/opening.ts',

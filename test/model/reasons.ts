@@ -53,6 +53,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
     world: 'recovering',
     promise: 'P4: at the quiet end Redis has an owner without an issue',
   },
+  'drain: a withdrawn entry of an earlier opening is not written': { world: 'withdrawing', promise: nowhere },
   'drain: entries that were gone are asked for too': { world: 'outdated', promise: unknown },
   'drop: the lease of an opener ends too': { world: 'recovering', promise: unknown },
   'ledger: stock is left': { world: 'scarce', promise: tooMany },

@@ -24,7 +24,10 @@ export interface User {
   bad: number;
   /** Redis, the temporary hash of each opener. */
   loaded: number[];
-  /** Each worker: the sequence in hand, whether its row can never be (a dead letter to come), whether its entry is gone. */
+  /**
+   * Each worker: the sequence in hand, whether its row can never be (a dead letter to come), whether its entry is gone: 1, or `WITHDRAWN`
+   * where an operator replayed or discarded its dead letter.
+   */
   hand: number[];
   /** Each worker: the epoch of the entry in hand. */
   under: number[];
@@ -133,6 +136,9 @@ export interface State {
   /** A broken promise that only the step itself could see: an index into `faultNames`. */
   wrong: number;
 }
+
+/** See `User.gone`. */
+export const WITHDRAWN = 2;
 
 export const START = 1;
 export const END = 2;

@@ -110,6 +110,8 @@ export const worlds = {
     'Redis restarts',
     'Redis loses the owners',
   ),
+  /** A worker is held up with an entry in hand, while another one buries it. */
+  withdrawing: calm({ workers: 2, epochMax: 2 }, 'scripted', 'open', 'bad data', 'dead letters'),
   /** MySQL goes back, and what only Redis knows is long over. */
   forgetting: calm(
     { faultsMax: 2, epochMax: 2 },

@@ -684,6 +684,28 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a worker that was held up writes what was discarded',
+    changes: [{ file: 'src/stream/scripts/discard.lua', from: 'withdraw(KEYS[2], letter[2])\n', to: '' }],
+    guard: [
+      `${integration}/withdrawn.test.ts`,
+      'a worker that was held up does not write what was discarded, whose sequences others were promised since',
+    ],
+  },
+  {
+    name: 'a worker does not ask whether an entry of an earlier opening was withdrawn',
+    changes: [
+      {
+        file: 'workers/drain.ts',
+        from: '() => writeEntries(database, entries, (older) => withdrawnAmong(dependencies, chunk, older)),',
+        to: '() => writeEntries(database, entries),',
+      },
+    ],
+    guard: [
+      `${integration}/withdrawn.test.ts`,
+      'nor an entry whose letter was replayed, became one again and was discarded then',
+    ],
+  },
+  {
     name: 'what only a state of before a restart knows waits for a request',
     changes: [
       {
