@@ -182,7 +182,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/scripts/discard.lua',
-        from: "if #KEYS > 1 then redis.call('UNLINK', KEYS[2], KEYS[3]) end\n",
+        from: "if #KEYS > 2 then redis.call('UNLINK', KEYS[3], KEYS[4]) end\n",
         to: '',
       },
     ],
@@ -304,9 +304,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'workers/drain.ts',
-        from: '  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);\n',
+        from: '  await forgetStale(dependencies, written, deleted < own.length ? own : null);\n',
         to: `  await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
-  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);\n`,
+  await forgetStale(dependencies, written, deleted < own.length ? own : null);\n`,
       },
     ],
     guard: [
@@ -571,8 +571,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/scripts/discard.lua',
-        from: "redis.call('UNLINK', KEYS[2], KEYS[3])",
-        to: "redis.call('UNLINK', KEYS[2])",
+        from: "redis.call('UNLINK', KEYS[3], KEYS[4])",
+        to: "redis.call('UNLINK', KEYS[3])",
       },
     ],
     guard: [
