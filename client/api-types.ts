@@ -10,7 +10,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or .. (send base64url or a hash of an id with others), or an integer from 0 to 9007199254740991 */
+      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or .. (send base64url or a hash of an id with others), or an integer from 0 to 9007199254740991 in plain digits (send any other number as text) */
       readonly userId: string;
     };
     readonly Issue: {

@@ -14,7 +14,14 @@ import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
 import { failuresOf, groupsOf } from './test-groups.ts';
-import { ensureBrowser, ensureNginx, howToGetBrowser, howToGetNginx } from './test-programs.ts';
+import {
+  ensureBrowser,
+  ensureFuzzer,
+  ensureNginx,
+  howToGetBrowser,
+  howToGetFuzzer,
+  howToGetNginx,
+} from './test-programs.ts';
 
 helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
 bun run test unit            those of test/unit alone, which need no server
@@ -94,6 +101,11 @@ async function prepare(folder: string): Promise<Record<string, string | undefine
   );
   await step('nginx', ensureNginx, (path) =>
     path === undefined ? `not here, so the tests of the proxy are skipped: ${howToGetNginx}` : 'ready to be started',
+  );
+  await step('fuzzer', ensureFuzzer, (path) =>
+    path === undefined
+      ? `Schemathesis is not here, so its test is skipped: ${howToGetFuzzer}`
+      : 'Schemathesis is ready to be started',
   );
   return {
     ...process.env,

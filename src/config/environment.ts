@@ -13,6 +13,8 @@ export const secretSettings: readonly string[] = [
   'JWT_SECRET',
   'JWT_SECRET_PREVIOUS',
   'CAPTCHA_SECRET',
+  'JWT_JWKS_URL',
+  'CAPTCHA_VERIFY_URL',
 ];
 /** Settings that name a file, and mean what is in it. */
 const fileSettings: ReadonlySet<string> = new Set([
@@ -23,6 +25,8 @@ const fileSettings: ReadonlySet<string> = new Set([
   'REDIS_CERT',
   'REDIS_KEY',
   'JWT_JWKS_CA',
+  'JWT_JWKS_CERT',
+  'JWT_JWKS_KEY',
 ]);
 
 /**

@@ -98,6 +98,8 @@ export const settings = Type.Object({
     pattern: HTTPS_OR_LOCAL,
   }),
   JWT_JWKS_CA: optional('file with the authority (PEM) that signed the certificate of JWT_JWKS_URL'),
+  JWT_JWKS_CERT: optional('file with the certificate (PEM) that the API shows to JWT_JWKS_URL'),
+  JWT_JWKS_KEY: optional('file with the key (PEM) of JWT_JWKS_CERT'),
   JWT_SECRET: optional('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 }),
   JWT_SECRET_PREVIOUS: optional('the previous JWT_SECRET: tokens signed with it are still accepted while it is set', {
     minLength: 32,

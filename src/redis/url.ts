@@ -23,13 +23,15 @@ const ENCODE = 'in user and password write % as %25, # as %23, / as %2F, ? as %3
 export function readRedisUrl(address: RedisAddress): RedisOptions {
   const { REDIS_URL: url, REDIS_CA: ca, REDIS_CERT: cert, REDIS_KEY: key } = address;
   if (!URL.canParse(url)) throw wrong();
-  const { protocol, hostname, port, username, password, pathname, searchParams, hash } = new URL(url);
+  const { protocol, hostname, port, username, password, pathname, search, searchParams, hash } = new URL(url);
   const isSocket = protocol.endsWith('unix:');
   const options = [...searchParams.keys()].filter((name) => !(isSocket && name === 'db'));
-  if (options.length > 0 || hash !== '')
-    throw new OperatorError(
-      `REDIS_URL takes no options, as after ? or #; settings of their own have them, and ${ENCODE}`,
-    );
+  if (options.length > 0 || hash !== '') {
+    // What follows a bare `?` in a password is none, and must not be repeated.
+    const named = search.includes('@') ? [] : options.filter((name) => /^[a-z_-]{1,32}$/i.test(name));
+    const which = named.length === 0 ? '' : ` (${named.join(', ')})`;
+    throw new OperatorError(`REDIS_URL takes no options${which}; settings of their own have them, and ${ENCODE}`);
+  }
   const database = isSocket ? (searchParams.get('db') ?? '0') : pathname.slice(1) || '0';
   const isPlace = isSocket ? ['', 'localhost'].includes(hostname) && pathname.length > 1 : hostname !== '';
   if (!PROTOCOLS.has(protocol) || !isPlace || !/^\d{1,5}$/.test(database)) throw wrong();

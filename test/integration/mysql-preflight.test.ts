@@ -15,6 +15,7 @@ import { readServerVersion, unsupportedServer } from '../../src/mysql/server-ver
 import { testMysql } from '../../src/runtime/mysql-self-test.ts';
 import { explainMysql } from '../../src/runtime/store-faults.ts';
 import { eventually } from '../eventually.ts';
+import { startEntry } from '../started-entry.ts';
 import { openStores, type Stores } from '../stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mysql-preflight-'));
@@ -62,7 +63,7 @@ test('a healthy MySQL passes; nothing is left in it, and no id of a coupon is us
 test('users with the rights that the guide names migrate, start, issue, record and delete', async () => {
   const guide = await Bun.file(resolve(import.meta.dir, '../../deploy/README.md')).text();
   const grants = [...guide.matchAll(/^GRANT .+;$/gm)].map(([line]) => line.slice(0, -1));
-  expect(grants.map((line) => / TO (\w+)@/.exec(line)?.[1])).toEqual(['migrate', 'serve', 'serve']);
+  expect(grants.map((line) => / TO (\w+)@/.exec(line)?.[1])).toEqual(['migrate', 'serve', 'serve', 'serve', 'serve']);
   const name = `rights_${crypto.randomUUID().slice(0, 8)}`;
   await set(`CREATE DATABASE ${name}`);
   for (const user of ['migrate', 'serve']) await set(`CREATE USER ${user}@'%' IDENTIFIED BY 'pw'`);
@@ -78,6 +79,9 @@ test('users with the rights that the guide names migrate, start, issue, record a
   for (const grant of serving) await set(grant);
   const DATABASE_URL = urlOf('serve');
   expect(await faultsOf(DATABASE_URL)).toEqual([]);
+  const running = startEntry({ config: { ...own.config, DATABASE_URL } }, 'src/server.ts');
+  undo.push(() => running.child.kill('SIGKILL'));
+  expect((await fetch(`${await running.url()}/readyz`)).status).toBe(200);
   await using api = await own.createApi({ DATABASE_URL });
   await using worker = await own.startWorker({ DATABASE_URL });
   const draft = {
@@ -95,6 +99,13 @@ test('users with the rights that the guide names migrate, start, issue, record a
   await worker.drained();
   const unused = await api.catalog.create(draft);
   expect(await api.editor.remove(unused.id, null)).toMatchObject({ kind: 'removed' });
+  // What they need not write they cannot write.
+  const restricted = openDatabase({ ...own.config, DATABASE_URL });
+  undo.push(() => closeDatabase(restricted));
+  for (const table of ['api_keys', '__drizzle_migrations', 'migration_progress'])
+    await expect(
+      withConnection(restricted, (_, connection) => connection.query(`UPDATE ${table} SET id = 1`)),
+    ).rejects.toThrow('denied');
 });
 
 describe('refused is', () => {

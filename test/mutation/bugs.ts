@@ -950,6 +950,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: ['test/unit/coupon-reader.test.ts', 'what was read before an edit is not kept after it'],
   },
   {
+    name: 'the issuers are answered by a query that began before they asked',
+    changes: [
+      { file: 'src/issuing/coupon-reader.ts', from: "const isRecent = pool === 'public' && ", to: 'const isRecent = ' },
+    ],
+    guard: [
+      'test/unit/coupon-reader.test.ts',
+      'a thousand who come together for one id cost one query, of the issuers two; who comes later costs another',
+    ],
+  },
+  {
     name: 'an idempotency key is the same for every caller',
     changes: [{ file: 'src/issuing/idempotency.ts', from: '`${keyDigest} ${userId}`', to: "''" }],
     guard: [

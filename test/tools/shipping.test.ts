@@ -15,7 +15,8 @@ type Tree = Readonly<Record<string, unknown>>;
 const root = resolve(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const parse = (path: string): Tree => asTree(Bun.YAML.parse(read(path)));
-const unknownSettings = (names: readonly string[]): string[] => names.filter((name) => !(name in settings.properties));
+const unknownSettings = (names: readonly string[]): string[] =>
+  names.filter((name) => !(name in settings.properties || secretSettings.includes(name.replace(/_FILE$/, ''))));
 
 const entries = [
   'src/server.ts',
@@ -218,7 +219,10 @@ describe('the compose file', () => {
     const environmentOf = (name: string) => asTree(services.find((each) => each.name === name)?.service['environment']);
     for (const api of ['api-1', 'api-2']) {
       const given = environmentOf(api);
-      expect(variables.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
+      // The key of operators is required as a value.
+      const files = secretSettings.filter((name) => !stores.test(name) && name !== 'ADMIN_API_KEY');
+      const expected = [...variables, ...files.map((name) => `${name}_FILE`)];
+      expect(expected.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
     }
     const access = /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS|KEEP)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$/;
     const worker = environmentOf('worker');
@@ -424,6 +428,7 @@ const knownNames = new Set([
   'TEST_REDIS_URL',
   'TEST_DATABASE_URL',
   'TEST_SIMULATION_S',
+  'TEST_FUZZER_S',
   'NODE_EXTRA_CA_CERTS',
   'HTTPS_PROXY',
   'NO_PROXY',

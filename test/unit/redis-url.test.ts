@@ -28,6 +28,15 @@ test('TLS takes an authority and a certificate of the client', () => {
   expect(() => readRedisUrl({ REDIS_URL: 'redis://db.example', ...files })).toThrow('rediss://');
 });
 
+test.each(['autoResendUnfulfilledCommands=true', 'protocol=3', 'connectTimeout=1', 'tls=true', 'family=6'])(
+  'an option is refused by its name: ?%s',
+  (query) => {
+    expect(() => readRedisUrl({ REDIS_URL: `redis://localhost?${query}` })).toThrow(
+      `takes no options (${query.replace(/=.*/, '')});`,
+    );
+  },
+);
+
 test.each([
   'redis://:secret@localhost?autoResendUnfulfilledCommands=true',
   'redis://:secret@localhost?protocol=3',
@@ -38,6 +47,7 @@ test.each([
   'redis://:secret@localhost/0#1',
   'redis://:sec%ret@localhost',
   'redis://:12?secret@localhost',
+  'redis://kim:12?secret=1@localhost',
   'redis://:sec/ret@localhost',
   'redis://:secret@',
   'redis+unix://:secret@db.example/run/redis.sock',
