@@ -57,8 +57,11 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
     } else readable.push({ id, entry });
   }
   if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
-  for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {
-    await writeAndSettle(dependencies, chunk);
+  const { database, settings } = dependencies;
+  // The coupons of one transaction may be in several shards of Vitess, between which deadlocks are not found.
+  const perCoupon = Map.groupBy(readable, ({ entry }) => entry.couponId).values();
+  for (const group of database.server.isVitess ? perCoupon : [readable]) {
+    for (const chunk of chunksOf(group, settings.ROWS_PER_TRANSACTION_MAX)) await writeAndSettle(dependencies, chunk);
   }
 }
 
