@@ -13,7 +13,14 @@ import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, RollbackError, withTransaction, type Write } from '../mysql/database.ts';
+import {
+  type Database,
+  isOnVitess,
+  type Session,
+  RollbackError,
+  withTransaction,
+  type Write,
+} from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import { type DeadIssue, type Issue, planRows, type Present, renumber } from './plan.ts';
 import { instantLiteral, userLiteral } from './sql-literals.ts';
@@ -60,12 +67,14 @@ interface LockedCoupon {
  */
 export async function writeEntries(database: Database, entries: readonly Entry[]): Promise<Written> {
   const issues = entries.flatMap(issuesOf).sort((a, b) => a.couponId - b.couponId || a.sequence - b.sequence);
+  // Where they may be in several shards of Vitess, one statement would lock them in any order.
+  const locksMax = (await isOnVitess(database)) ? 1 : ROWS_PER_STATEMENT_MAX;
   try {
-    return await withTransaction(database, (tx) => writeNew(tx, issues));
+    return await withTransaction(database, (tx) => writeNew(tx, issues, locksMax));
   } catch (error) {
     if (!(error instanceof UnexpectedRows)) throw error;
   }
-  return withTransaction(database, (tx) => writeMissing(tx, issues));
+  return withTransaction(database, (tx) => writeMissing(tx, issues, locksMax));
 }
 
 /** The issues of an entry, one per user. */
@@ -125,9 +134,9 @@ export async function raiseIssued(tx: Session, couponIds: readonly number[], row
 }
 
 /** Expects every issue to be new. */
-async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written> {
+async function writeNew(tx: Session, issues: readonly Issue[], locksMax: number): Promise<Written> {
   const counts = Map.groupBy(issues, (issue) => issue.couponId);
-  const locked = await lockCoupons(tx, [...counts.keys()]);
+  const locked = await lockCoupons(tx, [...counts.keys()], locksMax);
   for (const [couponId, mine] of counts) {
     const coupon = locked.get(couponId);
     if (!coupon || (coupon.total !== null && coupon.issued + mine.length > coupon.total)) throw new UnexpectedRows();
@@ -142,9 +151,9 @@ function isOlder(issue: Issue, locked: ReadonlyMap<number, LockedCoupon>): boole
 }
 
 /** Reads what is there first, and writes exactly what is missing. */
-async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Written> {
+async function writeMissing(tx: Session, issues: readonly Issue[], locksMax: number): Promise<Written> {
   const byCoupon = Map.groupBy(issues, (issue) => issue.couponId);
-  const locked = await lockCoupons(tx, [...byCoupon.keys()]);
+  const locked = await lockCoupons(tx, [...byCoupon.keys()], locksMax);
   const parts: Written[] = [];
   for (const [couponId, mine] of byCoupon) parts.push(await writeMissingOf(tx, locked.get(couponId), couponId, mine));
   return {
@@ -199,15 +208,15 @@ async function readPresent(tx: Session, couponId: number, issues: readonly Issue
   return { sequenceOf, userOf };
 }
 
-/** Locks coupons in id order: every writer does, so none waits for one that waits for it. */
-async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<ReadonlyMap<number, LockedCoupon>> {
+/** Locks coupons in id order, at most `locksMax` in a statement: every writer does, so none waits for one that waits for it. */
+async function lockCoupons(tx: Session, couponIds: readonly number[], locksMax: number) {
   const locked = new Map<number, LockedCoupon>();
   const ids = couponIds.toSorted((a, b) => a - b);
-  for (let i = 0; i < ids.length; i += ROWS_PER_STATEMENT_MAX) {
+  for (let i = 0; i < ids.length; i += locksMax) {
     const rows = await tx
       .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity, epoch: coupons.epoch })
       .from(coupons)
-      .where(inArray(coupons.id, ids.slice(i, i + ROWS_PER_STATEMENT_MAX)))
+      .where(inArray(coupons.id, ids.slice(i, i + locksMax)))
       .orderBy(coupons.id)
       .for('update');
     for (const { id, ...coupon } of rows) locked.set(id, coupon);

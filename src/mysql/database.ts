@@ -22,8 +22,8 @@ export interface Database {
   readonly use: Readonly<Record<PoolName, PoolUse>>;
   /** Connections that were made before are not used any more: a server said that it is not the primary. By `performance.now()`. */
   readonly demoted: { beforeMs: number };
-  /** What the server is, as far as a connection was made. */
-  readonly server: { isVitess: boolean };
+  /** What the server is; undefined before the first connection. */
+  readonly server: { isVitess?: boolean };
   readonly onTransaction: OnTransaction;
 }
 
@@ -78,7 +78,7 @@ export class DuplicateRow extends RollbackError {
 /** Makes the pools; they connect on first use. */
 export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
   const sizes = poolSizes(settings);
-  const server = { isVitess: false };
+  const server: Database['server'] = {};
   const onVersion = (version: string) => {
     server.isVitess = isVitess(version);
   };
@@ -226,6 +226,12 @@ export function withConnection<Result>(
   return onConnection(database, database.poolName, (connection) =>
     work(drizzle(drizzleClient(connection)), connection),
   );
+}
+
+/** Whether this is Vitess, which the first connection says. Throws what MySQL throws. */
+export async function isOnVitess(database: Database): Promise<boolean> {
+  if (database.server.isVitess === undefined) await withConnection(database, () => Promise.resolve());
+  return database.server.isVitess === true;
 }
 
 /**

@@ -12,6 +12,7 @@ import { auditCoupon } from '../../src/operations/audit.ts';
 import { closeDatabase, openDatabase, withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { lifeOf } from '../../src/mysql/pool.ts';
+import { explainMysql } from '../../src/runtime/store-faults.ts';
 import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { eventually } from '../eventually.ts';
@@ -191,6 +192,12 @@ describe.skipIf(!programs)('on two shards', () => {
     entry.child.kill();
     await entry.child.exited;
     expect(ready).toContain('Vitess');
+  });
+
+  test('a table that the vschema lacks is said, with the place of the vschema', async () => {
+    const asked = withConnection(stores.database, (_, connection) => connection.query('SELECT * FROM not_in_vschema'));
+    const error = await asked.catch((failure: unknown) => failure);
+    expect(explainMysql(error).line).toContain('deploy/vitess/README.md');
   });
 
   test('issuing goes on after kill -9 of vtgate and all tablets', async () => {
