@@ -7,6 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
+import { createPool } from 'mysql2/promise';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
 import { type Config, readConfig } from '../src/config/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
@@ -21,6 +22,7 @@ import { createLog } from '../src/telemetry/log.ts';
 import { type ApiMetrics, createApiMetrics } from '../src/wiring/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 import { claimRedisDatabase, connectTo } from './redis-database.ts';
+import { claimKeyspace } from './vitess/claim-keyspace.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
@@ -67,6 +69,8 @@ export interface Stores {
 export interface StoresOptions {
   readonly redisUrl?: string;
   readonly databaseUrl?: string;
+  /** Keyspaces of a Vitess, of which one is taken instead of a new database. */
+  readonly keyspaces?: readonly string[];
   /** For everything that is made with these stores. */
   readonly settings?: Settings;
 }
@@ -97,7 +101,12 @@ async function openWith(
 ): Promise<Stores> {
   const redisDatabase = await claimRedisDatabase(options.redisUrl ?? given('TEST_REDIS_URL'));
   undo.push(redisDatabase.release);
-  const databaseUrl = await createDatabase(options.databaseUrl ?? given('TEST_DATABASE_URL'), undo);
+  const serverUrl = options.databaseUrl ?? given('TEST_DATABASE_URL');
+  const keyspaces = options.keyspaces ?? process.env['TEST_KEYSPACES']?.split(',') ?? [];
+  const databaseUrl =
+    keyspaces.length > 0
+      ? await takeKeyspace(serverUrl, keyspaces, redisDatabase.url, undo)
+      : await createDatabase(serverUrl, undo);
   const configWith = (settings: Settings) =>
     readConfig(
       undefined,
@@ -112,7 +121,8 @@ async function openWith(
   const config = configWith({});
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
-  await applyMigrations(database, 30);
+  // Not within the time of a transaction: a sharded Vitess takes a second for each statement.
+  await applyMigrations({ ...database, transactionMsMax: 60_000 }, 30);
   await withConnection(database, (session) =>
     session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
   );
@@ -175,6 +185,19 @@ async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[
   undo.push(() => drop().catch(drop));
   url.pathname = `/${name}`;
   return url.href;
+}
+
+/** One of the keyspaces, empty. Returns its URL. */
+async function takeKeyspace(
+  serverUrl: string,
+  keyspaces: readonly string[],
+  redisUrl: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<string> {
+  const urlOf = (keyspace: string) => new URL(`/${keyspace}`, serverUrl).href;
+  const { name, release } = await claimKeyspace(keyspaces, (keyspace) => createPool(urlOf(keyspace)), redisUrl);
+  undo.push(release);
+  return urlOf(name);
 }
 
 async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promise<TestApi> {

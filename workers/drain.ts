@@ -11,7 +11,7 @@ import { type DeadLetter, settle, type SettledEntry } from '../src/stream/script
 import type { Config } from '../src/config/config.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
-import type { Database } from '../src/mysql/database.ts';
+import { type Database, isOnVitess } from '../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
 import { type RetryDependencies, retryUntilSuccess, Stopped } from './retry.ts';
@@ -57,8 +57,12 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
     } else readable.push({ id, entry });
   }
   if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
-  for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {
-    await writeAndSettle(dependencies, chunk);
+  const { database, settings } = dependencies;
+  // The coupons of one transaction may be in several shards of Vitess, between which deadlocks are not found.
+  const isSharded = await retryUntilSuccess(dependencies, () => isOnVitess(database));
+  const perCoupon = Map.groupBy(readable, ({ entry }) => entry.couponId).values();
+  for (const group of isSharded ? perCoupon : [readable]) {
+    for (const chunk of chunksOf(group, settings.ROWS_PER_TRANSACTION_MAX)) await writeAndSettle(dependencies, chunk);
   }
 }
 

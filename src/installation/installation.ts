@@ -89,7 +89,7 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
       .update(installation)
       .set({ redisId: mark.id, generation: mark.generation })
       .where(and(eq(installation.id, ROW), former));
-    return session.select().from(installation);
+    return selectRow(session);
   });
   // Another one was faster.
   if (now?.redisId !== mark.id) throw new OperatorError(replaced(now ?? row));
@@ -120,7 +120,7 @@ export async function keepComparing(
 
 /** What is wrong, or null. */
 async function compare({ database, redis, settings }: InstallationDependencies): Promise<string | null> {
-  const [row] = await readFromPrimary(database, (session) => session.select().from(installation));
+  const [row] = await readFromPrimary(database, selectRow);
   if (!row) return 'DATABASE_URL: the row of the installation is gone from MySQL; restart the process';
   const { name, partitions, redisId, generation } = row;
   // An emptied Redis that counted before still counts.
@@ -128,15 +128,18 @@ async function compare({ database, redis, settings }: InstallationDependencies):
   return rowFault(row, settings.PARTITIONS) ?? markFault(mark, row) ?? (mark.id === redisId ? null : replaced(row));
 }
 
+/** By its id, so that Vitess asks the one shard that has it. */
+const selectRow = (session: Session) => session.select().from(installation).where(eq(installation.id, ROW));
+
 async function readOrMake(session: Session, partitions: number): Promise<Row> {
-  const [found] = await session.select().from(installation);
+  const [found] = await selectRow(session);
   if (found) return found;
   // Two processes may be the first.
   await session
     .insert(installation)
     .values({ id: ROW, name: randomUUID(), partitions, layout: LAYOUT, dateCreated: sql`UTC_TIMESTAMP(3)` })
-    .onDuplicateKeyUpdate({ set: { id: ROW } });
-  const [made] = await session.select().from(installation);
+    .onDuplicateKeyUpdate({ set: { partitions: sql`partitions` } });
+  const [made] = await selectRow(session);
   if (!made) throw new OperatorError('DATABASE_URL: the row of the installation cannot be written');
   return made;
 }

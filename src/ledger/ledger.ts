@@ -13,7 +13,14 @@ import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, RollbackError, withTransaction, type Write } from '../mysql/database.ts';
+import {
+  type Database,
+  isOnVitess,
+  type Session,
+  RollbackError,
+  withTransaction,
+  type Write,
+} from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import { type DeadIssue, type Issue, planRows, type Present, renumber } from './plan.ts';
 import { instantLiteral, userLiteral } from './sql-literals.ts';
@@ -78,9 +85,11 @@ export async function writeEntries(
   entries: readonly Entry[],
   withdrawnAmong: WithdrawnAmong = async () => [],
 ): Promise<Written> {
+  // Where they may be in several shards of Vitess, one statement would lock them in any order.
+  const locksMax = (await isOnVitess(database)) ? 1 : ROWS_PER_STATEMENT_MAX;
   const writeWith = (write: typeof writeNew) =>
     withTransaction(database, async (tx) => {
-      const locked = await lockCoupons(tx, [...new Set(entries.map(({ couponId }) => couponId))]);
+      const locked = await lockCoupons(tx, [...new Set(entries.map(({ couponId }) => couponId))], locksMax);
       const older = entries.filter((entry) => isOlder(entry, locked));
       const withdrawn = older.length === 0 ? older : await withdrawnAmong(older);
       const kept = withdrawn.length === 0 ? entries : entries.filter((entry) => !withdrawn.includes(entry));
@@ -226,15 +235,15 @@ async function readPresent(tx: Session, couponId: number, issues: readonly Issue
   return { sequenceOf, userOf };
 }
 
-/** Locks coupons in id order: every writer does, so none waits for one that waits for it. */
-async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<LockedCoupons> {
+/** Locks coupons in id order, at most `locksMax` in a statement: every writer does, so none waits for one that waits for it. */
+async function lockCoupons(tx: Session, couponIds: readonly number[], locksMax: number): Promise<LockedCoupons> {
   const locked = new Map<number, LockedCoupon>();
   const ids = couponIds.toSorted((a, b) => a - b);
-  for (let i = 0; i < ids.length; i += ROWS_PER_STATEMENT_MAX) {
+  for (let i = 0; i < ids.length; i += locksMax) {
     const rows = await tx
       .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity, epoch: coupons.epoch })
       .from(coupons)
-      .where(inArray(coupons.id, ids.slice(i, i + ROWS_PER_STATEMENT_MAX)))
+      .where(inArray(coupons.id, ids.slice(i, i + locksMax)))
       .orderBy(coupons.id)
       .for('update');
     for (const { id, ...coupon } of rows) locked.set(id, coupon);

@@ -87,7 +87,7 @@ async function askRedis(redis: Redis, allowVolatile: boolean): Promise<Answer> {
 async function askMysql(database: Database): Promise<Answer> {
   const [rows] = await withConnection(database, (session) =>
     session.execute(
-      sql`SELECT VERSION() AS version, @@read_only AS readOnly, @@innodb_flush_log_at_trx_commit AS flushAtCommit`,
+      sql`SELECT @@version AS version, @@read_only AS readOnly, @@innodb_flush_log_at_trx_commit AS flushAtCommit`,
     ),
   );
   const [row] = rows as unknown as { version: string; readOnly: number; flushAtCommit: number }[];

@@ -45,6 +45,10 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
   1045: ['it refuses user and password; correct them'],
   1049: ['it has no such database; create it, or correct the name'],
   1053: ['it is shutting down; start it', 'transient'],
+  1105: [
+    'a Vitess has no primary that serves, or no such table in its vschema; see deploy/vitess/README.md',
+    'transient',
+  ],
   1129: ['it blocks this host after too many broken connections; run FLUSH HOSTS there', 'transient'],
   1130: ['it lets this host in under no user; create the user for this host'],
   1142: [`the user lacks a right; ${GRANT}`],
@@ -58,6 +62,7 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
   1227: ['the user lacks a privilege; GRANT it what this command needs'],
   1290: ['it is read-only; use the address of the primary, or promote it', 'transient'],
   1295: ['it does not know the protocol of prepared statements; connect to it without that proxy'],
+  1317: ['it ended the statement, as Vitess does after its limits of time; see its log', 'transient'],
   1461: ['it prepares no more statements; raise its max_prepared_stmt_count', 'transient'],
   1665: ['its binlog_format is STATEMENT, which does not go with READ COMMITTED; set it to ROW'],
   1698: ['it refuses this user; let it log in with a password'],

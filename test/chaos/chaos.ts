@@ -1,4 +1,4 @@
-// chaos.ts -- Entry of `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak | --overload]`. Fails when a promise is broken.
+// chaos.ts -- Entry of `bun run chaos`: kills, stops and replaces everything while a crowd asks. Fails when a promise is broken.
 //
 // The same seed gives the same faults in the same order; what the crowd asks meanwhile also depends on time.
 
@@ -16,11 +16,13 @@ import { reportLines, type RunOptions, runChaos } from './run.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
-const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--only TEXT | --soak | --overload]
+const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL | --vitess [--unsharded]]
+              [--only TEXT | --soak | --overload]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default
   --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
+  --vitess         a private Vitess with two shards; --unsharded: with one keyspace that is not sharded
   --only TEXT      only faults whose names contain this text, such as 'MySQL'
   --soak           a steady load without faults, to see whether anything grows
   --overload       far more callers than can be served`;
@@ -43,6 +45,8 @@ async function run(): Promise<boolean> {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       database: { type: 'string' },
+      vitess: { type: 'boolean', default: false },
+      unsharded: { type: 'boolean', default: false },
       only: { type: 'string' },
       soak: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
@@ -60,6 +64,7 @@ async function run(): Promise<boolean> {
     movesMysql: options.mode === 'faults',
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
+    vitessShards: options.vitessShards,
   });
   cleanup.add(() => cluster.stop());
   const runMs = options.minutes * 60_000;

@@ -13,6 +13,8 @@ import { closeDatabase, type Database, openDatabase } from '../../src/mysql/data
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { KeptProcess } from './kept-process.ts';
+import { openTcpProxy } from '../tcp-proxy.ts';
+import { findVitess, howToGetVitess, startVitess, type VitessServer } from '../vitess/vitess-server.ts';
 import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
 /** Settings by the names of the environment. */
@@ -35,6 +37,8 @@ export interface ClusterOptions {
   readonly movesMysql?: boolean;
   /** A MySQL that is there already: it is used, and never harmed. */
   readonly databaseUrl?: string | undefined;
+  /** A private Vitess of so many shards, whose connections do not grow old. */
+  readonly vitessShards?: 0 | 2 | undefined;
 }
 
 export interface StoreUrls {
@@ -50,6 +54,7 @@ export interface Cluster {
   readonly mysqlServer: Pick<PrivateServer, 'kill' | 'restart'> | null;
   /** The same, if it was asked for one that moves. */
   readonly movableMysql: MovableMysql | null;
+  readonly vitess: VitessServer | null;
   /** Connections of the observer, straight to the stores. */
   readonly redis: Redis;
   readonly database: Database;
@@ -105,11 +110,9 @@ async function startWith(
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
   undo.push(() => redisServer.stop());
-  const movableMysql =
-    options.movesMysql && !options.databaseUrl ? await startMovableMysql(folder, options.mysqlProgram) : null;
-  const mysqlServer = movableMysql ?? (options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram));
-  undo.push(() => mysqlServer?.stop());
-  const urls = { redis: redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
+  const sql = await startSql(folder, options, undo);
+  const { mysqlServer, movableMysql } = sql;
+  const urls = { redis: redisServer.url, mysql: sql.url };
   // A run must not wait long for what MySQL lost.
   const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
   const direct: Settings = {
@@ -119,7 +122,7 @@ async function startWith(
     REDIS_URL: urls.redis,
     DATABASE_URL: urls.mysql,
   };
-  const config = readConfig(undefined, asEnvironment(direct));
+  const config = readConfig(undefined, asEnvironment({ ...direct, DATABASE_URL: sql.observerUrl }));
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
   // Not within the time of a transaction, which is short here.
@@ -136,8 +139,38 @@ async function startWith(
   });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
-  const servers = { redisServer, mysqlServer, movableMysql };
+  const servers = { redisServer, mysqlServer, movableMysql, vitess: sql.vitess };
   return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
+}
+
+interface Sql extends Pick<Cluster, 'mysqlServer' | 'movableMysql' | 'vitess'> {
+  /** For the processes. */
+  readonly url: string;
+  /** Straight to it. */
+  readonly observerUrl: string;
+}
+
+async function startSql(folder: string, options: ClusterOptions, undo: (() => unknown)[]): Promise<Sql> {
+  const { databaseUrl, vitessShards, mysqlProgram } = options;
+  if (vitessShards !== undefined) return startVitessSql(vitessShards, undo);
+  const movableMysql = options.movesMysql && !databaseUrl ? await startMovableMysql(folder, mysqlProgram) : null;
+  const mysqlServer = movableMysql ?? (databaseUrl ? null : await startMysql(folder, mysqlProgram));
+  undo.push(() => mysqlServer?.stop());
+  const url = databaseUrl ?? mysqlServer?.url ?? '';
+  return { mysqlServer, movableMysql, vitess: null, url, observerUrl: url };
+}
+
+/** PlanetScale ends connections that are old; here they are so soon. */
+const CONNECTION_MS_MAX = 10_000;
+
+async function startVitessSql(shards: 0 | 2, undo: (() => unknown)[]): Promise<Sql> {
+  const programs = findVitess();
+  if (!programs) throw new Error(`--vitess: ${howToGetVitess}`);
+  const vitess = await startVitess({ programs, shards });
+  undo.push(() => vitess.stop());
+  const proxy = await openTcpProxy(vitess.url, { connectionMsMax: CONNECTION_MS_MAX });
+  undo.push(() => proxy[Symbol.asyncDispose]());
+  return { mysqlServer: vitess.mysql, movableMysql: null, vitess, url: proxy.url, observerUrl: vitess.url };
 }
 
 function startMysql(folder: string, program: string | undefined): Promise<PrivateServer> {

@@ -11,6 +11,7 @@ import type { Crowd } from './crowd.ts';
 import type { KeptProcess } from './kept-process.ts';
 import type { MovableMysql } from './movable-mysql.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { shardFaults } from './shard-faults.ts';
 
 export interface Fault {
   readonly name: string;
@@ -31,6 +32,9 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
     ...serverFaults('Redis', (of) => of.redisServer),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
     ...(cluster.movableMysql ? moves(cluster.movableMysql) : []),
+    ...(cluster.vitess
+      ? [...serverFaults('vtgate and all tablets', (of) => of.vitess?.vitess ?? null), ...shardFaults(cluster.vitess)]
+      : []),
     ...collapses,
   ];
 }

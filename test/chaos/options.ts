@@ -13,6 +13,8 @@ export interface ChaosOptions {
   readonly mysqlProgram?: string;
   /** A MySQL that is there already. */
   readonly databaseUrl?: string;
+  /** A private Vitess of so many shards; 0: not sharded. */
+  readonly vitessShards?: 0 | 2;
   /** Only faults whose names contain this text. */
   readonly only?: string | undefined;
 }
@@ -24,6 +26,8 @@ export interface ChaosArguments {
   readonly soak?: boolean | undefined;
   readonly overload?: boolean | undefined;
   readonly only?: string | undefined;
+  readonly vitess?: boolean | undefined;
+  readonly unsharded?: boolean | undefined;
 }
 
 const SEED_MAX = 2 ** 32 - 1;
@@ -38,8 +42,19 @@ const MINUTES_MAX = 1440;
 export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosOptions {
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
-  return { seed, minutes, mode: modeOf(given), only: given.only, ...databaseOf(given.database ?? 'mariadb') };
+  return { seed, minutes, mode: modeOf(given), only: given.only, ...storeOf(given) };
 }
+
+function storeOf({ database, vitess = false, unsharded = false }: ChaosArguments): Store {
+  if (unsharded && !vitess) throw new Error('--unsharded belongs to --vitess');
+  if (!vitess) return databaseOf(database ?? 'mariadb');
+  if (database !== undefined) throw new Error('--vitess brings its own MySQL: leave out --database');
+  return unsharded
+    ? { databaseName: 'Vitess, not sharded', vitessShards: 0 }
+    : { databaseName: 'Vitess with two shards', vitessShards: 2 };
+}
+
+type Store = Pick<ChaosOptions, 'databaseName' | 'mysqlProgram' | 'databaseUrl' | 'vitessShards'>;
 
 function modeOf({ soak = false, overload = false }: ChaosArguments): ChaosOptions['mode'] {
   if (soak && overload) throw new Error('--soak and --overload are two runs: choose one');
@@ -53,7 +68,7 @@ function wholeIn(name: string, text: string, maximum: number): number {
   return value;
 }
 
-function databaseOf(database: string): Pick<ChaosOptions, 'databaseName' | 'mysqlProgram' | 'databaseUrl'> {
+function databaseOf(database: string): Store {
   if (database === 'mariadb') return { databaseName: 'the server on the PATH' };
   // Not repeated: it may hold a password.
   if (/^mysql:\/\/.+\/.+/.test(database)) return { databaseName: 'the given server', databaseUrl: database };

@@ -1,6 +1,7 @@
 // run.ts -- One chaos run: a crowd asks without pause, faults come in an order that the seed decides, and in the end the history
 // is held against the rows. Between two faults the system must show that it is well again.
 
+import { eq } from 'drizzle-orm';
 import { coupons, couponIssues } from '../../drizzle/schema.ts';
 import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import { TimedOut, waitUntil } from '../../tools/stack/wait-until.ts';
@@ -189,18 +190,21 @@ async function isRestored({ redis, database, config }: Cluster): Promise<boolean
   return counted.every(({ issued }, i) => (owners[i] ?? 0) <= issued);
 }
 
+/** Coupon by coupon: Vitess has a bound on the rows of a result. */
 export async function readRows({ database }: Cluster): Promise<HistoryRow[]> {
-  const rows = await withConnection(database, (session) =>
-    session
-      .select({
-        couponId: couponIssues.couponId,
-        sequence: couponIssues.sequence,
-        userId: couponIssues.userId,
-        dateIssued: couponIssues.dateIssued,
-      })
-      .from(couponIssues),
-  );
-  return rows.map(({ dateIssued, ...row }) => ({ ...row, issuedMs: dateIssued.getTime() }));
+  const { sequence, userId, dateIssued } = couponIssues;
+  return withConnection({ ...database, transactionMsMax: DRAIN_MS_MAX }, async (session) => {
+    const all: HistoryRow[] = [];
+    const ids = await session.select({ couponId: coupons.id }).from(coupons).orderBy(coupons.id);
+    for (const { couponId } of ids) {
+      const columns = session.select({ sequence, userId, dateIssued }).from(couponIssues);
+      const rows = await columns.where(eq(couponIssues.couponId, couponId)).orderBy(sequence);
+      for (const row of rows) {
+        all.push({ couponId, sequence: row.sequence, userId: row.userId, issuedMs: row.dateIssued.getTime() });
+      }
+    }
+    return all;
+  });
 }
 
 /** Where the parts of the system contradict one another in the end: counters, owners in Redis, dead letters. */

@@ -874,7 +874,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/mysql/pool.ts',
-        from: "    connection.query('SET NAMES utf8mb4', destroyOn(connection));\n",
+        from: "    'SET NAMES utf8mb4',\n",
         to: '',
       },
     ],
