@@ -16,6 +16,7 @@ import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scri
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
 import { changesChannel, type CouponKeys, couponKeys, GROUP, loadingKey, INSTALLATION_KEY } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
+import { removeConsumers } from '../stream/scripts/remove-consumers.ts';
 import { settle } from '../stream/scripts/settle.ts';
 
 /** Throw-away keys, all deleted after the test. */
@@ -30,6 +31,8 @@ interface TestKeys extends CouponKeys {
 interface Part {
   readonly trials: (keys: TestKeys) => readonly Trial[];
   readonly run: (keys: TestKeys) => Promise<unknown>;
+  /** After all else. */
+  readonly end?: (keys: TestKeys) => Promise<unknown>;
 }
 
 /** How long anything may be left behind by a process that dies within its test. */
@@ -94,11 +97,18 @@ export function testWorker(
         ['XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM'],
         ['XAUTOCLAIM', stream, GROUP, 'test', LEASE_MS, '0-0', 'COUNT', 1],
         ['XREADGROUP', 'GROUP', GROUP, 'test', 'COUNT', 1, 'BLOCK', 1, 'STREAMS', stream, '0'],
+        ['XINFO', 'CONSUMERS', stream, GROUP],
+        ['XGROUP', 'DELCONSUMER', stream, GROUP, 'test'],
       ),
       // Taken for a millisecond, if it is free.
       ...on(redis, leaseKey, ['SET', leaseKey, 'test', 'PX', 1, 'NX']),
     ],
     run: readStream,
+    async end(keys) {
+      const entries = (await redis.xrange(keys.stream, '-', '+')).map(([id]) => ({ id, users: 0 }));
+      await settle(redis, { keys, entries, deadLetters: [] });
+      await removeConsumers(redis, { keys, idleMs: 0 });
+    },
   });
 }
 
@@ -125,6 +135,7 @@ async function selfTest(redis: Redis, part: Part): Promise<string[]> {
     await openAndIssue(redis, keys);
     await part.run(keys);
     await editAndClose(redis, keys);
+    await part.end?.(keys);
     return [];
   } catch (error) {
     // Readiness says so, and a worker must start all the same: it is what frees the memory.

@@ -94,9 +94,12 @@ const everything = ['~*', '&*', '+@all'];
 const calls = new Set<string>();
 for (const path of new Bun.Glob('src/**/*.lua').scanSync(resolve(import.meta.dir, '../..'))) {
   const source = await Bun.file(resolve(import.meta.dir, '../..', path)).text();
-  for (const [, name = ''] of source.matchAll(/redis\.call\('(\w+)'/g)) calls.add(name.toLowerCase());
+  for (const [, name = '', subcommand] of source.matchAll(/redis\.p?call\('(\w+)'(?:, '([A-Z]+)')?/g))
+    calls.add([name, ...(subcommand ? [subcommand] : [])].join('|').toLowerCase());
 }
 const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup'] };
+/** Of its own scripts. */
+const onlyOf: Record<string, Role> = { 'xgroup|delconsumer': 'worker', 'xinfo|consumers': 'worker' };
 
 describe.each(roles)('%s', (role) => {
   test('starts with all rights, and leaves nothing in Redis', async () => {
@@ -110,7 +113,7 @@ describe.each(roles)('%s', (role) => {
   test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish'])(
     'a user without %s is refused',
     async (name) => {
-      if (onlyOfApi.includes(name) && role === 'worker') return;
+      if ((onlyOf[name] ?? (onlyOfApi.includes(name) ? 'API' : role)) !== role) return;
       const url = await withUser(...everything, `-${name}`);
       expect(await faultsOf(role, url, { limits: true })).toEqual(lacks(`+${name}`));
     },
@@ -190,11 +193,13 @@ test('every script is run, and each as far as its last command', async () => {
   const called = new Set<string>();
   const last = Promise.withResolvers<null>();
   monitor.on('monitor', (_: string, [command = '', text = '']: string[], source: string) => {
-    if (source === 'lua') called.add(command.toLowerCase());
+    const name = ['XGROUP', 'XINFO'].includes(command) ? `${command}|${text}` : command;
+    if (source === 'lua') called.add(name.toLowerCase());
     if (text === 'the end') last.resolve(null);
   });
   try {
     expect(await testApi(redis, subscriber, true)).toEqual([]);
+    expect(await testWorker(redis, LEASE_KEY, (keys) => testInbox(redis, keys, config))).toEqual([]);
     await claimInstallation({ database: stores.database, redis, settings: stores.config });
     await plain.redis.echo('the end');
     await last.promise;

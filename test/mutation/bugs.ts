@@ -820,6 +820,34 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/worker.test.ts`, 'entries of a worker that never comes back are taken over by another'],
   },
   {
+    name: 'a consumer is removed with what is pending for it',
+    changes: [
+      {
+        file: 'src/stream/scripts/remove-consumers.lua',
+        from: 'if of.pending == 0 and of.idle',
+        to: 'if of.idle',
+      },
+    ],
+    guard: [
+      `${integration}/workers.test.ts`,
+      'a round removes the consumers of forty workers that are gone, but for the one with an entry pending',
+    ],
+  },
+  {
+    name: 'consumers of workers that are gone stay forever',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: 'sums.consumers += await removeConsumers(redis, { keys, idleMs });',
+        to: 'void removeConsumers;',
+      },
+    ],
+    guard: [
+      `${integration}/workers.test.ts`,
+      'a round removes the consumers of forty workers that are gone, but for the one with an entry pending',
+    ],
+  },
+  {
     name: 'an entry that is settled twice is counted off twice',
     changes: [
       {
