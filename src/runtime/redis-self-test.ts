@@ -100,6 +100,7 @@ export function testWorker(
         ['XINFO', 'CONSUMERS', stream, GROUP],
         ['XGROUP', 'DELCONSUMER', stream, GROUP, 'test'],
       ),
+      ...on(redis, '', ['SCAN', 0, 'COUNT', 1]),
       // Taken for a millisecond, if it is free.
       ...on(redis, leaseKey, ['SET', leaseKey, 'test', 'PX', 1, 'NX']),
     ],
@@ -179,6 +180,7 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
     ...of(lock, ['SET', lock, 'test', 'NX', 'PX', 1], ['GET', lock]),
     ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
     ...of(stream, ['XACK', stream, GROUP, '0-1'], ['XDEL', stream, '0-1'], ['XADD', dead, '*', 'test', 1]),
+    ...of(dead, ['XINFO', 'STREAM', dead]),
     ...of(unpersisted, ['INCRBY', unpersisted, 1], ['DECRBY', unpersisted, 1], ['GET', unpersisted]),
     // An edit of a coupon that is not there: nobody has a refusal of it.
     ...of(channel, ['PUBLISH', channel, 0]),

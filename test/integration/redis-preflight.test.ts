@@ -97,7 +97,7 @@ for (const path of new Bun.Glob('src/**/*.lua').scanSync(resolve(import.meta.dir
   for (const [, name = '', subcommand] of source.matchAll(/redis\.p?call\('(\w+)'(?:, '([A-Z]+)')?/g))
     calls.add([name, ...(subcommand ? [subcommand] : [])].join('|').toLowerCase());
 }
-const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup'] };
+const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup', 'scan'] };
 /** Of its own scripts. */
 const onlyOf: Record<string, Role> = { 'xgroup|delconsumer': 'worker', 'xinfo|consumers': 'worker' };
 
@@ -110,7 +110,7 @@ describe.each(roles)('%s', (role) => {
 
   // Counting requests, and idempotency keys.
   const onlyOfApi = ['hincrby', 'hdel', 'hgetall', 'expire'];
-  test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish'])(
+  test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish', 'xinfo|stream'])(
     'a user without %s is refused',
     async (name) => {
       if ((onlyOf[name] ?? (onlyOfApi.includes(name) ? 'API' : role)) !== role) return;
@@ -211,19 +211,41 @@ test('every script is run, and each as far as its last command', async () => {
   expect([...called].sort()).toEqual([...calls].sort());
 });
 
-test('a user with the rights that the page names issues and records', async () => {
+/** The rules of a user that the page names: the least that is needed, and all but what is dangerous. */
+async function rulesOfPage(which: 'least' | 'usual'): Promise<string[]> {
   const page = await Bun.file(resolve(import.meta.dir, '../../deploy/README.md')).text();
-  const rules = /^ACL SETUSER coupon on >\S+ (.+)$/m.exec(page)?.[1]?.split(' ') ?? [];
-  // A database of its own: what is issued stays there.
-  const url = `${await withUser(...rules)}/1`;
-  for (const role of roles) expect(await faultsOf(role, url, { limits: true })).toEqual([]);
-  await using api = await stores.createApi({ REDIS_URL: url });
-  await using _worker = await stores.startWorker({ REDIS_URL: url });
-  const { id } = await stores.coupon();
-  for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
-    expect((await api.issuance.issue(issuer, id, issuer)).kind).toBe('issued');
-  await eventually('three rows', async () => (await stores.rows(id)).length === 3);
+  const lines = [...page.matchAll(/^ACL SETUSER coupon on >\S+ (.+)$/gm)].map(([, rules = '']) => rules.split(' '));
+  const found = lines.filter((rules) => rules.includes('+@all') === (which === 'usual'));
+  expect(found).toHaveLength(1);
+  return found.flat();
+}
+
+test('the least rights that the page names hold none that a start would not miss', async () => {
+  const rules = await rulesOfPage('least');
+  const rights = rules.filter((rule) => rule.startsWith('+'));
+  expect(rights.length).toBeGreaterThan(30);
+  for (const right of rights) {
+    const url = await withUser(...rules.filter((rule) => rule !== right));
+    const missed = await Promise.all(roles.map((role) => faultsOf(role, url, { limits: true })));
+    expect([right, ...new Set(missed.flat())]).toEqual([right, ...lacks(right)]);
+  }
 });
+
+test.each(['least', 'usual'] as const)(
+  'a user with the %s rights that the page names issues and records',
+  async (which) => {
+    const rules = await rulesOfPage(which);
+    // A database of its own: what is issued stays there.
+    const url = `${await withUser(...rules, '+select')}/1`;
+    for (const role of roles) expect(await faultsOf(role, url, { limits: true })).toEqual([]);
+    await using api = await stores.createApi({ REDIS_URL: url });
+    await using _worker = await stores.startWorker({ REDIS_URL: url });
+    const { id } = await stores.coupon();
+    for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
+      expect((await api.issuance.issue(issuer, id, issuer)).kind).toBe('issued');
+    await eventually('three rows', async () => (await stores.rows(id)).length === 3);
+  },
+);
 
 describe('named as what it is', () => {
   test('a replica', async () => {
