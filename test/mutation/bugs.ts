@@ -834,6 +834,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'a log line that cannot be written is an error',
+    changes: [
+      {
+        file: 'src/telemetry/log-sink.ts',
+        from: '    } catch {\n      return false;',
+        to: '    } catch (error) {\n      if (error) throw error;\n      return false;',
+      },
+    ],
+    guard: [
+      'test/unit/log-sink.test.ts',
+      'what a full disk takes no more is dropped and counted, and said once there is room',
+    ],
+  },
+  {
     name: 'consumers of workers that are gone stay forever',
     changes: [
       {
