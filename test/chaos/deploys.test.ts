@@ -24,7 +24,7 @@ test('a rolling restart cuts no answer, refuses no user wrongly and loses nothin
   expect(counts.ok).toBeGreaterThan(100);
 });
 
-test('the same for four APIs on one port and three workers, none of which is without work', async () => {
+test('the same for four APIs on one port and three workers', async () => {
   cluster = await startCluster({ apis: 4, workers: 3, sharesPort: true });
   const run = { seed: 2, runMs: 0, callers: 16, say: () => {}, faults: [rollingRestart] };
   const { accusations, otherFaults, counts } = await runChaos(cluster, run);
@@ -36,7 +36,7 @@ test('the same for four APIs on one port and three workers, none of which is wit
   // While one of them restarts, the others listen.
   expect(counts.notSent).toBe(0);
   expect(counts.ok).toBeGreaterThan(100);
-});
+}, 180_000);
 
 test('entries of an unknown version are kept unchanged and do not block others', async () => {
   cluster = await startCluster({ apis: 0, workers: 1 });
