@@ -24,11 +24,11 @@ await startOrExplain(start);
 
 async function start(): Promise<void> {
   const config = readConfig();
-  const log = createLog('api', config.LOG_LEVEL);
+  const metrics = createApiMetrics();
+  const log = createLog('api', config.LOG_LEVEL, () => metrics.droppedLogLines.of().add());
   for (const line of suspectNames()) log.warn(line);
   const fileLimit = fileLimitFault(config);
   if (fileLimit !== null) log.warn(fileLimit);
-  const metrics = createApiMetrics();
   const issuing = wireApi(config, metrics, log);
   const { database, redis, subscriber } = issuing;
   const [pages] = await Promise.all([
@@ -73,7 +73,7 @@ async function start(): Promise<void> {
         });
   const stop = new AbortController();
   const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
-  onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
+  onStopSignal(config.SHUTDOWN_MS_MAX, log, async () => {
     log.info('stopping: answering the requests under way');
     stop.abort();
     probe.stop();

@@ -14,6 +14,7 @@ import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
 import { failuresOf, groupsOf } from './test-groups.ts';
+import { runMatrix } from './matrix/test-matrix.ts';
 import {
   ensureBrowser,
   ensureFuzzer,
@@ -26,6 +27,8 @@ import {
 helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
 bun run test unit            those of test/unit alone, which need no server
 bun run test FILE…           these files or folders, such as test/http
+bun run test --matrix        the suites that touch the stores, on every server of docs/compatibility.md
+bun run test --matrix TEXT [FILE…]   on those with TEXT in their names; these files or folders
 
 TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones.`);
 
@@ -36,7 +39,8 @@ const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
 
 let counts: TestCounts = { passed: 0, failed: 1, skipped: 0 };
 try {
-  counts = await test(process.argv.slice(2));
+  const [first, ...others] = process.argv.slice(2);
+  counts = first === '--matrix' ? await runMatrix(others) : await test(process.argv.slice(2));
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
 } finally {

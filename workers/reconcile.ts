@@ -1,6 +1,6 @@
 // reconcile.ts -- Compares every coupon in Redis with MySQL, round after round, and repairs what it may: settings that lag behind,
 // a state that does not know all owners, issues that MySQL lost, entries that only a later release could read, a coupon that is
-// long over.
+// long over, consumers of workers that are gone.
 //
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
@@ -16,6 +16,7 @@ import { ownersOf, waitingEntries } from '../src/stream/accepted.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
 import { closeCoupon } from '../src/stock/closing.ts';
 import { partitionOf } from '../src/stream/keys.ts';
+import { removeConsumers } from '../src/stream/scripts/remove-consumers.ts';
 import { settle } from '../src/stream/scripts/settle.ts';
 import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
@@ -33,14 +34,17 @@ export interface ReconcileObserver {
   restored(couponId: number, issues: number): void;
   /** Redis has a state of a coupon that MySQL does not have. */
   unknownCoupon(couponId: number): void;
-  /** A round is over. `missing` and `unknown` are sums over all coupons. */
-  round(sums: { readonly coupons: number; readonly missing: number; readonly unknown: number }): void;
+  /** A round is over. `missing` and `unknown` are sums over all coupons, `consumers` those that were removed. */
+  round(sums: Readonly<Record<'coupons' | 'missing' | 'unknown' | 'consumers', number>>): void;
 }
 
 export interface ReconcileDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
-  readonly settings: Pick<Config, 'OPENING_PAGE' | 'CLOSE_AFTER_MS' | 'RECONCILE_MS' | 'WORKER_NAME'>;
+  readonly settings: Pick<
+    Config,
+    'OPENING_PAGE' | 'CLOSE_AFTER_MS' | 'RECONCILE_MS' | 'WORKER_NAME' | 'CLAIM_IDLE_MS' | 'BLOCK_MS'
+  >;
   /** Brings the settings of a coupon in Redis up to the version in MySQL. */
   readonly repair: (couponId: number) => Promise<'in step' | 'repaired' | 'not open'>;
   /** Makes sure that a coupon has a usable state, also past its end. Throws as `StockKeeper.open`. */
@@ -86,15 +90,17 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   await askServer(redis);
   await replayReadable(createDeadLetters(redisStock));
   const waiting: WaitingUsers[] = [];
+  const sums = { coupons: 0, missing: 0, unknown: 0, consumers: 0 };
+  const idleMs = settings.CLAIM_IDLE_MS + settings.BLOCK_MS;
   for (const keys of partitions) {
     waiting.push(await countWaiting(redis, keys));
     // Settles nothing, but resets the count of an empty stream: one beyond its bound, left by a stream that was lost, would
     // refuse every request, so that no other settling would ever correct it.
     await settle(redis, { keys, entries: [], deadLetters: [] });
+    sums.consumers += await removeConsumers(redis, { keys, idleMs });
   }
   await restoreHomes(dependencies);
   await openWaiting(dependencies, waiting);
-  const sums = { coupons: 0, missing: 0, unknown: 0 };
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
       if (stop.aborted) return true;

@@ -26,9 +26,9 @@ await startOrExplain(work);
 
 async function work(): Promise<void> {
   const config = readConfig();
-  const log = createLog('worker', config.LOG_LEVEL);
-  for (const line of suspectNames()) log.warn(line);
   const metrics = createWorkerMetrics();
+  const log = createLog('worker', config.LOG_LEVEL, () => metrics.droppedLogLines.of().add());
+  for (const line of suspectNames()) log.warn(line);
   const onFault = (error: unknown) => {
     metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
@@ -55,7 +55,7 @@ async function work(): Promise<void> {
   await claimInstallation(parts);
 
   const stop = new AbortController();
-  onStopSignal(config.SHUTDOWN_MS_MAX, () => stop.abort());
+  onStopSignal(config.SHUTDOWN_MS_MAX, log, () => stop.abort());
   const server = await serve((request) => answer(request, metrics), {
     host: config.HOST,
     port: config.WORKER_PORT,

@@ -29,7 +29,8 @@ export async function readDurability(redis: Redis): Promise<RedisDurability> {
   const fact = (name: string) => factIn(information, name);
   // Managed servers may forbid CONFIG; INFO is all there is then.
   const fsync = await redis.config('GET', 'appendfsync').then(secondOf, () => 'unknown');
-  const mode = fact('redis_mode');
+  // Valkey 9 calls it otherwise.
+  const mode = fact('redis_mode') || fact('server_mode');
   const version = fact('redis_version');
   return {
     product:

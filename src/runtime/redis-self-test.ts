@@ -16,6 +16,7 @@ import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scri
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
 import { changesChannel, type CouponKeys, couponKeys, GROUP, loadingKey, INSTALLATION_KEY } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
+import { removeConsumers } from '../stream/scripts/remove-consumers.ts';
 import { settle } from '../stream/scripts/settle.ts';
 
 /** Throw-away keys, all deleted after the test. */
@@ -30,6 +31,8 @@ interface TestKeys extends CouponKeys {
 interface Part {
   readonly trials: (keys: TestKeys) => readonly Trial[];
   readonly run: (keys: TestKeys) => Promise<unknown>;
+  /** After all else. */
+  readonly end?: (keys: TestKeys) => Promise<unknown>;
 }
 
 /** How long anything may be left behind by a process that dies within its test. */
@@ -94,11 +97,19 @@ export function testWorker(
         ['XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM'],
         ['XAUTOCLAIM', stream, GROUP, 'test', LEASE_MS, '0-0', 'COUNT', 1],
         ['XREADGROUP', 'GROUP', GROUP, 'test', 'COUNT', 1, 'BLOCK', 1, 'STREAMS', stream, '0'],
+        ['XINFO', 'CONSUMERS', stream, GROUP],
+        ['XGROUP', 'DELCONSUMER', stream, GROUP, 'test'],
       ),
+      ...on(redis, '', ['SCAN', 0, 'COUNT', 1]),
       // Taken for a millisecond, if it is free.
       ...on(redis, leaseKey, ['SET', leaseKey, 'test', 'PX', 1, 'NX']),
     ],
     run: readStream,
+    async end(keys) {
+      const entries = (await redis.xrange(keys.stream, '-', '+')).map(([id]) => ({ id, users: 0 }));
+      await settle(redis, { keys, entries, deadLetters: [] });
+      await removeConsumers(redis, { keys, idleMs: 0 });
+    },
   });
 }
 
@@ -125,6 +136,7 @@ async function selfTest(redis: Redis, part: Part): Promise<string[]> {
     await openAndIssue(redis, keys);
     await part.run(keys);
     await editAndClose(redis, keys);
+    await part.end?.(keys);
     return [];
   } catch (error) {
     // Readiness says so, and a worker must start all the same: it is what frees the memory.
@@ -170,6 +182,7 @@ function trialsOf(redis: Redis, keys: TestKeys): Trial[] {
     ...of(lock, ['SET', lock, 'test', 'NX', 'PX', 1], ['GET', lock]),
     ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
     ...of(stream, ['XACK', stream, GROUP, '0-1'], ['XDEL', stream, '0-1'], ['XADD', dead, '*', 'test', 1]),
+    ...of(dead, ['XINFO', 'STREAM', dead]),
     ...of(unpersisted, ['INCRBY', unpersisted, 1], ['DECRBY', unpersisted, 1], ['GET', unpersisted]),
     ...of(
       withdrawn,

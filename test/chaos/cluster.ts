@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly workers: number;
   /** For every process. */
   readonly settings?: Settings;
+  /** All APIs listen on one port. */
+  readonly sharesPort?: boolean;
   /** Override the durable ones of the private Redis. */
   readonly redisSettings?: Record<string, string>;
   /** The addresses of the stores that the processes get, for a proxy in between. */
@@ -132,11 +134,9 @@ async function startWith(
   await connect(redis);
   const routed = (await options.route?.(urls)) ?? { api: {}, worker: {} };
   const root = options.root ?? resolve(import.meta.dirname, '../..');
-  const apis = await keptProcesses('api', options.apis, root, folder, { ...direct, ...routed.api });
-  const workers = await keptProcesses('worker', options.workers, root, folder, {
-    ...direct,
-    ...routed.worker,
-  });
+  const sharedPort = options.sharesPort ? await freePort() : undefined;
+  const apis = await keptProcesses('api', options.apis, root, folder, { ...direct, ...routed.api }, sharedPort);
+  const workers = await keptProcesses('worker', options.workers, root, folder, { ...direct, ...routed.worker });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
   const servers = { redisServer, mysqlServer, movableMysql, vitess: sql.vitess };
@@ -188,15 +188,20 @@ async function keptProcesses(
   root: string,
   folder: string,
   settings: Settings,
+  sharedPort?: number,
 ): Promise<KeptProcess[]> {
   const entry = kind === 'api' ? 'src/server.ts' : 'workers/worker.ts';
   return Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const name = `${kind}-${i + 1}`;
       const port = await freePort();
-      const own = kind === 'api' ? { PORT: port } : { WORKER_PORT: port, WORKER_NAME: name };
+      const ofApi = sharedPort ? { PORT: sharedPort, METRICS_PORT: port, REUSE_PORT: 'on' } : { PORT: port };
+      const own = kind === 'api' ? ofApi : { WORKER_PORT: port, WORKER_NAME: name };
       const environment = asEnvironment({ ...settings, ...own });
-      return new KeptProcess({ name, entry, folder: root, environment, logFile: join(folder, `${name}.log`), port });
+      const logFile = join(folder, `${name}.log`);
+      // On a shared port any of them may answer.
+      const aliveUrl = `http://127.0.0.1:${port}${sharedPort ? '/metrics' : '/livez'}`;
+      return new KeptProcess({ name, entry, folder: root, environment, logFile, port: sharedPort ?? port, aliveUrl });
     }),
   );
 }

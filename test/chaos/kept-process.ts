@@ -12,8 +12,10 @@ export interface KeptProcessOptions {
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
-  /** Its HTTP port, which answers on /livez. */
+  /** Its HTTP port. */
   readonly port: number;
+  /** Where it alone answers. */
+  readonly aliveUrl: string;
 }
 
 /** What the next start differs in. */
@@ -69,7 +71,7 @@ export class KeptProcess {
 
   /** Waits until it answers. */
   async ready(): Promise<void> {
-    await waitUntil(`${this.name} to answer`, () => isAlive(this.port), { waitMsMax: READY_MS_MAX });
+    await waitUntil(`${this.name} to answer`, () => isAlive(this.#options.aliveUrl), { waitMsMax: READY_MS_MAX });
   }
 
   /** Waits until it was started so many times in all. */
@@ -137,9 +139,9 @@ export class KeptProcess {
   }
 }
 
-async function isAlive(port: number): Promise<boolean> {
+async function isAlive(url: string): Promise<boolean> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/livez`, {
+    const answer = await fetch(url, {
       keepalive: false,
       signal: AbortSignal.timeout(1000),
     });

@@ -46,7 +46,10 @@ undo.push(() => own.close());
 const set = (statement: string) => withConnection(own.database, (_, connection) => connection.query(statement));
 await set("CREATE USER app@'%' IDENTIFIED BY 'app'");
 await set("GRANT ALL ON *.* TO app@'%'");
-await set("REVOKE SUPER, CONNECTION ADMIN ON *.* FROM app@'%'");
+// MySQL writes some names otherwise.
+const isMariadb = JSON.stringify(await set('SELECT VERSION()')).includes('MariaDB');
+await set(`REVOKE SUPER, ${isMariadb ? 'CONNECTION ADMIN' : 'CONNECTION_ADMIN'} ON *.* FROM app@'%'`);
+const ISOLATION = isMariadb ? 'tx_isolation' : 'transaction_isolation';
 // Whoever may administer skips init_connect.
 const app = new URL(own.config.DATABASE_URL);
 app.username = app.password = 'app';
@@ -180,8 +183,8 @@ describe('settings of a server of our own', () => {
     ['sql_mode', "'NO_BACKSLASH_ESCAPES'", "''"],
     ['sql_mode', "''", "''"],
     ['time_zone', "'+09:00'", "'SYSTEM'"],
-    ['tx_isolation', "'SERIALIZABLE'", "'REPEATABLE-READ'"],
-    ['tx_isolation', "'READ-UNCOMMITTED'", "'REPEATABLE-READ'"],
+    [ISOLATION, "'SERIALIZABLE'", "'REPEATABLE-READ'"],
+    [ISOLATION, "'READ-UNCOMMITTED'", "'REPEATABLE-READ'"],
     ['init_connect', "'SET SESSION sql_safe_updates=1'", "''"],
     ['init_connect', "'SET SESSION sql_auto_is_null=1'", "''"],
     ['max_allowed_packet', '65536', '16777216'],
@@ -191,7 +194,7 @@ describe('settings of a server of our own', () => {
     ['completion_type', "'CHAIN'", "'NO_CHAIN'"],
     ['completion_type', "'RELEASE'", "'NO_CHAIN'"],
     ['lc_messages', "'ko_KR'", "'en_US'"],
-    ['sort_buffer_size', '1024', '2097152'],
+    ['sort_buffer_size', '32768', '2097152'],
   ])('%s = %s changes nothing, or is refused', async (name, value, before) => {
     await set(`SET GLOBAL ${name} = ${value}`);
     try {
@@ -219,7 +222,8 @@ describe('settings of a server of our own', () => {
   });
 });
 
-describe('a server of gbk that ignores the character set of the handshake', () => {
+// MySQL 9.7 does not start with these settings.
+describe.skipIf(!isMariadb)('a server of gbk that ignores the character set of the handshake', () => {
   // In gbk the last byte of the first character and the backslash of an escaped quote are one character, and the quote ends the text.
   const titles = ["\u4fff', 1, 1) -- ", "\u07ff' OR '1'='1", '\u4fff" \\', "it's 쿠폰 \u{1f39f}", '\u4fff\\'];
   let gbk: Stores | undefined;

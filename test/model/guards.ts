@@ -35,6 +35,8 @@ export const guardFiles = {
   'gather: the stream before dead letters': 'src/stock/opening.ts',
   'settle: a dead letter only of an entry that is there': 'src/stream/scripts/settle.lua',
   'replay: the lease of an opener ends': 'src/stream/scripts/replay.lua',
+  'remove-consumers: nothing is pending': 'src/stream/scripts/remove-consumers.lua',
+  'remove-consumers: looking and removing are one step': 'src/stream/scripts/remove-consumers.lua',
   'ledger: the user has no row': 'src/ledger/plan.ts',
   'ledger: the sequence is free': 'src/ledger/plan.ts',
   'ledger: stock is left': 'src/ledger/plan.ts',

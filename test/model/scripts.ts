@@ -3,6 +3,7 @@
 // Each function stands for the script of its name in `src/stock/scripts` or `src/stream/scripts`, with the same order of checks.
 
 import { checkPeriod, lastSequence } from '../../src/coupon/coupon.ts';
+import { acknowledge } from './consumers.ts';
 import { holds, isLeftOut } from './guards.ts';
 import { countOwners, type Edit, type Opener, START, type State, type User, WITHDRAWN } from './state.ts';
 
@@ -161,6 +162,7 @@ export function settle(s: State, w: number): 'all deleted' | 'some were gone' {
       user.dead = hand;
       for (const audit of s.audits) if (audit.at > 0) audit.buried = 1;
     }
+    if (isThere) acknowledge(user);
     if (!isThere) wereGone = true;
     else if (letter === WHOLE_ENTRY) user.stream = 0;
     else if (letter === OWN_LETTER) Object.assign(user, { stream: 0, first: hand });

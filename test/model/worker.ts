@@ -1,8 +1,9 @@
 // worker.ts -- Two workers that drain the stream: read, write, settle, forget. Stands for `workers/drain.ts` and `workers/inbox.ts`.
 //
 // Which worker gets which entry is left open: any may take any entry at any time, as after a takeover, so that what holds here
-// holds for every way of handing entries out.
+// holds for every way of handing entries out. A world with a consumer group knows which worker has which: consumers.ts.
 
+import { assign, hasPending, readableBy } from './consumers.ts';
 import { holds, isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
 import { insertsBad, type Issue, writeEntries } from './ledger.ts';
@@ -43,16 +44,18 @@ function spoil(n: State, u: number): void {
 
 /** One entry, or all there are, which are then one transaction. */
 function readSteps(s: State, w: number, emit: Emit): void {
-  const heads = new Set(s.users.filter((user) => user.stream > 0).map(({ first, epoch }) => first * 16 + epoch));
-  for (const head of heads) {
+  const heads = new Set(readableBy(s, w).map(({ first, epoch }) => first * 16 + epoch));
+  // What is pending for it comes together.
+  for (const head of heads.size === 1 || !hasPending(s, w) ? heads : []) {
     emit(`worker ${w + 1} reads the entry from`, head >> 4, (n) => take(n, w, head));
   }
   if (heads.size > 1) emit('worker reads all entries:', w, (n) => take(n, w, null));
 }
 
 function take(n: State, w: number, head: number | null): void {
-  for (const user of n.users) {
-    if (user.stream === 0 || (head !== null && user.first * 16 + user.epoch !== head)) continue;
+  for (const user of readableBy(n, w)) {
+    if (head !== null && user.first * 16 + user.epoch !== head) continue;
+    assign(n, user, w);
     user.hand[w] = user.stream;
     user.under[w] = user.epoch;
     user.gone[w] = 0;

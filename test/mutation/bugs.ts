@@ -856,6 +856,48 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/worker.test.ts`, 'entries of a worker that never comes back are taken over by another'],
   },
   {
+    name: 'a consumer is removed with what is pending for it',
+    changes: [
+      {
+        file: 'src/stream/scripts/remove-consumers.lua',
+        from: 'if of.pending == 0 and of.idle',
+        to: 'if of.idle',
+      },
+    ],
+    guard: [
+      `${integration}/workers.test.ts`,
+      'a round removes the consumers of forty workers that are gone, but for the one with an entry pending',
+    ],
+  },
+  {
+    name: 'a log line that cannot be written is an error',
+    changes: [
+      {
+        file: 'src/telemetry/log-sink.ts',
+        from: '    } catch {\n      return false;',
+        to: '    } catch (error) {\n      if (error) throw error;\n      return false;',
+      },
+    ],
+    guard: [
+      'test/unit/log-sink.test.ts',
+      'what a full disk takes no more is dropped and counted, and said once there is room',
+    ],
+  },
+  {
+    name: 'consumers of workers that are gone stay forever',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: 'sums.consumers += await removeConsumers(redis, { keys, idleMs });',
+        to: 'void removeConsumers;',
+      },
+    ],
+    guard: [
+      `${integration}/workers.test.ts`,
+      'a round removes the consumers of forty workers that are gone, but for the one with an entry pending',
+    ],
+  },
+  {
     name: 'an entry that is settled twice is counted off twice',
     changes: [
       {

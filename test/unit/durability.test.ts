@@ -56,7 +56,9 @@ describe('what the server has is read', () => {
   });
 
   test('Valkey is called by its own name and version, and judged by the Redis that it is compatible with', async () => {
-    const valkey = { ...facts, redis_version: '7.2.4', server_name: 'valkey', valkey_version: '8.1.4' };
+    const { redis_mode: _, ...others } = facts;
+    const ofValkey = { server_mode: 'standalone', server_name: 'valkey', valkey_version: '8.1.4' };
+    const valkey = { ...others, redis_version: '7.2.4', ...ofValkey };
     expect(await readDurability(telling(valkey, 'always'))).toEqual({
       ...durable,
       product: 'Valkey 8.1.4',
