@@ -8,7 +8,7 @@ import { randomInt } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
-import { type Config, readConfig } from '../src/config/config.ts';
+import { type Config, type PartitionedConfig, readConfig } from '../src/config/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
 import type { Coupon, CouponDraft } from '../src/coupon/coupon.ts';
 import { type CouponKeys, couponKeys } from '../src/stream/keys.ts';
@@ -20,7 +20,7 @@ import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { type ApiMetrics, createApiMetrics } from '../src/wiring/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
-import { claimRedisDatabase, connectTo } from './redis-database.ts';
+import { claimRedisDatabase } from './redis-database.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
@@ -45,9 +45,9 @@ export interface Stores {
   /** A connection of the test itself, to look and to do harm. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: Config;
+  readonly config: PartitionedConfig;
   /** The configuration with some settings of the test's own. */
-  configWith(settings: Settings): Config;
+  configWith(settings: Settings): PartitionedConfig;
   createApi(settings?: Settings): Promise<TestApi>;
   /** Drains every partition until it is stopped. */
   startWorker(settings?: Settings): Promise<TestWorker>;
@@ -88,7 +88,8 @@ export async function openStores(options: StoresOptions = {}): Promise<Stores> {
 const HOUR_MS = 3_600_000;
 
 /** Quick where production is patient, so that tests are. */
-const quick: Settings = { LOG_LEVEL: 'silent', BLOCK_MS: 20, RETRY_MS_MAX: 50, CLOCK_SKEW_MS_MAX: 0 };
+const PARTITIONS = 4;
+const quick: Settings = { PARTITIONS, LOG_LEVEL: 'silent', BLOCK_MS: 20, RETRY_MS_MAX: 50, CLOCK_SKEW_MS_MAX: 0 };
 
 async function openWith(
   options: StoresOptions,
@@ -98,17 +99,16 @@ async function openWith(
   const redisDatabase = await claimRedisDatabase(options.redisUrl ?? given('TEST_REDIS_URL'));
   undo.push(redisDatabase.release);
   const databaseUrl = await createDatabase(options.databaseUrl ?? given('TEST_DATABASE_URL'), undo);
-  const configWith = (settings: Settings) =>
-    readConfig(
-      undefined,
-      asEnvironment({
-        ...quick,
-        REDIS_URL: redisDatabase.url,
-        DATABASE_URL: databaseUrl,
-        ...options.settings,
-        ...settings,
-      }),
-    );
+  const configWith = (settings: Settings) => {
+    const all = {
+      ...quick,
+      ...redisDatabase.settings,
+      DATABASE_URL: databaseUrl,
+      ...options.settings,
+      ...settings,
+    };
+    return { PARTITIONS, ...readConfig(undefined, asEnvironment(all)) };
+  };
   const config = configWith({});
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
@@ -116,8 +116,7 @@ async function openWith(
   await withConnection(database, (session) =>
     session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
   );
-  const redis = await connectTo(redisDatabase.url);
-  undo.push(async () => redis.disconnect());
+  const { redis } = redisDatabase;
   return {
     redis,
     database,
@@ -149,7 +148,7 @@ function randomName(prefix: string): string {
   return `${prefix}_${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
 }
 
-function keysOf(config: Config, couponId: number): CouponKeys {
+function keysOf(config: PartitionedConfig, couponId: number): CouponKeys {
   return couponKeys(couponId, config.PARTITIONS);
 }
 

@@ -382,7 +382,7 @@ test('a dead letter that is replayed becomes the row that was promised, under it
     { sequence: 3, userId: 'a', issuedMs: 1_700_000_000_123 },
     { sequence: 4, userId: 'b', issuedMs: 1_700_000_000_123 },
   ]);
-  expect(await stores.redis.exists('issues:{0}:unpersisted')).toBe(0);
+  expect(await stores.redis.get('issues:{0}:unpersisted')).toBe('0');
 });
 
 test('a dead letter that is no entry stays as it is, until it is discarded', async () => {
