@@ -54,10 +54,9 @@ type KindOptions = Pick<RedisOptions, 'enableOfflineQueue' | 'commandTimeout' | 
 
 /** Without a listener for errors, ioredis prints them itself, with the address of the server. */
 function create(options: ConnectionOptions, onFault: OnFault): Redis {
-  const redis: Redis = new Redis({
-    ...options,
-    retryStrategy: (attempt) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null),
-  });
+  const retryStrategy = (attempt: number) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null);
+  // Where no sentinel names a primary, as while they choose one, ioredis would give up for good without a strategy of its own.
+  const redis: Redis = new Redis({ ...options, retryStrategy, sentinelRetryStrategy: retryStrategy });
   redis.once('ready', () => opened.add(redis));
   return redis.on('error', (fault) => {
     if (opened.has(redis)) onFault(fault);

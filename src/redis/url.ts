@@ -69,8 +69,6 @@ function readSentinels(path: string, sentinels: NodeAddress[], { SENTINEL_PASSWO
     role: 'master',
     ...(SENTINEL_PASSWORD && { sentinelPassword: SENTINEL_PASSWORD }),
     sentinelCommandTimeout: SENTINEL_MS_MAX,
-    // As with one server, it is the connection that is tried again.
-    sentinelRetryStrategy: () => null,
   };
 }
 

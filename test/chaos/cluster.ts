@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Redis } from 'ioredis';
-import { type Config, readConfig } from '../../src/config/config.ts';
+import { type Config, type PartitionedConfig, readConfig } from '../../src/config/config.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
@@ -12,7 +12,9 @@ import { tempFolder } from '../../tools/leftovers.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import type { Fault } from './faults.ts';
 import { KeptProcess } from './kept-process.ts';
+import { type RedisKind, startManyRedis } from './many-redis.ts';
 import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
 /** Settings by the names of the environment. */
@@ -33,6 +35,8 @@ export interface ClusterOptions {
   readonly mysqlProgram?: string | undefined;
   /** Puts MySQL behind an address of its own, so that it can go back to a copy and be replaced by another server. */
   readonly movesMysql?: boolean;
+  /** Instead of one Redis. */
+  readonly redis?: RedisKind | undefined;
   /** A MySQL that is there already: it is used, and never harmed. */
   readonly databaseUrl?: string | undefined;
 }
@@ -46,6 +50,8 @@ export interface Cluster {
   readonly apis: readonly KeptProcess[];
   readonly workers: readonly KeptProcess[];
   readonly redisServer: PrivateServer;
+  /** What is done to a Redis of several servers; null with one. */
+  readonly redisFaults: readonly Fault[] | null;
   /** null when it is not ours to harm. */
   readonly mysqlServer: Pick<PrivateServer, 'kill' | 'restart'> | null;
   /** The same, if it was asked for one that moves. */
@@ -53,7 +59,7 @@ export interface Cluster {
   /** Connections of the observer, straight to the stores. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: Config;
+  readonly config: PartitionedConfig;
   /** The log lines in which a process reports a bug of its own. */
   ownFaults(): string[];
   stop(): Promise<void>;
@@ -63,7 +69,9 @@ export interface Cluster {
 export const ADMIN_KEY = 'the key of a chaos run';
 
 /** Quick where production is patient: a run must see many recoveries in little time. */
+const PARTITIONS = 4;
 const quick: Settings = {
+  PARTITIONS,
   LOG_LEVEL: 'warn',
   HOST: '127.0.0.1',
   AUTH: 'off',
@@ -105,11 +113,13 @@ async function startWith(
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
   undo.push(() => redisServer.stop());
+  const manyRedis = options.redis ? await startManyRedis(options.redis, folder) : null;
+  undo.push(() => manyRedis?.stop());
   const movableMysql =
     options.movesMysql && !options.databaseUrl ? await startMovableMysql(folder, options.mysqlProgram) : null;
   const mysqlServer = movableMysql ?? (options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram));
   undo.push(() => mysqlServer?.stop());
-  const urls = { redis: redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
+  const urls = { redis: manyRedis?.url ?? redisServer.url, mysql: options.databaseUrl ?? mysqlServer?.url ?? '' };
   // A run must not wait long for what MySQL lost.
   const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
   const direct: Settings = {
@@ -119,7 +129,7 @@ async function startWith(
     REDIS_URL: urls.redis,
     DATABASE_URL: urls.mysql,
   };
-  const config = readConfig(undefined, asEnvironment(direct));
+  const config = { PARTITIONS, ...readConfig(undefined, asEnvironment(direct)) };
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
   // Not within the time of a transaction, which is short here.
@@ -136,7 +146,7 @@ async function startWith(
   });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
-  const servers = { redisServer, mysqlServer, movableMysql };
+  const servers = { redisServer, redisFaults: manyRedis?.faults ?? null, mysqlServer, movableMysql };
   return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
 }
 

@@ -28,10 +28,10 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
     ...processFaults('a worker', (of) => of.workers),
     ...workerCrashPoints.map(workerCrash),
     ...apiCrashPoints.map(apiCrash),
-    ...serverFaults('Redis', (of) => of.redisServer),
+    ...(cluster.redisFaults ?? serverFaults('Redis', (of) => of.redisServer)),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
     ...(cluster.movableMysql ? moves(cluster.movableMysql) : []),
-    ...collapses,
+    ...(cluster.redisFaults ? [] : collapses),
   ];
 }
 
