@@ -13,7 +13,7 @@ local group, entries = ARGV[1], tonumber(ARGV[2])
 -- else be buried again with every try, or an entry acknowledged that is never deleted.
 redis.call('XACK', KEYS[1], group, '0-1')
 redis.call('XDEL', KEYS[1], '0-1')
-redis.call('DECRBY', KEYS[2], 0)
+local counted = redis.call('DECRBY', KEYS[2], 0)
 local length = redis.call('XLEN', KEYS[1])
 local at = 3 + 2 * entries
 while at <= #ARGV do
@@ -36,7 +36,7 @@ end
 -- An empty stream holds no user: whatever was miscounted, by an operator's hand or a lost key, ends here. The key stays: while a slot
 -- of a cluster moves, every script with a key that is not there has to wait for the end of the move.
 if length == deleted then
-  if redis.call('GET', KEYS[2]) ~= '0' then redis.call('SET', KEYS[2], 0) end
+  redis.call('DECRBY', KEYS[2], counted)
   return { 'settled', deleted, 0 }
 end
 return { 'settled', deleted, redis.call('DECRBY', KEYS[2], users) }
