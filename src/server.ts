@@ -30,7 +30,7 @@ async function start(): Promise<void> {
   const fileLimit = fileLimitFault(config);
   if (fileLimit !== null) log.warn(fileLimit);
   const issuing = wireApi(config, metrics, log);
-  const { database, redis, subscriber } = issuing;
+  const { database, redis, redisStock, subscriber } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
     preflight({
@@ -43,7 +43,7 @@ async function start(): Promise<void> {
   ]);
   // What secures waits for no one: revoked keys, readiness, and whether the stores belong together.
   const parts = { database: throughPool(database, 'security'), redis, settings: config };
-  await claimInstallation(parts);
+  const PARTITIONS = redisStock.setPartitions(await claimInstallation(parts));
   await issuing.listen();
   const probe = createReadiness(parts);
   const access = await openAccess({ ...parts, config, log, metrics });
@@ -72,7 +72,7 @@ async function start(): Promise<void> {
           onError,
         });
   const stop = new AbortController();
-  const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
+  const comparing = keepComparing({ ...parts, settings: { PARTITIONS } }, mismatchReporter(metrics, log), stop.signal);
   onStopSignal(config.SHUTDOWN_MS_MAX, log, async () => {
     log.info('stopping: answering the requests under way');
     stop.abort();

@@ -1,7 +1,7 @@
 // test-worker.ts -- The worker of production, in this process, with everything that its observer is told kept for the test.
 
 import type { Redis } from 'ioredis';
-import type { Config } from '../src/config/config.ts';
+import type { PartitionedConfig } from '../src/config/config.ts';
 import { createRedisStock } from '../src/stock/redis-stock.ts';
 import type { PartitionKeys } from '../src/stream/keys.ts';
 import type { Written } from '../src/ledger/ledger.ts';
@@ -29,7 +29,7 @@ export interface TestWorker extends AsyncDisposable {
  * @param observer a connection that stands whatever is done to those of the worker
  */
 export async function startTestWorker(
-  config: Config,
+  config: PartitionedConfig,
   observer: Redis,
   undo: (() => Promise<unknown>)[],
 ): Promise<TestWorker> {

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { helpOn } from './help.ts';
 import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
+import { startRedisCluster } from '../test/redis-cluster.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
 import { cleanUpOnSignals } from './stack/cleanup.ts';
@@ -30,7 +31,8 @@ bun run test FILE…           these files or folders, such as test/http
 bun run test --matrix        the suites that touch the stores, on every server of docs/compatibility.md
 bun run test --matrix TEXT [FILE…]   on those with TEXT in their names; these files or folders
 
-TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones.`);
+TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones. With TEST_REDIS=cluster a private Redis
+Cluster of three masters is used, where tests need no Redis of another kind.`);
 
 const root = resolve(import.meta.dirname, '..');
 // Generous for a loaded machine; a test that hangs still ends.
@@ -90,9 +92,14 @@ async function test(args: readonly string[]): Promise<TestCounts> {
 
 /** Brings the stores and programs that tests need; returns the environment that names them. */
 async function prepare(folder: string): Promise<Record<string, string | undefined>> {
+  const cluster =
+    process.env['TEST_REDIS'] === 'cluster'
+      ? await startRedisCluster({ folder: join(folder, 'cluster'), masters: 3 })
+      : null;
+  cleanup.add(() => cluster?.stop());
   const stack = await startStack({
     folder,
-    redisUrl: process.env['TEST_REDIS_URL'],
+    redisUrl: cluster?.url ?? process.env['TEST_REDIS_URL'],
     databaseUrl: process.env['TEST_DATABASE_URL'],
     say,
   });

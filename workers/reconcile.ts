@@ -23,7 +23,7 @@ import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { type Database, readFromPrimary } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
-import { askServer } from '../src/redis/connection.ts';
+import { askServers } from '../src/redis/connection.ts';
 
 export interface ReconcileObserver {
   /** A coupon whose numbers do not add up, counted to the last sequence. */
@@ -86,8 +86,8 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   const { redis, partitions } = redisStock;
   const lease = await redis.set(LEASE_KEY, settings.WORKER_NAME, 'PX', settings.RECONCILE_MS, 'NX');
   if (lease === null) return false;
-  // It may have been promoted behind a standing connection: its states would then look like those of another server.
-  await askServer(redis);
+  // A server may have been promoted behind a standing connection: its states would then look like those of another server.
+  await askServers(redis);
   await replayReadable(createDeadLetters(redisStock));
   const waiting: WaitingUsers[] = [];
   const sums = { coupons: 0, missing: 0, unknown: 0, consumers: 0 };

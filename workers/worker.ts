@@ -10,8 +10,9 @@ import { measureStores, createOpeningObserver, mismatchReporter, transactionMete
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
 import { testWorker } from '../src/runtime/redis-self-test.ts';
-import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
+import { blockingConnection, connect, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/runtime/serve.ts';
+import { explainRedis, explainStoreFailure } from '../src/runtime/store-faults.ts';
 import { claimInstallation, keepComparing } from '../src/installation/installation.ts';
 import { onStopSignal } from '../src/runtime/stop-signals.ts';
 import { startOrExplain } from '../src/operator-error.ts';
@@ -37,22 +38,27 @@ async function work(): Promise<void> {
   const redis = issuingConnection(config, onFault);
   const redisStock = createRedisStock(redis, config);
   measureStores(metrics, { redisStock, database, settings: config });
-  const partitions = redisStock.partitions.map((keys, partition) => {
-    const observer = createDrainObserver(metrics, log, partition);
-    return { keys, observer, blocking: blockingConnection(config, config.BLOCK_MS, onFault) };
-  });
-  const connections = [redis, ...partitions.map(({ blocking }) => blocking)] as const;
-  const readStream = (keys: PartitionKeys) => testInbox(connections[1] ?? redis, keys, config);
+  const createBlocking = () => blockingConnection(config, config.BLOCK_MS, onFault);
+  const first = createBlocking();
+  const readStream = (keys: PartitionKeys) => testInbox(first, keys, config);
   await preflight({
     database,
-    connections,
+    connections: [redis, first],
     settings: config,
     say: (waiting) => log.warn(waiting),
     testRedis: () => testWorker(redis, LEASE_KEY, readStream),
   });
 
   const parts = { database, redis, settings: config };
-  await claimInstallation(parts);
+  const PARTITIONS = redisStock.setPartitions(await claimInstallation(parts));
+  const partitions = redisStock.partitions.map((keys, partition) => {
+    const observer = createDrainObserver(metrics, log, partition);
+    return { keys, observer, blocking: partition === 0 ? first : createBlocking() };
+  });
+  const connections = [redis, ...partitions.map(({ blocking }) => blocking)];
+  await Promise.all(connections.map(connect)).catch((error: unknown) => {
+    throw explainStoreFailure(error, explainRedis);
+  });
 
   const stop = new AbortController();
   onStopSignal(config.SHUTDOWN_MS_MAX, log, () => stop.abort());
@@ -62,11 +68,11 @@ async function work(): Promise<void> {
     portSetting: 'WORKER_PORT',
     onError: (error) => log.error({ error }, 'the metrics server failed'),
   });
-  log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
+  log.info({ partitions: PARTITIONS, metricsPort: server.port }, 'draining');
   const draining = partitions.map((partition) =>
     drainPartition({ ...partition, redisStock, database, settings: config, stop: stop.signal }),
   );
-  const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
+  const comparing = keepComparing({ ...parts, settings: { PARTITIONS } }, mismatchReporter(metrics, log), stop.signal);
   await Promise.all([...draining, comparing, reconciling(config, database, redisStock, metrics, log, stop.signal)]);
   await server.stop(config.SHUTDOWN_MS_MAX / 4);
   for (const connection of connections) connection.disconnect();

@@ -2,6 +2,7 @@
 
 import { readConfig, redisSettings } from '../config/config.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
+import { markedPartitions } from '../installation/installation.ts';
 import { OperatorError } from '../operator-error.ts';
 import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
@@ -20,7 +21,9 @@ await runCommand(USAGE, async (args) => {
   const redis = issuingConnection(config, () => undefined);
   try {
     await connect(redis);
-    for await (const line of run(createDeadLetters(createRedisStock(redis, config)))) console.log(line);
+    const redisStock = createRedisStock(redis, config);
+    redisStock.setPartitions(config.PARTITIONS ?? (await markedPartitions(redis)));
+    for await (const line of run(createDeadLetters(redisStock))) console.log(line);
   } catch (error) {
     throw explainStoreFailure(error, explainRedis);
   } finally {

@@ -10,6 +10,9 @@ import { allowedValues, settings } from './settings.ts';
 /** What the process runs with. */
 export type Config = Readonly<Static<typeof settings>>;
 
+/** With the number of partitions that the installation has. */
+export type PartitionedConfig = Config & { readonly PARTITIONS: number };
+
 /** What a connection to MySQL needs, and one to Redis. */
 export const databaseSettings = [
   'DATABASE_URL',
@@ -26,6 +29,7 @@ export const redisSettings = [
   'REDIS_CA',
   'REDIS_CERT',
   'REDIS_KEY',
+  'SENTINEL_PASSWORD',
   'KEY_PREFIX',
   'REDIS_CONNECT_MS_MAX',
   'REDIS_COMMAND_MS_MAX',
@@ -112,6 +116,7 @@ function crossChecks(config: Partial<Config>): string[] {
 
 /** The rest is said by `redis/url.ts`, when a connection is made. */
 function isRedisUrl(url: string): boolean {
+  if (/^rediss?[+]/.test(url) && !url.includes('unix:')) return true;
   return URL.canParse(url) && (url.includes('unix:') || /^(\/\d*)?$/.test(new URL(url).pathname));
 }
 

@@ -9,6 +9,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export const secretSettings: readonly string[] = [
   'DATABASE_URL',
   'REDIS_URL',
+  'SENTINEL_PASSWORD',
   'ADMIN_API_KEY',
   'JWT_SECRET',
   'JWT_SECRET_PREVIOUS',

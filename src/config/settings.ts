@@ -40,14 +40,18 @@ export const settings = Type.Object({
   DATABASE_CERT: optional('file with the certificate (PEM) that the processes show to MySQL'),
   DATABASE_KEY: optional('file with the key (PEM) of DATABASE_CERT'),
   REDIS_URL: string(
-    'Redis 7.0 or newer: `redis://…`, `rediss://…` for TLS, `redis+unix:///run/redis.sock?db=0` for a socket',
+    [
+      'Redis 7.0 or newer: `redis://…`, `redis+cluster://user:password@a:6379,b:6379` (some of the nodes),',
+      '`redis+sentinel://user:password@a:26379,b:26379/mymaster/0`, each with `rediss` for TLS; `redis+unix:///run/redis.sock?db=0` for a socket',
+    ].join(' '),
     {
-      pattern: '^(rediss?|redis[+]unix|unix)://.+',
+      pattern: '^(rediss?(\\+cluster|\\+sentinel)?|redis[+]unix|unix)://.+',
     },
   ),
   REDIS_CA: optional('file with the authority (PEM) that signed the certificate of Redis'),
   REDIS_CERT: optional('file with the certificate (PEM) that the processes show to Redis'),
   REDIS_KEY: optional('file with the key (PEM) of REDIS_CERT'),
+  SENTINEL_PASSWORD: optional('password of the sentinels, where they have one; that in REDIS_URL is for Redis'),
   KEY_PREFIX: optional('what stands before every key and channel in Redis, so that two installations can share one', {
     pattern: '^[A-Za-z0-9_.:-]{1,64}$',
   }),
@@ -159,9 +163,13 @@ export const settings = Type.Object({
     [60, 0, 3600],
   ),
 
-  PARTITIONS: integer(
-    'streams the coupons are spread over; the same in API and worker, changed by `bun run partitions N` alone',
-    [4, 1, 1024],
+  PARTITIONS: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      description:
+        'streams the coupons are spread over; not set: as many as the installation has, and 64 in a new one; changed by `bun run partitions N` alone',
+    }),
   ),
   USERS_PER_BATCH_MAX: integer('users in one decision: bounds how long a script or a row lock is held', [500, 1, 1000]),
   BATCHES_IN_FLIGHT_MAX: integer(
@@ -236,7 +244,10 @@ export const settings = Type.Object({
   OPENING_WAIT_MS_MAX: integer('wait for the opening of a coupon; beyond it 503', [15_000, 100, 300_000]),
   OPENING_PAGE: integer('rows or entries read per step of an opening: bounds its memory', [5000, 1, 10_000]),
 
-  REDIS_COMMAND_MS_MAX: integer('wait for a reply of Redis; beyond it the result is ambiguous', [2000, 10, 60_000]),
+  REDIS_COMMAND_MS_MAX: integer(
+    'wait for a reply of Redis; beyond it the result is ambiguous; less than the node timeout of a cluster',
+    [2000, 10, 60_000],
+  ),
   REDIS_CONNECT_MS_MAX: integer('wait for a connection to Redis', [5000, 100, 60_000]),
   MYSQL_CONNECTIONS_MAX: integer(
     'connections to MySQL per process; an API has as many again for `POST /v1/issue`, half as many for users, and 3 for keys and readiness',

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { Check, Readiness } from '../operations/health-routes.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
 import { reasonOf } from './store-faults.ts';
-import { serverOf } from '../redis/connection.ts';
+import { isCluster, isRefused, primariesOf, serverOf } from '../redis/connection.ts';
 import { durabilityFaults, readDurability } from '../redis/durability.ts';
 import { tryMysqlWrite } from './mysql-self-test.ts';
 import { tryRedisWrites } from './redis-self-test.ts';
@@ -69,17 +69,37 @@ async function asked(name: string, ask: () => Promise<Answer>): Promise<{ check:
   }
 }
 
+/** A cluster is ready while any node takes writes: no other process could do more, and its coupons would be refused too. */
 async function askRedis(redis: Redis, allowVolatile: boolean): Promise<Answer> {
-  const facts = await readDurability(redis);
+  if (!isCluster(redis)) return askServer(redis, redis, allowVolatile);
+  const answers = await Promise.all(primariesOf(redis).map((node) => askNode(redis, node, allowVolatile)));
+  const faults = answers.filter(({ ok }) => !ok).map(({ detail }) => detail);
+  const ready = answers.find(({ ok }) => ok);
+  const durability = [...new Set(answers.map((answer) => answer.durability))].join('; ');
+  if (!ready) return { ok: false, detail: faults.join('; ') || 'no node of the cluster is known', durability };
+  return { ok: true, detail: [`cluster of ${answers.length}, ${ready.detail}`, ...faults].join('; '), durability };
+}
+
+async function askNode(redis: Redis, node: Redis, allowVolatile: boolean): Promise<Answer> {
+  const answer = await askServer(redis, node, allowVolatile).catch((error: unknown) => {
+    return { ok: false, detail: `does not answer (${reasonOf(error)})`, durability: 'unknown' };
+  });
+  return answer.ok ? answer : { ...answer, detail: `${node.options.host}:${node.options.port} ${answer.detail}` };
+}
+
+/** @param node the connection to one server behind `redis` */
+async function askServer(redis: Redis, node: Redis, allowVolatile: boolean): Promise<Answer> {
+  const facts = await readDurability(node);
   const { product, appendFsync, maxmemoryPolicy, role } = facts;
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
   const not = (detail: string): Answer => ({ ok: false, detail, durability });
   if (role !== 'master') return not(`is a ${role} and refuses writes`);
-  if (serverOf(redis) === '') return not('is not known yet, or is not the Redis of this installation (see the log)');
+  if (isRefused(redis) || serverOf(node) === '')
+    return not('is not known yet, or is not the Redis of this installation (see the log)');
   // What was right at start may have been changed since.
-  const [fault] = durabilityFaults(facts, allowVolatile);
+  const [fault] = durabilityFaults(isCluster(redis) ? { ...facts, shards: 1 } : facts, allowVolatile);
   if (fault !== undefined) return not(fault.replace(/^\w+: /, ''));
-  const refused = await tryRedisWrites(redis).then(() => null, reasonOf);
+  const refused = await tryRedisWrites(redis, node).then(() => null, reasonOf);
   if (refused !== null) return not(`refuses writes (${refused})`);
   return { ok: true, detail: `${product}, maxmemory-policy ${maxmemoryPolicy}`, durability };
 }

@@ -9,7 +9,7 @@ import { createRedlock, IoredisAdapter } from 'redlock-universal';
 import { ID_MAX } from '../coupon/coupon.ts';
 import { countRequests } from '../http/rate-limit/count-requests.ts';
 import { markKey, noteKey } from '../issuing/scripts/key-scripts.ts';
-import { serverOf } from '../redis/connection.ts';
+import { nodeOf, primariesOf, serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
 import { look, put, restoreEntry, take } from '../stock/decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
@@ -37,6 +37,8 @@ interface Part {
 
 /** How long anything may be left behind by a process that dies within its test. */
 const LEASE_MS = 10_000;
+
+const TRIES_MAX = 10_000;
 
 /** Some ids at the upper end of all that there are. */
 const TEST_IDS = 2 ** 40;
@@ -116,10 +118,11 @@ export function testWorker(
 /**
  * Writes to each kind of key that issuing writes to, and takes it away again: in one round trip.
  *
+ * @param node the connection to one server behind `redis`
  * @throws what Redis refuses the first of them with
  */
-export async function tryRedisWrites(redis: Redis): Promise<void> {
-  const { owners, stream, unpersisted } = testKeys();
+export async function tryRedisWrites(redis: Redis, node: Redis): Promise<void> {
+  const { owners, stream, unpersisted } = testKeysOn(redis, node);
   const writes = [redis.hset(owners, 'test', 1), redis.xadd(stream, '*', 'test', 1), redis.incrby(unpersisted, 1)];
   const removals = [owners, stream, unpersisted].map((key) => redis.unlink(key));
   // All are awaited, so that none is left unhandled.
@@ -129,7 +132,13 @@ export async function tryRedisWrites(redis: Redis): Promise<void> {
 }
 
 async function selfTest(redis: Redis, part: Part): Promise<string[]> {
-  const [tried, keys] = [testKeys(), testKeys()];
+  const lines = new Set<string>();
+  for (const node of primariesOf(redis)) for (const line of await testServer(redis, node, part)) lines.add(line);
+  return [...lines];
+}
+
+async function testServer(redis: Redis, node: Redis, part: Part): Promise<string[]> {
+  const [tried, keys] = [testKeysOn(redis, node), testKeysOn(redis, node)];
   try {
     const refused = await refusedRights([...trialsOf(redis, tried), ...part.trials(tried)]);
     if (refused.length > 0) return [rightsFault(refused)];
@@ -147,6 +156,14 @@ async function selfTest(redis: Redis, part: Part): Promise<string[]> {
     const remove = (key: string) => redis.unlink(key).catch(() => redis.pexpire(key, 1));
     await Promise.allSettled([tried, keys].flatMap(namesOf).map(remove));
   }
+}
+
+/** Those of a coupon that this server has. */
+function testKeysOn(redis: Redis, node: Redis): TestKeys {
+  let keys = testKeys();
+  // Among so many, some are of a node that has but one slot in a thousand.
+  for (let tries = 0; nodeOf(redis, keys.state) !== node && tries < TRIES_MAX; tries++) keys = testKeys();
+  return keys;
 }
 
 function testKeys(): TestKeys {
@@ -199,7 +216,7 @@ function trialsOf(redis: Redis, keys: TestKeys): Trial[] {
 /** A coupon from its opening to an accepted issue of every kind. */
 async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   const { couponId, token } = keys;
-  const lease = { keys, server: serverOf(redis), token, leaseMs: LEASE_MS };
+  const lease = { keys, server: serverOf(redis, keys.state), token, leaseMs: LEASE_MS };
   const stock = { next: 2, until: -1, startMs: 0, endMs: ID_MAX, paused: false };
   await beginOpening(redis, lease);
   await loadOwners(redis, { ...lease, owners: ['first', 1] });
@@ -226,7 +243,7 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
 /** Its entries become dead letters, one comes back, and the coupon is edited and closed. */
 async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
   const { token } = keys;
-  const state = { keys, server: serverOf(redis) };
+  const state = { keys, server: serverOf(redis, keys.state) };
   const entries = await redis.xrange(keys.stream, '-', '+', 'COUNT', 2);
   // One after the other, so that the stream is not empty after the first.
   for (const [id, fields] of entries) {

@@ -120,13 +120,13 @@ async function openWithin(dependencies: StockDependencies, couponId: number, eve
 async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
   const { database, redisStock, lease } = attempt;
   try {
-    const beforeMs = await redisStock.nowMs();
+    const beforeMs = await redisStock.nowMs(attempt.couponId);
     const claimed = await withTransaction(database, (tx) => claim(tx, attempt));
     if ('kind' in claimed) {
       await redisStock.endOpening(lease);
       return claimed;
     }
-    const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs());
+    const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs(attempt.couponId));
     return claimed.proven ? await prove(attempt, aheadMs) : await rebuild(attempt, claimed.coupon, aheadMs);
   } catch (error) {
     // Best effort: if this fails too, the lease runs out by itself.

@@ -1,6 +1,7 @@
 // keys.ts -- The keys of coupons and their streams in Redis. The tag in braces keeps all keys of one decision in one Cluster slot.
 
 import type { Redis } from 'ioredis';
+import { prefixOf } from '../redis/scan.ts';
 
 /** The keys of one partition: what its coupons share. */
 export interface PartitionKeys {
@@ -36,11 +37,6 @@ export const GROUP = 'workers';
 export function changesChannel(redis: Redis): string {
   // The driver puts the prefix before keys, not before channels.
   return `${prefixOf(redis)}coupons:changed`;
-}
-
-/** What stands before every key of this installation, KEY_PREFIX. The driver adds it to commands, not to patterns, and not to replies. */
-export function prefixOf({ options }: Redis): string {
-  return options.keyPrefix ?? '';
 }
 
 /** The partition of a coupon. It never changes, so neither may `partitions`. */

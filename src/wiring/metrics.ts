@@ -9,7 +9,7 @@ import type { StockDependencies } from '../stock/opening.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames, poolSizes } from '../mysql/database.ts';
-import { durabilityFaults, readDurability } from '../redis/durability.ts';
+import { durabilityFaults, readDurabilities } from '../redis/durability.ts';
 import { timeScripts } from '../redis/script.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createAuthMetrics } from '../auth/metrics.ts';
@@ -91,7 +91,8 @@ export function measureStores(metrics: Metrics, { redisStock, database, settings
 /** What was right at start may be changed while Redis runs. */
 async function measureDurability({ durabilityFaults: gauge }: Metrics, redis: Redis, allowVolatile: boolean) {
   gauge.of().set(Number.NaN);
-  gauge.of().set(durabilityFaults(await readDurability(redis), allowVolatile).length);
+  const durabilities = await readDurabilities(redis);
+  gauge.of().set(durabilities.flatMap((each) => durabilityFaults(each, allowVolatile)).length);
 }
 
 async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStock): Promise<void> {

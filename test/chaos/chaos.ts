@@ -17,12 +17,14 @@ import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
 const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL | --vitess [--unsharded]]
-              [--only TEXT | --soak | --overload]
+              [--cluster | --sentinel] [--only TEXT | --soak | --overload]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default
   --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
   --vitess         a private Vitess with two shards; --unsharded: with one keyspace that is not sharded
+  --cluster        a Redis Cluster of three masters with a replica each
+  --sentinel       a Redis with two replicas that three sentinels watch
   --only TEXT      only faults whose names contain this text, such as 'MySQL'
   --soak           a steady load without faults, to see whether anything grows
   --overload       far more callers than can be served`;
@@ -47,6 +49,8 @@ async function run(): Promise<boolean> {
       database: { type: 'string' },
       vitess: { type: 'boolean', default: false },
       unsharded: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
+      sentinel: { type: 'boolean', default: false },
       only: { type: 'string' },
       soak: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
@@ -62,6 +66,7 @@ async function run(): Promise<boolean> {
   const cluster = await startCluster({
     ...(options.mode === 'overload' ? { apis: 1, workers: 1, settings: fewPlaces } : { apis: 2, workers: 2 }),
     movesMysql: options.mode === 'faults',
+    redis: options.redis,
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
     vitessShards: options.vitessShards,

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Redis } from 'ioredis';
-import { type Config, readConfig } from '../../src/config/config.ts';
+import { type Config, type PartitionedConfig, readConfig } from '../../src/config/config.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
@@ -12,9 +12,11 @@ import { tempFolder } from '../../tools/leftovers.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
+import type { Fault } from './faults.ts';
 import { KeptProcess } from './kept-process.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import { findVitess, howToGetVitess, startVitess, type VitessServer } from '../vitess/vitess-server.ts';
+import { type RedisKind, startManyRedis } from './many-redis.ts';
 import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
 /** Settings by the names of the environment. */
@@ -37,6 +39,8 @@ export interface ClusterOptions {
   readonly mysqlProgram?: string | undefined;
   /** Puts MySQL behind an address of its own, so that it can go back to a copy and be replaced by another server. */
   readonly movesMysql?: boolean;
+  /** Instead of one Redis. */
+  readonly redis?: RedisKind | undefined;
   /** A MySQL that is there already: it is used, and never harmed. */
   readonly databaseUrl?: string | undefined;
   /** A private Vitess of so many shards, whose connections do not grow old. */
@@ -52,6 +56,8 @@ export interface Cluster {
   readonly apis: readonly KeptProcess[];
   readonly workers: readonly KeptProcess[];
   readonly redisServer: PrivateServer;
+  /** What is done to a Redis of several servers; null with one. */
+  readonly redisFaults: readonly Fault[] | null;
   /** null when it is not ours to harm. */
   readonly mysqlServer: Pick<PrivateServer, 'kill' | 'restart'> | null;
   /** The same, if it was asked for one that moves. */
@@ -60,7 +66,7 @@ export interface Cluster {
   /** Connections of the observer, straight to the stores. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: Config;
+  readonly config: PartitionedConfig;
   /** The log lines in which a process reports a bug of its own. */
   ownFaults(): string[];
   stop(): Promise<void>;
@@ -70,7 +76,9 @@ export interface Cluster {
 export const ADMIN_KEY = 'the key of a chaos run';
 
 /** Quick where production is patient: a run must see many recoveries in little time. */
+const PARTITIONS = 4;
 const quick: Settings = {
+  PARTITIONS,
   LOG_LEVEL: 'warn',
   HOST: '127.0.0.1',
   AUTH: 'off',
@@ -112,9 +120,11 @@ async function startWith(
   undo.push(() => rmSync(folder, { recursive: true, force: true }));
   const redisServer = await startRedisServer({ folder, settings: options.redisSettings ?? {} });
   undo.push(() => redisServer.stop());
+  const manyRedis = options.redis ? await startManyRedis(options.redis, folder) : null;
+  undo.push(() => manyRedis?.stop());
   const sql = await startSql(folder, options, undo);
   const { mysqlServer, movableMysql } = sql;
-  const urls = { redis: redisServer.url, mysql: sql.url };
+  const urls = { redis: manyRedis?.url ?? redisServer.url, mysql: sql.url };
   // A run must not wait long for what MySQL lost.
   const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
   const direct: Settings = {
@@ -124,7 +134,7 @@ async function startWith(
     REDIS_URL: urls.redis,
     DATABASE_URL: urls.mysql,
   };
-  const config = readConfig(undefined, asEnvironment({ ...direct, DATABASE_URL: sql.observerUrl }));
+  const config = { PARTITIONS, ...readConfig(undefined, asEnvironment({ ...direct, DATABASE_URL: sql.observerUrl })) };
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
   // Not within the time of a transaction, which is short here.
@@ -139,7 +149,13 @@ async function startWith(
   const workers = await keptProcesses('worker', options.workers, root, folder, { ...direct, ...routed.worker });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
-  const servers = { redisServer, mysqlServer, movableMysql, vitess: sql.vitess };
+  const servers = {
+    redisServer,
+    redisFaults: manyRedis?.faults ?? null,
+    mysqlServer,
+    movableMysql,
+    vitess: sql.vitess,
+  };
   return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
 }
 

@@ -29,13 +29,13 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
     ...processFaults('a worker', (of) => of.workers),
     ...workerCrashPoints.map(workerCrash),
     ...apiCrashPoints.map(apiCrash),
-    ...serverFaults('Redis', (of) => of.redisServer),
+    ...(cluster.redisFaults ?? serverFaults('Redis', (of) => of.redisServer)),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
     ...(cluster.movableMysql ? moves(cluster.movableMysql) : []),
     ...(cluster.vitess
       ? [...serverFaults('vtgate and all tablets', (of) => of.vitess?.vitess ?? null), ...shardFaults(cluster.vitess)]
       : []),
-    ...collapses,
+    ...(cluster.redisFaults ? [] : collapses),
   ];
 }
 

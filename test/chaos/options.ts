@@ -1,12 +1,15 @@
 // options.ts -- The command line of `bun run chaos`. An unknown argument is refused with one line, and nothing is started.
 
 import { accessSync, constants } from 'node:fs';
+import type { RedisKind } from './many-redis.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
   /** What is done: one fault after the other, a long time without any, or far too many callers. */
   readonly mode: 'faults' | 'soak' | 'overload';
+  /** Instead of one Redis. */
+  readonly redis?: RedisKind | undefined;
   /** As people read it. */
   readonly databaseName: string;
   /** The program of a MySQL server to start; undefined: the one on the PATH. */
@@ -23,6 +26,8 @@ export interface ChaosArguments {
   readonly seed?: string | undefined;
   readonly minutes?: string | undefined;
   readonly database?: string | undefined;
+  readonly cluster?: boolean | undefined;
+  readonly sentinel?: boolean | undefined;
   readonly soak?: boolean | undefined;
   readonly overload?: boolean | undefined;
   readonly only?: string | undefined;
@@ -42,7 +47,7 @@ const MINUTES_MAX = 1440;
 export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosOptions {
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
-  return { seed, minutes, mode: modeOf(given), only: given.only, ...storeOf(given) };
+  return { seed, minutes, mode: modeOf(given), redis: redisOf(given), only: given.only, ...storeOf(given) };
 }
 
 function storeOf({ database, vitess = false, unsharded = false }: ChaosArguments): Store {
@@ -60,6 +65,12 @@ function modeOf({ soak = false, overload = false }: ChaosArguments): ChaosOption
   if (soak && overload) throw new Error('--soak and --overload are two runs: choose one');
   if (soak) return 'soak';
   return overload ? 'overload' : 'faults';
+}
+
+function redisOf({ cluster = false, sentinel = false }: ChaosArguments): RedisKind | undefined {
+  if (cluster && sentinel) throw new Error('--cluster and --sentinel are two runs: choose one');
+  if (cluster) return 'cluster';
+  return sentinel ? 'sentinel' : undefined;
 }
 
 function wholeIn(name: string, text: string, maximum: number): number {

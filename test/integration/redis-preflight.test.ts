@@ -249,10 +249,11 @@ test.each(['least', 'usual'] as const)(
 
 describe('named as what it is', () => {
   test('a replica', async () => {
-    await plain.redis.call('REPLICAOF', '127.0.0.1', String(await freePort()));
+    const primaryPort = await freePort();
+    await plain.redis.call('REPLICAOF', '127.0.0.1', String(primaryPort));
     try {
       expect(await faultsOf('API', plain.server.url)).toEqual([
-        'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it',
+        `REDIS_URL: this is a replica, which refuses writes; use redis://127.0.0.1:${primaryPort}, or promote it`,
       ]);
     } finally {
       await plain.redis.call('REPLICAOF', 'NO', 'ONE');
@@ -267,7 +268,7 @@ describe('named as what it is', () => {
     try {
       await eventually('the sentinel to answer', () => isRedisReady(port));
       expect(await faultsOf('API', `redis://127.0.0.1:${port}`)).toEqual([
-        'REDIS_URL: this is a Redis Sentinel, which keeps no data; use the address of the primary that it watches',
+        `REDIS_URL: this is a Redis Sentinel, which keeps no data; use redis+sentinel://127.0.0.1:${port}/coupons, which follows the primary that it watches`,
       ]);
     } finally {
       child.kill();
@@ -286,7 +287,8 @@ describe('named as what it is', () => {
     await first.redis.call('CLUSTER', 'MEET', '127.0.0.1', second.server.port, second.busPort);
     await eventually('the cluster of two', () => hasSize(first.redis, 2));
     expect(await faultsOf('API', first.server.url)).toEqual([
-      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; use a Redis without cluster mode, or a cluster of one shard',
+      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; ' +
+        `use redis+cluster://127.0.0.1:${first.server.port}, which finds all nodes`,
     ]);
   });
 });

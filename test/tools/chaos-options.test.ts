@@ -13,6 +13,12 @@ test('without arguments it takes a seed of its own, a minute and the server on t
   });
 });
 
+test('one kind of Redis is used at a time', () => {
+  expect(readChaosOptions({ cluster: true }, 7).redis).toBe('cluster');
+  expect(readChaosOptions({ sentinel: true }, 7).redis).toBe('sentinel');
+  expect(() => readChaosOptions({ cluster: true, sentinel: true }, 7)).toThrow('choose one');
+});
+
 test('one kind of run is done at a time', () => {
   expect(readChaosOptions({ soak: true }, 7).mode).toBe('soak');
   expect(readChaosOptions({ overload: true }, 7).mode).toBe('overload');

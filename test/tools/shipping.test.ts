@@ -214,7 +214,7 @@ describe('the compose file', () => {
   test('every setting of .env reaches the processes that read it, but for those that the file itself decides', () => {
     const decided = ['HOST', 'PORT', 'REUSE_PORT', 'WORKER_PORT', 'METRICS_PORT', 'KEY_PREFIX', 'WORKER_NAME'];
     // Its own stores speak no TLS.
-    const stores = /^(DATABASE|REDIS)_(URL|CA|CERT|KEY)$/;
+    const stores = /^(DATABASE|REDIS)_(URL|CA|CERT|KEY)$|^SENTINEL_PASSWORD$/;
     const variables = Object.keys(settings.properties).filter((name) => !decided.includes(name) && !stores.test(name));
     const environmentOf = (name: string) => asTree(services.find((each) => each.name === name)?.service['environment']);
     for (const api of ['api-1', 'api-2']) {
@@ -426,6 +426,7 @@ const knownNames = new Set([
   ...secretSettings.map((name) => `${name}_FILE`),
   ...(read('src/http/problem.ts').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []),
   'TEST_REDIS_URL',
+  'TEST_REDIS',
   'TEST_DATABASE_URL',
   'TEST_SIMULATION_S',
   'TEST_FUZZER_S',

@@ -7,6 +7,7 @@ const durable: RedisDurability = {
   product: 'Redis 7.0.15',
   mode: 'standalone',
   shards: 1,
+  betterUrl: '',
   version: '7.0.15',
   appendFsync: 'always',
   maxmemoryPolicy: 'noeviction',
@@ -17,6 +18,7 @@ const durable: RedisDurability = {
 function telling(facts: Record<string, string>, fsync: string | null): Redis {
   const lines = Object.entries(facts).map(([name, value]) => `${name}:${value}\r\n`);
   const redis = {
+    options: {},
     info: () => Promise.resolve(`# Server\r\n${lines.join('')}`),
     config: () =>
       fsync === null ? Promise.reject(new Error('ERR unknown command')) : Promise.resolve(['appendfsync', fsync]),
@@ -47,11 +49,18 @@ describe('what the server has is read', () => {
   });
 
   test('a policy that evicts, and a replica, are seen', async () => {
-    const replica = { ...facts, maxmemory_policy: 'allkeys-lru', role: 'slave' };
+    const replica = {
+      ...facts,
+      maxmemory_policy: 'allkeys-lru',
+      role: 'slave',
+      master_host: '10.0.0.7',
+      master_port: '6380',
+    };
     expect(await readDurability(telling(replica, 'always'))).toEqual({
       ...durable,
       maxmemoryPolicy: 'allkeys-lru',
       role: 'slave',
+      betterUrl: 'redis://10.0.0.7:6380',
     });
   });
 
@@ -76,6 +85,7 @@ describe('what the server has is read', () => {
       role: '',
       mode: '',
       shards: 1,
+      betterUrl: '',
     });
     expect(durabilityFaults(silent, false)).toHaveLength(2);
   });
