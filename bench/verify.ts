@@ -3,6 +3,7 @@
 // It reads the live stores that DATABASE_URL and REDIS_URL name. A fast wrong run is a failure: the exit code is not 0.
 import { databaseSettings, readConfig, redisSettings } from '../src/config/config.ts';
 import { closeDatabase, openDatabase } from '../src/mysql/database.ts';
+import { markedPartitions } from '../src/installation/installation.ts';
 import { OperatorError } from '../src/operator-error.ts';
 import { preflight } from '../src/runtime/preflight.ts';
 import { reasonOf } from '../src/runtime/store-faults.ts';
@@ -22,7 +23,7 @@ export interface Verdict {
 }
 
 export interface VerifyOptions {
-  /** `DATABASE_URL`, `REDIS_URL`, and `PARTITIONS` if it is not the default. */
+  /** `DATABASE_URL` and `REDIS_URL`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly couponId: number;
   /** The answers that callers got; null judges the stores alone. */
@@ -61,7 +62,8 @@ export async function verify({
       say: () => undefined,
       testRedis: () => Promise.resolve([]),
     });
-    const evidence = await readEvidence({ redis, database, couponId, partitions: config.PARTITIONS, waitMsMax });
+    const partitions = config.PARTITIONS ?? (await markedPartitions(redis));
+    const evidence = await readEvidence({ redis, database, couponId, partitions, waitMsMax });
     return { faults: faultsIn(evidence, record), account: accountOf(evidence, record) };
   } catch (error) {
     if (error instanceof OperatorError) throw error;
@@ -103,7 +105,7 @@ async function verifyGiven([argument]: readonly string[]): Promise<boolean> {
 
 const usage = `bun bench/verify.ts <folder of a record, or id of a coupon>
 
-Checks the promises P1 to P5 on the live stores that DATABASE_URL and REDIS_URL name (and PARTITIONS, if it is not the default).
+Checks the promises P1 to P5 on the live stores that DATABASE_URL and REDIS_URL name.
 Exit code: 0 all held; 1 a promise is broken; 2 it could not be judged. More: bench/README.md`;
 
 if (import.meta.main) await runCommand(usage, verifyGiven);

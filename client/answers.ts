@@ -49,6 +49,15 @@ export const readAudit = readerOf<api.Audit>({
 });
 export const readDrop = readerOf<api.Drop>({ couponId: 'number', title: 'string', version: 'number', now: 'string' });
 export const readLoad = readerOf<api.Load>({ process: 'string', uptimeMs: 'number', unpersisted: 'number' });
+export const readLimitedCallers = listReaderOf<api.LimitedCallerList, 'limitedCallers'>(
+  'limitedCallers',
+  {
+    kind: 'string',
+    name: 'string',
+    refused: 'number',
+  },
+  {},
+);
 export const readKey = readerOf<api.Key>({ scopes: 'list' });
 export const readDeadLetters = listReaderOf<api.DeadLetterList, 'deadLetters'>(
   'deadLetters',

@@ -10,7 +10,7 @@ export interface components {
        * @description id of a coupon: an integer from 1 to 9007199254740991
        */
       readonly couponId: number;
-      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or .. (send base64url or a hash of an id with others), or an integer from 0 to 9007199254740991 */
+      /** @description id of a user: 1 to 255 visible ASCII characters but " ' , \ { and }, and not . or .. (send base64url or a hash of an id with others), or an integer from 0 to 9007199254740991 in plain digits (send any other number as text) */
       readonly userId: string;
     };
     readonly Issue: {
@@ -420,6 +420,20 @@ export interface components {
        */
       readonly deadLetters: number;
     };
+    readonly LimitedCallerList: {
+      /** @description by how many of their requests were refused, the most first */
+      readonly limitedCallers: readonly {
+        /** @enum {string} */
+        readonly kind: 'address' | 'user';
+        /** @description the address, an IPv6 one as its network; or the id of the user */
+        readonly name: string;
+        /**
+         * Format: int64
+         * @description requests answered 429 in this window and the one before
+         */
+        readonly refused: number;
+      }[];
+    };
     readonly Key: {
       /** @description what it may do; `admin` stands for all of them */
       readonly scopes: readonly ('issue' | 'read' | 'admin')[];
@@ -496,6 +510,7 @@ export type CouponChanges = components['schemas']['CouponChanges'];
 export type Audit = components['schemas']['Audit'];
 export type DeadLetterList = components['schemas']['DeadLetterList'];
 export type Load = components['schemas']['Load'];
+export type LimitedCallerList = components['schemas']['LimitedCallerList'];
 export type Key = components['schemas']['Key'];
 export type Drop = components['schemas']['Drop'];
 export type Readiness = components['schemas']['Readiness'];

@@ -11,6 +11,7 @@ import {
   readDrop,
   readIssuePage,
   readKey,
+  readLimitedCallers,
   readLoad,
   readUsedIssue,
 } from './answers.ts';
@@ -21,6 +22,7 @@ import type {
   CouponDraft,
   CouponPage,
   DeadLetterList,
+  LimitedCallerList,
   Drop,
   IssuePage,
   IssueState,
@@ -115,6 +117,8 @@ export interface CouponClient {
   };
   /** The load of the process that answers, and how far MySQL is behind. */
   load(options?: CallOptions): Promise<RequestResult<Load>>;
+  /** Addresses and users that ask too often, as the process counts them that answers. */
+  limitedCallers(options?: CallOptions): Promise<RequestResult<LimitedCallerList>>;
   /** The scopes of the API key in use. */
   key(options?: CallOptions): Promise<RequestResult<Key>>;
 }
@@ -142,6 +146,8 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
     },
     deadLetters: deadLetterCalls(send),
     load: (call) => send({ method: 'GET', path: '/v1/load', read: readLoad, isIdempotent: true }, call),
+    limitedCallers: (call) =>
+      send({ method: 'GET', path: '/v1/limited-callers', read: readLimitedCallers, isIdempotent: true }, call),
     key: (call) => send({ method: 'GET', path: '/v1/key', read: readKey, isIdempotent: true }, call),
   };
 }

@@ -19,6 +19,7 @@ import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';
 import { type EndpointDependencies, unavailableAnswers } from './issuing/endpoint.ts';
 import { issueRoutes } from './issuing/routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
+import { type LimitedCallersDependencies, limitedCallersRoute } from './operations/limited-callers.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -26,6 +27,7 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
   IssuesDependencies &
   CouponDependencies &
   OperationsDependencies &
+  LimitedCallersDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -97,6 +99,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     ...issuesRoutes(dependencies),
     ...couponRoutes(dependencies),
     ...operationsRoutes(dependencies),
+    limitedCallersRoute(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

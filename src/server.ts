@@ -24,11 +24,11 @@ await startOrExplain(start);
 
 async function start(): Promise<void> {
   const config = readConfig();
-  const log = createLog('api', config.LOG_LEVEL);
-  for (const line of [...suspectNames(), fileLimitFault(config)]) if (line !== null) log.warn(line);
   const metrics = createApiMetrics();
+  const log = createLog('api', config.LOG_LEVEL, () => metrics.droppedLogLines.of().add());
+  for (const line of [...suspectNames(), fileLimitFault(config)]) if (line !== null) log.warn(line);
   const issuing = wireApi(config, metrics, log);
-  const { database, redis, subscriber, connections } = issuing;
+  const { database, redis, redisStock, subscriber, connections } = issuing;
   const [pages] = await Promise.all([
     loadPages(),
     preflight({
@@ -41,7 +41,7 @@ async function start(): Promise<void> {
   ]);
   // What secures waits for no one: revoked keys, readiness, and whether the stores belong together.
   const parts = { database: throughPool(database, 'security'), redis, settings: config };
-  await claimInstallation(parts);
+  const PARTITIONS = redisStock.setPartitions(await claimInstallation(parts));
   await issuing.listen();
   const probe = createReadiness(parts);
   const access = await openAccess({ ...parts, config, log, metrics });
@@ -70,9 +70,9 @@ async function start(): Promise<void> {
           onError,
         });
   const stop = new AbortController();
-  const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
+  const comparing = keepComparing({ ...parts, settings: { PARTITIONS } }, mismatchReporter(metrics, log), stop.signal);
   const watching = Promise.all([comparing, issuing.keepOffering(stop.signal)]);
-  onStopSignal(config.SHUTDOWN_MS_MAX, async () => {
+  onStopSignal(config.SHUTDOWN_MS_MAX, log, async () => {
     log.info('stopping: answering the requests under way');
     stop.abort();
     probe.stop();

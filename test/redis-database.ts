@@ -1,13 +1,18 @@
 // redis-database.ts -- A logical database of Redis that nobody else uses, for as long as a test file needs it.
 //
-// Database 0 keeps the marks of who has which; it is nobody's own.
+// Database 0 keeps the marks of who has which; it is nobody's own. A cluster has one database: there a file has a key prefix.
 
 import { randomInt, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { connect, issuingConnection } from '../src/redis/connection.ts';
+import { keyPages } from '../src/redis/scan.ts';
 import { eventually } from './eventually.ts';
 
 export interface RedisDatabase {
-  readonly url: string;
+  /** What leads a process there. */
+  readonly settings: { readonly REDIS_URL: string; readonly KEY_PREFIX?: string };
+  /** A connection to it. */
+  readonly redis: Redis;
   readonly release: () => Promise<void>;
 }
 
@@ -16,6 +21,7 @@ const MARK_S = 600;
 
 /** Takes a free database and empties it. Waits, with a bound, while all are taken. */
 export async function claimRedisDatabase(serverUrl: string): Promise<RedisDatabase> {
+  if (/^rediss?[+](cluster|sentinel)/.test(serverUrl)) return claimPrefix(serverUrl);
   const url = new URL(serverUrl);
   url.pathname = '/0';
   const marks = await connectTo(url.href);
@@ -27,14 +33,38 @@ export async function claimRedisDatabase(serverUrl: string): Promise<RedisDataba
     return taken !== null;
   });
   url.pathname = `/${taken}`;
-  const own = await connectTo(url.href);
-  await own.flushdb();
+  const redis = await connectTo(url.href);
+  await redis.flushdb();
   return {
-    url: url.href,
+    settings: { REDIS_URL: url.href },
+    redis,
     async release() {
-      await own.flushdb();
+      await redis.flushdb();
       await marks.del(markOf(taken ?? 0));
-      for (const connection of [own, marks]) connection.disconnect();
+      for (const connection of [redis, marks]) connection.disconnect();
+    },
+  };
+}
+
+async function claimPrefix(url: string): Promise<RedisDatabase> {
+  const settings = { REDIS_URL: url, KEY_PREFIX: `test-${randomUUID().slice(0, 8)}:` };
+  const redis = issuingConnection(
+    { ...settings, REDIS_CONNECT_MS_MAX: 5000, REDIS_COMMAND_MS_MAX: 5000 },
+    () => undefined,
+  );
+  await connect(redis);
+  // Tests empty their database; the keys of other files stay.
+  const flushdb = async () => {
+    for await (const keys of keyPages(redis, '*')) await Promise.all(keys.map((key) => redis.unlink(key)));
+    return 'OK' as const;
+  };
+  Object.assign(redis, { flushdb });
+  return {
+    settings,
+    redis,
+    async release() {
+      await flushdb();
+      redis.disconnect();
     },
   };
 }

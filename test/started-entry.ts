@@ -25,6 +25,8 @@ export function startEntry(
       PATH: process.env['PATH'] ?? '',
       DATABASE_URL: config.DATABASE_URL,
       REDIS_URL: config.REDIS_URL,
+      ...(config.KEY_PREFIX !== undefined && { KEY_PREFIX: config.KEY_PREFIX }),
+      PARTITIONS: String(config.PARTITIONS),
       AUTH: 'off',
       HOST: '127.0.0.1',
       PORT: '0',

@@ -7,8 +7,9 @@
 import { randomInt } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
+import { createPool } from 'mysql2/promise';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
-import { type Config, readConfig } from '../src/config/config.ts';
+import { type Config, type PartitionedConfig, readConfig } from '../src/config/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
 import type { Coupon, CouponDraft } from '../src/coupon/coupon.ts';
 import { type CouponKeys, couponKeys } from '../src/stream/keys.ts';
@@ -20,7 +21,8 @@ import { connect } from '../src/redis/connection.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { type ApiMetrics, createApiMetrics } from '../src/wiring/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
-import { claimRedisDatabase, connectTo } from './redis-database.ts';
+import { claimRedisDatabase } from './redis-database.ts';
+import { claimKeyspace } from './vitess/claim-keyspace.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
@@ -45,9 +47,9 @@ export interface Stores {
   /** A connection of the test itself, to look and to do harm. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: Config;
+  readonly config: PartitionedConfig;
   /** The configuration with some settings of the test's own. */
-  configWith(settings: Settings): Config;
+  configWith(settings: Settings): PartitionedConfig;
   createApi(settings?: Settings): Promise<TestApi>;
   /** Drains every partition until it is stopped. */
   startWorker(settings?: Settings): Promise<TestWorker>;
@@ -67,6 +69,8 @@ export interface Stores {
 export interface StoresOptions {
   readonly redisUrl?: string;
   readonly databaseUrl?: string;
+  /** Keyspaces of a Vitess, of which one is taken instead of a new database. */
+  readonly keyspaces?: readonly string[];
   /** For everything that is made with these stores. */
   readonly settings?: Settings;
 }
@@ -88,7 +92,8 @@ export async function openStores(options: StoresOptions = {}): Promise<Stores> {
 const HOUR_MS = 3_600_000;
 
 /** Quick where production is patient, so that tests are. */
-const quick: Settings = { LOG_LEVEL: 'silent', BLOCK_MS: 20, RETRY_MS_MAX: 50, CLOCK_SKEW_MS_MAX: 0 };
+const PARTITIONS = 4;
+const quick: Settings = { PARTITIONS, LOG_LEVEL: 'silent', BLOCK_MS: 20, RETRY_MS_MAX: 50, CLOCK_SKEW_MS_MAX: 0 };
 
 async function openWith(
   options: StoresOptions,
@@ -97,27 +102,31 @@ async function openWith(
 ): Promise<Stores> {
   const redisDatabase = await claimRedisDatabase(options.redisUrl ?? given('TEST_REDIS_URL'));
   undo.push(redisDatabase.release);
-  const databaseUrl = await createDatabase(options.databaseUrl ?? given('TEST_DATABASE_URL'), undo);
-  const configWith = (settings: Settings) =>
-    readConfig(
-      undefined,
-      asEnvironment({
-        ...quick,
-        REDIS_URL: redisDatabase.url,
-        DATABASE_URL: databaseUrl,
-        ...options.settings,
-        ...settings,
-      }),
-    );
+  const serverUrl = options.databaseUrl ?? given('TEST_DATABASE_URL');
+  const keyspaces = options.keyspaces ?? process.env['TEST_KEYSPACES']?.split(',') ?? [];
+  const databaseUrl =
+    keyspaces.length > 0
+      ? await takeKeyspace(serverUrl, keyspaces, redisDatabase.settings.REDIS_URL, undo)
+      : await createDatabase(serverUrl, undo);
+  const configWith = (settings: Settings) => {
+    const all = {
+      ...quick,
+      ...redisDatabase.settings,
+      DATABASE_URL: databaseUrl,
+      ...options.settings,
+      ...settings,
+    };
+    return { PARTITIONS, ...readConfig(undefined, asEnvironment(all)) };
+  };
   const config = configWith({});
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
-  await applyMigrations(database, 30);
+  // Not within the time of a transaction: a sharded Vitess takes a second for each statement.
+  await applyMigrations({ ...database, transactionMsMax: 60_000 }, 30);
   await withConnection(database, (session) =>
     session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
   );
-  const redis = await connectTo(redisDatabase.url);
-  undo.push(async () => redis.disconnect());
+  const { redis } = redisDatabase;
   return {
     redis,
     database,
@@ -149,7 +158,7 @@ function randomName(prefix: string): string {
   return `${prefix}_${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
 }
 
-function keysOf(config: Config, couponId: number): CouponKeys {
+function keysOf(config: PartitionedConfig, couponId: number): CouponKeys {
   return couponKeys(couponId, config.PARTITIONS);
 }
 
@@ -175,6 +184,19 @@ async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[
   undo.push(() => drop().catch(drop));
   url.pathname = `/${name}`;
   return url.href;
+}
+
+/** One of the keyspaces, empty. Returns its URL. */
+async function takeKeyspace(
+  serverUrl: string,
+  keyspaces: readonly string[],
+  redisUrl: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<string> {
+  const urlOf = (keyspace: string) => new URL(`/${keyspace}`, serverUrl).href;
+  const { name, release } = await claimKeyspace(keyspaces, (keyspace) => createPool(urlOf(keyspace)), redisUrl);
+  undo.push(release);
+  return urlOf(name);
 }
 
 async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promise<TestApi> {

@@ -23,14 +23,26 @@ export interface TcpProxy extends AsyncDisposable {
 /** Whether a packet is meant, by its bytes as text. */
 type Matches = (text: string) => boolean;
 
+export interface TcpProxyOptions {
+  /** Each connection breaks at this age, or up to half of it earlier. */
+  readonly connectionMsMax?: number;
+}
+
 /** Opens a proxy in front of the server that a URL names. */
-export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
+export async function openTcpProxy(serverUrl: string, { connectionMsMax }: TcpProxyOptions = {}): Promise<TcpProxy> {
   let target = new URL(serverUrl);
   const sockets = new Set<Socket>();
   const state = { isCut: false, loseReplyTo: null as Matches | null, repliesLost: 0 };
   const server = createServer((client) => {
-    if (state.isCut) client.destroy();
-    else join(client, connectTcp(Number(target.port), target.hostname), sockets, state);
+    if (state.isCut) {
+      client.destroy();
+      return;
+    }
+    if (connectionMsMax !== undefined) {
+      const timer = setTimeout(() => client.destroy(), connectionMsMax * (1 - Math.random() / 2));
+      client.on('close', () => clearTimeout(timer));
+    }
+    join(client, connectTcp(Number(target.port), target.hostname), sockets, state);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

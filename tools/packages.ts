@@ -1,6 +1,6 @@
-// Installs the npm packages when they are not the ones that bun.lock names, a fresh clone or after a pull, and audits them.
+// Installs the npm packages when they are not the ones that bun.lock names, a fresh clone or after a pull, and audits them; also programs of PyPI.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandResult, mustRun, runCommand } from './stack/run-command.ts';
 
@@ -36,4 +36,20 @@ export async function auditPackages(
   return reason === undefined
     ? result
     : { ...result, ok: true, note: `not audited, the registry cannot be asked (${reason})` };
+}
+
+/**
+ * Installs a program of PyPI, such as `locust==2.43.4`, into a Python environment of its own, in `folder`.
+ *
+ * @throws Error with what Python printed
+ */
+export async function installFromPypi(python: string, requirement: string, folder: string): Promise<void> {
+  try {
+    await mustRun(python, ['-m', 'venv', folder]);
+    await mustRun(join(folder, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', requirement]);
+  } catch (error) {
+    // Half an environment would be taken for a whole one the next time.
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
 }

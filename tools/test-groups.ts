@@ -1,7 +1,7 @@
 // test-groups.ts -- Which test files run in one process, in what order, and which never beside one another.
 
-/** Tests that keep both cores busy by themselves: browsers, crowds. Two of them at a time would only wait for each other. */
-const HEAVY = ['test/browser/', 'test/chaos/', 'test/judge/', 'test/network/nginx'];
+/** Tests that keep both cores busy by themselves: browsers, crowds, fuzzers. Two of them at a time would only wait for each other. */
+const HEAVY = ['test/browser/', 'test/chaos/', 'test/judge/', 'test/network/nginx', 'test/integration/fuzzer'];
 
 /** Further files that take long, the longest first; every other file takes a second or less. */
 const LONG = [

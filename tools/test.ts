@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { helpOn } from './help.ts';
 import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
+import { startRedisCluster } from '../test/redis-cluster.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
 import { cleanUpOnSignals } from './stack/cleanup.ts';
@@ -14,13 +15,24 @@ import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
 import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
 import { failuresOf, groupsOf } from './test-groups.ts';
-import { ensureBrowser, ensureNginx, howToGetBrowser, howToGetNginx } from './test-programs.ts';
+import { runMatrix } from './matrix/test-matrix.ts';
+import {
+  ensureBrowser,
+  ensureFuzzer,
+  ensureNginx,
+  howToGetBrowser,
+  howToGetFuzzer,
+  howToGetNginx,
+} from './test-programs.ts';
 
 helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
 bun run test unit            those of test/unit alone, which need no server
 bun run test FILE…           these files or folders, such as test/http
+bun run test --matrix        the suites that touch the stores, on every server of docs/compatibility.md
+bun run test --matrix TEXT [FILE…]   on those with TEXT in their names; these files or folders
 
-TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones.`);
+TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones. With TEST_REDIS=cluster a private Redis
+Cluster of three masters is used, where tests need no Redis of another kind.`);
 
 const root = resolve(import.meta.dirname, '..');
 // Generous for a loaded machine; a test that hangs still ends.
@@ -29,7 +41,8 @@ const cleanup = cleanUpOnSignals({ code: 130, words: 'Stopped.' });
 
 let counts: TestCounts = { passed: 0, failed: 1, skipped: 0 };
 try {
-  counts = await test(process.argv.slice(2));
+  const [first, ...others] = process.argv.slice(2);
+  counts = first === '--matrix' ? await runMatrix(others) : await test(process.argv.slice(2));
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
 } finally {
@@ -79,9 +92,14 @@ async function test(args: readonly string[]): Promise<TestCounts> {
 
 /** Brings the stores and programs that tests need; returns the environment that names them. */
 async function prepare(folder: string): Promise<Record<string, string | undefined>> {
+  const cluster =
+    process.env['TEST_REDIS'] === 'cluster'
+      ? await startRedisCluster({ folder: join(folder, 'cluster'), masters: 3 })
+      : null;
+  cleanup.add(() => cluster?.stop());
   const stack = await startStack({
     folder,
-    redisUrl: process.env['TEST_REDIS_URL'],
+    redisUrl: cluster?.url ?? process.env['TEST_REDIS_URL'],
     databaseUrl: process.env['TEST_DATABASE_URL'],
     say,
   });
@@ -94,6 +112,11 @@ async function prepare(folder: string): Promise<Record<string, string | undefine
   );
   await step('nginx', ensureNginx, (path) =>
     path === undefined ? `not here, so the tests of the proxy are skipped: ${howToGetNginx}` : 'ready to be started',
+  );
+  await step('fuzzer', ensureFuzzer, (path) =>
+    path === undefined
+      ? `Schemathesis is not here, so its test is skipped: ${howToGetFuzzer}`
+      : 'Schemathesis is ready to be started',
   );
   return {
     ...process.env,

@@ -11,7 +11,7 @@ import { type DeadLetter, settle, type SettledEntry } from '../src/stream/script
 import type { Config } from '../src/config/config.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
-import type { Database } from '../src/mysql/database.ts';
+import { type Database, isOnVitess } from '../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
 import { type RetryDependencies, retryUntilSuccess, Stopped } from './retry.ts';
@@ -62,8 +62,12 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
     }
   }
   if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
-  for (const chunk of chunksOf(readable, dependencies.settings.ROWS_PER_TRANSACTION_MAX)) {
-    await writeAndSettle(dependencies, chunk);
+  const { database, settings } = dependencies;
+  // The coupons of one transaction may be in several shards of Vitess, between which deadlocks are not found.
+  const isSharded = await retryUntilSuccess(dependencies, () => isOnVitess(database));
+  const perCoupon = Map.groupBy(readable, ({ entry }) => entry.couponId).values();
+  for (const group of isSharded ? perCoupon : [readable]) {
+    for (const chunk of chunksOf(group, settings.ROWS_PER_TRANSACTION_MAX)) await writeAndSettle(dependencies, chunk);
   }
 }
 
@@ -98,7 +102,11 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   const startedMs = performance.now();
   let written: Written;
   try {
-    written = await retryUntilSuccess(dependencies, () => writeEntries(database, entries), isTransient);
+    written = await retryUntilSuccess(
+      dependencies,
+      () => writeEntries(database, entries, (older) => withdrawnAmong(dependencies, chunk, older)),
+      isTransient,
+    );
   } catch (failure) {
     if (isTransient(failure)) throw failure;
     // Bisecting takes many transactions; the entries stay in the stream and are found bad again after the start.
@@ -110,7 +118,19 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
   const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
-  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);
+  const own = entries.filter((entry) => !written.withdrawn.includes(entry));
+  await forgetStale(dependencies, written, deleted < own.length ? own : null);
+}
+
+/** Those whose dead letter was replayed or discarded since this worker read them: their sequences may have been given out again. */
+async function withdrawnAmong(
+  { redisStock, keys }: DrainDependencies,
+  chunk: readonly Readable[],
+  older: readonly Entry[],
+): Promise<readonly Entry[]> {
+  const asked = chunk.filter(({ entry }) => older.includes(entry));
+  const marks = await redisStock.redis.zmscore(keys.withdrawn, ...asked.map(({ id }) => id));
+  return asked.filter((_, i) => marks[i] !== null).map(({ entry }) => entry);
 }
 
 function settledEntry({ id, entry }: Readable): SettledEntry {

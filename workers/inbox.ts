@@ -44,8 +44,9 @@ export class Inbox {
    */
   async next(): Promise<readonly Message[]> {
     try {
-      if (this.#confirm && serverOf(this.#redis) === '') await askServer(this.#redis);
-      this.#server = serverOf(this.#redis);
+      const { stream } = this.#keys;
+      if (this.#confirm && serverOf(this.#redis, stream) === '') await askServer(this.#redis, stream);
+      this.#server = serverOf(this.#redis, stream);
       const messages = (await this.#own()) ?? (await this.#claimed()) ?? (await this.#read('>'));
       if (messages.length > 0) await this.#confirm?.(this.#keys, this.#server);
       return messages;
@@ -53,7 +54,7 @@ export class Inbox {
       // A reply may have been lost that assigned entries to us.
       this.#ownAfter = '0';
       // A replica that was promoted behind this connection confirms nothing under the former name.
-      if (this.#confirm) await askServer(this.#redis);
+      if (this.#confirm) await askServer(this.#redis, this.#keys.stream);
       if (!(error instanceof Error && error.message.startsWith('NOGROUP'))) throw error;
       await this.#createGroup();
       return [];

@@ -1,6 +1,6 @@
 // reconcile.ts -- Compares every coupon in Redis with MySQL, round after round, and repairs what it may: settings that lag behind,
 // a state that does not know all owners, issues that MySQL lost, entries that only a later release could read, a coupon that is
-// long over.
+// long over, consumers of workers that are gone.
 //
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
@@ -16,13 +16,14 @@ import { ownersOf, waitingEntries } from '../src/stream/accepted.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
 import { closeCoupon } from '../src/stock/closing.ts';
 import { partitionOf } from '../src/stream/keys.ts';
+import { removeConsumers } from '../src/stream/scripts/remove-consumers.ts';
 import { settle } from '../src/stream/scripts/settle.ts';
 import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { type Database, readFromPrimary } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
-import { askServer } from '../src/redis/connection.ts';
+import { askServers } from '../src/redis/connection.ts';
 
 export interface ReconcileObserver {
   /** A coupon whose numbers do not add up, counted to the last sequence. */
@@ -33,14 +34,17 @@ export interface ReconcileObserver {
   restored(couponId: number, issues: number): void;
   /** Redis has a state of a coupon that MySQL does not have. */
   unknownCoupon(couponId: number): void;
-  /** A round is over. `missing` and `unknown` are sums over all coupons. */
-  round(sums: { readonly coupons: number; readonly missing: number; readonly unknown: number }): void;
+  /** A round is over. `missing` and `unknown` are sums over all coupons, `consumers` those that were removed. */
+  round(sums: Readonly<Record<'coupons' | 'missing' | 'unknown' | 'consumers', number>>): void;
 }
 
 export interface ReconcileDependencies {
   readonly redisStock: RedisStock;
   readonly database: Database;
-  readonly settings: Pick<Config, 'OPENING_PAGE' | 'CLOSE_AFTER_MS' | 'RECONCILE_MS' | 'WORKER_NAME'>;
+  readonly settings: Pick<
+    Config,
+    'OPENING_PAGE' | 'CLOSE_AFTER_MS' | 'RECONCILE_MS' | 'WORKER_NAME' | 'CLAIM_IDLE_MS' | 'BLOCK_MS'
+  >;
   /** Brings the settings of a coupon in Redis up to the version in MySQL. */
   readonly repair: (couponId: number) => Promise<'in step' | 'repaired' | 'not open'>;
   /** Makes sure that a coupon has a usable state, also past its end. Throws as `StockKeeper.open`. */
@@ -82,19 +86,21 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   const { redis, partitions } = redisStock;
   const lease = await redis.set(LEASE_KEY, settings.WORKER_NAME, 'PX', settings.RECONCILE_MS, 'NX');
   if (lease === null) return false;
-  // It may have been promoted behind a standing connection: its states would then look like those of another server.
-  await askServer(redis);
+  // A server may have been promoted behind a standing connection: its states would then look like those of another server.
+  await askServers(redis);
   await replayReadable(createDeadLetters(redisStock));
   const waiting: WaitingUsers[] = [];
+  const sums = { coupons: 0, missing: 0, unknown: 0, consumers: 0 };
+  const idleMs = settings.CLAIM_IDLE_MS + settings.BLOCK_MS;
   for (const keys of partitions) {
     waiting.push(await countWaiting(redis, keys));
     // Settles nothing, but resets the count of an empty stream: one beyond its bound, left by a stream that was lost, would
     // refuse every request, so that no other settling would ever correct it.
     await settle(redis, { keys, entries: [], deadLetters: [] });
+    sums.consumers += await removeConsumers(redis, { keys, idleMs });
   }
   await restoreHomes(dependencies);
   await openWaiting(dependencies, waiting);
-  const sums = { coupons: 0, missing: 0, unknown: 0 };
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
       if (stop.aborted) return true;
@@ -178,20 +184,19 @@ async function reconcileCoupon(
   around: WaitingUsers,
 ): Promise<CouponCounts | null> {
   const { redisStock, settings, observer } = dependencies;
-  const isWritten = !around.unpersisted.has(coupon.id) && !around.dead.has(coupon.id);
-  if (coupon.overMs >= settings.CLOSE_AFTER_MS && isWritten) {
-    if ((await redisStock.countOwners(coupon.id)) > coupon.issuedQuantity) {
-      // MySQL lost some of them, and what Redis knows of them is all that is left.
+  const waiting = (around.unpersisted.get(coupon.id) ?? 0) + (around.dead.get(coupon.id) ?? 0);
+  const isOver = coupon.overMs >= settings.CLOSE_AFTER_MS && waiting === 0;
+  const seen = await redisStock.look(coupon.id);
+  if (isOver || seen.kind === 'not open') {
+    if ((await redisStock.countOwners(coupon.id)) > coupon.issuedQuantity + waiting) {
+      // MySQL lost some of them, and what Redis knows of them is all that is left. Perhaps nobody asks for this coupon again.
       await dependencies.open(coupon.id);
-      observer.restored(coupon.id, await restoreLost(dependencies, coupon.id));
-    } else if (await closeCoupon(dependencies, coupon.id, coupon.epoch)) observer.closed(coupon.id);
+      const restored = await restoreLost(dependencies, coupon.id);
+      if (restored > 0) observer.restored(coupon.id, restored);
+    } else if (isOver && (await closeCoupon(dependencies, coupon.id, coupon.epoch))) observer.closed(coupon.id);
     return null;
   }
-  const seen = await redisStock.look(coupon.id);
-  // Not open: the next request opens it from what is true.
-  if (seen.kind === 'not open') return null;
   if (lagsBehind(seen, coupon) && (await dependencies.repair(coupon.id)) === 'repaired') observer.repaired(coupon.id);
-  const waiting = (around.unpersisted.get(coupon.id) ?? 0) + (around.dead.get(coupon.id) ?? 0);
   if (seen.issued === coupon.issuedQuantity + waiting) return null;
   // Perhaps only because it is issued while we read; the audit is exact all the same.
   const counted = await auditCoupon(dependencies, coupon.id);

@@ -12,8 +12,9 @@ import { wireOffering } from '../src/wiring/offering.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
 import { testWorker } from '../src/runtime/redis-self-test.ts';
-import { blockingConnection, issuingConnection } from '../src/redis/connection.ts';
+import { blockingConnection, connect, issuingConnection } from '../src/redis/connection.ts';
 import { serve } from '../src/runtime/serve.ts';
+import { explainRedis, explainStoreFailure } from '../src/runtime/store-faults.ts';
 import { claimInstallation, keepComparing } from '../src/installation/installation.ts';
 import { onStopSignal } from '../src/runtime/stop-signals.ts';
 import { startOrExplain } from '../src/operator-error.ts';
@@ -28,9 +29,9 @@ await startOrExplain(work);
 
 async function work(): Promise<void> {
   const config = readConfig();
-  const log = createLog('worker', config.LOG_LEVEL);
-  for (const line of suspectNames()) log.warn(line);
   const metrics = createWorkerMetrics();
+  const log = createLog('worker', config.LOG_LEVEL, () => metrics.droppedLogLines.of().add());
+  for (const line of suspectNames()) log.warn(line);
   const onFault = (error: unknown) => {
     metrics.redisFaults.of().add();
     log.warn({ error }, 'the connection to Redis failed; trying again');
@@ -38,40 +39,45 @@ async function work(): Promise<void> {
   const database = openDatabase(config, transactionMeter(metrics));
   const redis = issuingConnection(config, onFault);
   const replicas = createReplicas(config, onFault);
+  const waiting = replicas?.connections ?? [];
   const redisStock = createRedisStock(redis, config, replicas?.confirm);
   measureStores(metrics, { redisStock, database, settings: config });
-  const partitions = redisStock.partitions.map((keys, partition) => {
-    const observer = createDrainObserver(metrics, log, partition);
-    return { keys, observer, blocking: blockingConnection(config, config.BLOCK_MS, onFault) };
-  });
-  const blocking = partitions.map((partition) => partition.blocking);
-  const connections = [redis, ...blocking, ...(replicas?.connections ?? [])] as const;
-  const readStream = (keys: PartitionKeys) => testInbox(blocking[0] ?? redis, keys, config);
+  const createBlocking = () => blockingConnection(config, config.BLOCK_MS, onFault);
+  const first = createBlocking();
+  const readStream = (keys: PartitionKeys) => testInbox(first, keys, config);
   await preflight({
     database,
-    connections,
+    connections: [redis, first, ...waiting],
     settings: config,
-    say: (waiting) => log.warn(waiting),
+    say: (line) => log.warn(line),
     testRedis: () => testWorker(redis, LEASE_KEY, readStream),
   });
 
   const parts = { database, redis, settings: config };
-  await claimInstallation(parts);
+  const PARTITIONS = redisStock.setPartitions(await claimInstallation(parts));
+  const partitions = redisStock.partitions.map((keys, partition) => {
+    const observer = createDrainObserver(metrics, log, partition);
+    return { keys, observer, blocking: partition === 0 ? first : createBlocking() };
+  });
+  const connections = [redis, ...waiting, ...partitions.map(({ blocking }) => blocking)];
+  await Promise.all(connections.map(connect)).catch((error: unknown) => {
+    throw explainStoreFailure(error, explainRedis);
+  });
 
   const stop = new AbortController();
-  onStopSignal(config.SHUTDOWN_MS_MAX, () => stop.abort());
+  onStopSignal(config.SHUTDOWN_MS_MAX, log, () => stop.abort());
   const server = await serve((request) => answer(request, metrics), {
     host: config.HOST,
     port: config.WORKER_PORT,
     portSetting: 'WORKER_PORT',
     onError: (error) => log.error({ error }, 'the metrics server failed'),
   });
-  log.info({ partitions: config.PARTITIONS, metricsPort: server.port }, 'draining');
+  log.info({ partitions: PARTITIONS, metricsPort: server.port }, 'draining');
   const { answers, stock, ...offering } = wireOffering({ redisStock, database, settings: config }, metrics, log);
   const draining = partitions.map((partition) =>
     drainPartition({ ...partition, redisStock, database, answers, settings: config, stop: stop.signal }),
   );
-  const comparing = keepComparing(parts, mismatchReporter(metrics, log), stop.signal);
+  const comparing = keepComparing({ ...parts, settings: { PARTITIONS } }, mismatchReporter(metrics, log), stop.signal);
   const reconciled = reconciling(config, database, stock, redisStock, metrics, log, stop.signal);
   await Promise.all([...draining, comparing, offering.keepOffering(stop.signal), reconciled]);
   await offering.leave();

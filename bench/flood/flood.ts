@@ -29,41 +29,69 @@ interface Crowd {
   readonly p99Ms: number;
 }
 
+/** What each round measures, in turn first: what the machine does by itself meanwhile meets all alike. */
+const cases = ['alone', 'elsewhere', 'here'] as const;
+type Round = Record<(typeof cases)[number], Crowd>;
+
 /**
- * Measures each endpoint in turn.
+ * Measures each endpoint in turn: alone, beside strangers who ask a bare server on the same cores, and beside strangers who ask ours.
+ * The second shows what of the difference is the generator of the strangers, and no work of ours.
  *
- * @returns a table of medians
+ * @returns a table of medians, of the shares too: each round has its own
  * @throws FailedRun when a request of the crowd was refused, or a stranger got anything but a refusal
  */
 export async function flood(testbed: Testbed, { rounds, seconds, connections }: FloodOptions): Promise<Table> {
+  const bare = await testbed.start('bare', 'bench/baselines/echo.ts');
+  const urls = { elsewhere: bare.url, here: testbed.api.url };
   const table: string[][] = [
-    ['', 'alone, requests/s', 'beside strangers', 'of alone', 'alone, p99 ms', 'beside strangers', 'of alone'],
+    ['', 'alone', 'strangers elsewhere', 'strangers here', 'here of alone', 'here of elsewhere'],
   ];
   for (const path of endpoints) {
-    const found: { alone: Crowd; beside: Crowd }[] = [];
+    const found: Round[] = [];
+    const crowd = () => crowdOf(testbed, path, seconds, connections);
     for (let round = 0; round < rounds; round += 1) {
-      const alone = await crowdOf(testbed, path, seconds, connections);
-      const strangers = runWrk({
-        url: testbed.api.url,
-        script: 'flood',
-        args: [PAUSE_MS, ...UNKNOWN_IDS],
-        connections: STRANGERS,
-        seconds: seconds + 2 * MARGIN_S,
-      });
-      await Bun.sleep(MARGIN_S * 1000);
-      const beside = await crowdOf(testbed, path, seconds, connections);
-      expectRefused(await strangers);
-      found.push({ alone, beside });
+      const measured: Partial<Round> = {};
+      for (let i = 0; i < cases.length; i += 1) {
+        const name = cases[(round + i) % cases.length] ?? 'alone';
+        measured[name] = name === 'alone' ? await crowd() : await besideStrangers(urls[name], seconds, crowd);
+      }
+      found.push(measured as Round);
     }
-    const of = (pick: (crowd: Crowd) => number, which: 'alone' | 'beside') =>
-      median(found.map((each) => pick(each[which]))) ?? Number.NaN;
-    const cells = (pick: (crowd: Crowd) => number, digits: number) => {
-      const [alone, beside] = [of(pick, 'alone'), of(pick, 'beside')];
-      return [number(alone, digits), number(beside, digits), number(beside / alone, 2)];
-    };
-    table.push([path, ...cells(({ requestsPerS }) => requestsPerS, 0), ...cells(({ p99Ms }) => p99Ms, 0)]);
+    const middle = (of: (round: Round) => number) => median(found.map(of)) ?? Number.NaN;
+    const row = (figure: keyof Crowd) => [
+      ...cases.map((name) =>
+        number(
+          middle((round) => round[name][figure]),
+          0,
+        ),
+      ),
+      number(
+        middle(({ here, alone }) => here[figure] / alone[figure]),
+        2,
+      ),
+      number(
+        middle(({ here, elsewhere }) => here[figure] / elsewhere[figure]),
+        2,
+      ),
+    ];
+    table.push([`${path}, requests/s`, ...row('requestsPerS')], [`${path}, p99 ms`, ...row('p99Ms')]);
   }
   return table;
+}
+
+/** What a crowd gets while the strangers are there, from a little before it to a little after. */
+async function besideStrangers(url: string, seconds: number, crowd: () => Promise<Crowd>): Promise<Crowd> {
+  const strangers = runWrk({
+    url,
+    script: 'flood',
+    args: [PAUSE_MS, ...UNKNOWN_IDS],
+    connections: STRANGERS,
+    seconds: seconds + 2 * MARGIN_S,
+  });
+  await Bun.sleep(MARGIN_S * 1000);
+  const found = await crowd();
+  expectRefused(await strangers);
+  return found;
 }
 
 /** A crowd that issues a new coupon without limit. */

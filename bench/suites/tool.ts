@@ -1,6 +1,7 @@
 // Where the load tools come from: the PATH, else a private copy under `.local/tools`, made once; else an error that says how to install it.
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { installFromPypi } from '../../tools/packages.ts';
 import { findProgram } from '../../tools/stack/find-program.ts';
 import { say, step } from '../../tools/progress.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
@@ -52,14 +53,9 @@ export async function findLocust({ folder, find }: Places = usual): Promise<stri
   say(`  Locust not found: installing it into an environment of its own, once`);
   await step(
     'locust',
-    async () => {
-      await mustRun(python, ['-m', 'venv', environment]);
-      await mustRun(resolve(environment, 'bin/pip'), ['install', '--quiet', `locust==${locustVersion}`]);
-    },
+    () => installFromPypi(python, `locust==${locustVersion}`, environment),
     () => 'installed',
   ).catch((error: unknown) => {
-    // Half an environment would be taken for a whole one the next time.
-    rmSync(environment, { recursive: true, force: true });
     throw new BenchError(`${howTo}. Python could not: ${lastLine(error)}`, { cause: error });
   });
   return own;

@@ -10,13 +10,16 @@ import { step } from '../../tools/progress.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
 import { tempFolder } from '../../tools/leftovers.ts';
-import { type Config, readConfig } from '../../src/config/config.ts';
+import { type Config, type PartitionedConfig, readConfig } from '../../src/config/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { type Service, startService } from './own-process.ts';
 
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string>>>;
+
+/** As a new installation has. */
+const PARTITIONS = 64;
 
 export interface Testbed {
   readonly api: Service;
@@ -26,7 +29,7 @@ export interface Testbed {
   /** Connections of the run itself. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: Config;
+  readonly config: PartitionedConfig;
   /** Restarts the API with other settings. */
   restartApi(settings: Settings): Promise<void>;
   /** One more of our processes or of the baselines, stopped with the rest. */
@@ -69,6 +72,7 @@ export async function openTestbed({ cleanup, profileFolder }: TestbedOptions): P
     LOG_LEVEL: 'warn',
     NODE_ENV: 'production',
     AUTH: 'off',
+    PARTITIONS: String(PARTITIONS),
   };
   await mustRun(process.execPath, ['src/commands/migrate.ts'], {
     folder: resolve(import.meta.dirname, '../..'),
@@ -89,7 +93,7 @@ export async function openTestbed({ cleanup, profileFolder }: TestbedOptions): P
     cleanup.add(() => service.stop());
     return service;
   };
-  const config = readConfig(undefined, environment);
+  const config = { ...readConfig(undefined, environment), PARTITIONS };
   const redis = issuingConnection(config, (error) => console.error(error.message));
   await connect(redis);
   const database = openDatabase(config);

@@ -8,4 +8,4 @@ sed -e "s/>REDIS_PASSWORD /#$(printf %s "$REDIS_PASSWORD" | sha256sum | cut -c 1
   "$(dirname "$0")/redis-users.acl" > "${TMPDIR:-/tmp}/users.acl"
 # The most durable setting: see the durability matrix in docs/durability.md.
 exec redis-server --aclfile "${TMPDIR:-/tmp}/users.acl" --appendonly yes --appendfsync always \
-  --maxmemory-policy noeviction --save '' "$@"
+  --maxmemory "${REDIS_MAXMEMORY:-1gb}" --maxmemory-policy noeviction --save '' "$@"

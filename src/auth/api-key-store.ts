@@ -4,7 +4,7 @@ import { and, asc, eq, isNull } from 'drizzle-orm';
 import { apiKeys } from '../../drizzle/schema.ts';
 import { digestOf } from './authority.ts';
 import { type Scope, type StoredKey, scopes } from './api-keys.ts';
-import { type Database, readFromPrimary, withConnection, withTransaction } from '../mysql/database.ts';
+import { type Database, readFromPrimary, withConnection } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /** Keys that may be valid at once: every process holds all of them. */
@@ -25,7 +25,8 @@ export async function createKey(
 ): Promise<{ readonly id: number; readonly key: string }> {
   const key = MARK + Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
   const row = { name, scopes: granted.join(','), digest: digestOf(key), dateCreated: new Date() };
-  return withTransaction(database, async (session) => {
+  // Not a transaction, which would hold no other process back either.
+  return withConnection(database, async (session) => {
     if ((await session.$count(apiKeys, isNull(apiKeys.dateRevoked))) >= KEYS_MAX) {
       throw new OperatorError(`there are ${KEYS_MAX} valid keys; revoke one first`);
     }

@@ -1,4 +1,4 @@
-// metrics.ts -- The metric of authentication: why callers are turned away.
+// metrics.ts -- The metrics of access: why callers are turned away.
 
 import { counter } from '../telemetry/registry.ts';
 import type { RefusalReason } from './authority.ts';
@@ -12,6 +12,11 @@ export function createAuthMetrics() {
       'coupon_unauthenticated_requests_total',
       'Requests answered 401, by what is wrong with their credential',
       ['reason', reasons],
+    ),
+    limited: counter(
+      'coupon_limited_requests_total',
+      'Requests answered 429 for a rate limit, by what asked too often',
+      ['kind', ['address', 'user']],
     ),
   };
 }

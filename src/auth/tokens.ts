@@ -94,7 +94,7 @@ function tokensOfKeys(
     timeoutDuration: JWKS_MS_MAX,
     cooldownDuration: JWKS_PAUSE_MS,
     cacheMaxAge: JWKS_AGE_MS_MAX,
-    [customFetch]: pausingFetch(fetchTrusting(settings.JWT_JWKS_CA), JWKS_FAULT_PAUSE_MS, elapsedMs),
+    [customFetch]: pausingFetch(fetchWithFiles(settings), JWKS_FAULT_PAUSE_MS, elapsedMs),
   });
   const verified = new VerifiedTokens(settings.JWT_CACHE_MS, settings.JWT_CACHE_MAX);
   // The audience may stand elsewhere than where the library looks.
@@ -126,12 +126,19 @@ function tokensOfKeys(
   };
 }
 
-/** Fetches from a server whose certificate an authority of its own may have signed: Bun and Deno name it in different ways. */
-function fetchTrusting(ca: string | undefined): FetchImplementation {
-  if (ca === undefined) return fetch;
-  const deno = (globalThis as { Deno?: { createHttpClient(options: { caCerts: string[] }): unknown } }).Deno;
-  const trust = deno ? { client: deno.createHttpClient({ caCerts: [ca] }) } : { tls: { ca } };
-  return (url, options) => fetch(url, { ...options, ...trust });
+/** Fetches with an authority and a certificate of one's own, where they are set: Bun and Deno name them in different ways. */
+function fetchWithFiles({
+  JWT_JWKS_CA: ca,
+  JWT_JWKS_CERT: cert,
+  JWT_JWKS_KEY: key,
+}: TokenSettings): FetchImplementation {
+  const shown = { ...(cert && { cert }), ...(key && { key }) };
+  if (ca === undefined && cert === undefined) return fetch;
+  const deno = (globalThis as { Deno?: { createHttpClient(options: object): unknown } }).Deno;
+  const files = deno
+    ? { client: deno.createHttpClient({ ...(ca && { caCerts: [ca] }), ...shown }) }
+    : { tls: { ...(ca && { ca }), ...shown } };
+  return (url, options) => fetch(url, { ...options, ...files });
 }
 
 /** Fetches, but repeats a failure for a time without a request. Tokens of keys that are already known are verified all the same. */

@@ -3,6 +3,7 @@
 import { readConfig, redisSettings } from '../config/config.ts';
 import { createReplicas } from '../issuing/replicas.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
+import { markedPartitions } from '../installation/installation.ts';
 import { OperatorError } from '../operator-error.ts';
 import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
@@ -23,8 +24,9 @@ await runCommand(USAGE, async (args) => {
   const connections = [redis, ...(replicas?.connections ?? [])];
   try {
     await Promise.all(connections.map(connect));
-    const letters = createDeadLetters(createRedisStock(redis, config, replicas?.confirm));
-    for await (const line of run(letters)) console.log(line);
+    const redisStock = createRedisStock(redis, config, replicas?.confirm);
+    redisStock.setPartitions(config.PARTITIONS ?? (await markedPartitions(redis)));
+    for await (const line of run(createDeadLetters(redisStock))) console.log(line);
   } catch (error) {
     throw explainStoreFailure(error, explainRedis);
   } finally {

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config/config.ts';
 import type { Database } from '../mysql/database.ts';
+import { markedPartitions } from '../installation/installation.ts';
 import { auditCoupon } from '../operations/audit.ts';
 import { OperatorError } from '../operator-error.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
@@ -39,6 +40,7 @@ async function reconcileOne(database: Database, couponId: number): Promise<void>
       throw explainStoreFailure(error, explainRedis);
     });
     const redisStock = createRedisStock(redis, settings);
+    redisStock.setPartitions(settings.PARTITIONS ?? (await markedPartitions(redis)));
     const dependencies = { redisStock, database, settings };
     const stock = createStockKeeper({ ...dependencies, onOpened: () => undefined, onBlocked: () => undefined });
     if (await moveHomeBack(dependencies, couponId)) console.log('Redis is the home of its stock again.');

@@ -10,6 +10,9 @@ import { allowedValues, settings } from './settings.ts';
 /** What the process runs with. */
 export type Config = Readonly<Static<typeof settings>>;
 
+/** With the number of partitions that the installation has. */
+export type PartitionedConfig = Config & { readonly PARTITIONS: number };
+
 /** What a connection to MySQL needs, and one to Redis. */
 export const databaseSettings = [
   'DATABASE_URL',
@@ -26,6 +29,7 @@ export const redisSettings = [
   'REDIS_CA',
   'REDIS_CERT',
   'REDIS_KEY',
+  'SENTINEL_PASSWORD',
   'KEY_PREFIX',
   'REDIS_CONNECT_MS_MAX',
   'REDIS_COMMAND_MS_MAX',
@@ -102,6 +106,9 @@ function crossChecks(config: Partial<Config>): string[] {
   if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
     faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, separated by commas');
   }
+  if ((config.REPLICAS_MIN ?? 0) > 0 && /[+]cluster:/.test(config.REDIS_URL ?? '')) {
+    faults.push('REPLICAS_MIN must be 0 with a Redis Cluster: it works with one server or Sentinel');
+  }
   if (config.REUSE_PORT === 'on' && config.METRICS_PORT === undefined) {
     faults.push(
       'REUSE_PORT is on without METRICS_PORT: /metrics would answer for any of the processes that share the port',
@@ -112,6 +119,7 @@ function crossChecks(config: Partial<Config>): string[] {
 
 /** The rest is said by `redis/url.ts`, when a connection is made. */
 function isRedisUrl(url: string): boolean {
+  if (/^rediss?[+]/.test(url) && !url.includes('unix:')) return true;
   return URL.canParse(url) && (url.includes('unix:') || /^(\/\d*)?$/.test(new URL(url).pathname));
 }
 

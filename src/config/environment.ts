@@ -9,10 +9,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export const secretSettings: readonly string[] = [
   'DATABASE_URL',
   'REDIS_URL',
+  'SENTINEL_PASSWORD',
   'ADMIN_API_KEY',
   'JWT_SECRET',
   'JWT_SECRET_PREVIOUS',
   'CAPTCHA_SECRET',
+  'JWT_JWKS_URL',
+  'CAPTCHA_VERIFY_URL',
 ];
 /** Settings that name a file, and mean what is in it. */
 const fileSettings: ReadonlySet<string> = new Set([
@@ -23,6 +26,8 @@ const fileSettings: ReadonlySet<string> = new Set([
   'REDIS_CERT',
   'REDIS_KEY',
   'JWT_JWKS_CA',
+  'JWT_JWKS_CERT',
+  'JWT_JWKS_KEY',
 ]);
 
 /**

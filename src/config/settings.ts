@@ -40,14 +40,18 @@ export const settings = Type.Object({
   DATABASE_CERT: optional('file with the certificate (PEM) that the processes show to MySQL'),
   DATABASE_KEY: optional('file with the key (PEM) of DATABASE_CERT'),
   REDIS_URL: string(
-    'Redis 7.0 or newer: `redis://…`, `rediss://…` for TLS, `redis+unix:///run/redis.sock?db=0` for a socket',
+    [
+      'Redis 7.0 or newer: `redis://…`, `redis+cluster://user:password@a:6379,b:6379` (some of the nodes),',
+      '`redis+sentinel://user:password@a:26379,b:26379/mymaster/0`, each with `rediss` for TLS; `redis+unix:///run/redis.sock?db=0` for a socket',
+    ].join(' '),
     {
-      pattern: '^(rediss?|redis[+]unix|unix)://.+',
+      pattern: '^(rediss?(\\+cluster|\\+sentinel)?|redis[+]unix|unix)://.+',
     },
   ),
   REDIS_CA: optional('file with the authority (PEM) that signed the certificate of Redis'),
   REDIS_CERT: optional('file with the certificate (PEM) that the processes show to Redis'),
   REDIS_KEY: optional('file with the key (PEM) of REDIS_CERT'),
+  SENTINEL_PASSWORD: optional('password of the sentinels, where they have one; that in REDIS_URL is for Redis'),
   KEY_PREFIX: optional('what stands before every key and channel in Redis, so that two installations can share one', {
     pattern: '^[A-Za-z0-9_.:-]{1,64}$',
   }),
@@ -98,6 +102,8 @@ export const settings = Type.Object({
     pattern: HTTPS_OR_LOCAL,
   }),
   JWT_JWKS_CA: optional('file with the authority (PEM) that signed the certificate of JWT_JWKS_URL'),
+  JWT_JWKS_CERT: optional('file with the certificate (PEM) that the API shows to JWT_JWKS_URL'),
+  JWT_JWKS_KEY: optional('file with the key (PEM) of JWT_JWKS_CERT'),
   JWT_SECRET: optional('secret shared with the issuer, instead of JWT_JWKS_URL', { minLength: 32 }),
   JWT_SECRET_PREVIOUS: optional('the previous JWT_SECRET: tokens signed with it are still accepted while it is set', {
     minLength: 32,
@@ -157,9 +163,13 @@ export const settings = Type.Object({
     [60, 0, 3600],
   ),
 
-  PARTITIONS: integer(
-    'streams the coupons are spread over; the same in API and worker, changed by `bun run partitions N` alone',
-    [4, 1, 1024],
+  PARTITIONS: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      description:
+        'streams the coupons are spread over; not set: as many as the installation has, and 64 in a new one; changed by `bun run partitions N` alone',
+    }),
   ),
   USERS_PER_BATCH_MAX: integer('users in one decision: bounds how long a script or a row lock is held', [500, 1, 1000]),
   BATCHES_IN_FLIGHT_MAX: integer(
@@ -234,7 +244,10 @@ export const settings = Type.Object({
   OPENING_WAIT_MS_MAX: integer('wait for the opening of a coupon; beyond it 503', [15_000, 100, 300_000]),
   OPENING_PAGE: integer('rows or entries read per step of an opening: bounds its memory', [5000, 1, 10_000]),
 
-  REDIS_COMMAND_MS_MAX: integer('wait for a reply of Redis; beyond it the result is ambiguous', [2000, 10, 60_000]),
+  REDIS_COMMAND_MS_MAX: integer(
+    'wait for a reply of Redis; beyond it the result is ambiguous; less than the node timeout of a cluster',
+    [2000, 10, 60_000],
+  ),
   REPLICAS_MIN: integer(
     'replicas of Redis that must have what is answered; with fewer 503, ambiguous; 0: none (see durability)',
     [0, 0, 16],

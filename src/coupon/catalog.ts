@@ -1,6 +1,6 @@
 // catalog.ts -- The coupons as MySQL keeps them: make, read, list; and, under the row lock, change and delete.
 
-import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, gte, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
@@ -10,9 +10,25 @@ import {
   type Rows,
   type Session,
   readFromPrimary,
+  RollbackError,
   withTransaction,
 } from '../mysql/database.ts';
+import { errorNumber } from '../mysql/faults.ts';
 import { type Coupon, type CouponChanges, type CouponDraft, ID_MAX } from './coupon.ts';
+
+/** MySQL: a sequence of Vitess does not pass over ids that were given explicitly. */
+const DUPLICATE_ENTRY = 1062;
+
+/** The server gave an id again. */
+class TakenId extends RollbackError {
+  override readonly name = 'TakenId';
+  readonly couponId: number;
+
+  constructor(couponId: number) {
+    super(`Redis knows a coupon ${couponId} already`);
+    this.couponId = couponId;
+  }
+}
 
 /** What routes need of the catalog. */
 export interface Catalog {
@@ -40,10 +56,14 @@ export function createCatalog(
     async create(coupon) {
       const made = await withTransaction(database, async (session) => {
         const first = await insertCoupon(session, coupon);
-        const id = await freeIdFrom(first.id);
-        if (id === first.id) return first;
-        await deleteCoupon(session, first.id);
-        return insertCoupon(session, coupon, id);
+        if ((await freeIdFrom(first.id)) !== first.id) throw new TakenId(first.id);
+        return first;
+      }).catch(async (error: unknown) => {
+        if (!(error instanceof TakenId) && errorNumber(error) !== DUPLICATE_ENTRY) throw error;
+        // Another transaction, since on Vitess another id may be of another shard.
+        const highest = await readFromPrimary(database, readHighestId);
+        const id = await freeIdFrom(Math.max(highest + 1, error instanceof TakenId ? error.couponId : 0));
+        return withTransaction(database, (session) => insertCoupon(session, coupon, id));
       });
       await announce(made.id);
       return made;
@@ -129,21 +149,24 @@ export async function deleteCoupon(tx: Session, id: number): Promise<void> {
 }
 
 /**
- * Of the `newest` coupons that were made last, those that are not over, the newest first, at most `limit`.
+ * Of the `newest` coupons that were made last, those that are not over, the newest first, at most `limit`. Counted, not reckoned from
+ * the highest id: a sequence of Vitess leaves gaps.
  *
  * @returns the coupons, and the clock of MySQL
  */
 export async function readNewestCoupons(session: Session, newest: number, limit: number) {
-  const [row] = await session
-    .select({
-      last: sql`COALESCE(MAX(${coupons.id}), 0)`.mapWith(Number),
-      nowMs: clockMs,
-    })
-    .from(coupons);
-  const { last, nowMs } = row ?? { last: 0, nowMs: 0 };
-  const condition = and(gt(coupons.id, Math.max(0, last - newest)), gt(coupons.dateIssueEnd, new Date(nowMs)));
+  const [clock] = await session.execute(sql`SELECT ${clockMs} AS nowMs`);
+  const nowMs = Number((clock as unknown as { readonly nowMs: number | string }[])[0]?.nowMs);
+  const byAge = session.select({ id: coupons.id }).from(coupons).orderBy(desc(coupons.id));
+  const [oldest] = await byAge.limit(1).offset(newest - 1);
+  const condition = and(gte(coupons.id, oldest?.id ?? 0), gt(coupons.dateIssueEnd, new Date(nowMs)));
   const rows = await selectCoupons(session, condition).orderBy(desc(coupons.id)).limit(limit);
   return { coupons: rows.map(toCoupon), nowMs };
+}
+
+async function readHighestId(session: Session): Promise<number> {
+  const [newest] = await session.select({ id: coupons.id }).from(coupons).orderBy(desc(coupons.id)).limit(1);
+  return newest?.id ?? 0;
 }
 
 async function insertCoupon(session: Session, coupon: CouponDraft, id?: number): Promise<Coupon> {

@@ -22,7 +22,9 @@ export const UserId = Type.String({
 
 /** A user id in a body. A number is taken as its decimal text, so `42` and `"42"` are one user. */
 export const SentUserId = Type.Union([UserId, Type.Integer({ minimum: 0, maximum: ID_MAX })], {
-  description: `id of a user: ${userIdText} (send base64url or a hash of an id with others), or an integer from 0 to ${ID_MAX}`,
+  description:
+    `id of a user: ${userIdText} (send base64url or a hash of an id with others), ` +
+    `or an integer from 0 to ${ID_MAX} in plain digits (send any other number as text)`,
 });
 
 /** The parameters of paths. */

@@ -10,7 +10,7 @@ export interface EventStream {
 }
 
 /** Proxies and browsers give a silent connection up after half a minute or so. */
-const HEARTBEAT_MS = 15_000;
+export const HEARTBEAT_MS = 15_000;
 /** A browser connects again after so long when a stream breaks, */
 const RETRY_MS = 2000;
 /** and after so long when it is renewed. */

@@ -5,9 +5,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
-import { installation } from '../../drizzle/schema.ts';
+import { coupons, installation } from '../../drizzle/schema.ts';
 import { type Database, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { INSTALLATION_KEY } from '../stream/keys.ts';
@@ -20,11 +20,17 @@ import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/stor
 export interface InstallationDependencies {
   readonly database: Database;
   readonly redis: Redis;
-  readonly settings: { readonly PARTITIONS: number };
+  /** Without a number, whatever the installation has is right. */
+  readonly settings: { readonly PARTITIONS?: number | undefined };
 }
 
 /** The layout of keys in Redis that this release reads and writes. Another number is another layout. */
 const LAYOUT = 1;
+
+/** Of a new installation: enough to spread over the nodes of a cluster. */
+const PARTITIONS_NEW = 64;
+/** Of one that was begun by a release that did not note the number, and had this default. */
+const PARTITIONS_UNNOTED = 4;
 
 /** Pause between two comparisons of a running process. */
 export const COMPARE_MS = 1000;
@@ -62,15 +68,29 @@ const claimScript = defineScript({
  * Compares both stores with each other and with the settings, before the process does anything else. The first process of all
  * gives the installation its name; a Redis without a mark is taken over, which waits until all others have noticed.
  *
+ * @returns the number of partitions that it has
  * @throws OperatorError with one line that names the setting and the cure
  */
-export async function claimInstallation(dependencies: InstallationDependencies): Promise<void> {
-  await claim(dependencies).catch((error: unknown) => {
+export function claimInstallation(dependencies: InstallationDependencies): Promise<number> {
+  return claim(dependencies).catch((error: unknown) => {
     throw explainStoreFailure(error, errorNumber(error) === null ? explainRedis : explainMysql);
   });
 }
 
-async function claim({ database, redis, settings }: InstallationDependencies): Promise<void> {
+/**
+ * The number of partitions by the mark in Redis, for a command that does not ask MySQL.
+ *
+ * @throws OperatorError when there is no mark; what ioredis throws
+ */
+export async function markedPartitions(redis: Redis): Promise<number> {
+  const partitions = Number(await redis.hget(INSTALLATION_KEY, 'partitions'));
+  if (partitions > 0) return partitions;
+  throw new OperatorError(
+    'REDIS_URL: no process of an installation has used this Redis yet; set PARTITIONS if one has',
+  );
+}
+
+async function claim({ database, redis, settings }: InstallationDependencies): Promise<number> {
   const row = await withTransaction(database, (session) => readOrMake(session, settings.PARTITIONS));
   const fault = rowFault(row, settings.PARTITIONS);
   if (fault) throw new OperatorError(fault);
@@ -80,7 +100,7 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
   const mark = await claimScript(redis, { name, partitions, layout: LAYOUT, id: randomUUID(), generation });
   const wrong = markFault(mark, row);
   if (wrong) throw new OperatorError(wrong);
-  if (mark.id === row.redisId) return;
+  if (mark.id === row.redisId) return partitions;
   // It may have counted before: its states are then older than the rows, and name this very server.
   if (row.redisId !== null) await dropStates(redis);
   const former = row.redisId === null ? isNull(installation.redisId) : eq(installation.redisId, row.redisId);
@@ -89,11 +109,12 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
       .update(installation)
       .set({ redisId: mark.id, generation: mark.generation })
       .where(and(eq(installation.id, ROW), former));
-    return session.select().from(installation);
+    return selectRow(session);
   });
   // Another one was faster.
   if (now?.redisId !== mark.id) throw new OperatorError(replaced(now ?? row));
   if (row.redisId !== null) await pause(TAKEOVER_MS);
+  return partitions;
 }
 
 /**
@@ -120,7 +141,7 @@ export async function keepComparing(
 
 /** What is wrong, or null. */
 async function compare({ database, redis, settings }: InstallationDependencies): Promise<string | null> {
-  const [row] = await readFromPrimary(database, (session) => session.select().from(installation));
+  const [row] = await readFromPrimary(database, selectRow);
   if (!row) return 'DATABASE_URL: the row of the installation is gone from MySQL; restart the process';
   const { name, partitions, redisId, generation } = row;
   // An emptied Redis that counted before still counts.
@@ -128,20 +149,30 @@ async function compare({ database, redis, settings }: InstallationDependencies):
   return rowFault(row, settings.PARTITIONS) ?? markFault(mark, row) ?? (mark.id === redisId ? null : replaced(row));
 }
 
-async function readOrMake(session: Session, partitions: number): Promise<Row> {
-  const [found] = await session.select().from(installation);
+/** By its id, so that Vitess asks the one shard that has it. */
+const selectRow = (session: Session) => session.select().from(installation).where(eq(installation.id, ROW));
+
+async function readOrMake(session: Session, wanted: number | undefined): Promise<Row> {
+  const [found] = await selectRow(session);
   if (found) return found;
+  const partitions = wanted ?? (await partitionsUnnoted(session));
   // Two processes may be the first.
   await session
     .insert(installation)
     .values({ id: ROW, name: randomUUID(), partitions, layout: LAYOUT, dateCreated: sql`UTC_TIMESTAMP(3)` })
-    .onDuplicateKeyUpdate({ set: { id: ROW } });
-  const [made] = await session.select().from(installation);
+    .onDuplicateKeyUpdate({ set: { partitions: sql`partitions` } });
+  const [made] = await selectRow(session);
   if (!made) throw new OperatorError('DATABASE_URL: the row of the installation cannot be written');
   return made;
 }
 
-function rowFault({ partitions, layout }: Row, wanted: number): string | null {
+/** Where a coupon was opened, Redis has keys of it, whose names have its partition. */
+async function partitionsUnnoted(session: Session): Promise<number> {
+  const opened = await session.select({ id: coupons.id }).from(coupons).where(gt(coupons.epoch, 0)).limit(1);
+  return opened.length > 0 ? PARTITIONS_UNNOTED : PARTITIONS_NEW;
+}
+
+function rowFault({ partitions, layout }: Row, wanted = partitions): string | null {
   if (layout !== LAYOUT)
     return `DATABASE_URL: this installation has the layout ${layout} of keys in Redis, and this release knows ${LAYOUT}; run the release that made it`;
   if (partitions === wanted) return null;

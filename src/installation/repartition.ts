@@ -5,9 +5,10 @@ import type { Redis } from 'ioredis';
 import { installation } from '../../drizzle/schema.ts';
 import { type Database, readFromPrimary, withConnection } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
+import { keyPages } from '../redis/scan.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
-import { partitionKeys, partitionOf, prefixOf, INSTALLATION_KEY } from '../stream/keys.ts';
+import { partitionKeys, partitionOf, INSTALLATION_KEY } from '../stream/keys.ts';
 
 /**
  * Changes the number. Can be repeated after an interruption: MySQL is changed last.
@@ -64,11 +65,8 @@ async function moveLetters(redis: Redis, dead: string, partitions: number): Prom
 
 /** Drops all that Redis knows of coupons but the stream and the dead letters: each is opened again by its next request. */
 export async function dropStates(redis: Redis): Promise<void> {
-  const prefix = prefixOf(redis);
-  let cursor = '0';
-  do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}coupon:{*}:*`, 'COUNT', 1000);
-    if (keys.length > 0) await redis.unlink(...keys.map((key) => key.slice(prefix.length)));
-    cursor = next;
-  } while (cursor !== '0');
+  for await (const keys of keyPages(redis, 'coupon:{*}:*')) {
+    // One by one, since they are of several slots.
+    await Promise.all(keys.map((key) => redis.unlink(key)));
+  }
 }

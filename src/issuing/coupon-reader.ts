@@ -26,7 +26,9 @@ export interface CouponReaderSettings {
 /** Ids in one query. */
 const IDS_PER_QUERY_MAX = 1000;
 /** From one query of a queue to its next, so that a flood fills each: else most would answer one or two. The first does not wait. */
-const GATHER_MS = 50;
+const GATHER_MS = 100;
+/** Long enough for those who come together, and for the first sample of a coupon that they listen to. */
+const RECENT_MS = GATHER_MS;
 
 /** All throw what `find` throws, and Unavailable when too many wait. */
 export class CouponReader {
@@ -106,14 +108,22 @@ export class CouponReader {
   }
 
   async #readBatch(find: FindCoupons, pool: ReadingPool, ids: readonly number[]): Promise<readonly (Coupon | null)[]> {
-    const waitMs = (this.#askedMs.get(pool) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - this.#elapsedMs();
+    const lastMs = this.#askedMs.get(pool) ?? Number.NEGATIVE_INFINITY;
+    const waitMs = lastMs + GATHER_MS - this.#elapsedMs();
     if (waitMs > 0) await pause(waitMs);
+    // Many who come together ask for one id, and the last query has just answered it. The issuers want it as of now.
+    const isRecent = pool === 'public' && this.#elapsedMs() - lastMs < RECENT_MS;
+    const isKnown = (id: number) => this.#found.get(id)?.atMs === lastMs || this.#absent.get(id) === lastMs;
+    const known = new Set(isRecent ? ids.filter(isKnown) : []);
+    const coupons = new Map([...known].map((id) => [id, this.#found.get(id)?.coupon]));
+    const asked = [...new Set(ids)].filter((id) => !known.has(id));
+    if (asked.length === 0) return ids.map((id) => coupons.get(id) ?? null);
     const invalidations = this.#invalidations;
     const atMs = this.#elapsedMs();
     this.#askedMs.set(pool, atMs);
-    const coupons = new Map((await find(pool, [...new Set(ids)])).map((coupon) => [coupon.id, coupon]));
+    for (const coupon of await find(pool, asked)) coupons.set(coupon.id, coupon);
     if (invalidations === this.#invalidations) {
-      for (const id of ids) {
+      for (const id of asked) {
         const coupon = coupons.get(id);
         if (coupon) this.#found.set(id, { coupon, atMs });
         else this.#absent.set(id, atMs);

@@ -136,7 +136,7 @@ function decider(
       const key = readKey(header);
       if (key === null) {
         observe('invalid', startMs);
-        return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: keyDescription }]);
+        return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: String(IdempotencyKey.description) }]);
       }
       const keyed = { key, ...(keyDigest !== undefined && { keyDigest }), issuer: endpoint, couponId, userId };
       return issueOnce(keyed).then((result) => {
@@ -177,16 +177,20 @@ const undecided = {
   },
 } as const satisfies Record<Exclude<KeyedOutcome['kind'], 'decided'>, unknown>;
 
-/** The key without its quotes: the draft has them, many clients have not. */
-function readKey(header: string): string | null {
-  const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"$/.exec(header)?.[1];
-  if (quoted !== undefined) return quoted.replaceAll(/\\(.)/g, '$1');
-  return /^[\x21\x23-\x7e]{1,255}$/.test(header) ? header : null;
-}
+const keyPattern = String.raw`^(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"|[\x21\x23-\x7e]{1,255})$`;
+const keyForm = new RegExp(keyPattern);
 
 /** What an `Idempotency-Key` must be. */
-export const keyDescription =
-  'a text of 1 to 255 visible ASCII characters, new for each request, such as "8e03978e-40d5"';
+export const IdempotencyKey = Type.String({
+  pattern: keyPattern,
+  description: 'a text of 1 to 255 visible ASCII characters, new for each request, such as "8e03978e-40d5"',
+});
+
+/** The key without its quotes: the draft has them, many clients have not. */
+function readKey(header: string): string | null {
+  if (!keyForm.test(header)) return null;
+  return header.startsWith('"') ? header.slice(1, -1).replaceAll(/\\(.)/g, '$1') : header;
+}
 
 function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
   if (outcome.kind === 'already issued') {

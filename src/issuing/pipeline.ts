@@ -11,6 +11,8 @@ import { asUnavailable } from './store-errors.ts';
 export interface PipelineObserver {
   batch(issuer: IssuerName, report: BatchReport): void;
   refusedByCache(): void;
+  /** A coupon that exists was requested. Called once for a batch. */
+  requested(couponId: number): void;
   /** A batch failed with something that is neither overload nor stopping. Called once for the batch. */
   failed(issuer: IssuerName, failure: unknown): void;
 }
@@ -42,7 +44,9 @@ export function createPipeline({ issuers, refusals, bounds, observer }: Pipeline
   const combinerOf = (name: IssuerName, batchesInFlightMax = bounds.batchesInFlightMax) =>
     new Combiner<number, string, Outcome>(
       (couponId, users) =>
-        issueBatch(issuers[name], couponId, users, refusals, (failure) => observer.failed(name, failure)),
+        issueBatch(issuers[name], couponId, users, refusals, observer.requested, (failure) =>
+          observer.failed(name, failure),
+        ),
       { ...bounds, batchesInFlightMax },
       (report) => observer.batch(name, report),
     );
@@ -72,6 +76,7 @@ async function issueBatch(
   couponId: number,
   users: readonly string[],
   refusals: RefusalCache,
+  onRequested: (couponId: number) => void,
   onFailure: (failure: unknown) => void,
 ): Promise<readonly Outcome[]> {
   const { invalidations } = refusals;
@@ -80,6 +85,7 @@ async function issueBatch(
     // The last one decided is the latest state of the stock.
     const last = outcomes.at(-1);
     if (last) refusals.note(couponId, last, invalidations);
+    if (last?.kind !== 'not exist') onRequested(couponId);
     return outcomes;
   } catch (failure) {
     if (failure instanceof InvariantViolation) onFailure(failure);

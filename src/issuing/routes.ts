@@ -6,7 +6,7 @@ import { CouponId, UserId } from '../coupon/ids.ts';
 import type { Declaration } from '../http/document/openapi.ts';
 import { rawRoute } from '../http/route.ts';
 import { Sequence } from '../issues/routes.ts';
-import { type EndpointDependencies, IssueRequest, issueEndpoint, keyDescription } from './endpoint.ts';
+import { type EndpointDependencies, IdempotencyKey, IssueRequest, issueEndpoint } from './endpoint.ts';
 
 /** Answer of the three issue endpoints. */
 const Issue = Type.Object(
@@ -77,7 +77,7 @@ function issueDeclaration(authority: Pick<Authority, 'isOn'>, bytesMax: number, 
     tag: 'issuing',
     // The endpoint itself admits callers, since it measures their refusals too.
     access: { callers: authority.isOn ? ['user', 'backend'] : [], refuse: () => null },
-    headers: { 'Idempotency-Key': { schema: Type.String({ description: keyDescription }) } },
+    headers: { 'Idempotency-Key': { schema: IdempotencyKey } },
     body: { schema: IssueRequest, bytesMax, examples: { user: example } },
     problems: [
       'COUPON_NOT_EXIST',

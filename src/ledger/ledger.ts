@@ -13,7 +13,14 @@ import { inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { invariant } from '../invariant.ts';
-import { type Database, type Session, RollbackError, withTransaction, type Write } from '../mysql/database.ts';
+import {
+  type Database,
+  isOnVitess,
+  type Session,
+  RollbackError,
+  withTransaction,
+  type Write,
+} from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import { type DeadIssue, type Issue, planRows, type Present, renumber } from './plan.ts';
 import { instantLiteral, userLiteral } from './sql-literals.ts';
@@ -37,9 +44,19 @@ export interface Written {
    * it does not know their users as owners.
    */
   readonly older: readonly Issue[];
+  /** Entries that were left out, as `withdrawnAmong` says. */
+  readonly withdrawn: readonly Entry[];
 }
 
-const NOTHING: Written = { inserted: 0, unchanged: 0, superseded: [], renumbered: [], dead: [], older: [] };
+const NOTHING: Written = {
+  inserted: 0,
+  unchanged: 0,
+  superseded: [],
+  renumbered: [],
+  dead: [],
+  older: [],
+  withdrawn: [],
+};
 
 /** The optimistic write found rows that it did not expect: rolled back, and repeated with reading first. */
 class UnexpectedRows extends RollbackError {
@@ -52,20 +69,39 @@ interface LockedCoupon {
   readonly epoch: number;
 }
 
+type LockedCoupons = ReadonlyMap<number, LockedCoupon>;
+
+/** Which of these entries, all of earlier openings, are nobody's to write any more. Asked under the locks of their coupons. */
+export type WithdrawnAmong = (older: readonly Entry[]) => Promise<readonly Entry[]>;
+
 /**
  * Writes entries, in one transaction; writing the same again changes nothing.
  *
  * @param entries of any coupons, in any order, at least one
- * @throws what MySQL throws; then nothing was written, unless the COMMIT itself failed: then the result is ambiguous
+ * @throws what MySQL and `withdrawnAmong` throw; then nothing was written, unless the COMMIT itself failed: then the result is ambiguous
  */
-export async function writeEntries(database: Database, entries: readonly Entry[]): Promise<Written> {
-  const issues = entries.flatMap(issuesOf).sort((a, b) => a.couponId - b.couponId || a.sequence - b.sequence);
+export async function writeEntries(
+  database: Database,
+  entries: readonly Entry[],
+  withdrawnAmong: WithdrawnAmong = async () => [],
+): Promise<Written> {
+  // Where they may be in several shards of Vitess, one statement would lock them in any order.
+  const locksMax = (await isOnVitess(database)) ? 1 : ROWS_PER_STATEMENT_MAX;
+  const writeWith = (write: typeof writeNew) =>
+    withTransaction(database, async (tx) => {
+      const locked = await lockCoupons(tx, [...new Set(entries.map(({ couponId }) => couponId))], locksMax);
+      const older = entries.filter((entry) => isOlder(entry, locked));
+      const withdrawn = older.length === 0 ? older : await withdrawnAmong(older);
+      const kept = withdrawn.length === 0 ? entries : entries.filter((entry) => !withdrawn.includes(entry));
+      const issues = kept.flatMap(issuesOf).sort((a, b) => a.couponId - b.couponId || a.sequence - b.sequence);
+      return { ...(await write(tx, issues, locked)), withdrawn };
+    });
   try {
-    return await withTransaction(database, (tx) => writeNew(tx, issues));
+    return await writeWith(writeNew);
   } catch (error) {
     if (!(error instanceof UnexpectedRows)) throw error;
   }
-  return withTransaction(database, (tx) => writeMissing(tx, issues));
+  return writeWith(writeMissing);
 }
 
 /** The issues of an entry, one per user. */
@@ -125,9 +161,8 @@ export async function raiseIssued(tx: Session, couponIds: readonly number[], row
 }
 
 /** Expects every issue to be new. */
-async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written> {
+async function writeNew(tx: Session, issues: readonly Issue[], locked: LockedCoupons): Promise<Written> {
   const counts = Map.groupBy(issues, (issue) => issue.couponId);
-  const locked = await lockCoupons(tx, [...counts.keys()]);
   for (const [couponId, mine] of counts) {
     const coupon = locked.get(couponId);
     if (!coupon || (coupon.total !== null && coupon.issued + mine.length > coupon.total)) throw new UnexpectedRows();
@@ -137,14 +172,13 @@ async function writeNew(tx: Session, issues: readonly Issue[]): Promise<Written>
   return { ...NOTHING, inserted: issues.length, older: issues.filter((issue) => isOlder(issue, locked)) };
 }
 
-function isOlder(issue: Issue, locked: ReadonlyMap<number, LockedCoupon>): boolean {
-  return issue.epoch < (locked.get(issue.couponId)?.epoch ?? 0);
+function isOlder({ couponId, epoch }: Pick<Issue, 'couponId' | 'epoch'>, locked: LockedCoupons): boolean {
+  return epoch < (locked.get(couponId)?.epoch ?? 0);
 }
 
 /** Reads what is there first, and writes exactly what is missing. */
-async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Written> {
+async function writeMissing(tx: Session, issues: readonly Issue[], locked: LockedCoupons): Promise<Written> {
   const byCoupon = Map.groupBy(issues, (issue) => issue.couponId);
-  const locked = await lockCoupons(tx, [...byCoupon.keys()]);
   const parts: Written[] = [];
   for (const [couponId, mine] of byCoupon) parts.push(await writeMissingOf(tx, locked.get(couponId), couponId, mine));
   return {
@@ -154,6 +188,7 @@ async function writeMissing(tx: Session, issues: readonly Issue[]): Promise<Writ
     renumbered: parts.flatMap((part) => part.renumbered),
     dead: parts.flatMap((part) => part.dead),
     older: parts.flatMap((part) => part.older),
+    withdrawn: [],
   };
 }
 
@@ -173,7 +208,8 @@ async function writeMissingOf(
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
   if (inserted > 0) await raiseIssued(tx, [couponId], inserted);
-  return { inserted, unchanged, superseded, renumbered, dead, older: rows.filter(({ epoch }) => epoch < coupon.epoch) };
+  const older = rows.filter(({ epoch }) => epoch < coupon.epoch);
+  return { ...NOTHING, inserted, unchanged, superseded, renumbered, dead, older };
 }
 
 /** The rows that stand in the way of `issues`, by sequence and by user. */
@@ -199,15 +235,15 @@ async function readPresent(tx: Session, couponId: number, issues: readonly Issue
   return { sequenceOf, userOf };
 }
 
-/** Locks coupons in id order: every writer does, so none waits for one that waits for it. */
-async function lockCoupons(tx: Session, couponIds: readonly number[]): Promise<ReadonlyMap<number, LockedCoupon>> {
+/** Locks coupons in id order, at most `locksMax` in a statement: every writer does, so none waits for one that waits for it. */
+async function lockCoupons(tx: Session, couponIds: readonly number[], locksMax: number): Promise<LockedCoupons> {
   const locked = new Map<number, LockedCoupon>();
   const ids = couponIds.toSorted((a, b) => a - b);
-  for (let i = 0; i < ids.length; i += ROWS_PER_STATEMENT_MAX) {
+  for (let i = 0; i < ids.length; i += locksMax) {
     const rows = await tx
       .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity, epoch: coupons.epoch })
       .from(coupons)
-      .where(inArray(coupons.id, ids.slice(i, i + ROWS_PER_STATEMENT_MAX)))
+      .where(inArray(coupons.id, ids.slice(i, i + locksMax)))
       .orderBy(coupons.id)
       .for('update');
     for (const { id, ...coupon } of rows) locked.set(id, coupon);

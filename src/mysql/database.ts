@@ -11,6 +11,7 @@ import type { Connection, Pool, PoolConnection, QueryOptions, QueryValues } from
 import { invariant } from '../invariant.ts';
 import { isDemoted, wasUndone } from './faults.ts';
 import { type DatabaseSettings, lifeOf, openPool } from './pool.ts';
+import { isVitess } from './server-version.ts';
 
 /** The pools with their bound on time. */
 export interface Database {
@@ -21,6 +22,8 @@ export interface Database {
   readonly use: Readonly<Record<PoolName, PoolUse>>;
   /** Connections that were made before are not used any more: a server said that it is not the primary. By `performance.now()`. */
   readonly demoted: { beforeMs: number };
+  /** What the server is; undefined before the first connection. */
+  readonly server: { isVitess?: boolean };
   readonly onTransaction: OnTransaction;
 }
 
@@ -75,13 +78,19 @@ export class DuplicateRow extends RollbackError {
 /** Makes the pools; they connect on first use. */
 export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
   const sizes = poolSizes(settings);
-  const pool = (name: PoolName) => openPool({ ...settings, MYSQL_CONNECTIONS_MAX: sizes[name] }, name === 'issuing');
+  const server: Database['server'] = {};
+  const onVersion = (version: string) => {
+    server.isVitess = isVitess(version);
+  };
+  const pool = (name: PoolName) =>
+    openPool({ ...settings, MYSQL_CONNECTIONS_MAX: sizes[name] }, name === 'issuing', onVersion);
   const unused = () => ({ used: 0, waiting: 0 });
   return {
     pools: { general: pool('general'), issuing: pool('issuing'), public: pool('public'), security: pool('security') },
     poolName: 'general',
     transactionMsMax: settings.TRANSACTION_MS_MAX,
     demoted: { beforeMs: 0 },
+    server,
     use: { general: unused(), issuing: unused(), public: unused(), security: unused() },
     onTransaction,
   };
@@ -219,10 +228,18 @@ export function withConnection<Result>(
   );
 }
 
+/** Whether this is Vitess, which the first connection says. Throws what MySQL throws. */
+export async function isOnVitess(database: Database): Promise<boolean> {
+  if (database.server.isVitess === undefined) await withConnection(database, () => Promise.resolve());
+  return database.server.isVitess === true;
+}
+
 /**
  * Reads what decides, or what tells a user that they have nothing, in a transaction: a proxy that sends plain reads to replicas, which
  * may be seconds behind, sends this to the primary. A server that was demoted behind a standing connection refuses a transaction that
  * may write; a new connection then leads to the primary, or to one that is read-only for now. Throws as `withTransaction` does.
+ *
+ * Vitess sends every read to the primary, and a transaction that reads several shards would keep a connection of each.
  */
 export async function readFromPrimary<Result>(
   database: Database,
@@ -230,6 +247,7 @@ export async function readFromPrimary<Result>(
 ): Promise<Result> {
   const readAfter = (begin: string) =>
     withConnection(database, async (session, connection) => {
+      if (database.server.isVitess) return read(session);
       await query(connection, { sql: begin });
       const result = await read(session);
       await query(connection, { sql: 'COMMIT' });
@@ -270,6 +288,7 @@ async function onConnection<Result>(
     borrowed = connection;
     use.used += 1;
     try {
+      await lifeOf(connection).ready;
       const result = await work(connection);
       connection.release();
       return result;

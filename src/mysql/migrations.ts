@@ -118,11 +118,11 @@ async function prepareProgress(connection: PoolConnection): Promise<void> {
     done int NOT NULL,
     begun int NOT NULL
   ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4`);
-  if ((await select(connection, 'SELECT id FROM migration_progress')).length === 0) {
+  if ((await select(connection, 'SELECT id FROM migration_progress WHERE id = 1')).length === 0) {
     const { migration, begun } = await progressOfEarlierRelease(connection);
     await connection.query(
       `INSERT INTO migration_progress (id, expires_ms, migration, done, begun) VALUES (1, 0, ?, 0, ?)
-        ON DUPLICATE KEY UPDATE id = id`,
+        ON DUPLICATE KEY UPDATE done = done`,
       [migration, begun],
     );
   }
@@ -186,7 +186,7 @@ async function applyMigration(run: Run, { folderMillis, hash, sql: statements }:
     try {
       await record(run, after, statement);
     } catch (error) {
-      if (!alreadyThere.has(errorNumber(error) ?? 0)) throw error;
+      if (!hasNothingToDo(error)) throw error;
       // Not by us: the name is taken by something else. That stays an error, however often it is tried.
       await record(run, isInDoubt ? after : { migration: folderMillis, done: i, begun: i });
       if (!isInDoubt) throw error;
@@ -194,6 +194,13 @@ async function applyMigration(run: Run, { folderMillis, hash, sql: statements }:
   }
   const complete = `INSERT INTO ${JOURNAL} (hash, created_at) VALUES ('${hash}', ${folderMillis})`;
   await record(run, { migration: null, done: 0, begun: 0 }, complete);
+}
+
+/** Vitess puts the errors of all shards that failed into one, a line for each, and gives it the number of one of them. */
+function hasNothingToDo(error: unknown): boolean {
+  const lines = error instanceof Error ? error.message.split('\n') : [];
+  const numbers = lines.length > 1 ? lines.map((line) => /\(errno (\d+)\)/.exec(line)?.[1]) : [errorNumber(error)];
+  return numbers.every((number) => alreadyThere.has(Number(number)));
 }
 
 /**

@@ -1,7 +1,8 @@
 // pool.ts -- A pool of MySQL connections, each option spelled out with its reason.
 
-import { format } from 'mysql2';
+import { format, type PoolConnection } from 'mysql2';
 import { createPool, type Pool } from 'mysql2/promise';
+import { isVitess } from './server-version.ts';
 import { type DatabaseAddress, readDatabaseUrl } from './url.ts';
 
 /** What the pool needs to know. Times in milliseconds. */
@@ -17,13 +18,15 @@ export interface DatabaseSettings extends DatabaseAddress {
 interface Life {
   readonly madeMs: number;
   readonly retireMs: number;
+  /** Resolves when its session is set up; a connection whose session cannot be set up must not be used. */
+  readonly ready: Promise<void>;
 }
 
 const lives = new WeakMap<object, Life>();
 
 /** The life of a connection as the driver hands it out; one that was never seen is over. */
 export function lifeOf({ connection }: { readonly connection: object }): Life {
-  return lives.get(connection) ?? { madeMs: 0, retireMs: 0 };
+  return lives.get(connection) ?? { madeMs: 0, retireMs: 0, ready: Promise.resolve() };
 }
 
 /** Connections that were made together do not all end together: up to so large a part of their life earlier. */
@@ -54,8 +57,9 @@ const IDLE_TRANSACTIONS = 2;
  * Makes a pool, which connects on first use.
  *
  * @param compound several statements in one query: only where no text of a caller can be in it
+ * @param onVersion gets what each server says of itself, such as `9.7.0` or `8.4.6-Vitess`, before the connection is used
  */
-export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
+export function openPool(settings: DatabaseSettings, compound: boolean, onVersion: (version: string) => void): Pool {
   const pool = createPool({
     ...readDatabaseUrl(settings),
     // -FOUND_ROWS: a duplicate that changes nothing counts 0, so that `affectedRows` is the number of rows that went in.
@@ -77,24 +81,49 @@ export function openPool(settings: DatabaseSettings, compound: boolean): Pool {
   pool.pool.on('connection', (connection) => {
     const madeMs = performance.now();
     const lifeMs = settings.MYSQL_CONNECTION_S_MAX * 1000 * (1 - JITTER * Math.random());
-    lives.set(connection, { madeMs, retireMs: madeMs + lifeMs });
-    // Queued before the first statement of the borrower.
-    connection.query('SET NAMES utf8mb4', destroyOn(connection));
-    const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
-    connection.query(
-      `SET SESSION time_zone = '${zone}', SESSION sql_mode = '${mode}', SESSION autocommit = ${autocommit}`,
-      destroyOn(connection),
-    );
-    connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', destroyOn(connection));
+    const ready = setUp(asPromised(connection), settings, onVersion);
+    // Whoever borrows the connection hears of a failure.
+    ready.catch(() => undefined);
+    lives.set(connection, { madeMs, retireMs: madeMs + lifeMs, ready });
+  });
+  return pool;
+}
+
+type Ask = (statement: string) => Promise<unknown>;
+
+/** Its statements are queued before the first one of the borrower, but for the last, which waits for the version. */
+async function setUp(ask: Ask, settings: DatabaseSettings, onVersion: (version: string) => void): Promise<void> {
+  const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
+  const idleMs = IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX;
+  const asked = [
+    'SET NAMES utf8mb4',
+    `SET SESSION time_zone = '${zone}', SESSION sql_mode = '${mode}', SESSION autocommit = ${autocommit}`,
+    'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
     // A process that freezes, or whose host vanishes, would hold its row locks for the eight hours that a server waits by
     // default, and no other could write that coupon. A healthy one is never silent for so long within a transaction.
     // From 8.0.24 on, MySQL says why it ends a connection (4031 here, 1053 at a shutdown) in a packet with the number 0. If it
     // crosses a statement on its way, the driver takes it for the answer: the statement fails with it, having done nothing, and
     // the driver prints `got packets out of order` to stderr, which no option of it turns off. MariaDB just closes.
-    const idleS = Math.ceil((IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX) / 1000);
-    connection.query(`SET SESSION wait_timeout = ${idleS}`, destroyOn(connection));
-  });
-  return pool;
+    `SET SESSION wait_timeout = ${Math.ceil(idleMs / 1000)}`,
+    'SELECT VERSION() AS version',
+  ].map(ask);
+  const [row] = (await Promise.all(asked)).at(-1) as { readonly version?: string }[];
+  const version = row?.version ?? '';
+  // Vitess takes `wait_timeout` and ignores it. Its own setting is in milliseconds, and at most what its tablets allow.
+  if (isVitess(version)) await ask(`SET SESSION transaction_timeout = ${idleMs}`);
+  onVersion(version);
+}
+
+/** Destroys the connection when a statement fails. */
+function asPromised(connection: PoolConnection): Ask {
+  return (statement) =>
+    new Promise((resolve, reject) => {
+      connection.query(statement, (error, rows) => {
+        if (!error) return resolve(rows);
+        connection.destroy();
+        reject(error);
+      });
+    });
 }
 
 /**
@@ -117,11 +146,4 @@ const PLAIN = /^[ !#-&(-[\]-~]*$/;
 function safely(value: unknown): unknown {
   if (typeof value !== 'string' || PLAIN.test(value)) return value;
   return { toSqlString: () => `_utf8mb4 X'${Buffer.from(value, 'utf8').toString('hex')}'` };
-}
-
-/** A connection whose session could not be set up must not be used. */
-function destroyOn(connection: { destroy(): void }): (error: unknown) => void {
-  return (error) => {
-    if (error) connection.destroy();
-  };
 }

@@ -1,7 +1,7 @@
 // server-version.ts -- Whether this MySQL or MariaDB is new enough for the promises to hold on it.
 
 import { sql } from 'drizzle-orm';
-import type { Session } from './database.ts';
+import type { MySql2Database as Session } from 'drizzle-orm/mysql2';
 
 /** The oldest MySQL that enforces CHECK, the last guard of P1: those before it take the constraint and forget it. */
 const MYSQL_MIN = '8.0.16';
@@ -18,6 +18,11 @@ export async function readServerVersion(session: Session): Promise<string> {
 
 export function isMariadb(version: string): boolean {
   return /mariadb/i.test(version);
+}
+
+/** Vitess answers with the version of MySQL that it behaves as. */
+export function isVitess(version: string): boolean {
+  return /vitess/i.test(version);
 }
 
 /** Servers that speak MySQL's protocol and are not it: what of MySQL the promises rely on, they have not, or otherwise. */

@@ -73,7 +73,8 @@ function optionsOf(parameters: URLSearchParams): ReadonlyMap<string, string> {
   for (const name of options.keys()) {
     if (known.includes(name)) continue;
     // What follows a bare `?` in a password is none.
-    const which = /^[a-z_-]{1,32}$/.test(name) ? `the option ${name} is not known` : `an option is not known${ENCODE}`;
+    const isName = /^[a-z_-]{1,32}$/.test(name) && !String(parameters).includes('%40');
+    const which = isName ? `the option ${name} is not known` : `an option is not known${ENCODE}`;
     throw new OperatorError(`DATABASE_URL: ${which}; there are ssl, sslmode, ssl-mode, sslaccept, tls and socketPath`);
   }
   return options;

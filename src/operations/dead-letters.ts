@@ -44,17 +44,18 @@ const ID_PATTERN = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/;
 const ADDED = new Set(['entry', 'reason']);
 
 /** The dead letters of all partitions. Every function throws what Redis throws. */
-export function createDeadLetters({ redis, partitions, keysOf, serverFor, confirm }: RedisStock): DeadLetters {
+export function createDeadLetters(redisStock: RedisStock): DeadLetters {
+  const { redis, keysOf, serverFor, confirm } = redisStock;
   const find = async (id: string) => {
     const [, partition, streamId] = ID_PATTERN.exec(id) ?? [];
-    const keys = partitions[Number(partition)];
+    const keys = redisStock.partitions[Number(partition)];
     if (!keys || streamId === undefined) return null;
     const [found] = await redis.xrange(keys.dead, streamId, streamId);
     return found ? { keys, id: streamId, fields: found[1] } : null;
   };
   return {
     async *list() {
-      for (const [partition, { dead }] of partitions.entries()) {
+      for (const [partition, { dead }] of redisStock.partitions.entries()) {
         for await (const page of streamPages(redis, dead)) {
           for (const { id, fields } of page) yield viewOf(`${partition}-${id}`, fields);
         }

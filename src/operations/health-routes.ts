@@ -6,6 +6,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { problem } from '../http/problem.ts';
 import { type Route, rawRoute, route } from '../http/route.ts';
+import { atMostEvery } from '../telemetry/registry.ts';
 
 const ReadinessAnswer = Type.Object(
   {
@@ -53,14 +54,15 @@ export function healthRoutes({ config, authority, readiness, metrics }: HealthDe
 
 /** `GET /metrics` alone, for a port that only those who watch the system reach. */
 export function metricsApp(metrics: HealthDependencies['metrics']) {
+  const answer = metricsAnswer(metrics);
   return (request: Request): Response | Promise<Response> =>
-    request.method === 'GET' && new URL(request.url).pathname === '/metrics'
-      ? answerMetrics(metrics)
-      : problem('NOT_FOUND');
+    request.method === 'GET' && new URL(request.url).pathname === '/metrics' ? answer() : problem('NOT_FOUND');
 }
 
-async function answerMetrics(metrics: HealthDependencies['metrics']): Promise<Response> {
-  return new Response(await metrics.render(), { headers: { ...noStore, 'content-type': metrics.contentType } });
+/** Made once a second, however many ask. */
+function metricsAnswer({ contentType, render }: HealthDependencies['metrics']): () => Promise<Response> {
+  const text = atMostEvery(1000, render);
+  return async () => new Response(await text(), { headers: { ...noStore, 'content-type': contentType } });
 }
 
 const text = { 'content-type': 'text/plain; charset=utf-8' };
@@ -131,6 +133,7 @@ function withoutVersion({ name, ok, detail }: Check): Check {
 
 function metricsRoute(metrics: HealthDependencies['metrics'], authority: HealthDependencies['authority']) {
   const access = authority.isOn ? operatorsWith(authority, 'read') : null;
+  const answer = metricsAnswer(metrics);
   const example = '# HELP up Whether it runs.\n# TYPE up gauge\nup 1\n';
   return rawRoute(
     'GET',
@@ -139,10 +142,11 @@ function metricsRoute(metrics: HealthDependencies['metrics'], authority: HealthD
       operationId: 'readMetrics',
       tag: 'service',
       summary: 'Metrics',
-      description: 'For Prometheus. It needs no key on a port of its own, `METRICS_PORT`, nor with `AUTH=off`.',
+      description:
+        'For Prometheus, at most a second old. It needs no key on a port of its own, `METRICS_PORT`, nor with `AUTH=off`.',
       ...(access && { access }),
       answers: { 200: { description: 'In the text format.', example } },
     },
-    async (request) => (await access?.refuse(request, {})) ?? answerMetrics(metrics),
+    async (request) => (await access?.refuse(request, {})) ?? answer(),
   );
 }

@@ -4,6 +4,7 @@
 // taken, by itself. So no kind resends, and the result of an unanswered command is ambiguous.
 
 import { Redis, type RedisOptions } from 'ioredis';
+import { ClusterRedis, type ConnectionOptions, type NodeAddress } from './cluster.ts';
 import { type RedisAddress, readRedisUrl } from './url.ts';
 
 /** What a connection needs to know. Times in milliseconds. */
@@ -19,7 +20,7 @@ export type OnFault = (fault: Error) => void;
 /** Longest pause between two tries to connect: short, since a rush does not wait. */
 const RECONNECT_MS_MAX = 500;
 
-const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy' } => ({
+const common = (settings: RedisSettings): ConnectionOptions => ({
   // Two installations can share a Redis by it.
   keyPrefix: settings.KEY_PREFIX ?? '',
   // RESP2: the shapes that the typed scripts check, and the cheaper of the two to parse.
@@ -49,20 +50,26 @@ const common = (settings: RedisSettings): RedisOptions & { replyMapping: 'legacy
 const opened = new WeakSet<Redis>();
 
 /** In what the kinds differ. */
-type KindOptions = Pick<RedisOptions, 'enableOfflineQueue' | 'commandTimeout' | 'socketTimeout' | 'autoResubscribe'>;
+type KindOptions = Pick<RedisOptions, 'enableOfflineQueue' | 'commandTimeout' | 'socketTimeout'>;
 
 /** Without a listener for errors, ioredis prints them itself, with the address of the server. */
-function create(settings: RedisSettings, options: KindOptions, onFault: OnFault): Redis {
-  const redis: Redis = new Redis({
-    ...readRedisUrl(settings),
-    ...common(settings),
-    ...options,
-    retryStrategy: (attempt) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null),
-  });
+function create(options: ConnectionOptions, onFault: OnFault): Redis {
+  const retryStrategy = (attempt: number) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null);
+  // Where no sentinel names a primary, as while they choose one, ioredis would give up for good without a strategy of its own.
+  const redis: Redis = new Redis({ ...options, retryStrategy, sentinelRetryStrategy: retryStrategy });
   redis.once('ready', () => opened.add(redis));
   return redis.on('error', (fault) => {
     if (opened.has(redis)) onFault(fault);
   });
+}
+
+/** A connection for commands with a reply, to one server or to the nodes of a cluster. */
+function createFor(settings: RedisSettings, kind: KindOptions, hasOneSlot: boolean, onFault: OnFault): Redis {
+  const { nodes, ...place } = readRedisUrl(settings);
+  const options = { ...place, ...common(settings), ...kind };
+  if (nodes === undefined) return watched(create(options, onFault), onFault);
+  const createNode = (address: NodeAddress) => watched(create({ ...options, ...address }, onFault), onFault);
+  return new ClusterRedis(options, { seeds: nodes, create: createNode, open: connect, hasOneSlot });
 }
 
 /**
@@ -71,23 +78,44 @@ function create(settings: RedisSettings, options: KindOptions, onFault: OnFault)
  */
 export function issuingConnection(settings: RedisSettings, onFault: OnFault): Redis {
   const options = { enableOfflineQueue: false, commandTimeout: settings.REDIS_COMMAND_MS_MAX };
-  return watched(create(settings, options, onFault), onFault);
+  return createFor(settings, options, false, onFault);
 }
 
 /**
- * For blocking reads: has the connection to itself, since everything behind a blocked command waits.
+ * For blocking reads of one partition: has the connection to itself, since everything behind a blocked command waits.
  *
  * @param blockMs the `BLOCK` of its reads; a reply that is later than that by `REDIS_COMMAND_MS_MAX` means a dead connection
  */
 export function blockingConnection(settings: RedisSettings, blockMs: number, onFault: OnFault): Redis {
   const waitMsMax = blockMs + settings.REDIS_COMMAND_MS_MAX;
   const options = { enableOfflineQueue: false, commandTimeout: waitMsMax, socketTimeout: waitMsMax };
-  return watched(create(settings, options, onFault), onFault);
+  return createFor(settings, options, true, onFault);
 }
 
-/** For subscriptions: renewed after a reconnect. */
+/** For subscriptions: renewed after a reconnect. A cluster passes a message on to every node, so that any of them will do. */
 export function subscribingConnection(settings: RedisSettings, onFault: OnFault): Redis {
-  return create(settings, { autoResubscribe: true }, onFault);
+  const { nodes = [], ...place } = readRedisUrl(settings);
+  const redis = create({ ...place, ...nodes[0], ...common(settings), autoResubscribe: true }, onFault);
+  let tries = 0;
+  // ioredis reads the address for each connection; the next one goes to another node.
+  if (nodes.length > 0) redis.on('close', () => Object.assign(redis.options, nodes[++tries % nodes.length]));
+  return redis;
+}
+
+/** The connections behind one: itself, or one to each node of a cluster that owns slots. */
+export function primariesOf(redis: Redis): readonly Redis[] {
+  return redis instanceof ClusterRedis ? redis.primaries() : [redis];
+}
+
+export function isCluster(redis: Redis): boolean {
+  return redis instanceof ClusterRedis;
+}
+
+/** The connection to the server that has a key. Throws while a cluster does not say which that is. */
+export function nodeOf(redis: Redis, key: string): Redis {
+  const node = redis instanceof ClusterRedis ? redis.nodeOf(key) : redis;
+  if (!node) throw new Error('CLUSTERDOWN it is not known who owns the slot');
+  return node;
 }
 
 /** The server behind each connection, while it is known. */
@@ -96,18 +124,26 @@ const servers = new WeakMap<Redis, string>();
 const refusedServers = new WeakSet<Redis>();
 
 /** From now on the server behind a connection counts as unknown, so that nothing is decided there; or no longer does. */
-export function refuseServer(redis: Redis, isRefused: boolean): void {
-  if (isRefused) refusedServers.add(redis);
+export function refuseServer(redis: Redis, refuses: boolean): void {
+  if (refuses) refusedServers.add(redis);
   else refusedServers.delete(redis);
+}
+
+/** Whether `refuseServer` was last called with true. */
+export function isRefused(redis: Redis): boolean {
+  return refusedServers.has(redis);
 }
 
 /**
  * The server behind a connection: a restart, a failover or a restored backup gives another one.
  *
+ * @param key of a cluster, the node that has this key
  * @returns its `run_id` and `master_replid`, or '' while there is no connection or it is not known yet
  */
-export function serverOf(redis: Redis): string {
-  return refusedServers.has(redis) ? '' : (servers.get(redis) ?? '');
+export function serverOf(redis: Redis, key = ''): string {
+  if (refusedServers.has(redis)) return '';
+  const node = redis instanceof ClusterRedis ? redis.nodeOf(key) : redis;
+  return (node && servers.get(node)) ?? '';
 }
 
 /**
@@ -116,6 +152,7 @@ export function serverOf(redis: Redis): string {
  * @throws why it failed: what the socket, the server or ioredis says
  */
 export async function connect(redis: Redis): Promise<void> {
+  if (redis instanceof ClusterRedis) return connectCluster(redis);
   if (redis.status === 'ready' && servers.has(redis)) return;
   // Why a connection failed is reported by an event; what `connect` throws then names no cause.
   const errors: Error[] = [];
@@ -134,6 +171,15 @@ export async function connect(redis: Redis): Promise<void> {
     throw errors[0] ?? error;
   } finally {
     redis.off('error', note);
+  }
+}
+
+async function connectCluster(redis: ClusterRedis): Promise<void> {
+  try {
+    if (redis.status !== 'ready') await redis.connect();
+  } catch (error) {
+    redis.disconnect();
+    throw error;
   }
 }
 
@@ -169,13 +215,26 @@ function watched(redis: Redis, onFault: OnFault): Redis {
 /**
  * Asks again which server it is: it may have been a replica of another for a while, and have that one's data now.
  *
+ * @param key of a cluster, the node that has this key is asked
  * @throws what ioredis throws; the name is then as it was
  */
-export async function askServer(redis: Redis): Promise<void> {
-  const information = await redis.info();
+export async function askServer(redis: Redis, key = ''): Promise<void> {
+  const node = nodeOf(redis, key);
+  const information = await node.info();
   const run = /^run_id:(\w+)/m.exec(information)?.[1];
   // A replica takes over the id of its primary, and every promotion makes a new one.
   const replication = /^master_replid:(\w+)/m.exec(information)?.[1];
   if (run === undefined || replication === undefined) throw new Error('Redis does not report its run_id');
-  servers.set(redis, `${run}.${replication}`);
+  servers.set(node, `${run}.${replication}`);
+}
+
+/** Asks all servers behind a connection again. Throws as `askServer`. */
+export async function askServers(redis: Redis): Promise<void> {
+  await Promise.all(primariesOf(redis).map((node) => askServer(node)));
+}
+
+/** The clock of the server that has a key, in milliseconds since 1970. Throws what ioredis throws. */
+export async function clockOf(redis: Redis, key: string): Promise<number> {
+  const [seconds, microseconds] = await nodeOf(redis, key).time();
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }

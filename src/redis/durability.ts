@@ -1,6 +1,7 @@
 // durability.ts -- What this Redis is, what it really keeps through a crash, and whether it will do.
 
 import type { Redis } from 'ioredis';
+import { isCluster, primariesOf } from './connection.ts';
 
 /** The rung of the durability ladder that Redis stands on. */
 export interface RedisDurability {
@@ -20,20 +21,29 @@ export interface RedisDurability {
   readonly replicas: number;
   /** How many it needs to accept a write (`min-replicas-to-write`); null when it does not say. */
   readonly writeReplicasMin: number | null;
-  /** Shards of its cluster, 1 without one; 0 when it does not say. */
+  /** Shards of its cluster; 1 without one, or where all of them are connected; 0 when it does not say. */
   readonly shards: number;
+  /** What REDIS_URL should be, without user and password, where it should not lead to this server alone; else empty. */
+  readonly betterUrl: string;
 }
 
 /** The oldest Redis whose `XAUTOCLAIM` and script effects this system relies on. */
 const MAJOR_MIN = 7;
 
-/** Asks the server. Throws what ioredis throws. */
+/** Asks every server behind a connection. Throws what ioredis throws. */
+export async function readDurabilities(redis: Redis): Promise<readonly RedisDurability[]> {
+  const found = await Promise.all(primariesOf(redis).map(readDurability));
+  return isCluster(redis) ? found.map((each) => ({ ...each, shards: 1 })) : found;
+}
+
+/** Asks one server. Throws what ioredis throws. */
 export async function readDurability(redis: Redis): Promise<RedisDurability> {
   const information = await redis.info();
   const fact = (name: string) => factIn(information, name);
   // Managed servers may forbid CONFIG; INFO is all there is then.
   const fsync = await redis.config('GET', 'appendfsync').then(secondOf, () => 'unknown');
-  const mode = fact('redis_mode');
+  // Valkey 9 calls it otherwise.
+  const mode = fact('redis_mode') || fact('server_mode');
   const version = fact('redis_version');
   return {
     product:
@@ -48,7 +58,24 @@ export async function readDurability(redis: Redis): Promise<RedisDurability> {
     replicas: Number(fact('connected_slaves')),
     writeReplicasMin: await redis.config('GET', 'min-replicas-to-write').then(numberOf, () => null),
     shards: mode === 'cluster' ? await readShards(redis) : 1,
+    betterUrl: await betterUrl(redis, fact),
   };
+}
+
+async function betterUrl(redis: Redis, fact: (name: string) => string): Promise<string> {
+  const scheme = redis.options.tls ? 'rediss' : 'redis';
+  const here = addressOf(redis.options.host, redis.options.port);
+  if (fact('redis_mode') === 'cluster') return `${scheme}+cluster://${here}`;
+  if (fact('redis_mode') === 'sentinel') {
+    const masters: unknown = await redis.call('SENTINEL', 'MASTERS').catch(() => []);
+    const name = Array.isArray(masters) && Array.isArray(masters[0]) ? String(masters[0][1]) : 'mymaster';
+    return `${scheme}+sentinel://${here}/${name}`;
+  }
+  return fact('role') === 'slave' ? `${scheme}://${addressOf(fact('master_host'), fact('master_port'))}` : '';
+}
+
+function addressOf(host = 'host', port: number | string = 6379): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** A fact of INFO; empty when it is not there. */
@@ -67,17 +94,19 @@ async function readShards(redis: Redis): Promise<number> {
  * @param allowVolatile start also without AOF or with eviction: acknowledged issues may be lost
  */
 export function durabilityFaults(durability: RedisDurability, allowVolatile: boolean): string[] {
-  const { product, version, appendFsync, mode, shards } = durability;
+  const { product, version, appendFsync, mode, shards, betterUrl: url } = durability;
   // Nothing else that it says is worth a line.
   if (mode === 'sentinel')
-    return ['REDIS_URL: this is a Redis Sentinel, which keeps no data; use the address of the primary that it watches'];
+    return [
+      `REDIS_URL: this is a Redis Sentinel, which keeps no data; use ${url}, which follows the primary that it watches`,
+    ];
   const faults: string[] = [];
   // A version that is no number is nothing to rely on either.
   if (!(Number.parseInt(version, 10) >= MAJOR_MIN))
     faults.push(`REDIS_URL: ${product} is too old; use ${MAJOR_MIN}.0 or newer`);
   if (shards !== 1)
     faults.push(
-      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; use a Redis without cluster mode, or a cluster of one shard',
+      `REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; use ${url}, which finds all nodes`,
     );
   if (appendFsync === 'off' && !allowVolatile)
     faults.push(

@@ -5,8 +5,8 @@ import type { Config } from '../config/config.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
 import { compareMigrations } from '../mysql/migrations.ts';
 import { isTooOld, readServerVersion, tooOld, unsupportedServer } from '../mysql/server-version.ts';
-import { connect } from '../redis/connection.ts';
-import { durabilityFaults, readDurability, replicationFault } from '../redis/durability.ts';
+import { connect, isCluster, primariesOf } from '../redis/connection.ts';
+import { durabilityFaults, readDurabilities, replicationFault } from '../redis/durability.ts';
 import { testMysql } from './mysql-self-test.ts';
 import { refusedRights, rightsFault } from '../redis/rights.ts';
 import { waitForStores } from './start-wait.ts';
@@ -42,6 +42,8 @@ async function checkRedis(dependencies: PreflightDependencies): Promise<Fault[]>
   const failed = results.find((result) => result.status === 'rejected');
   try {
     if (!failed) return await serverFaults(dependencies);
+    // Without its slots no node is known that could say more.
+    if (isCluster(dependencies.connections[0])) return [explainRedis(failed.reason)];
     // A sentinel answers, but does not say which server it is.
     const faults = await serverFaults(dependencies).catch(() => []);
     return faults.length > 0 ? faults : [explainRedis(failed.reason)];
@@ -50,24 +52,55 @@ async function checkRedis(dependencies: PreflightDependencies): Promise<Fault[]>
   }
 }
 
-async function serverFaults(dependencies: PreflightDependencies): Promise<Fault[]> {
-  const { connections, settings, say, testRedis } = dependencies;
-  const [redis] = connections;
-  const durability = await readDurability(redis);
-  const faults = durabilityFaults(durability, settings.ALLOW_VOLATILE_REDIS === 'on').map(finalFault);
+async function serverFaults({
+  connections: [redis],
+  settings,
+  say,
+  testRedis,
+}: PreflightDependencies): Promise<Fault[]> {
+  const durabilities = await readDurabilities(redis);
+  const lines = durabilities.flatMap((each) => durabilityFaults(each, settings.ALLOW_VOLATILE_REDIS === 'on'));
+  // The nodes of a cluster are mostly set up in the same way.
+  const faults = [...new Set(lines)].map(finalFault);
   const replicasMin = settings.REPLICAS_MIN ?? 0;
-  const replication = replicationFault(durability, replicasMin);
-  if (replication !== null && replicasMin > 0) faults.push(finalFault(replication));
-  else if (replication !== null) say(replication);
+  // A master of a cluster that is cut off refuses by itself, and sooner.
+  const replication = isCluster(redis) ? null : durabilities.map((each) => replicationFault(each, replicasMin))[0];
+  if (replication && replicasMin > 0) faults.push(finalFault(replication));
+  else if (replication) say(replication);
   // One that is being promoted is a primary soon.
-  if (durability.role === 'slave') faults.push(transientFault(REPLICA));
+  const replica = durabilities.find(({ role }) => role === 'slave');
+  if (replica)
+    faults.push(
+      transientFault(`REDIS_URL: this is a replica, which refuses writes; use ${replica.betterUrl}, or promote it`),
+    );
+  if (isCluster(redis)) faults.push(...(await clusterFaults(redis)));
   // A server of the wrong kind would refuse for that alone.
   if (faults.length > 0) return faults;
+  const oneShard = isCluster(redis) ? undefined : durabilities.find(({ mode }) => mode === 'cluster');
+  if (oneShard) say(`REDIS_URL: this is a cluster of one shard; only with ${oneShard.betterUrl} may it get more`);
   const refused = replicasMin > 0 ? await refusedRights([{ redis, on: '', command: ['WAIT', 0, 1] }]) : [];
   return [...(refused.length > 0 ? [rightsFault(refused)] : []), ...(await testRedis())].map(finalFault);
 }
 
-const REPLICA = 'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it';
+async function clusterFaults(redis: Redis): Promise<Fault[]> {
+  const [node] = primariesOf(redis);
+  if (!node)
+    return [
+      transientFault('REDIS_URL: no node of the cluster owns a slot; create it with `redis-cli --cluster create`'),
+    ];
+  if (!/^cluster_state:ok/m.test(String(await node.cluster('INFO'))))
+    return [transientFault('REDIS_URL: the cluster does not serve all slots; see `redis-cli --cluster check`')];
+  // A managed server may forbid CONFIG.
+  const [, timeout] = (await node.config('GET', 'cluster-node-timeout').catch(() => [])) as readonly string[];
+  const commandMsMax = redis.options.commandTimeout ?? 0;
+  if (timeout === undefined || commandMsMax < Number(timeout)) return [];
+  return [
+    finalFault(
+      `REDIS_COMMAND_MS_MAX: must be less than the cluster-node-timeout of the cluster, ${timeout} ms: ` +
+        'a primary that hangs for longer is replaced, and what it answers then may be lost',
+    ),
+  ];
+}
 
 /** Whether MySQL answers at all, for a command that is about to change its tables. */
 export function checkMysqlConnection(database: Database): Promise<Fault[]> {

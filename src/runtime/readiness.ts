@@ -7,7 +7,7 @@ import type { Check, Readiness } from '../operations/health-routes.ts';
 import type { Config } from '../config/config.ts';
 import { type Database, withConnection } from '../mysql/database.ts';
 import { reasonOf } from './store-faults.ts';
-import { serverOf } from '../redis/connection.ts';
+import { isCluster, isRefused, primariesOf, serverOf } from '../redis/connection.ts';
 import { durabilityFaults, readDurability } from '../redis/durability.ts';
 import { tryMysqlWrite } from './mysql-self-test.ts';
 import { tryRedisWrites } from './redis-self-test.ts';
@@ -15,8 +15,10 @@ import { tryRedisWrites } from './redis-self-test.ts';
 export interface ReadinessDependencies {
   readonly redis: Redis;
   readonly database: Database;
-  readonly settings: Pick<Config, 'ALLOW_VOLATILE_REDIS'> & Partial<Pick<Config, 'REPLICAS_MIN'>>;
+  readonly settings: Settings;
 }
+
+type Settings = Pick<Config, 'ALLOW_VOLATILE_REDIS'> & Partial<Pick<Config, 'REPLICAS_MIN'>>;
 
 /** How long what the stores said is believed: many may ask, and each time something is written. */
 const CACHE_MS = 1000;
@@ -69,19 +71,40 @@ async function asked(name: string, ask: () => Promise<Answer>): Promise<{ check:
   }
 }
 
-async function askRedis(redis: Redis, settings: ReadinessDependencies['settings']): Promise<Answer> {
-  const facts = await readDurability(redis);
+/** A cluster is ready while any node takes writes: no other process could do more, and its coupons would be refused too. */
+async function askRedis(redis: Redis, settings: Settings): Promise<Answer> {
+  if (!isCluster(redis)) return askServer(redis, redis, settings);
+  const answers = await Promise.all(primariesOf(redis).map((node) => askNode(redis, node, settings)));
+  const faults = answers.filter(({ ok }) => !ok).map(({ detail }) => detail);
+  const ready = answers.find(({ ok }) => ok);
+  const durability = [...new Set(answers.map((answer) => answer.durability))].join('; ');
+  if (!ready) return { ok: false, detail: faults.join('; ') || 'no node of the cluster is known', durability };
+  return { ok: true, detail: [`cluster of ${answers.length}, ${ready.detail}`, ...faults].join('; '), durability };
+}
+
+async function askNode(redis: Redis, node: Redis, settings: Settings): Promise<Answer> {
+  const answer = await askServer(redis, node, settings).catch((error: unknown) => {
+    return { ok: false, detail: `does not answer (${reasonOf(error)})`, durability: 'unknown' };
+  });
+  return answer.ok ? answer : { ...answer, detail: `${node.options.host}:${node.options.port} ${answer.detail}` };
+}
+
+/** @param node the connection to one server behind `redis` */
+async function askServer(redis: Redis, node: Redis, settings: Settings): Promise<Answer> {
+  const { ALLOW_VOLATILE_REDIS, REPLICAS_MIN: replicasMin = 0 } = settings;
+  const facts = await readDurability(node);
   const { product, appendFsync, maxmemoryPolicy, role } = facts;
   const durability = appendFsync === 'off' ? 'appendonly no' : `appendonly yes, appendfsync ${appendFsync}`;
   const not = (detail: string): Answer => ({ ok: false, detail, durability });
   if (role !== 'master') return not(`is a ${role} and refuses writes`);
-  if (serverOf(redis) === '') return not('is not known yet, or is not the Redis of this installation (see the log)');
+  if (isRefused(redis) || serverOf(node) === '')
+    return not('is not known yet, or is not the Redis of this installation (see the log)');
   // What was right at start may have been changed since.
-  const [fault] = durabilityFaults(facts, settings.ALLOW_VOLATILE_REDIS === 'on');
+  const shown = isCluster(redis) ? { ...facts, shards: 1 } : facts;
+  const [fault] = durabilityFaults(shown, ALLOW_VOLATILE_REDIS === 'on');
   if (fault !== undefined) return not(fault.replace(/^\w+: /, ''));
-  const { REPLICAS_MIN: replicasMin = 0 } = settings;
   if (facts.replicas < replicasMin) return not(`has ${facts.replicas} replicas, and REPLICAS_MIN is ${replicasMin}`);
-  const refused = await tryRedisWrites(redis).then(() => null, reasonOf);
+  const refused = await tryRedisWrites(redis, node).then(() => null, reasonOf);
   if (refused !== null) return not(`refuses writes (${refused})`);
   return { ok: true, detail: `${product}, maxmemory-policy ${maxmemoryPolicy}`, durability };
 }
@@ -89,7 +112,7 @@ async function askRedis(redis: Redis, settings: ReadinessDependencies['settings'
 async function askMysql(database: Database): Promise<Answer> {
   const [rows] = await withConnection(database, (session) =>
     session.execute(
-      sql`SELECT VERSION() AS version, @@read_only AS readOnly, @@innodb_flush_log_at_trx_commit AS flushAtCommit`,
+      sql`SELECT @@version AS version, @@read_only AS readOnly, @@innodb_flush_log_at_trx_commit AS flushAtCommit`,
     ),
   );
   const [row] = rows as unknown as { version: string; readOnly: number; flushAtCommit: number }[];

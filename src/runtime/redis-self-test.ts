@@ -9,7 +9,7 @@ import { createRedlock, IoredisAdapter } from 'redlock-universal';
 import { ID_MAX } from '../coupon/coupon.ts';
 import { countRequests } from '../http/rate-limit/count-requests.ts';
 import { markKey, noteKey } from '../issuing/scripts/key-scripts.ts';
-import { serverOf } from '../redis/connection.ts';
+import { nodeOf, primariesOf, serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
 import { look, mark, put, restoreEntry, take } from '../stock/decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
@@ -27,6 +27,7 @@ import {
   waitMarkKey,
 } from '../stream/keys.ts';
 import { discard, replay } from '../stream/scripts/letters.ts';
+import { removeConsumers } from '../stream/scripts/remove-consumers.ts';
 import { settle } from '../stream/scripts/settle.ts';
 
 /** Throw-away keys, all deleted after the test. */
@@ -41,10 +42,14 @@ interface TestKeys extends CouponKeys {
 interface Part {
   readonly trials: (keys: TestKeys) => readonly Trial[];
   readonly run: (keys: TestKeys) => Promise<unknown>;
+  /** After all else. */
+  readonly end?: (keys: TestKeys) => Promise<unknown>;
 }
 
 /** How long anything may be left behind by a process that dies within its test. */
 const LEASE_MS = 10_000;
+
+const TRIES_MAX = 10_000;
 
 /** Some ids at the upper end of all that there are. */
 const TEST_IDS = 2 ** 40;
@@ -105,21 +110,30 @@ export function testWorker(
         ['XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM'],
         ['XAUTOCLAIM', stream, GROUP, 'test', LEASE_MS, '0-0', 'COUNT', 1],
         ['XREADGROUP', 'GROUP', GROUP, 'test', 'COUNT', 1, 'BLOCK', 1, 'STREAMS', stream, '0'],
+        ['XINFO', 'CONSUMERS', stream, GROUP],
+        ['XGROUP', 'DELCONSUMER', stream, GROUP, 'test'],
       ),
+      ...on(redis, '', ['SCAN', 0, 'COUNT', 1]),
       // Taken for a millisecond, if it is free.
       ...on(redis, leaseKey, ['SET', leaseKey, 'test', 'PX', 1, 'NX']),
     ],
     run: readStream,
+    async end(keys) {
+      const entries = (await redis.xrange(keys.stream, '-', '+')).map(([id]) => ({ id, users: 0 }));
+      await settle(redis, { keys, entries, deadLetters: [] });
+      await removeConsumers(redis, { keys, idleMs: 0 });
+    },
   });
 }
 
 /**
  * Writes to each kind of key that issuing writes to, and takes it away again: in one round trip.
  *
+ * @param node the connection to one server behind `redis`
  * @throws what Redis refuses the first of them with
  */
-export async function tryRedisWrites(redis: Redis): Promise<void> {
-  const { owners, stream, unpersisted } = testKeys();
+export async function tryRedisWrites(redis: Redis, node: Redis): Promise<void> {
+  const { owners, stream, unpersisted } = testKeysOn(redis, node);
   const writes = [redis.hset(owners, 'test', 1), redis.xadd(stream, '*', 'test', 1), redis.incrby(unpersisted, 1)];
   const removals = [owners, stream, unpersisted].map((key) => redis.unlink(key));
   // All are awaited, so that none is left unhandled.
@@ -129,13 +143,20 @@ export async function tryRedisWrites(redis: Redis): Promise<void> {
 }
 
 async function selfTest(redis: Redis, part: Part): Promise<string[]> {
-  const [tried, keys] = [testKeys(), testKeys()];
+  const lines = new Set<string>();
+  for (const node of primariesOf(redis)) for (const line of await testServer(redis, node, part)) lines.add(line);
+  return [...lines];
+}
+
+async function testServer(redis: Redis, node: Redis, part: Part): Promise<string[]> {
+  const [tried, keys] = [testKeysOn(redis, node), testKeysOn(redis, node)];
   try {
     const refused = await refusedRights([...trialsOf(redis, tried), ...part.trials(tried)]);
     if (refused.length > 0) return [rightsFault(refused)];
     await openAndIssue(redis, keys);
     await part.run(keys);
     await editAndClose(redis, keys);
+    await part.end?.(keys);
     return [];
   } catch (error) {
     // Readiness says so, and a worker must start all the same: it is what frees the memory.
@@ -148,6 +169,14 @@ async function selfTest(redis: Redis, part: Part): Promise<string[]> {
   }
 }
 
+/** Those of a coupon that this server has. */
+function testKeysOn(redis: Redis, node: Redis): TestKeys {
+  let keys = testKeys();
+  // Among so many, some are of a node that has but one slot in a thousand.
+  for (let tries = 0; nodeOf(redis, keys.state) !== node && tries < TRIES_MAX; tries++) keys = testKeys();
+  return keys;
+}
+
 function testKeys(): TestKeys {
   const couponId = ID_MAX - randomInt(TEST_IDS);
   const token = crypto.randomUUID();
@@ -157,9 +186,9 @@ function testKeys(): TestKeys {
 }
 
 function namesOf(keys: TestKeys): string[] {
-  const { state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits } = keys;
+  const { state, owners, opening, lock, stream, dead, unpersisted, withdrawn, idempotency, limits } = keys;
   const others = [loadingKey(keys, keys.token), waitMarkKey(keys), offersKey(keys), processesKey(keys)];
-  return [state, owners, opening, lock, stream, dead, unpersisted, idempotency, limits, ...others];
+  return [state, owners, opening, lock, stream, dead, unpersisted, withdrawn, idempotency, limits, ...others];
 }
 
 function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]): Trial[] {
@@ -167,7 +196,8 @@ function on(redis: Redis, name: string, ...commands: readonly Trial['command'][]
 }
 
 /** Every command of the scripts and of the code around them, once for each kind of key that it works on. */
-function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, unpersisted }: TestKeys): Trial[] {
+function trialsOf(redis: Redis, keys: TestKeys): Trial[] {
+  const { state, owners, opening, lock, stream, dead, unpersisted, withdrawn } = keys;
   const of = (name: string, ...commands: readonly Trial['command'][]) => on(redis, name, ...commands);
   const channel = changesChannel(redis);
   return [
@@ -181,7 +211,14 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
     ...of(lock, ['SET', lock, 'test', 'NX', 'PX', 1], ['GET', lock]),
     ...of(stream, ['XADD', stream, '*', 'test', 1], ['XRANGE', stream, '-', '+', 'COUNT', 1], ['XLEN', stream]),
     ...of(stream, ['XACK', stream, GROUP, '0-1'], ['XDEL', stream, '0-1'], ['XADD', dead, '*', 'test', 1]),
+    ...of(dead, ['XINFO', 'STREAM', dead]),
     ...of(unpersisted, ['INCRBY', unpersisted, 1], ['DECRBY', unpersisted, 1], ['GET', unpersisted]),
+    ...of(
+      withdrawn,
+      ['ZADD', withdrawn, 0, 'test'],
+      ['ZREMRANGEBYRANK', withdrawn, 0, 0],
+      ['ZMSCORE', withdrawn, 'test'],
+    ),
     // An edit of a coupon that is not there: nobody has a refusal of it.
     ...of(channel, ['PUBLISH', channel, 0]),
     ...of(INSTALLATION_KEY, ['EXISTS', INSTALLATION_KEY], ['HMGET', INSTALLATION_KEY, 'name']),
@@ -191,7 +228,7 @@ function trialsOf(redis: Redis, { state, owners, opening, lock, stream, dead, un
 /** A coupon from its opening to an accepted issue of every kind. */
 async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   const { couponId, token } = keys;
-  const lease = { keys, server: serverOf(redis), token, leaseMs: LEASE_MS };
+  const lease = { keys, server: serverOf(redis, keys.state), token, leaseMs: LEASE_MS };
   const stock = { next: 2, until: -1, startMs: 0, endMs: ID_MAX, paused: false };
   await beginOpening(redis, lease);
   await loadOwners(redis, { ...lease, owners: ['first', 1] });
@@ -224,7 +261,7 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
 /** Its entries become dead letters, one comes back, and the coupon is edited and closed. */
 async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
   const { token } = keys;
-  const state = { keys, server: serverOf(redis) };
+  const state = { keys, server: serverOf(redis, keys.state) };
   const entries = await redis.xrange(keys.stream, '-', '+', 'COUNT', 2);
   // One after the other, so that the stream is not empty after the first.
   for (const [id, fields] of entries) {

@@ -45,6 +45,10 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
   1045: ['it refuses user and password; correct them'],
   1049: ['it has no such database; create it, or correct the name'],
   1053: ['it is shutting down; start it', 'transient'],
+  1105: [
+    'a Vitess has no primary that serves, or no such table in its vschema; see deploy/vitess/README.md',
+    'transient',
+  ],
   1129: ['it blocks this host after too many broken connections; run FLUSH HOSTS there', 'transient'],
   1130: ['it lets this host in under no user; create the user for this host'],
   1142: [`the user lacks a right; ${GRANT}`],
@@ -58,6 +62,7 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
   1227: ['the user lacks a privilege; GRANT it what this command needs'],
   1290: ['it is read-only; use the address of the primary, or promote it', 'transient'],
   1295: ['it does not know the protocol of prepared statements; connect to it without that proxy'],
+  1317: ['it ended the statement, as Vitess does after its limits of time; see its log', 'transient'],
   1461: ['it prepares no more statements; raise its max_prepared_stmt_count', 'transient'],
   1665: ['its binlog_format is STATEMENT, which does not go with READ COMMITTED; set it to ROW'],
   1698: ['it refuses this user; let it log in with a password'],
@@ -79,6 +84,11 @@ const redisFaults: Readonly<Record<string, Sentence>> = {
   MASTERDOWN: ['it is a replica without its primary; use the address of the primary', 'transient'],
   'ERR max number of clients reached': ['it has no connection left; raise its maxclients', 'transient'],
   'ERR DB index is out of range': ['it has no such database; raise its `databases`, or correct the number'],
+  'ERR This instance has cluster support disabled': [
+    'it has no cluster mode; leave `+cluster` out of the URL, and write the address of this server alone',
+  ],
+  "ERR unknown command 'CLUSTER'": ['it is no node of a Redis Cluster; correct the URL'],
+  CLUSTERDOWN: ['the cluster does not serve all slots; see `redis-cli --cluster check`', 'transient'],
   'ERR invalid DB index': ['it has no such database; raise its `databases`, or correct the number'],
 };
 
@@ -92,12 +102,21 @@ export function explainMysql(error: unknown): Fault {
 /** What is wrong with Redis, and what to do. */
 export function explainRedis(error: unknown): Fault {
   const cause = rootCause(error);
-  const right = missingRight(cause, 'coupon:*');
-  if (right !== null) return finalFault(rightsFault([right]));
   const reply = cause instanceof Error && isReply(cause) ? cause.message : '';
   const known = Object.entries(redisFaults).find(([start]) => reply.startsWith(start));
-  const [sentence, isTransient] = known?.[1] ?? connectionFault(error, 'REDIS');
+  const right = known ? null : missingRight(cause, 'coupon:*');
+  if (right !== null) return finalFault(rightsFault([right]));
+  const [sentence, isTransient] = known?.[1] ?? sentinelFault(cause) ?? connectionFault(error, 'REDIS');
   return { line: `REDIS_URL: Redis cannot be used (${reasonOf(error)}): ${sentence}`, isTransient: !!isTransient };
+}
+
+/** ioredis says why the last sentinel failed in a text alone; null for any other fault. */
+function sentinelFault(cause: unknown): Sentence | null {
+  if (!(cause instanceof Error && cause.message.startsWith('All sentinels are unreachable'))) return null;
+  if (/unknown command/i.test(cause.message))
+    return ['no sentinel listens there; leave `+sentinel` out of the URL, or write the addresses of the sentinels'];
+  if (/NOAUTH|WRONGPASS/.test(cause.message)) return ['the sentinels refuse the password; correct SENTINEL_PASSWORD'];
+  return ['no sentinel answers, or none knows a primary of this name; start them, or correct the URL', 'transient'];
 }
 
 /** TLS has many codes, of which Node, Bun and Deno have not all the same. */
@@ -126,6 +145,10 @@ const tlsFaults: readonly (readonly [RegExp, (store: Store) => string])[] = [
 
 type Store = 'DATABASE' | 'REDIS';
 
+/** What ioredis and our cluster report without a code. */
+const DRIVER_FAULT =
+  /^(Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|All sentinels are|CLUSTERDOWN|no node of the cluster)/;
+
 function connectionFault(error: unknown, store: Store): Sentence {
   const cause = rootCause(error);
   if (cause instanceof DatabaseTimeout) return connectionFaults['ETIMEDOUT'] ?? ['it does not answer in time'];
@@ -137,7 +160,7 @@ function connectionFault(error: unknown, store: Store): Sentence {
     const found = tlsFaults.find(([pattern]) => pattern.test(text));
     return [found?.[1](store) ?? 'no TLS connection could be made; see its log'];
   }
-  if (cause instanceof Error && /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(cause.message))
+  if (cause instanceof Error && DRIVER_FAULT.test(cause.message))
     return ['it does not answer in time; see its log', 'transient'];
   return ['see its log'];
 }
@@ -156,7 +179,7 @@ export function explainStoreFailure(error: unknown, explain: (error: unknown) =>
     TLS_FAULT.test(code) ||
     isReply(cause) ||
     cause instanceof DatabaseTimeout ||
-    (cause instanceof Error && /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(cause.message));
+    (cause instanceof Error && DRIVER_FAULT.test(cause.message));
   return isOfStore ? new OperatorError(explain(error).line, { cause: error }) : error;
 }
 

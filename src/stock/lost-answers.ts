@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { OpenStock } from './decision-scripts.ts';
 import type { Owner } from '../coupon/issue-rows.ts';
 import { lostKey } from '../stream/keys.ts';
+import { isOffering } from './offers.ts';
 import type { StockKeeper } from './opening.ts';
 import { type AnsweredBatch, ownersIn, type RecentAnswers } from './recent-answers.ts';
 import type { RedisStock } from './redis-stock.ts';
@@ -47,7 +48,7 @@ async function compare(
   if ((await stock.open(couponId, true)) !== 'open')
     return answers.settle(batches, '', new Set(owners.map(({ userId }) => userId)));
   let found = await missingIn(redisStock, couponId, owners);
-  if (found && settings.OFFERING === 'on' && mayBeFree(found)) {
+  if (found && isOffering(redisStock.redis, settings) && mayBeFree(found)) {
     await redisStock.drop(couponId);
     await stock.open(couponId, true);
     found = await missingIn(redisStock, couponId, owners);

@@ -1,8 +1,8 @@
-// metrics.ts -- The metrics of the stock: openings, and the levels of the newest coupons.
+// metrics.ts -- The metrics of the stock: openings, and the levels of the coupons that matter now.
 
 import { counter, dynamicGauge } from '../telemetry/registry.ts';
 
-/** Coupons with series of their own: the newest that are not over. */
+/** Coupons with series of their own: of those that are not over the ones requested last, then the newest. */
 export const COUPONS_LISTED_MAX = 20;
 
 export type OpeningMetrics = ReturnType<typeof createOpeningMetrics>;

@@ -10,7 +10,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
-import { askServer } from '../redis/connection.ts';
+import { askServer, isCluster, primariesOf } from '../redis/connection.ts';
 import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '../stream/keys.ts';
 import { countUnoffered, noteOffered, offer } from './offer-scripts.ts';
 import type { OpeningInput } from './opening-scripts.ts';
@@ -51,16 +51,26 @@ const GATHER_LOOK_MS = 20;
 const KEEP_MS = 60_000;
 const OWNERS_PER_OFFER_MAX = 5000;
 
+/** Not on a cluster: a slot that moves gives its coupons another server too, and every opening there would wait for all processes. */
+export function isOffering(redis: Redis, { OFFERING }: OffersDependencies['settings']): boolean {
+  return OFFERING === 'on' && !isCluster(redis);
+}
+
 export function createOffers({ redisStock, answers, name, settings }: OffersDependencies): Offers {
-  const { redis, partitions, keysOf, serverFor, serverOfCoupon } = redisStock;
-  const isOn = settings.OFFERING === 'on';
+  const { redis, keysOf, serverFor, serverOfCoupon } = redisStock;
+  const isOn = isOffering(redis, settings);
   const offeredMs = new WeakMap<AnsweredBatch, number>();
   /** By stream. */
   const notes = new Map<string, { readonly server: string; readonly atMs: number }>();
   let offering: Promise<void> | null = null;
   const offerOnce = () => (offering ??= offerInDoubt().finally(() => (offering = null)));
   const offerInDoubt = async () => {
-    await askServer(redis);
+    // A node that is lost is asked once it is there again; the others go on.
+    await Promise.all(
+      primariesOf(redis)
+        .filter(({ status }) => status === 'ready')
+        .map((node) => askServer(node)),
+    );
     answers.expire(serverOfCoupon);
     if (!isOn) return;
     const nowMs = performance.now();
@@ -76,7 +86,7 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
       for (const batch of due) offeredMs.set(batch, nowMs);
     }
     // Only now: an opening that reads a note relies on it.
-    await Promise.all(partitions.map((keys) => note(keys, serverFor(keys), nowMs)));
+    await Promise.all(redisStock.partitions.map((keys) => note(keys, serverFor(keys), nowMs)));
   };
   const note = async (keys: PartitionKeys, server: string, atMs: number) => {
     const last = notes.get(keys.stream);
@@ -95,7 +105,7 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
       return readOffers(redisStock, couponId);
     },
     async leave() {
-      if (isOn) await Promise.all(partitions.map((keys) => redis.hdel(processesKey(keys), name)));
+      if (isOn) await Promise.all(redisStock.partitions.map((keys) => redis.hdel(processesKey(keys), name)));
     },
   };
 }

@@ -126,7 +126,7 @@ async function openWithin(dependencies: StockDependencies, couponId: number, eve
 async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
   const { database, redisStock, lease } = attempt;
   try {
-    const beforeMs = await redisStock.nowMs();
+    const beforeMs = await redisStock.nowMs(attempt.couponId);
     let claimed = await withTransaction(database, (tx) => claim(tx, attempt, true));
     // Before anything is read. What was never in Redis was lost by none.
     const wasInRedis = !('kind' in claimed) && (claimed.proven || claimed.coupon.stockHome === 'redis');
@@ -137,7 +137,7 @@ async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
       await redisStock.endOpening(lease);
       return claimed;
     }
-    const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs());
+    const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs(attempt.couponId));
     const opened = claimed.proven
       ? await prove(attempt, aheadMs)
       : await rebuild(attempt, claimed.coupon, aheadMs, offered);

@@ -61,8 +61,11 @@ export class RecentAnswers {
 
   /** What another server decided than the one that is there now, by coupon. */
   inDoubt(serverNow: (couponId: number) => string): ReadonlyMap<number, readonly AnsweredBatch[]> {
+    // Asked once for each coupon: there may be tens of thousands of batches.
+    const servers = new Map<number, string>();
     const others = this.#kept.filter((batch, i) => {
-      const now = serverNow(batch.couponId);
+      const now = servers.get(batch.couponId) ?? serverNow(batch.couponId);
+      servers.set(batch.couponId, now);
       return now !== batch.server && now !== '' && i >= this.#from && !this.#settled.has(batch);
     });
     return Map.groupBy(others, ({ couponId }) => couponId);

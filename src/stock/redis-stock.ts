@@ -7,16 +7,11 @@ import type { Redis } from 'ioredis';
 import type { Coupon, Stock } from '../coupon/coupon.ts';
 import type { Owner } from '../coupon/issue-rows.ts';
 import { Unavailable } from '../coupon/outcome.ts';
-import { askServer, serverOf } from '../redis/connection.ts';
-import {
-  type CouponKeys,
-  couponKeys,
-  type PartitionKeys,
-  partitionKeys,
-  partitionOf,
-  prefixOf,
-} from '../stream/keys.ts';
-import { type Confirm, look, type OpenStock, put, restoreEntry, take } from './decision-scripts.ts';
+import { invariant } from '../invariant.ts';
+import { askServer, clockOf, serverOf } from '../redis/connection.ts';
+import { keyPages } from '../redis/scan.ts';
+import { type CouponKeys, couponKeys, type PartitionKeys, partitionKeys } from '../stream/keys.ts';
+import { type Confirm, look, type OpenStock, put, restoreEntry, type StateInput, take } from './decision-scripts.ts';
 import { applyEdit, close, lowerTotal, removeUnissued } from './edit-scripts.ts';
 import {
   beginOpening,
@@ -28,7 +23,8 @@ import {
 } from './opening-scripts.ts';
 
 export interface RedisStockSettings {
-  readonly PARTITIONS: number;
+  /** Not set: what `setPartitions` is given, before anything else is called. */
+  readonly PARTITIONS?: number | undefined;
   readonly UNPERSISTED_USERS_MAX: number;
 }
 
@@ -43,22 +39,27 @@ export function createRedisStock(
   { PARTITIONS, UNPERSISTED_USERS_MAX }: RedisStockSettings,
   confirm: Confirm | null = null,
 ) {
-  const keysOf = (couponId: number) => couponKeys(couponId, PARTITIONS);
-  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partitionKeys(partition));
-  const serverFor = (_partition: PartitionKeys) => serverOf(redis);
+  let count = PARTITIONS;
+  const partitions = () => {
+    invariant(count !== undefined, 'partitions are used before their number is known');
+    return count;
+  };
+  const keysOf = (couponId: number) => couponKeys(couponId, partitions());
+  const serverFor = ({ stream }: PartitionKeys) => serverOf(redis, stream);
   return {
     redis,
     confirm,
     /** The keys of each partition, by its number. */
-    partitions,
+    get partitions() {
+      return Array.from({ length: partitions() }, (_, partition) => partitionKeys(partition));
+    },
+    /** Takes the number that the installation has, and returns it. */
+    setPartitions: (number: number) => (count = number),
     keysOf,
     /** The server that has a partition, as `serverOf` names it; '' while it is not known. */
     serverFor,
-    /** The server that has a coupon. Cheap: what was answered in the last seconds is asked about batch by batch. */
-    serverOfCoupon: (couponId: number) => {
-      const keys = partitions[partitionOf(couponId, PARTITIONS)];
-      return keys ? serverFor(keys) : '';
-    },
+    /** The server that has a coupon. */
+    serverOfCoupon: (couponId: number) => serverFor(keysOf(couponId)),
     ...decisionsOf(redis, keysOf, UNPERSISTED_USERS_MAX),
     ...openingOf(redis, keysOf),
     ...editsOf(redis, keysOf),
@@ -71,13 +72,14 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
   return {
     /** Decides for a batch of users. Throws Unavailable while the server is not known. */
     take: async (couponId: number, users: readonly string[]) => {
+      const keys = keysOf(couponId);
       // The connection asks by itself, once; if that failed, every batch would be refused until the next connection.
-      if (serverOf(redis) === '') await askServer(redis);
-      return take(redis, { keys: keysOf(couponId), server: knownServer(redis), couponId, unpersistedUsersMax, users });
+      if (serverOf(redis, keys.state) === '') await askServer(redis, keys.state);
+      return take(redis, { keys, server: knownServer(redis, keys), couponId, unpersistedUsersMax, users });
     },
     /** Reads the stock, and which of the users have the coupon. */
     look: (couponId: number, users: readonly string[] = []) =>
-      look(redis, { keys: keysOf(couponId), server: serverOf(redis), users }),
+      look(redis, { ...stateOf(redis, keysOf(couponId)), users }),
     /** Issues to `taken`, if the lock is still held under `token` and nothing changed since `seen`. */
     put: (couponId: number, token: string, seen: OpenStock, taken: readonly string[]) => {
       const { server, epoch, version, stock } = seen;
@@ -93,13 +95,10 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
      * own, and left out.
      */
     couponIds: async function* (): AsyncGenerator<readonly number[]> {
-      let cursor = '0';
-      do {
-        const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefixOf(redis)}coupon:{*}:*:state`, 'COUNT', 1000);
+      for await (const keys of keyPages(redis, 'coupon:{*}:*:state')) {
         const ids = keys.map((key) => Number(key.split(':').at(-2)));
-        yield ids.filter((id, i) => keys[i] === `${prefixOf(redis)}${keysOf(id).state}`);
-        cursor = next;
-      } while (cursor !== '0');
+        yield ids.filter((id, i) => keys[i] === keysOf(id).state);
+      }
     },
     /** Puts issues of a state back into the stream; `users` have the sequences from `first` on. `acceptedMs` 0: not known. */
     restoreEntry: (
@@ -141,37 +140,39 @@ function openingOf(redis: Redis, keysOf: KeysOf) {
     beginOpening: async (couponId: number, leaseMs: number) => {
       // A server that was promoted behind a standing connection has another name by now; two processes that knew it by
       // different names would each take the other's state for an old one, in turn.
-      await askServer(redis);
-      const lease = { keys: keysOf(couponId), server: knownServer(redis), token: crypto.randomUUID(), leaseMs };
+      const keys = keysOf(couponId);
+      await askServer(redis, keys.state);
+      const lease = { keys, server: knownServer(redis, keys), token: crypto.randomUUID(), leaseMs };
       return { lease, begun: await beginOpening(redis, lease) };
     },
     loadOwners: (lease: OpeningInput, owners: readonly (string | number)[]) => loadOwners(redis, { ...lease, owners }),
     finishOpening: (lease: OpeningInput, owners: number, stock: Stock, { epoch, version }: Coupon, aheadMs: number) =>
       finishOpening(redis, { ...lease, owners, stock, epoch, version, aheadMs }),
     proveState: (lease: OpeningInput, aheadMs: number) => proveState(redis, { ...lease, aheadMs }),
-    /** The clock of Redis. */
-    nowMs: async () => {
-      const [seconds, micros] = await redis.time();
-      return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-    },
+    /** The clock of the Redis that decides about a coupon. */
+    nowMs: (couponId: number) => clockOf(redis, keysOf(couponId).state),
     endOpening: (lease: OpeningInput) => endOpening(redis, lease),
   };
 }
 
 function editsOf(redis: Redis, keysOf: KeysOf) {
-  const stateOf = (couponId: number) => ({ keys: keysOf(couponId), server: serverOf(redis) });
   return {
     /** Brings the settings in Redis to what MySQL has committed. Throws Unavailable while the server is not known. */
     applyEdit: async (coupon: Coupon) =>
-      applyEdit(redis, { keys: keysOf(coupon.id), server: knownServer(redis), coupon }),
-    lowerTotal: ({ id, version }: Coupon, total: number) => lowerTotal(redis, { ...stateOf(id), version, total }),
-    removeUnissued: (couponId: number) => removeUnissued(redis, stateOf(couponId)),
+      applyEdit(redis, { keys: keysOf(coupon.id), server: knownServer(redis, keysOf(coupon.id)), coupon }),
+    lowerTotal: ({ id, version }: Coupon, total: number) =>
+      lowerTotal(redis, { ...stateOf(redis, keysOf(id)), version, total }),
+    removeUnissued: (couponId: number) => removeUnissued(redis, stateOf(redis, keysOf(couponId))),
     close: (couponId: number, epoch: number) => close(redis, { keys: keysOf(couponId), epoch }),
   };
 }
 
-function knownServer(redis: Redis): string {
-  const server = serverOf(redis);
+function stateOf(redis: Redis, keys: CouponKeys): StateInput {
+  return { keys, server: serverOf(redis, keys.state) };
+}
+
+function knownServer(redis: Redis, { state }: CouponKeys): string {
+  const server = serverOf(redis, state);
   if (server === '') throw new Unavailable('dependency', 'it is not known which server Redis is');
   return server;
 }

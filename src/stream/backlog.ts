@@ -1,6 +1,7 @@
 // backlog.ts -- How far MySQL is behind Redis, read from Redis without changing anything.
 
 import type { Redis } from 'ioredis';
+import { clockOf } from '../redis/connection.ts';
 import { UNKNOWN_VERSION } from './entry.ts';
 import type { PartitionKeys } from './keys.ts';
 
@@ -16,7 +17,7 @@ export interface PartitionBacklog {
 }
 
 export interface Backlog {
-  /** By the clock of Redis. */
+  /** By the clock of Redis; of a cluster, by the one that differs most from the clock of this process. */
   readonly nowMs: number;
   /** One for each partition, in order. */
   readonly partitions: readonly PartitionBacklog[];
@@ -28,27 +29,28 @@ const DEAD_LOOKED_AT_MAX = 100;
 /** Reads every partition at about the same instant: all commands go out together. Throws what ioredis throws. */
 export async function readBacklog(redis: Redis, partitions: readonly PartitionKeys[]): Promise<Backlog> {
   // Awaited together: of two that fail in an outage, the second would otherwise be an unhandled rejection.
-  const [[seconds, microseconds], ...found] = await Promise.all([
-    redis.time(),
-    ...partitions.map((keys) => readPartition(redis, keys)),
-  ]);
-  const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+  const found = await Promise.all(partitions.map((keys) => readPartition(redis, keys)));
+  const nowMs = Date.now();
+  const skewOf = (clockMs: number) => Math.abs(clockMs - nowMs);
   return {
-    nowMs,
-    partitions: found.map(({ bornMs, ...rest }, partition) => {
-      return { partition, ...rest, oldestMs: bornMs === null ? 0 : Math.max(0, nowMs - bornMs) };
+    nowMs: found.reduce((worst, { clockMs }) => (skewOf(clockMs) > skewOf(worst) ? clockMs : worst), nowMs),
+    partitions: found.map(({ bornMs, clockMs, ...rest }, partition) => {
+      return { partition, ...rest, oldestMs: bornMs === null ? 0 : Math.max(0, clockMs - bornMs) };
     }),
   };
 }
 
 async function readPartition(redis: Redis, { unpersisted, stream, dead }: PartitionKeys) {
-  const [users, [oldest], deadEntries] = await Promise.all([
+  const [clockMs, users, [oldest], deadEntries] = await Promise.all([
+    // The servers of a cluster have a clock each.
+    clockOf(redis, stream),
     redis.get(unpersisted),
     redis.xrange(stream, '-', '+', 'COUNT', 1),
     countDead(redis, dead),
   ]);
   // The first half of an id is the clock of Redis when the entry was added.
-  return { unpersistedUsers: Number(users ?? 0), bornMs: oldest ? Number.parseInt(oldest[0], 10) : null, deadEntries };
+  const bornMs = oldest ? Number.parseInt(oldest[0], 10) : null;
+  return { clockMs, unpersistedUsers: Number(users ?? 0), bornMs, deadEntries };
 }
 
 async function countDead(redis: Redis, dead: string): Promise<number> {

@@ -1,6 +1,7 @@
 // keys.ts -- The keys of coupons and their streams in Redis. The tag in braces keeps all keys of one decision in one Cluster slot.
 
 import type { Redis } from 'ioredis';
+import { prefixOf } from '../redis/scan.ts';
 
 /** The keys of one partition: what its coupons share. */
 export interface PartitionKeys {
@@ -10,6 +11,8 @@ export interface PartitionKeys {
   readonly dead: string;
   /** String: users in the stream, accepted but not yet rows. */
   readonly unpersisted: string;
+  /** Sorted set: entries whose dead letter was replayed or discarded, by when. A worker may still have one in hand. */
+  readonly withdrawn: string;
 }
 
 /** The keys of one coupon, with those of its partition. */
@@ -36,11 +39,6 @@ export function changesChannel(redis: Redis): string {
   return `${prefixOf(redis)}coupons:changed`;
 }
 
-/** What stands before every key of this installation, KEY_PREFIX. The driver adds it to commands, not to patterns, and not to replies. */
-export function prefixOf({ options }: Redis): string {
-  return options.keyPrefix ?? '';
-}
-
 /** The partition of a coupon. It never changes, so neither may `partitions`. */
 export function partitionOf(couponId: number, partitions: number): number {
   return couponId % partitions;
@@ -49,7 +47,7 @@ export function partitionOf(couponId: number, partitions: number): number {
 /** The keys of a partition. */
 export function partitionKeys(partition: number): PartitionKeys {
   const stream = `issues:{${partition}}`;
-  return { stream, dead: `${stream}:dead`, unpersisted: `${stream}:unpersisted` };
+  return { stream, dead: `${stream}:dead`, unpersisted: `${stream}:unpersisted`, withdrawn: `${stream}:withdrawn` };
 }
 
 /** The keys of a coupon. */

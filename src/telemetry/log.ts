@@ -1,8 +1,9 @@
 // log.ts -- JSON lines on standard output. A line never holds personal data or a secret, and lines about one failure are throttled.
 
 import { DrizzleQueryError } from 'drizzle-orm/errors';
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
 import { errorNumber, rootCause } from '../mysql/faults.ts';
+import { createLogSink } from './log-sink.ts';
 import { Throttle } from './throttle.ts';
 
 export type Log = Logger;
@@ -13,10 +14,14 @@ const FAULT_PAUSE_MS = 5000;
 /** Pino's number of the level. */
 const WARN = 40;
 
-/** Makes the log of a process. Warnings, and lines with an `error`, are throttled where message and cause are equal. */
-export function createLog(name: 'api' | 'worker', level: string): Log {
+/**
+ * Makes the log of a process. Warnings, and lines with an `error`, are throttled where message and cause are equal.
+ *
+ * @param onDropped called for each line that cannot be written
+ */
+export function createLog(name: 'api' | 'worker', level: string, onDropped?: () => void): Log {
   const throttle = new Throttle(FAULT_PAUSE_MS);
-  return pino({
+  const options: LoggerOptions = {
     name,
     level,
     serializers: { error: describeFault },
@@ -35,7 +40,8 @@ export function createLog(name: 'api' | 'worker', level: string): Log {
         });
       },
     },
-  });
+  };
+  return pino(options, createLogSink(name, onDropped));
 }
 
 /** What makes two lines one: message and cause, whatever numbers are in it. */

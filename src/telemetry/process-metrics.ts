@@ -43,6 +43,10 @@ export function createProcessMetrics() {
       'coupon_metrics_collect_errors_total',
       'Readings of a store for these metrics that failed; their gauges are left out',
     ),
+    droppedLogLines: counter(
+      'coupon_log_dropped_lines_total',
+      'Log lines that could not be written, as on a full disk, and were dropped',
+    ),
     clockSkew: gauge(
       'coupon_clock_skew_seconds',
       'How far the clock of a store is ahead of the clock of this process',

@@ -208,14 +208,12 @@ async function within(waitMsMax: number, reading: Promise<void>): Promise<void> 
 }
 
 /** Shares one call among all scrapes within `ageMsMax`, since scrapes can be as frequent as callers like. */
-function atMostEvery(ageMsMax: number, refresh: () => void | Promise<void>): () => Promise<void> {
+export function atMostEvery<Value>(ageMsMax: number, make: () => Value | Promise<Value>): () => Promise<Value> {
   let startedMs = Number.NEGATIVE_INFINITY;
-  let last = Promise.resolve();
+  let last: Promise<Value> | undefined;
   return () => {
-    if (performance.now() - startedMs >= ageMsMax) {
-      startedMs = performance.now();
-      last = (async () => refresh())();
-    }
-    return last;
+    if (last !== undefined && performance.now() - startedMs < ageMsMax) return last;
+    startedMs = performance.now();
+    return (last = (async () => make())());
   };
 }

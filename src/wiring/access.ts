@@ -10,12 +10,14 @@ import { type Counted, countRequests } from '../http/rate-limit/count-requests.t
 import { Limiter } from '../http/rate-limit/limiter.ts';
 import { validKeys } from '../auth/api-key-store.ts';
 import type { Database } from '../mysql/database.ts';
+import type { LimitedCallersDependencies } from '../operations/limited-callers.ts';
 import { OperatorError } from '../operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface Access {
   readonly authority: Authority;
   readonly limiters: { readonly user: Limiter | null; readonly address: Limiter | null };
+  readonly limitedCallers: LimitedCallersDependencies['limitedCallers'];
   stop(): void;
 }
 
@@ -50,7 +52,14 @@ export async function openAccess({ config, database, redis, log, metrics }: Acce
   // Ahead of their end, so that no caller waits for the issuer.
   const renewal = setInterval(() => void tokens?.prepare(), JWKS_RENEWAL_MS);
   renewal.unref();
-  const { USER_REQUESTS_MAX: userMax, ADDRESS_REQUESTS_MAX: addressMax } = config;
+  const limiterOf = (kind: 'address' | 'user', requestsMax: number) => {
+    const refused = metrics.limited.of(kind);
+    return requestsMax === 0 ? null : createLimiter(kind, requestsMax, { config, redis, log }, () => refused.add());
+  };
+  const limiters = {
+    user: limiterOf('user', config.USER_REQUESTS_MAX),
+    address: limiterOf('address', config.ADDRESS_REQUESTS_MAX),
+  };
   return {
     authority: createAuthority({
       isOn,
@@ -62,16 +71,20 @@ export async function openAccess({ config, database, redis, log, metrics }: Acce
         log.warn({ reason }, `a caller was turned away (401): ${reason}`);
       },
     }),
-    limiters: {
-      user: userMax === 0 ? null : createLimiter('user', userMax, { config, redis, log }),
-      address: addressMax === 0 ? null : createLimiter('address', addressMax, { config, redis, log }),
-    },
+    limiters,
+    limitedCallers: () =>
+      (['address', 'user'] as const)
+        .flatMap((kind) => (limiters[kind]?.refusedMost(CALLERS_MAX) ?? []).map((each) => ({ kind, ...each })))
+        .toSorted((a, b) => b.refused - a.refused),
     stop: () => {
       keys.stop();
       clearInterval(renewal);
     },
   };
 }
+
+/** Callers of each kind that an operator is shown. */
+const CALLERS_MAX = 20;
 
 const NO_CREDENTIALS = [
   'AUTH: no caller could be authenticated, since there are neither tokens nor keys. Set JWT_JWKS_URL or JWT_SECRET, or ADMIN_API_KEY,',
@@ -82,6 +95,7 @@ function createLimiter(
   kind: Counted['kind'],
   requestsMax: number,
   { config, redis, log }: Pick<AccessDependencies, 'config' | 'redis' | 'log'>,
+  onRefused: () => void,
 ): Limiter {
   return new Limiter({
     kind,
@@ -89,6 +103,7 @@ function createLimiter(
     windowS: config.LIMIT_WINDOW_S,
     namesMax: config.LIMITED_NAMES_MAX,
     now: Date.now,
+    onRefused,
     sync: (counted) => countRequests(redis, counted),
     onFault: (error) => log.warn({ error, kind }, 'rate-limit sync failed; limiting per process'),
   });

@@ -70,7 +70,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const foundation: Foundation = { redisStock, database, settings: config };
   const snapshots = createSnapshots(foundation);
   measureStores(metrics, foundation);
-  measureStock(metrics, { database, snapshots });
+  const onRequested = measureStock(metrics, { database, snapshots });
   const { answers, stock, leave, ...offering } = wireOffering(foundation, metrics, log);
   const opened: Opened = { ...foundation, stock, answers, epochInRedis: createEpochReader(redisStock) };
   const onStoreFault = (error: unknown) => {
@@ -80,7 +80,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const reader = createCouponReader(foundation, onStoreFault);
   const issuers = createIssuers(opened, reader, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
-  const observer = createPipelineObserver(metrics, log);
+  const observer = createPipelineObserver(metrics, log, onRequested);
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
@@ -190,7 +190,11 @@ function boundsOf(config: Config): CombinerBounds {
   };
 }
 
-function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver {
+function createPipelineObserver(
+  metrics: ApiMetrics,
+  log: Log,
+  requested: PipelineObserver['requested'],
+): PipelineObserver {
   const seriesOf = (issuer: IssuerName) => {
     return { batchUsers: metrics.batchUsers.of(issuer), decisionSeconds: metrics.decisionSeconds.of(issuer) };
   };
@@ -203,6 +207,7 @@ function createPipelineObserver(metrics: ApiMetrics, log: Log): PipelineObserver
       decisionSeconds.observe((endedMs - startedMs) / 1000);
     },
     refusedByCache: () => refusalCacheHits.add(),
+    requested,
     failed(issuer, failure) {
       metrics.failedBatches.of(issuer).add();
       const promise = promiseBrokenBy(failure);

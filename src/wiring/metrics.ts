@@ -2,13 +2,14 @@
 // second, and their gauges are left out while the store does not answer: an outdated value would be worse than none.
 
 import type { Redis } from 'ioredis';
+import QuickLRU from 'quick-lru';
 import type { Config } from '../config/config.ts';
 import { type PartitionBacklog, readBacklog } from '../stream/backlog.ts';
 import type { StockDependencies } from '../stock/opening.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { readStockLevels, type StockLevel, type StockLevelsDependencies } from '../stock/stock-levels.ts';
 import { type Database, type OnTransaction, poolNames, poolSizes } from '../mysql/database.ts';
-import { durabilityFaults, readDurability } from '../redis/durability.ts';
+import { durabilityFaults, readDurabilities } from '../redis/durability.ts';
 import { timeScripts } from '../redis/script.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createAuthMetrics } from '../auth/metrics.ts';
@@ -90,7 +91,8 @@ export function measureStores(metrics: Metrics, { redisStock, database, settings
 /** What was right at start may be changed while Redis runs. */
 async function measureDurability({ durabilityFaults: gauge }: Metrics, redis: Redis, allowVolatile: boolean) {
   gauge.of().set(Number.NaN);
-  gauge.of().set(durabilityFaults(await readDurability(redis), allowVolatile).length);
+  const durabilities = await readDurabilities(redis);
+  gauge.of().set(durabilities.flatMap((each) => durabilityFaults(each, allowVolatile)).length);
 }
 
 async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStock): Promise<void> {
@@ -104,18 +106,22 @@ async function measureBacklog(metrics: Metrics, { redis, partitions }: RedisStoc
   metrics.deadEntries.replace(series(({ deadEntries }) => deadEntries));
 }
 
-/** How much is left of the newest coupons. */
-export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDependencies): void {
+/** How much is left of the coupons that matter now. Returns what must be called with the id of each that is requested. */
+export function measureStock(metrics: ApiMetrics, dependencies: StockLevelsDependencies): (couponId: number) => void {
+  // It keeps up to twice as many.
+  const requested = new QuickLRU<number, true>({ maxSize: COUPONS_LISTED_MAX });
   metrics.onRender(async () => {
     const { stockQuantity, stockIssued, stockRows, stockLeft } = metrics;
     for (const each of [stockQuantity, stockIssued, stockRows, stockLeft]) each.replace([]);
     const skew = metrics.clockSkew.of('mysql');
-    const { levels } = await withSkew(skew, () => readStockLevels(dependencies, COUPONS_LISTED_MAX));
+    const ids = [...requested.entriesDescending()].slice(0, COUPONS_LISTED_MAX).map(([id]) => id);
+    const { levels } = await withSkew(skew, () => readStockLevels(dependencies, COUPONS_LISTED_MAX, ids));
     stockQuantity.replace(seriesOf(levels, ({ quantity }) => quantity));
     stockIssued.replace(seriesOf(levels, ({ issued }) => issued));
     stockRows.replace(seriesOf(levels, ({ rows }) => rows));
     stockLeft.replace(seriesOf(levels, ({ left }) => left));
   }, AGE_MS_MAX);
+  return (couponId) => requested.set(couponId, true);
 }
 
 /** Reads a store, and how far its clock is ahead: it looked at it at some instant between the request and the answer. */

@@ -226,8 +226,10 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
     await page.getByText('Please sign in first.').waitFor();
     await passes(page, 'drop-sign-in');
     await page.goto(`/hello`);
-    await page.goto(`/drop/${id}#user=u1&token=${await sign()}`);
-    await page.getByRole('button', { name: 'Go on as u1' }).click();
+    // As an identity provider names a user.
+    const user = 'Zm9v+YmFy/YmF6==';
+    await page.goto(`/drop/${id}#user=${user}&token=${await sign({ claims: { sub: user } })}`);
+    await page.getByRole('button', { name: `Go on as ${user}` }).click();
     await page.getByRole('button', { name: 'Get the coupon' }).click();
     await page.getByText('You are number 1.').waitFor();
     expect(page.url()).toEndWith(`/drop/${id}`);

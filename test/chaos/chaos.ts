@@ -1,4 +1,4 @@
-// chaos.ts -- Entry of `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--soak | --overload]`. Fails when a promise is broken.
+// chaos.ts -- Entry of `bun run chaos`: kills, stops and replaces everything while a crowd asks. Fails when a promise is broken.
 //
 // The same seed gives the same faults in the same order; what the crowd asks meanwhile also depends on time.
 
@@ -16,12 +16,15 @@ import { reportLines, type RunOptions, runChaos } from './run.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
-const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL] [--only TEXT | --soak | --overload]
-              [--replicated [--replicas-min N]]
+const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL | --vitess [--unsharded]]
+              [--cluster | --sentinel | --replicated [--replicas-min N]] [--only TEXT | --soak | --overload]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default
   --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
+  --vitess         a private Vitess with two shards; --unsharded: with one keyspace that is not sharded
+  --cluster        a Redis Cluster of three masters with a replica each
+  --sentinel       a Redis with two replicas that three sentinels watch
   --only TEXT      only faults whose names contain this text, such as 'MySQL'
   --soak           a steady load without faults, to see whether anything grows
   --overload       far more callers than can be served
@@ -46,6 +49,10 @@ async function run(): Promise<boolean> {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       database: { type: 'string' },
+      vitess: { type: 'boolean', default: false },
+      unsharded: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
+      sentinel: { type: 'boolean', default: false },
       only: { type: 'string' },
       soak: { type: 'boolean', default: false },
       overload: { type: 'boolean', default: false },
@@ -64,6 +71,7 @@ async function run(): Promise<boolean> {
     ...(options.mode === 'overload'
       ? { apis: 1, workers: 1, settings: fewPlaces }
       : { apis: 2, workers: 2, settings: { REPLICAS_MIN: options.replicasMin } }),
+    redis: options.redis,
     replicas: options.replicas,
     // One without `min-replicas-to-write` does not start with REPLICAS_MIN.
     ...(options.replicasMin > 0 && { redisSettings: { 'min-replicas-to-write': '1' } }),
@@ -71,6 +79,7 @@ async function run(): Promise<boolean> {
     movesMysql: options.mode === 'faults' && options.replicas === 0,
     mysqlProgram: options.mysqlProgram,
     databaseUrl: options.databaseUrl,
+    vitessShards: options.vitessShards,
   });
   cleanup.add(() => cluster.stop());
   const runMs = options.minutes * 60_000;

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Redis } from 'ioredis';
-import { type Config, readConfig } from '../../src/config/config.ts';
+import { type Config, type PartitionedConfig, readConfig } from '../../src/config/config.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
@@ -13,7 +13,11 @@ import { closeDatabase, type Database, openDatabase } from '../../src/mysql/data
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { type ReplicatedRedis, startReplicatedRedis } from '../replicated-redis.ts';
+import type { Fault } from './faults.ts';
 import { KeptProcess } from './kept-process.ts';
+import { openTcpProxy } from '../tcp-proxy.ts';
+import { findVitess, howToGetVitess, startVitess, type VitessServer } from '../vitess/vitess-server.ts';
+import { type RedisKind, startManyRedis } from './many-redis.ts';
 import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
 /** Settings by the names of the environment. */
@@ -24,6 +28,8 @@ export interface ClusterOptions {
   readonly workers: number;
   /** For every process. */
   readonly settings?: Settings;
+  /** All APIs listen on one port. */
+  readonly sharesPort?: boolean;
   /** Override the durable ones of the private Redis. */
   readonly redisSettings?: Record<string, string>;
   /** The addresses of the stores that the processes get, for a proxy in between. */
@@ -34,10 +40,14 @@ export interface ClusterOptions {
   readonly mysqlProgram?: string | undefined;
   /** Puts MySQL behind an address of its own, so that it can go back to a copy and be replaced by another server. */
   readonly movesMysql?: boolean;
-  /** So many replicas of Redis, behind an address that follows a failover. */
+  /** Instead of one Redis. */
+  readonly redis?: RedisKind | undefined;
+  /** So many replicas of that one, behind an address that follows a failover. */
   readonly replicas?: number | undefined;
   /** A MySQL that is there already: it is used, and never harmed. */
   readonly databaseUrl?: string | undefined;
+  /** A private Vitess of so many shards, whose connections do not grow old. */
+  readonly vitessShards?: 0 | 2 | undefined;
 }
 
 export interface StoreUrls {
@@ -51,14 +61,17 @@ export interface Cluster {
   /** The primary at the start where it is replicated. */
   readonly redisServer: PrivateServer;
   readonly replicatedRedis: ReplicatedRedis | null;
+  /** What is done to a Redis of several servers that find each other; null with one. */
+  readonly redisFaults: readonly Fault[] | null;
   /** null when it is not ours to harm. */
   readonly mysqlServer: Pick<PrivateServer, 'kill' | 'restart'> | null;
   /** The same, if it was asked for one that moves. */
   readonly movableMysql: MovableMysql | null;
+  readonly vitess: VitessServer | null;
   /** Connections of the observer, straight to the stores. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: Config;
+  readonly config: PartitionedConfig;
   /** The log lines in which a process reports a bug of its own. */
   ownFaults(): string[];
   stop(): Promise<void>;
@@ -68,7 +81,9 @@ export interface Cluster {
 export const ADMIN_KEY = 'the key of a chaos run';
 
 /** Quick where production is patient: a run must see many recoveries in little time. */
+const PARTITIONS = 4;
 const quick: Settings = {
+  PARTITIONS,
   LOG_LEVEL: 'warn',
   HOST: '127.0.0.1',
   AUTH: 'off',
@@ -115,14 +130,11 @@ async function startWith(
   const redisServer =
     replicatedRedis?.members[0]?.server ?? (await startRedisServer({ folder, settings: redisSettings }));
   undo.push(() => redisServer.stop());
-  const movableMysql =
-    options.movesMysql && !options.databaseUrl ? await startMovableMysql(folder, options.mysqlProgram) : null;
-  const mysqlServer = movableMysql ?? (options.databaseUrl ? null : await startMysql(folder, options.mysqlProgram));
-  undo.push(() => mysqlServer?.stop());
-  const urls = {
-    redis: replicatedRedis?.address.url ?? redisServer.url,
-    mysql: options.databaseUrl ?? mysqlServer?.url ?? '',
-  };
+  const manyRedis = options.redis ? await startManyRedis(options.redis, folder) : null;
+  undo.push(() => manyRedis?.stop());
+  const sql = await startSql(folder, options, undo);
+  const { mysqlServer, movableMysql } = sql;
+  const urls = { redis: manyRedis?.url ?? replicatedRedis?.address.url ?? redisServer.url, mysql: sql.url };
   // A run must not wait long for what MySQL lost.
   const reconciling: Settings = movableMysql ? { RECONCILE_MS: 1000 } : {};
   const direct: Settings = {
@@ -132,7 +144,7 @@ async function startWith(
     REDIS_URL: urls.redis,
     DATABASE_URL: urls.mysql,
   };
-  const config = readConfig(undefined, asEnvironment(direct));
+  const config = { PARTITIONS, ...readConfig(undefined, asEnvironment({ ...direct, DATABASE_URL: sql.observerUrl })) };
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
   // Not within the time of a transaction, which is short here.
@@ -142,15 +154,50 @@ async function startWith(
   await connect(redis);
   const routed = (await options.route?.(urls)) ?? { api: {}, worker: {} };
   const root = options.root ?? resolve(import.meta.dirname, '../..');
-  const apis = await keptProcesses('api', options.apis, root, folder, { ...direct, ...routed.api });
-  const workers = await keptProcesses('worker', options.workers, root, folder, {
-    ...direct,
-    ...routed.worker,
-  });
+  const sharedPort = options.sharesPort ? await freePort() : undefined;
+  const apis = await keptProcesses('api', options.apis, root, folder, { ...direct, ...routed.api }, sharedPort);
+  const workers = await keptProcesses('worker', options.workers, root, folder, { ...direct, ...routed.worker });
   for (const each of [...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
-  const servers = { redisServer, replicatedRedis, mysqlServer, movableMysql };
+  const servers = {
+    redisServer,
+    replicatedRedis,
+    redisFaults: manyRedis?.faults ?? null,
+    mysqlServer,
+    movableMysql,
+    vitess: sql.vitess,
+  };
   return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
+}
+
+interface Sql extends Pick<Cluster, 'mysqlServer' | 'movableMysql' | 'vitess'> {
+  /** For the processes. */
+  readonly url: string;
+  /** Straight to it. */
+  readonly observerUrl: string;
+}
+
+async function startSql(folder: string, options: ClusterOptions, undo: (() => unknown)[]): Promise<Sql> {
+  const { databaseUrl, vitessShards, mysqlProgram } = options;
+  if (vitessShards !== undefined) return startVitessSql(vitessShards, undo);
+  const movableMysql = options.movesMysql && !databaseUrl ? await startMovableMysql(folder, mysqlProgram) : null;
+  const mysqlServer = movableMysql ?? (databaseUrl ? null : await startMysql(folder, mysqlProgram));
+  undo.push(() => mysqlServer?.stop());
+  const url = databaseUrl ?? mysqlServer?.url ?? '';
+  return { mysqlServer, movableMysql, vitess: null, url, observerUrl: url };
+}
+
+/** PlanetScale ends connections that are old; here they are so soon. */
+const CONNECTION_MS_MAX = 10_000;
+
+async function startVitessSql(shards: 0 | 2, undo: (() => unknown)[]): Promise<Sql> {
+  const programs = findVitess();
+  if (!programs) throw new Error(`--vitess: ${howToGetVitess}`);
+  const vitess = await startVitess({ programs, shards });
+  undo.push(() => vitess.stop());
+  const proxy = await openTcpProxy(vitess.url, { connectionMsMax: CONNECTION_MS_MAX });
+  undo.push(() => proxy[Symbol.asyncDispose]());
+  return { mysqlServer: vitess.mysql, movableMysql: null, vitess, url: proxy.url, observerUrl: vitess.url };
 }
 
 function startMysql(folder: string, program: string | undefined): Promise<PrivateServer> {
@@ -168,15 +215,20 @@ async function keptProcesses(
   root: string,
   folder: string,
   settings: Settings,
+  sharedPort?: number,
 ): Promise<KeptProcess[]> {
   const entry = kind === 'api' ? 'src/server.ts' : 'workers/worker.ts';
   return Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const name = `${kind}-${i + 1}`;
       const port = await freePort();
-      const own = kind === 'api' ? { PORT: port } : { WORKER_PORT: port, WORKER_NAME: name };
+      const ofApi = sharedPort ? { PORT: sharedPort, METRICS_PORT: port, REUSE_PORT: 'on' } : { PORT: port };
+      const own = kind === 'api' ? ofApi : { WORKER_PORT: port, WORKER_NAME: name };
       const environment = asEnvironment({ ...settings, ...own });
-      return new KeptProcess({ name, entry, folder: root, environment, logFile: join(folder, `${name}.log`), port });
+      const logFile = join(folder, `${name}.log`);
+      // On a shared port any of them may answer.
+      const aliveUrl = `http://127.0.0.1:${port}${sharedPort ? '/metrics' : '/livez'}`;
+      return new KeptProcess({ name, entry, folder: root, environment, logFile, port: sharedPort ?? port, aliveUrl });
     }),
   );
 }

@@ -24,6 +24,20 @@ test('a rolling restart cuts no answer, refuses no user wrongly and loses nothin
   expect(counts.ok).toBeGreaterThan(100);
 });
 
+test('the same for four APIs on one port and three workers', async () => {
+  cluster = await startCluster({ apis: 4, workers: 3, sharesPort: true });
+  const run = { seed: 2, runMs: 0, callers: 16, say: () => {}, faults: [rollingRestart] };
+  const { accusations, otherFaults, counts } = await runChaos(cluster, run);
+  expect(accusations).toEqual([]);
+  expect(otherFaults).toEqual([]);
+  expect({ cut: counts.cut, timedOut: counts.timedOut }).toEqual({ cut: 0, timedOut: 0 });
+  // A caller has four connections, and each of the four restarts may end all of them, with one request under way.
+  expect(counts.unanswered).toBeLessThanOrEqual(4 * run.callers);
+  // While one of them restarts, the others listen.
+  expect(counts.notSent).toBe(0);
+  expect(counts.ok).toBeGreaterThan(100);
+}, 180_000);
+
 test('entries of an unknown version are kept unchanged and do not block others', async () => {
   cluster = await startCluster({ apis: 0, workers: 1 });
   const { redis, config } = cluster;

@@ -12,6 +12,7 @@ import type { KeptProcess } from './kept-process.ts';
 import type { ReplicatedRedis } from '../replicated-redis.ts';
 import type { MovableMysql } from './movable-mysql.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { shardFaults } from './shard-faults.ts';
 
 export interface Fault {
   readonly name: string;
@@ -24,15 +25,20 @@ const PAUSE_MS_MAX = 2500;
 
 /** Every fault that this cluster can take: a MySQL that is not ours is left alone. */
 export function faultsFor(cluster: Cluster): readonly Fault[] {
+  const { replicatedRedis } = cluster;
   return [
     ...processFaults('an API', (of) => of.apis),
     ...processFaults('a worker', (of) => of.workers),
     ...workerCrashPoints.map(workerCrash),
     ...apiCrashPoints.map(apiCrash),
-    ...(cluster.replicatedRedis ? failovers(cluster.replicatedRedis) : serverFaults('Redis', (of) => of.redisServer)),
+    ...(cluster.redisFaults ??
+      (replicatedRedis ? failovers(replicatedRedis) : serverFaults('Redis', (of) => of.redisServer))),
     ...(cluster.mysqlServer ? serverFaults('MySQL', (of) => of.mysqlServer) : []),
     ...(cluster.movableMysql ? moves(cluster.movableMysql) : []),
-    ...(cluster.replicatedRedis ? [] : collapses),
+    ...(cluster.vitess
+      ? [...serverFaults('vtgate and all tablets', (of) => of.vitess?.vitess ?? null), ...shardFaults(cluster.vitess)]
+      : []),
+    ...(cluster.redisFaults || replicatedRedis ? [] : collapses),
   ];
 }
 

@@ -12,8 +12,10 @@ export interface KeptProcessOptions {
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
-  /** Its HTTP port, which answers on /livez. */
+  /** Its HTTP port. */
   readonly port: number;
+  /** Where it alone answers. */
+  readonly aliveUrl: string;
 }
 
 /** What the next start differs in. */
@@ -23,6 +25,8 @@ export interface NextStart {
 }
 
 const READY_MS_MAX = 30_000;
+/** Until a process that ends at some point comes to that point: the crowd leads it there by chance. */
+const REACHED_MS_MAX = 120_000;
 /** Between an end and the next start: a store that is away must not make us spin. */
 const RESTART_MS = 100;
 
@@ -67,12 +71,12 @@ export class KeptProcess {
 
   /** Waits until it answers. */
   async ready(): Promise<void> {
-    await waitUntil(`${this.name} to answer`, () => isAlive(this.port), { waitMsMax: READY_MS_MAX });
+    await waitUntil(`${this.name} to answer`, () => isAlive(this.#options.aliveUrl), { waitMsMax: READY_MS_MAX });
   }
 
   /** Waits until it was started so many times in all. */
   async startedTimes(count: number): Promise<void> {
-    await waitUntil(`${this.name} to be started again`, () => this.#starts >= count, { waitMsMax: READY_MS_MAX });
+    await waitUntil(`${this.name} to be started again`, () => this.#starts >= count, { waitMsMax: REACHED_MS_MAX });
   }
 
   /** Sends a signal to the process that runs now, if one does. */
@@ -135,9 +139,9 @@ export class KeptProcess {
   }
 }
 
-async function isAlive(port: number): Promise<boolean> {
+async function isAlive(url: string): Promise<boolean> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/livez`, {
+    const answer = await fetch(url, {
       keepalive: false,
       signal: AbortSignal.timeout(1000),
     });

@@ -11,7 +11,7 @@ import {
 } from '../../client/coupon-client.ts';
 import { problems } from '../../src/http/problem.ts';
 import type { Progress as ServerProgress } from '../../src/issues/progress.ts';
-import { fakeApp, load, OPERATOR_KEY } from '../http/fakes.ts';
+import { fakeApp, limitedCallers, load, OPERATOR_KEY } from '../http/fakes.ts';
 import { type Mishap, startFlakyServer } from './flaky-server.ts';
 
 /** Some time: a test of its own looks which. */
@@ -141,6 +141,11 @@ describe('operations', () => {
       { kind: 'done', value: load, isReplayed: false, serverMs },
       { kind: 'done', value: { scopes: ['admin'] }, isReplayed: false, serverMs },
     ]);
+  });
+
+  test('who asks too often is read', async () => {
+    const { result } = await call((client) => client.limitedCallers());
+    expect(result).toEqual({ kind: 'done', value: { limitedCallers }, isReplayed: false, serverMs } as never);
   });
 
   test('dead letters are listed, replayed and discarded', async () => {

@@ -23,6 +23,7 @@ export const narrowWorlds = {
   auditing: { world: narrow('auditing', {}), statesMax: 1000 },
   waiting: { world: narrow('waiting', {}), statesMax: 1000 },
   counting: { world: narrow('counting', {}), statesMax: 1000 },
+  consuming: { world: narrow('consuming', {}), statesMax: 1000 },
   /** Two workers with entries of two openings that want one number. */
   renumbering: {
     world: {

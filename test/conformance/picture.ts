@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import { type Database, withConnection } from '../../src/mysql/database.ts';
 import { readAllocation } from '../../src/stream/entry.ts';
 import type { CouponKeys } from '../../src/stream/keys.ts';
-import { loadingKey } from '../../src/stream/keys.ts';
+import { GROUP, loadingKey } from '../../src/stream/keys.ts';
 import type { State } from '../model/state.ts';
 
 /** Names such as `Redis: next` and `user 2: row`, each with its number. What is zero may be left out. */
@@ -30,9 +30,11 @@ export function pictureOfModel(s: State): Picture {
     const entry = stream > 0 ? { stream, first: user.first, epoch: user.epoch } : {};
     const letter = dead > 0 ? { 'dead: first': user.first, 'dead: epoch': user.epoch } : {};
     note(picture, `user ${u + 1}`, { row, owner, dead, ...entry, ...letter });
+    note(picture, `user ${u + 1}`, { pending: user.pending[0] ?? 0 });
     for (const [p, { at }] of s.openers.entries())
       if (at >= 3) note(picture, `user ${u + 1}`, { [`gathered by opener ${p + 1}`]: user.loaded[p] ?? 0 });
   }
+  for (const [w, has] of (s.groups[0]?.names ?? []).entries()) note(picture, `consumer ${w + 1}`, { has });
   return picture;
 }
 
@@ -52,6 +54,8 @@ export interface Names {
   readonly instant: (ms: number) => number;
   /** The tokens of the openers that gather now, by the number of the opener, from 1. */
   readonly gathering: ReadonlyMap<number, string>;
+  /** Whether the world knows which worker has which entry. */
+  readonly hasGroup: boolean;
 }
 
 export const userName = (u: number): string => `user-${u + 1}`;
@@ -125,9 +129,26 @@ async function readRedis(picture: Map<string, number>, redis: Redis, names: Name
   });
   for (const [user, sequence] of Object.entries(owners)) note(picture, userNumber(user), { owner: Number(sequence) });
   noteEntries(picture, stream, dead);
+  if (names.hasGroup) await readGroup(picture, redis, keys.stream, stream);
   for (const [i, p] of [...gathering.keys()].entries()) {
     for (const [user, sequence] of Object.entries(gathered[i] ?? {}))
       note(picture, userNumber(user), { [`gathered by opener ${p}`]: Number(sequence) });
+  }
+}
+
+/** The consumers that stand for workers, and which user's entry is pending for which. */
+async function readGroup(picture: Map<string, number>, redis: Redis, key: string, stream: Entries): Promise<void> {
+  // No worker has read yet.
+  const none = (): [] => [];
+  const consumers = (await redis.xinfo('CONSUMERS', key, GROUP).catch(none)) as readonly (readonly unknown[])[];
+  const pending = (await redis.xpending(key, GROUP, '-', '+', 100).catch(none)) as readonly (readonly unknown[])[];
+  const numberOf = (name: unknown) => Number(/^worker-(\d)$/.exec(String(name))?.[1] ?? 0);
+  for (const [, name] of consumers) if (numberOf(name) > 0) note(picture, `consumer ${numberOf(name)}`, { has: 1 });
+  for (const [id, name] of pending) {
+    const fields = stream.find((entry) => entry[0] === id)?.[1];
+    const allocation = fields && readAllocation(fields);
+    if (!allocation || 'undecodable' in allocation) throw new Error(`what is pending for ${String(name)} is gone`);
+    for (const user of allocation.users) note(picture, userNumber(user), { pending: numberOf(name) });
   }
 }
 

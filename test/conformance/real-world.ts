@@ -191,6 +191,7 @@ export class RealWorld {
       lockNumber: (token) => (token === OTHER_PROCESS ? 2 : 1),
       instant: (ms) => (ms - EPOCH_MS) / INSTANT_MS,
       gathering,
+      hasGroup: s.groups.length > 0,
     };
     return pictureOfStores(this.redis, this.real.database, names);
   }

@@ -24,8 +24,9 @@ function guarded(tokens: Tokens | null = tokensWith(), change: Partial<AppDepend
 const endpoints = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
 const STATUS = '/v1/coupons/1/issues/u1';
 
-async function ask(app: App, path: string, credential?: string, userId = 'u1') {
+async function ask(app: App, path: string, credential?: string, userId = 'u1', idempotencyKey?: string) {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
   if (credential !== undefined) headers.authorization = `Bearer ${credential}`;
   const isIssue = endpoints.some((endpoint) => endpoint === path);
   const init = isIssue ? { method: 'POST', headers, body: JSON.stringify({ couponId: 1, userId }) } : { headers };
@@ -76,8 +77,15 @@ describe.each([...endpoints])('POST %s', (path) => {
     }
     expect(await ask(app, path, 'x'.repeat(10_000))).toEqual(missing);
     expect(calls.issued).toEqual([]);
+    // Nor is anything remembered under their idempotency keys.
+    expect(await ask(app, path, 'wrong', 'u1', '"k"')).toEqual(unknown);
+    expect(await ask(app, path, await sign(), 'u2', '"k"')).toEqual(userMismatch);
+    expect(await ask(app, path, keyOf('read'), 'u1', '"k"')).toEqual(tooSmall('issue'));
+    expect(calls.issued).toEqual([]);
     expect(calls.observed).toEqual(
-      Array.from({ length: 7 }, () => expect.objectContaining({ result: 'unauthenticated' }) as unknown),
+      [...Array.from({ length: 8 }, () => 'unauthenticated'), 'forbidden', 'forbidden'].map(
+        (result) => expect.objectContaining({ result }) as unknown,
+      ),
     );
   });
 
@@ -192,6 +200,15 @@ test('with AUTH=off any caller may issue and read a status, and operators still 
     expect((await ask(app, path, 'whatever')).status).toBeLessThan(300);
   }
   expect(await ask(app, '/v1/coupons')).toEqual(missing);
+});
+
+test('an operator who opens a coupon has the keys of tokens fetched as well', async () => {
+  let prepared = 0;
+  const prepare = async () => void (prepared += 1);
+  const { app } = guarded({ ...tokensWith(), prepare });
+  const headers = { authorization: `Bearer ${keyOf('admin')}` };
+  const open = new Request('http://localhost/v1/coupons/1/open', { method: 'POST', headers });
+  expect([(await app.fetch(open)).status, prepared]).toEqual([200, 1]);
 });
 
 test('where tokens are off, a token is a wrong key', async () => {

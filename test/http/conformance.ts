@@ -395,6 +395,18 @@ function describeCoupons(ask: Ask): void {
     expect(await (await create({ listed: true })).json()).toMatchObject({ listed: true });
   });
 
+  test.each([...inexact, '9007199254740993'])('a quantity of %s is refused by its text', async (number) => {
+    for (const name of ['totalQuantity', 'discountAmount', 'minAvailableAmount']) {
+      const body = (change: object) => JSON.stringify({ ...change, [name]: 'a number' }).replace('"a number"', number);
+      const created = await post(ask, '/v1/coupons', body(newCoupon), { ...json, ...operator });
+      const init = { method: 'PATCH', body: body({}), headers: { ...json, ...operator } };
+      for (const answer of [created, await ask('/v1/coupons/1', init)]) {
+        const { faults } = await expectProblem(answer, 'INVALID_REQUEST');
+        expect(faults).toMatchObject([{ in: 'body', pointer: `/${name}` }]);
+      }
+    }
+  });
+
   test('a coupon may be without limit', async () => {
     expect(await (await create({ totalQuantity: null })).json()).toMatchObject({ totalQuantity: null });
   });

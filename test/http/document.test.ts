@@ -24,6 +24,7 @@ interface Operation {
     readonly in: string;
     readonly description?: string;
     readonly example?: unknown;
+    readonly schema: { readonly pattern?: string };
   }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
@@ -108,6 +109,7 @@ test('every route is documented, and nothing else', () => {
     'GET /v1/dead-letters',
     'GET /v1/drops/{couponId}',
     'GET /v1/key',
+    'GET /v1/limited-callers',
     'GET /v1/load',
     'GET /v1/users/{userId}/issues',
     'PATCH /v1/coupons/{couponId}',
@@ -126,6 +128,18 @@ test('what every path may answer is said of all of them at once', () => {
   const ofAll = document.info.description.split('\n\n').at(-1);
   for (const code of ['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'INTERNAL', 'MALFORMED_REQUEST', 'TOO_MANY_REQUESTS'])
     expect(ofAll).toContain(code);
+});
+
+test('a header that is checked has its form in the document', () => {
+  const forms = operations.flatMap(({ operation }) =>
+    (operation.parameters ?? [])
+      .filter(({ name }) => name === 'Idempotency-Key' || name === 'If-Match')
+      .map(({ schema }) => new RegExp(schema.pattern ?? '', 'u')),
+  );
+  // Three that issue, two that change.
+  expect(forms).toHaveLength(5);
+  for (const form of forms)
+    expect([form.test('"3"'), form.test(''), form.test('"a" "b"')]).toEqual([true, false, false]);
 });
 
 test('every code of the table is documented with an example, and no other', () => {

@@ -224,4 +224,18 @@ describe('metrics', () => {
     expect((await metrics(at('/v1/issue'))).status).toBe(404);
     expect((await metrics(at('/metrics', { method: 'POST' }))).status).toBe(404);
   });
+
+  test('are made once a second, however many ask', async () => {
+    let made = 0;
+    const metrics = { contentType: 'text/plain', render: async () => `made ${(made += 1)}\n` };
+    const { app } = fakeApp({ metrics: { ...metrics, observeRequest: () => undefined } });
+    for (const ask of [metricsApp(metrics), app.fetch]) {
+      const before = made;
+      const texts = await Promise.all(Array.from({ length: 100 }, async () => (await ask(at('/metrics'))).text()));
+      expect([new Set(texts).size, made - before]).toEqual([1, 1]);
+      await Bun.sleep(1001);
+      await ask(at('/metrics'));
+      expect(made - before).toBe(2);
+    }
+  });
 });

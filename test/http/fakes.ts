@@ -60,6 +60,12 @@ export const ready: Readiness = {
   durability: { redis: 'appendonly yes, appendfsync always' },
 };
 
+/** Who asks too often. */
+export const limitedCallers = [
+  { kind: 'address', name: '203.0.113.7', refused: 65_399 },
+  { kind: 'user', name: 'eager', refused: 3 },
+] as const;
+
 /** The calls that the app made of its dependencies. */
 export interface Calls {
   readonly issued: unknown[];
@@ -76,6 +82,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
     config: fakeConfig,
     authority: fakeAuthority(),
     limiters: { user: null, address: null },
+    limitedCallers: () => [...limitedCallers],
     issuance: {
       issue: async (issuer, couponId, userId) => {
         calls.issued.push({ issuer, couponId, userId });

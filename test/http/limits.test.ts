@@ -131,6 +131,32 @@ test('no script call carries more than a thousand names', async () => {
   expect(sizes).toEqual([1000, 1000, 500]);
 });
 
+test('those refused most are remembered for this window and the next, and no longer', () => {
+  let nowMs = 10_000;
+  const limiter = limiterWith({ requestsMax: 1, windowS: 10, now: () => nowMs });
+  const ask = (name: string, times: number) => {
+    for (let i = 0; i < times; i += 1) limiter.take(name);
+  };
+  ask('eager', 4);
+  ask('honest', 1);
+  ask('hasty', 2);
+  const both = [
+    { name: 'eager', refused: 3 },
+    { name: 'hasty', refused: 1 },
+  ];
+  expect(limiter.refusedMost(5)).toEqual(both);
+  expect(limiter.refusedMost(1)).toEqual(both.slice(0, 1));
+  nowMs = 20_000;
+  expect(limiter.refusedMost(5)).toEqual(both);
+  ask('hasty', 6);
+  expect(limiter.refusedMost(5)).toEqual([
+    { name: 'hasty', refused: 6 },
+    { name: 'eager', refused: 3 },
+  ]);
+  nowMs = 40_000;
+  expect(limiter.refusedMost(5)).toEqual([]);
+});
+
 describe('answers', () => {
   const body = (userId: string) => JSON.stringify({ couponId: 3, userId });
   const headers = { 'content-type': 'application/json' };

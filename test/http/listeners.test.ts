@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test';
 import { Places } from '../../src/issues/places.ts';
 import { ProgressHub } from '../../src/issues/progress.ts';
+import { CouponReader } from '../../src/issuing/coupon-reader.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { eventually } from '../eventually.ts';
 import { coupon, fakeApp, fakeAuthority, fakeConfig, OPERATOR_KEY } from './fakes.ts';
@@ -82,6 +83,31 @@ test('a place is free again when its listener is gone', async () => {
   site.leave();
   const statusNow = async () => (await fetch(`${site.url}/v1/coupons/1/events`, { headers: crowd })).status;
   await eventually('a place', async () => (await statusNow()) === 200);
+});
+
+test('a thousand listeners that come together cost one look at the store', async () => {
+  let looks = 0;
+  const reader = new CouponReader(
+    async (_, ids) => {
+      looks += 1;
+      await Bun.sleep(5);
+      return ids.map((id) => ({ ...coupon, id }));
+    },
+    { SIGN_MS_MAX: 1000, SIGNS_MAX: 100, WAITING_USERS_MAX: 5000 },
+  );
+  const hub = new ProgressHub({
+    sample: async (couponId) => {
+      const { version = 0, totalQuantity = 0, paused = false } = (await reader.read(couponId, 0)) ?? {};
+      return { couponId, version, totalQuantity, issued: 0, left: 1, unpersisted: 0, paused };
+    },
+    settings: { PROGRESS_MS: 60_000 },
+    onFault: fail,
+  });
+  const { app } = fakeApp({ progress: hub, readPublic: (id) => reader.read(id) });
+  const follow = () => app.fetch(new Request('http://localhost/v1/coupons/1/events'));
+  const answers = await Promise.all(Array.from({ length: 1000 }, follow));
+  expect([answers.filter(({ status }) => status === 200).length, looks]).toEqual([1000, 1]);
+  await hub.close();
 });
 
 test('a coupon that is not announced is there for operators alone, and for all others as if it were not', async () => {

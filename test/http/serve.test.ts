@@ -302,6 +302,12 @@ describe('stopping', () => {
 
   test('an idle connection is kept for as long as the setting says', async () => {
     const server = await serve(fakeApp().app.fetch, { ...options, keepAliveS: 1 });
+    const [lasting, longest] = await Promise.all(
+      [0, 255].map((keepAliveS) => serve(fakeApp().app.fetch, { ...options, keepAliveS })),
+    );
+    const kept = await openWire(lasting?.port ?? 0);
+    kept.write(head('GET /livez HTTP/1.1'));
+    await kept.until(/alive/);
     const lastingMs = await new Promise<number>((resolve) => {
       const startMs = performance.now();
       const socket = connect(server.port, '127.0.0.1', () => socket.write('GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'));
@@ -309,7 +315,11 @@ describe('stopping', () => {
     });
     // The runtime looks every few seconds; without the setting it would be 72 to 76.
     expect(lastingMs).toBeLessThan(60_000);
-    await server.stop();
+    // One that is kept without end is there when the other is gone.
+    kept.write(head('GET /hello HTTP/1.1'));
+    await kept.until(/hello/);
+    kept.destroy();
+    for (const each of [server, lasting, longest]) await each?.stop();
   }, 70_000);
 
   test('the address of a server is one that can be opened', async () => {

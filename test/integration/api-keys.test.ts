@@ -86,14 +86,27 @@ describe('bun run keys', () => {
   });
 
   test('prints its usage for unknown arguments', async () => {
-    const wrong = [[], ['create'], ['create', '--scope', 'root'], ['revoke', 'x'], ['list', '--all']];
+    // A line end, nothing to be seen, and a character too many.
+    const names = ['a\nb', '\u3164', '\u{1f39f}'.repeat(101)].map((name) => [
+      'create',
+      '--scope',
+      'read',
+      '--name',
+      name,
+    ]);
+    const wrong = [[], ['create'], ['create', '--scope', 'root'], ['revoke', 'x'], ['list', '--all'], ...names];
     const results = await Promise.all(wrong.map((args) => key(...args)));
+    const faults = [
+      'missing command',
+      'wrong (command|option): .*',
+      '--scope must be of: issue, read, admin',
+      '--name must be a line of 1 to 100 characters',
+    ];
     for (const { code, err, out } of results) {
       expect({ code, out }).toEqual({ code: 2, out: '' });
-      expect(err).toMatch(
-        /^(missing command|wrong (command|option): .*|--scope must be of: issue, read, admin)\nusage: bun run keys create/,
-      );
+      expect(err).toMatch(new RegExp(`^(${faults.join('|')})\nusage: bun run keys create`));
     }
+    for (const { err } of results.slice(-names.length)) expect(err).toStartWith('--name must be a line');
     const help = await key('--help');
     expect({ ...help, out: help.out.split(' --')[0] }).toEqual({ code: 0, err: '', out: 'usage: bun run keys create' });
   });

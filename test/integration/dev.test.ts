@@ -2,7 +2,10 @@
 
 import { afterAll, expect, test } from 'bun:test';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
+import { coupons } from '../../drizzle/schema.ts';
+import { withConnection } from '../../src/mysql/database.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { eventually } from '../eventually.ts';
 import { openStores } from '../stores.ts';
@@ -51,11 +54,19 @@ function listens(host: string, port: number): Promise<boolean> {
   });
 }
 
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+
 test.each([
   ['', false],
   ['0.0.0.0', true],
 ])('with HOST=%s other addresses are served: %p', async (host, isOpen) => {
   await using dev = await startDev(host === '' ? {} : { HOST: host });
   expect(await listens('127.0.0.1', dev.port)).toBe(true);
+  if (hasIpv6) expect(await listens('::1', dev.port)).toBe(!isOpen);
   expect(await listens('127.0.0.2', dev.port)).toBe(isOpen);
+  // What a newcomer tries is announced.
+  const listed = await withConnection(stores.database, (session) =>
+    session.select({ listed: coupons.listed }).from(coupons),
+  );
+  expect(new Set(listed.map((each) => each.listed))).toEqual(new Set([true]));
 });

@@ -1,5 +1,5 @@
 // environments.test.ts -- Where the processes run: in other time zones, without a home or a place to write, behind an egress proxy,
-// with stores on IPv6, and with a password that MySQL hashes by SHA-256 and no TLS.
+// with stores on IPv6, with a password that MySQL hashes by SHA-256 and no TLS, and with a setting that is misspelt.
 
 import { afterAll, expect, test } from 'bun:test';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -70,6 +70,13 @@ test.each([
   ['America/St_Johns', 'Pacific/Kiritimati'],
 ])('an API in %s and a worker in %s mean the same instants', async (api, worker) => {
   await issueIn({ environment: { TZ: api }, workerEnvironment: { TZ: worker } });
+});
+
+test.each(['src/server.ts', 'workers/worker.ts'])('%s warns of a variable that is nearly a setting', async (entry) => {
+  await using started = start(entry, { PARTITION: 'its-value' }, {});
+  await eventually('it to run', () => /"msg":"(listening|draining)"/.test(started.logOf()));
+  expect(started.logOf()).toContain('"msg":"PARTITION is no setting; PARTITIONS is"');
+  expect(started.logOf()).not.toContain('its-value');
 });
 
 const setpriv = findProgram('setpriv');

@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { createIssueOnce } from '../../src/issuing/idempotency.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { Unavailable } from '../../src/coupon/outcome.ts';
+import { keyPages } from '../../src/redis/scan.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();
@@ -135,7 +136,8 @@ test('a synchronous answer is not replayed before its row is there', async () =>
   await worker.drained();
 });
 
-const redisKeys = async () => (await stores.redis.keys('idempotency:*')).filter((name) => !name.includes(':all:'));
+const redisKeys = async () =>
+  (await Array.fromAsync(keyPages(stores.redis, 'idempotency:*'))).flat().filter((name) => !name.includes(':all:'));
 
 test('a key belongs to its caller: under the same text another user, and another API key, ask for themselves', async () => {
   const { id } = await stores.coupon();

@@ -25,7 +25,11 @@ async function newStores(): Promise<Stores> {
 }
 
 /** A process on the database of one, and the Redis of another. */
-async function join(mysql: Stores, redisOf: Stores, settings = { PARTITIONS: mysql.config.PARTITIONS }) {
+async function join(
+  mysql: Stores,
+  redisOf: Stores,
+  settings: { readonly PARTITIONS?: number } = { PARTITIONS: mysql.config.PARTITIONS },
+) {
   const redis = issuingConnection(redisOf.config, () => undefined);
   await connect(redis);
   const dependencies = { database: mysql.database, redis, settings };
@@ -56,6 +60,29 @@ test('another number of partitions is one line that says which number is right',
   const wrong = await join(stores, stores, { PARTITIONS: stores.config.PARTITIONS + 1 });
   expect(await messageOf(wrong.start())).toMatch(/^PARTITIONS: .* has \d+ partitions, not \d+; set PARTITIONS=\d+/);
   wrong.leave();
+});
+
+test('without PARTITIONS a new installation has 64, and a process takes what an installation has', async () => {
+  const [stores, others] = [await newStores(), await newStores()];
+  for (const [where, settings, expected] of [
+    [stores, {}, 64],
+    [stores, {}, 64],
+    [others, { PARTITIONS: 3 }, 3],
+    [others, {}, 3],
+  ] as const) {
+    const process = await join(where, where, settings);
+    expect(await process.start()).toBe(expected);
+    process.leave();
+  }
+});
+
+test('an installation whose release noted no number, and had four, keeps them', async () => {
+  const stores = await newStores();
+  const { id } = await stores.coupon();
+  await stores.edit(id, { epoch: 1 });
+  const process = await join(stores, stores, {});
+  expect(await process.start()).toBe(4);
+  process.leave();
 });
 
 test('the Redis of another installation is refused', async () => {

@@ -5,20 +5,16 @@ import { randomInt } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Counted, countRequests } from '../../src/http/rate-limit/count-requests.ts';
 import { Limiter } from '../../src/http/rate-limit/limiter.ts';
-import { claimRedisDatabase, connectTo } from '../redis-database.ts';
+import { claimRedisDatabase } from '../redis-database.ts';
 
 let redis: Redis;
 let release: () => Promise<void>;
 
 beforeAll(async () => {
   const claimed = await claimRedisDatabase(process.env.TEST_REDIS_URL ?? '');
-  release = claimed.release;
-  redis = await connectTo(claimed.url);
+  ({ redis, release } = claimed);
 });
-afterAll(async () => {
-  redis.disconnect();
-  await release();
-});
+afterAll(() => release());
 
 const REQUESTS_MAX = 100;
 

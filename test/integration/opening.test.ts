@@ -188,7 +188,10 @@ test.each([1500, -1500])(
   async (aheadMs) => {
     await using api = await stores.createApi();
     // Redis, as it would show its clock if MySQL were ahead by so much.
-    const redisStock = { ...api.redisStock, nowMs: async () => (await api.redisStock.nowMs()) - aheadMs };
+    const redisStock = {
+      ...api.redisStock,
+      nowMs: async (couponId: number) => (await api.redisStock.nowMs(couponId)) - aheadMs,
+    };
     const keeper = createStockKeeper({
       redisStock,
       database: stores.database,
@@ -202,7 +205,7 @@ test.each([1500, -1500])(
     expect(Math.abs(Number(ahead) - aheadMs)).toBeLessThan(1000);
     // By the true clock of Redis it starts, or ended, half a second from now; by that of MySQL it has started, or not yet ended.
     const [from, to] = aheadMs > 0 ? [500, 60_000] : [-60_000, -500];
-    const nowMs = await api.redisStock.nowMs();
+    const nowMs = await api.redisStock.nowMs(id);
     await stores.redis.hset(stores.keys(id).state, { start: nowMs + from, end: nowMs + to });
     expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([issued(1)]);
     expect(await api.issuers.locked.issue(id, ['b'])).toEqual([issued(2)]);

@@ -38,7 +38,10 @@ async function detailOf(store: 'redis' | 'mysql', volatile: 'on' | 'off' = 'off'
   return { ready, detail };
 }
 
-const healthy: Detail = { ready: true, detail: expect.stringMatching(/^Redis \d\S+, maxmemory-policy noeviction$/) };
+const healthy: Detail = {
+  ready: true,
+  detail: expect.stringMatching(/^(Redis|Valkey) \d\S+, maxmemory-policy noeviction$/),
+};
 
 test('with healthy stores a process is ready, and asking leaves nothing behind', async () => {
   const before = await redis.dbsize();

@@ -382,7 +382,7 @@ test('a dead letter that is replayed becomes the row that was promised, under it
     { sequence: 3, userId: 'a', issuedMs: 1_700_000_000_123 },
     { sequence: 4, userId: 'b', issuedMs: 1_700_000_000_123 },
   ]);
-  expect(await stores.redis.exists('issues:{0}:unpersisted')).toBe(0);
+  expect(await stores.redis.get('issues:{0}:unpersisted')).toBe('0');
 });
 
 test('a dead letter that is no entry stays as it is, until it is discarded', async () => {
@@ -561,8 +561,9 @@ test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names n
 });
 
 function dead(...words: string[]) {
+  const { REDIS_URL, KEY_PREFIX, PARTITIONS } = stores.config;
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, 'src/commands/dead-letters.ts', ...words], {
-    env: { ...process.env, REDIS_URL: stores.config.REDIS_URL },
+    env: { ...process.env, REDIS_URL, PARTITIONS: String(PARTITIONS), ...(KEY_PREFIX && { KEY_PREFIX }) },
   });
   return { exitCode, said: (stdout.toString() + stderr.toString()).trim() };
 }

@@ -94,9 +94,12 @@ const everything = ['~*', '&*', '+@all'];
 const calls = new Set<string>();
 for (const path of new Bun.Glob('src/**/*.lua').scanSync(resolve(import.meta.dir, '../..'))) {
   const source = await Bun.file(resolve(import.meta.dir, '../..', path)).text();
-  for (const [, name = ''] of source.matchAll(/redis\.call\('(\w+)'/g)) calls.add(name.toLowerCase());
+  for (const [, name = '', subcommand] of source.matchAll(/redis\.p?call\('(\w+)'(?:, '([A-Z]+)')?/g))
+    calls.add([name, ...(subcommand ? [subcommand] : [])].join('|').toLowerCase());
 }
-const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup'] };
+const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup', 'scan'] };
+/** Of its own scripts. */
+const onlyOf: Record<string, Role> = { 'xgroup|delconsumer': 'worker', 'xinfo|consumers': 'worker' };
 
 describe.each(roles)('%s', (role) => {
   test('starts with all rights, and leaves nothing in Redis', async () => {
@@ -107,10 +110,10 @@ describe.each(roles)('%s', (role) => {
 
   // Counting requests, and idempotency keys.
   const onlyOfApi = ['hincrby', 'expire'];
-  test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish'])(
+  test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish', 'xinfo|stream'])(
     'a user without %s is refused',
     async (name) => {
-      if (onlyOfApi.includes(name) && role === 'worker') return;
+      if ((onlyOf[name] ?? (onlyOfApi.includes(name) ? 'API' : role)) !== role) return;
       const url = await withUser(...everything, `-${name}`);
       expect(await faultsOf(role, url, { limits: true })).toEqual(lacks(`+${name}`));
     },
@@ -190,11 +193,13 @@ test('every script is run, and each as far as its last command', async () => {
   const called = new Set<string>();
   const last = Promise.withResolvers<null>();
   monitor.on('monitor', (_: string, [command = '', text = '']: string[], source: string) => {
-    if (source === 'lua') called.add(command.toLowerCase());
+    const name = ['XGROUP', 'XINFO'].includes(command) ? `${command}|${text}` : command;
+    if (source === 'lua') called.add(name.toLowerCase());
     if (text === 'the end') last.resolve(null);
   });
   try {
     expect(await testApi(redis, subscriber, true)).toEqual([]);
+    expect(await testWorker(redis, LEASE_KEY, (keys) => testInbox(redis, keys, config))).toEqual([]);
     await claimInstallation({ database: stores.database, redis, settings: stores.config });
     await plain.redis.echo('the end');
     await last.promise;
@@ -206,26 +211,49 @@ test('every script is run, and each as far as its last command', async () => {
   expect([...called].sort()).toEqual([...calls].sort());
 });
 
-test('a user with the rights that the page names issues and records', async () => {
+/** The rules of a user that the page names: the least that is needed, and all but what is dangerous. */
+async function rulesOfPage(which: 'least' | 'usual'): Promise<string[]> {
   const page = await Bun.file(resolve(import.meta.dir, '../../deploy/README.md')).text();
-  const rules = /^ACL SETUSER coupon on >\S+ (.+)$/m.exec(page)?.[1]?.split(' ') ?? [];
-  // A database of its own: what is issued stays there.
-  const url = `${await withUser(...rules)}/1`;
-  for (const role of roles) expect(await faultsOf(role, url, { limits: true })).toEqual([]);
-  await using api = await stores.createApi({ REDIS_URL: url });
-  await using _worker = await stores.startWorker({ REDIS_URL: url });
-  const { id } = await stores.coupon();
-  for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
-    expect((await api.issuance.issue(issuer, id, issuer)).kind).toBe('issued');
-  await eventually('three rows', async () => (await stores.rows(id)).length === 3);
+  const lines = [...page.matchAll(/^ACL SETUSER coupon on >\S+ (.+)$/gm)].map(([, rules = '']) => rules.split(' '));
+  const found = lines.filter((rules) => rules.includes('+@all') === (which === 'usual'));
+  expect(found).toHaveLength(1);
+  return found.flat();
+}
+
+test('the least rights that the page names hold none that a start would not miss', async () => {
+  const rules = await rulesOfPage('least');
+  const rights = rules.filter((rule) => rule.startsWith('+'));
+  expect(rights.length).toBeGreaterThan(30);
+  for (const right of rights) {
+    const url = await withUser(...rules.filter((rule) => rule !== right));
+    const missed = await Promise.all(roles.map((role) => faultsOf(role, url, { limits: true })));
+    expect([right, ...new Set(missed.flat())]).toEqual([right, ...lacks(right)]);
+  }
 });
+
+test.each(['least', 'usual'] as const)(
+  'a user with the %s rights that the page names issues and records',
+  async (which) => {
+    const rules = await rulesOfPage(which);
+    // A database of its own: what is issued stays there.
+    const url = `${await withUser(...rules, '+select')}/1`;
+    for (const role of roles) expect(await faultsOf(role, url, { limits: true })).toEqual([]);
+    await using api = await stores.createApi({ REDIS_URL: url });
+    await using _worker = await stores.startWorker({ REDIS_URL: url });
+    const { id } = await stores.coupon();
+    for (const issuer of ['scripted', 'locked', 'synchronous'] as const)
+      expect((await api.issuance.issue(issuer, id, issuer)).kind).toBe('issued');
+    await eventually('three rows', async () => (await stores.rows(id)).length === 3);
+  },
+);
 
 describe('named as what it is', () => {
   test('a replica', async () => {
-    await plain.redis.call('REPLICAOF', '127.0.0.1', String(await freePort()));
+    const primaryPort = await freePort();
+    await plain.redis.call('REPLICAOF', '127.0.0.1', String(primaryPort));
     try {
       expect(await faultsOf('API', plain.server.url)).toEqual([
-        'REDIS_URL: this is a replica, which refuses writes; use the address of the primary, or promote it',
+        `REDIS_URL: this is a replica, which refuses writes; use redis://127.0.0.1:${primaryPort}, or promote it`,
       ]);
     } finally {
       await plain.redis.call('REPLICAOF', 'NO', 'ONE');
@@ -240,7 +268,7 @@ describe('named as what it is', () => {
     try {
       await eventually('the sentinel to answer', () => isRedisReady(port));
       expect(await faultsOf('API', `redis://127.0.0.1:${port}`)).toEqual([
-        'REDIS_URL: this is a Redis Sentinel, which keeps no data; use the address of the primary that it watches',
+        `REDIS_URL: this is a Redis Sentinel, which keeps no data; use redis+sentinel://127.0.0.1:${port}/coupons, which follows the primary that it watches`,
       ]);
     } finally {
       child.kill();
@@ -259,7 +287,8 @@ describe('named as what it is', () => {
     await first.redis.call('CLUSTER', 'MEET', '127.0.0.1', second.server.port, second.busPort);
     await eventually('the cluster of two', () => hasSize(first.redis, 2));
     expect(await faultsOf('API', first.server.url)).toEqual([
-      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; use a Redis without cluster mode, or a cluster of one shard',
+      'REDIS_URL: this is a node of a Redis Cluster, which has a part of the keys alone; ' +
+        `use redis+cluster://127.0.0.1:${first.server.port}, which finds all nodes`,
     ]);
   });
 });

@@ -162,6 +162,25 @@ test('a state that must be proven is kept when it is of a later epoch than MySQL
   await expectClean(api, coupon, 7);
 });
 
+test('issues that MySQL lost are written again although Redis restarted since, and nobody asks for the coupon', async () => {
+  await using api = await stores.createApi();
+  const coupon = await stores.coupon({ totalQuantity: 10 });
+  await api.issuers.scripted.issue(coupon.id, people(2));
+  await drain();
+  const backup = await backUp();
+  await api.issuers.scripted.issue(coupon.id, people(4, 3));
+  await drain();
+  const before = await stores.rows(coupon.id);
+  await goBackTo(backup);
+  await stores.redis.hset(stores.keys(coupon.id).state, 'run', 'another.server');
+  expect((await round(api)).restored).toContainEqual([coupon.id, 4]);
+  await drain();
+  const numbered = (rows: typeof before) => rows.map(({ sequence, userId }) => [sequence, userId]);
+  expect(numbered(await stores.rows(coupon.id))).toEqual(numbered(before));
+  expect((await round(api)).restored.filter(([id]) => id === coupon.id)).toEqual([]);
+  await expectClean(api, coupon, 6);
+});
+
 test('a coupon that is over and that MySQL lost issues of is not closed before they are rows again', async () => {
   await using api = await stores.createApi();
   const coupon = await stores.coupon({ totalQuantity: 10 });

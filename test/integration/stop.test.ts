@@ -33,6 +33,23 @@ async function lockWaits(): Promise<number> {
   return Number((rows as unknown as { waits: number | string }[])[0]?.waits);
 }
 
+test.each([
+  ['src/server.ts', '"listening"'],
+  ['workers/worker.ts', '"draining"'],
+])('signals that mean nothing to %s are noted and do not end it', async (entry, ready) => {
+  const { child, logOf, read } = start(entry);
+  await eventually('it to start', () => logOf().includes(ready));
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+    child.kill(signal);
+    await eventually('a line', () => logOf().includes('"a signal was ignored; SIGTERM stops"'));
+  }
+  expect(child.exitCode).toBe(null);
+  child.kill('SIGTERM');
+  expect(await child.exited).toBe(0);
+  await read;
+  expect(logOf()).toContain('"signal":"SIGHUP"');
+});
+
 test('SIGTERM and SIGINT together stop the API once', async () => {
   const { child, logOf, read } = start('src/server.ts');
   await eventually('the API to listen', () => logOf().includes('"listening"'));

@@ -114,7 +114,7 @@ describe('delivery', () => {
     await writeEntries(stores.database, await takeAndDie(id, 'phoenix'));
     const worker = await drain({ WORKER_NAME: 'phoenix' });
     expect(worker.written).toEqual([
-      { inserted: 0, unchanged: 3, superseded: [], renumbered: [], dead: [], older: [] },
+      { inserted: 0, unchanged: 3, superseded: [], renumbered: [], dead: [], older: [], withdrawn: [] },
     ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
     expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
@@ -425,7 +425,7 @@ describe('what can never be a row', () => {
     expect(worker.deadLetters).toEqual(planted.map(([reason, , users]) => ({ reason, users })));
     const letters = (await stores.redis.xrange(stores.keys(id).dead, '-', '+')).map(([, letter]) => letter);
     expect(letters).toEqual(planted.map(([reason, letter], i) => ['entry', ids[i] ?? '', 'reason', reason, ...letter]));
-    expect(await stores.redis.exists(stores.keys(id).unpersisted)).toBe(0);
+    expect(await stores.redis.get(stores.keys(id).unpersisted)).toBe('0');
   });
 
   test('an entry that MySQL refuses is found among many, and alone becomes a dead letter', async () => {
@@ -493,7 +493,7 @@ describe('an outage', () => {
     const worker = await drain({ DATABASE_URL: proxy.url });
     expect(proxy.repliesLost()).toBe(1);
     expect(worker.written).toEqual([
-      { inserted: 0, unchanged: 2, superseded: [], renumbered: [], dead: [], older: [] },
+      { inserted: 0, unchanged: 2, superseded: [], renumbered: [], dead: [], older: [], withdrawn: [] },
     ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
     expect(await deadOf(id)).toEqual([]);
@@ -510,7 +510,7 @@ describe('an outage', () => {
     expect(await rowsOf(id)).toEqual(['1 a', '2 b']);
     await eventually(
       'nothing to be left to count',
-      async () => (await stores.redis.exists(stores.keys(id).unpersisted)) === 0,
+      async () => (await stores.redis.get(stores.keys(id).unpersisted)) === '0',
     );
   });
 
@@ -547,11 +547,11 @@ describe('bounds', () => {
     const blocked = await stores.startWorker({ ENTRIES_PER_READ_MAX: 1, ROWS_PER_TRANSACTION_MAX: 1 });
     await blocked.drained();
     await blocked.stop();
-    expect(await stores.redis.exists(unpersisted)).toBe(0);
+    expect(await stores.redis.get(unpersisted)).toBe('0');
     await accept(id, 'f', 'g', 'h');
     expect(await stores.redis.get(unpersisted)).toBe('2');
     await drain();
-    expect([await stores.redis.exists(unpersisted), await stores.redis.xlen(stream)]).toEqual([0, 0]);
+    expect([await stores.redis.get(unpersisted), await stores.redis.xlen(stream)]).toEqual(['0', 0]);
   });
 
   test('users of an entry of a later version leave the count when it becomes a dead letter', async () => {

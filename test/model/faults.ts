@@ -2,7 +2,7 @@
 
 import type { Emit } from './issuers.ts';
 import { reset as endOpener } from './openers.ts';
-import { emptyRedis, heldBy, isKept, type State, TIME_MAX, type World } from './state.ts';
+import { emptyRedis, heldBy, isKept, type State, TIME_MAX, WITHDRAWN, type World } from './state.ts';
 
 export function faultSteps(s: State, world: World, emit: Emit): void {
   const { may } = world;
@@ -96,7 +96,9 @@ function anotherServer(n: State, known: number): void {
 /** An entry that a worker has in hand is another one than that which may stand in the stream from now on. */
 function markGone(n: State): void {
   for (const user of n.users) {
-    for (const w of user.hand.keys()) if (user.hand[w] && user.stream !== user.hand[w]) user.gone[w] = 1;
+    for (const w of user.hand.keys()) {
+      if (user.hand[w] && (user.stream !== user.hand[w] || user.gone[w] === WITHDRAWN)) user.gone[w] = 1;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // protocol.ts -- The protocol of one coupon: every step that some process, store or clock can take next.
 
 import { auditSteps, watched } from './audit.ts';
+import { consumerSteps } from './consumers.ts';
 import { faultSteps } from './faults.ts';
 import { type Emit, issuerSteps } from './issuers.ts';
 import { openerSteps } from './openers.ts';
@@ -21,6 +22,7 @@ export function stepsFrom(s: State, world: World, each: Emit): void {
   workerSteps(s, world, emit);
   operatorSteps(s, world, emit);
   faultSteps(s, world, emit);
+  consumerSteps(s, emit);
   auditSteps(s, all);
 }
 

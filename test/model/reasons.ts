@@ -13,6 +13,7 @@ const nowhere = 'P3: a promised issue is nowhere under its sequence';
 const anotherSequence = 'P2: a user gets another sequence than before';
 const unknown = 'P2: at the quiet end Redis does not know all issues';
 const untrue = 'an audit says what is not true';
+const neverRow = 'P3: an accepted issue never becomes a row';
 const deadEnd = 'a dead end: the coupon cannot be opened';
 
 /** Each found by `bun run model --without GUARD`, with the shortest story there is. */
@@ -31,6 +32,8 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'gather: entries before rows': { world: 'opening', promise: tooMany },
   'gather: the stream before dead letters': { world: 'letters', promise: anotherSequence },
   'replay: the lease of an opener ends': { world: 'letters', promise: nowhere },
+  'remove-consumers: nothing is pending': { world: 'consuming', promise: neverRow },
+  'remove-consumers: looking and removing are one step': { world: 'consuming', promise: neverRow },
   'settle: a dead letter only of an entry that is there': { world: 'letters', promise: nowhere },
   'synchronous: the home is MySQL': { world: 'issuing', promise: tooMany },
   'synchronous: Redis has no state of a later epoch': {
@@ -53,6 +56,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
     world: 'recovering',
     promise: 'P4: at the quiet end Redis has an owner without an issue',
   },
+  'drain: a withdrawn entry of an earlier opening is not written': { world: 'withdrawing', promise: nowhere },
   'drain: entries that were gone are asked for too': { world: 'outdated', promise: unknown },
   'drop: the lease of an opener ends too': { world: 'recovering', promise: unknown },
   'ledger: stock is left': { world: 'scarce', promise: tooMany },

@@ -3,8 +3,9 @@
 // Each function stands for the script of its name in `src/stock/scripts` or `src/stream/scripts`, with the same order of checks.
 
 import { checkPeriod, lastSequence } from '../../src/coupon/coupon.ts';
+import { acknowledge } from './consumers.ts';
 import { holds, isLeftOut } from './guards.ts';
-import { countOwners, type Edit, type Opener, START, type State, type User } from './state.ts';
+import { countOwners, type Edit, type Opener, START, type State, type User, WITHDRAWN } from './state.ts';
 
 const isWhole = (s: State): boolean => countOwners(s) === s.redis.next - 1 - s.redis.gap;
 
@@ -161,6 +162,7 @@ export function settle(s: State, w: number): 'all deleted' | 'some were gone' {
       user.dead = hand;
       for (const audit of s.audits) if (audit.at > 0) audit.buried = 1;
     }
+    if (isThere) acknowledge(user);
     if (!isThere) wereGone = true;
     else if (letter === WHOLE_ENTRY) user.stream = 0;
     else if (letter === OWN_LETTER) Object.assign(user, { stream: 0, first: hand });
@@ -178,12 +180,19 @@ export function inLetterOf(s: State, u: number): readonly User[] {
 /** replay.lua: a dead letter goes back into the stream, so that an opener must read again. */
 export function replay(s: State, u: number): void {
   for (const user of inLetterOf(s, u)) {
+    // A new entry: workers that have the former one in hand cannot settle it.
+    withdraw(user);
     user.stream = user.dead;
     user.dead = 0;
-    // A new entry: workers that have the former one in hand cannot settle it.
-    for (const w of user.hand.keys()) if (user.hand[w]) user.gone[w] = 1;
   }
   if (!isLeftOut('replay: the lease of an opener ends')) s.redis.opening = 0;
+}
+
+/** What replay.lua and discard.lua leave for workers that have the entry of a dead letter in hand. */
+function withdraw(user: User): void {
+  for (const w of user.hand.keys()) {
+    if (user.hand[w] === user.dead && user.under[w] === user.epoch) user.gone[w] = WITHDRAWN;
+  }
 }
 
 /** XDEL of a dead letter: its users are promised nothing any more. */
@@ -191,6 +200,7 @@ export function giveUpLetter(s: State, u: number): void {
   for (const user of inLetterOf(s, u)) {
     // It is not lost, to an audit that looked before.
     user.given.fill(0);
+    withdraw(user);
     user.dead = user.first = user.epoch = user.promised = 0;
   }
 }

@@ -4,6 +4,7 @@
 // be exchanged. Sequences are 0 for none. All values fit a byte.
 
 import { type Audit, newAudit } from './audit.ts';
+import { type Group, newGroup } from './consumers.ts';
 import { newPlaces, type Places } from './moving.ts';
 
 /** What each place knows of one user. */
@@ -24,7 +25,10 @@ export interface User {
   bad: number;
   /** Redis, the temporary hash of each opener. */
   loaded: number[];
-  /** Each worker: the sequence in hand, whether its row can never be (a dead letter to come), whether its entry is gone. */
+  /**
+   * Each worker: the sequence in hand, whether its row can never be (a dead letter to come), whether its entry is gone: 1, or `WITHDRAWN`
+   * where an operator replayed or discarded its dead letter.
+   */
   hand: number[];
   /** Each worker: the epoch of the entry in hand. */
   under: number[];
@@ -40,6 +44,8 @@ export interface User {
   away: number[];
   /** In a world with an audit: the sequence that Redis had given when it looked. */
   given: number[];
+  /** In a world with a consumer group: the worker that the entry is pending for, from 1; see consumers.ts. */
+  pending: number[];
 }
 
 /** MySQL's row of the coupon. `lock`: whether the editor holds it across a call to Redis. */
@@ -130,9 +136,14 @@ export interface State {
   places: Places[];
   /** In a world with one, see audit.ts. */
   audits: Audit[];
+  /** In a world with one, see consumers.ts. */
+  groups: Group[];
   /** A broken promise that only the step itself could see: an index into `faultNames`. */
   wrong: number;
 }
+
+/** See `User.gone`. */
+export const WITHDRAWN = 2;
 
 export const START = 1;
 export const END = 2;
@@ -196,6 +207,7 @@ export function initialState(world: World): State {
       saved: zeros(6),
       away: zeros(world.hasTwoPlaces ? 5 : 0),
       given: zeros(world.may.has('audit') ? 1 : 0),
+      pending: zeros(world.may.has('remove consumers') ? 1 : 0),
     })),
     sql,
     redis: noState(),
@@ -223,6 +235,7 @@ export function initialState(world: World): State {
     others: world.hasTwoPlaces ? [{ redis: noState() }] : [],
     places: world.hasTwoPlaces ? [newPlaces()] : [],
     audits: world.may.has('audit') ? [newAudit()] : [],
+    groups: world.may.has('remove consumers') ? [newGroup(world.workers)] : [],
     wrong: 0,
   };
 }
@@ -230,9 +243,11 @@ export function initialState(world: World): State {
 /** Empties the whole of Redis. */
 export function emptyRedis(s: State): void {
   s.redis = noState();
+  s.groups = s.groups.map(({ names }) => newGroup(names.length));
   for (const user of s.users) {
     user.owner = user.stream = user.first = user.epoch = user.dead = 0;
     user.loaded.fill(0);
+    user.pending.fill(0);
   }
 }
 

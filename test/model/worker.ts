@@ -1,13 +1,14 @@
 // worker.ts -- Two workers that drain the stream: read, write, settle, forget. Stands for `workers/drain.ts` and `workers/inbox.ts`.
 //
 // Which worker gets which entry is left open: any may take any entry at any time, as after a takeover, so that what holds here
-// holds for every way of handing entries out.
+// holds for every way of handing entries out. A world with a consumer group knows which worker has which: consumers.ts.
 
-import { isLeftOut } from './guards.ts';
+import { assign, hasPending, readableBy } from './consumers.ts';
+import { holds, isLeftOut } from './guards.ts';
 import { drop, type Emit } from './issuers.ts';
 import { insertsBad, type Issue, writeEntries } from './ledger.ts';
 import { look, OWN_LETTER, settle, WHOLE_ENTRY } from './scripts.ts';
-import type { State, World } from './state.ts';
+import { type State, WITHDRAWN, type World } from './state.ts';
 
 /**
  * Every step of every worker. Where one stands: 1 has entries, 2 has written them, 3 asks whether Redis knows them, 4 drops a state that
@@ -23,7 +24,8 @@ export function workerSteps(s: State, world: World, emit: Emit): void {
     if (worker.at === 0) readSteps(s, w, emit);
     else emit('worker dies:', w, (n) => rest(n, w));
     if (worker.at === 1 && s.sql.lock === 0) {
-      if (insertsBad(s, issuesInHand(s, w)))
+      const writable = issuesInHand(s, w).filter(({ u }) => !isWithdrawn(s, u, w));
+      if (insertsBad(s, writable))
         emit('worker halves what MySQL refuses, and finds the bad entry:', w, (n) => bury(n, w));
       else emit('worker writes:', w, (n) => write(n, w));
     }
@@ -42,16 +44,18 @@ function spoil(n: State, u: number): void {
 
 /** One entry, or all there are, which are then one transaction. */
 function readSteps(s: State, w: number, emit: Emit): void {
-  const heads = new Set(s.users.filter((user) => user.stream > 0).map(({ first, epoch }) => first * 16 + epoch));
-  for (const head of heads) {
+  const heads = new Set(readableBy(s, w).map(({ first, epoch }) => first * 16 + epoch));
+  // What is pending for it comes together.
+  for (const head of heads.size === 1 || !hasPending(s, w) ? heads : []) {
     emit(`worker ${w + 1} reads the entry from`, head >> 4, (n) => take(n, w, head));
   }
   if (heads.size > 1) emit('worker reads all entries:', w, (n) => take(n, w, null));
 }
 
 function take(n: State, w: number, head: number | null): void {
-  for (const user of n.users) {
-    if (user.stream === 0 || (head !== null && user.first * 16 + user.epoch !== head)) continue;
+  for (const user of readableBy(n, w)) {
+    if (head !== null && user.first * 16 + user.epoch !== head) continue;
+    assign(n, user, w);
     user.hand[w] = user.stream;
     user.under[w] = user.epoch;
     user.gone[w] = 0;
@@ -61,6 +65,7 @@ function take(n: State, w: number, head: number | null): void {
 
 /** Bisecting: the one bad entry becomes a dead letter, as a whole; the others are read again. */
 function bury(n: State, w: number): void {
+  leaveWithdrawn(n, w);
   const bad = n.users.find((user) => user.hand[w] && user.hand[w] === user.bad);
   for (const user of n.users) {
     if (user.first === bad?.first && user.epoch === bad.epoch) user.letter[w] = WHOLE_ENTRY;
@@ -77,12 +82,24 @@ function issuesInHand(s: State, w: number): readonly Issue[] {
 }
 
 function write(n: State, w: number): void {
+  leaveWithdrawn(n, w);
   const written = writeEntries(n, issuesInHand(n, w));
   for (const u of written.dead) if (n.users[u]) n.users[u].letter[w] = OWN_LETTER;
   const stale = written.renumbered.length + written.superseded.length > 0 ? 1 : 0;
   const older = written.older.length > 0 ? 1 : 0;
   const isDropLeftOut = isLeftOut('drain: forget a state that does not know all rows');
   n.workers[w] = { at: stale === 1 && !isDropLeftOut ? 5 : 2, stale: 0, older };
+}
+
+/** Under the row lock: an entry of an earlier opening whose dead letter was replayed or discarded is not this worker's any more. */
+function isWithdrawn(s: State, u: number, w: number): boolean {
+  const { gone = [], under = [] } = s.users[u] ?? {};
+  const isOlder = (under[w] ?? 0) < s.sql.epoch;
+  return !holds('drain: a withdrawn entry of an earlier opening is not written', gone[w] !== WITHDRAWN || !isOlder);
+}
+
+function leaveWithdrawn(n: State, w: number): void {
+  for (const [u, user] of n.users.entries()) if (isWithdrawn(n, u, w)) user.hand[w] = user.under[w] = user.gone[w] = 0;
 }
 
 function settleAll(n: State, w: number): void {

@@ -110,6 +110,8 @@ export const worlds = {
     'Redis restarts',
     'Redis loses the owners',
   ),
+  /** A worker is held up with an entry in hand, while another one buries it. */
+  withdrawing: calm({ workers: 2, epochMax: 2 }, 'scripted', 'open', 'bad data', 'dead letters'),
   /** MySQL goes back, and what only Redis knows is long over. */
   forgetting: calm(
     { faultsMax: 2, epochMax: 2 },
@@ -187,6 +189,13 @@ export const worlds = {
   ),
   /** The same, while Redis loses all. */
   recounting: calm({ total: 1, epochMax: 2 }, 'scripted', 'open', 'Redis loses all', 'reconcile', 'audit'),
+  /** Two workers of a consumer group that die and come back under their names, while idle consumers are removed. */
+  consuming: world(
+    { users: 2, openers: 1, workers: 2, faultsMax: 0, epochMax: 1 },
+    'scripted',
+    'open',
+    'remove consumers',
+  ),
   /** A replica that lags is promoted, and answers wait for it. */
   waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
   /** The same, and processes offer what they remember to an opening. */

@@ -182,7 +182,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/scripts/discard.lua',
-        from: "if #KEYS > 1 then redis.call('UNLINK', KEYS[2], KEYS[3]) end\n",
+        from: "if #KEYS > 2 then redis.call('UNLINK', KEYS[3], KEYS[4]) end\n",
         to: '',
       },
     ],
@@ -304,9 +304,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'workers/drain.ts',
-        from: '  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);\n',
+        from: '  await forgetStale(dependencies, written, deleted < own.length ? own : null);\n',
         to: `  await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
-  await forgetStale(dependencies, written, deleted < chunk.length ? entries : null);\n`,
+  await forgetStale(dependencies, written, deleted < own.length ? own : null);\n`,
       },
     ],
     guard: [
@@ -571,8 +571,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stream/scripts/discard.lua',
-        from: "redis.call('UNLINK', KEYS[2], KEYS[3])",
-        to: "redis.call('UNLINK', KEYS[2])",
+        from: "redis.call('UNLINK', KEYS[3], KEYS[4])",
+        to: "redis.call('UNLINK', KEYS[3])",
       },
     ],
     guard: [
@@ -681,6 +681,42 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [
       `${integration}/restored-mysql.test.ts`,
       'a backup from before the opening: nothing is issued from MySQL meanwhile, and in the end exactly the total is',
+    ],
+  },
+  {
+    name: 'a worker that was held up writes what was discarded',
+    changes: [{ file: 'src/stream/scripts/discard.lua', from: 'withdraw(KEYS[2], letter[2])\n', to: '' }],
+    guard: [
+      `${integration}/withdrawn.test.ts`,
+      'a worker that was held up does not write what was discarded, whose sequences others were promised since',
+    ],
+  },
+  {
+    name: 'a worker does not ask whether an entry of an earlier opening was withdrawn',
+    changes: [
+      {
+        file: 'workers/drain.ts',
+        from: '() => writeEntries(database, entries, (older) => withdrawnAmong(dependencies, chunk, older)),',
+        to: '() => writeEntries(database, entries),',
+      },
+    ],
+    guard: [
+      `${integration}/withdrawn.test.ts`,
+      'nor an entry whose letter was replayed, became one again and was discarded then',
+    ],
+  },
+  {
+    name: 'what only a state of before a restart knows waits for a request',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: "  if (isOver || seen.kind === 'not open') {\n",
+        to: "  if (!isOver && seen.kind === 'not open') return null;\n  if (isOver || seen.kind === 'not open') {\n",
+      },
+    ],
+    guard: [
+      `${integration}/restored-mysql.test.ts`,
+      'issues that MySQL lost are written again although Redis restarted since, and nobody asks for the coupon',
     ],
   },
   {
@@ -820,6 +856,48 @@ export const plantedBugs: readonly PlantedBug[] = [
     guard: [`${integration}/worker.test.ts`, 'entries of a worker that never comes back are taken over by another'],
   },
   {
+    name: 'a consumer is removed with what is pending for it',
+    changes: [
+      {
+        file: 'src/stream/scripts/remove-consumers.lua',
+        from: 'if of.pending == 0 and of.idle',
+        to: 'if of.idle',
+      },
+    ],
+    guard: [
+      `${integration}/workers.test.ts`,
+      'a round removes the consumers of forty workers that are gone, but for the one with an entry pending',
+    ],
+  },
+  {
+    name: 'a log line that cannot be written is an error',
+    changes: [
+      {
+        file: 'src/telemetry/log-sink.ts',
+        from: '    } catch {\n      return false;',
+        to: '    } catch (error) {\n      if (error) throw error;\n      return false;',
+      },
+    ],
+    guard: [
+      'test/unit/log-sink.test.ts',
+      'what a full disk takes no more is dropped and counted, and said once there is room',
+    ],
+  },
+  {
+    name: 'consumers of workers that are gone stay forever',
+    changes: [
+      {
+        file: 'workers/reconcile.ts',
+        from: 'sums.consumers += await removeConsumers(redis, { keys, idleMs });',
+        to: 'void removeConsumers;',
+      },
+    ],
+    guard: [
+      `${integration}/workers.test.ts`,
+      'a round removes the consumers of forty workers that are gone, but for the one with an entry pending',
+    ],
+  },
+  {
     name: 'an entry that is settled twice is counted off twice',
     changes: [
       {
@@ -838,7 +916,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/mysql/pool.ts',
-        from: "    connection.query('SET NAMES utf8mb4', destroyOn(connection));\n",
+        from: "    'SET NAMES utf8mb4',\n",
         to: '',
       },
     ],
@@ -912,6 +990,16 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     guard: ['test/unit/coupon-reader.test.ts', 'what was read before an edit is not kept after it'],
+  },
+  {
+    name: 'the issuers are answered by a query that began before they asked',
+    changes: [
+      { file: 'src/issuing/coupon-reader.ts', from: "const isRecent = pool === 'public' && ", to: 'const isRecent = ' },
+    ],
+    guard: [
+      'test/unit/coupon-reader.test.ts',
+      'a thousand who come together for one id cost one query, of the issuers two; who comes later costs another',
+    ],
   },
   {
     name: 'an idempotency key is the same for every caller',

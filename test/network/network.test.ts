@@ -111,7 +111,7 @@ describe('a reply that is lost between the worker and a store', () => {
     await dropped;
     await waitUntil('the stream to be empty', async () => (await cluster.redis.xlen(keys.stream)) === 0, WAIT);
     await rowsBecome(couponId, [{ userId: 'alice', sequence: 1 }]);
-    expect([await cluster.redis.get(keys.unpersisted), await cluster.redis.xlen(keys.dead)]).toEqual([null, 0]);
+    expect([await cluster.redis.get(keys.unpersisted), await cluster.redis.xlen(keys.dead)]).toEqual(['0', 0]);
   });
 });
 

@@ -1,7 +1,10 @@
-// tls.test.ts -- MySQL and Redis over TLS with an authority of their own, and over sockets: what works, and what each fault is called.
+// tls.test.ts -- MySQL, Redis and the issuer of tokens over TLS with an authority of their own, and over sockets: what works, and what each
+// fault is called.
 
 import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
@@ -15,6 +18,7 @@ import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
+import { type Runtime, startSteered } from '../http/steered-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tls-'));
 const certificates = await makeCertificates({
@@ -196,4 +200,26 @@ describe('Redis', () => {
       'speaks TLS where the URL does',
     );
   });
+});
+
+describe('the issuer of tokens', () => {
+  const { cert, key } = certificates.server;
+  const tls = { cert: read(cert), key: read(key), ca: read(ca), requestCert: true, rejectUnauthorized: true };
+  const issuer = createServer(tls, (_, response) =>
+    response.setHeader('content-type', 'application/json').end('{"keys":[]}'),
+  );
+  afterAll(() => void issuer.close());
+
+  test.each<Runtime>(['bun', 'deno'])(
+    'on %s its keys are fetched with an authority of its own, and a certificate where it wants one',
+    async (runtime) => {
+      if (!issuer.listening) await new Promise<void>((done) => issuer.listen(0, '127.0.0.1', done));
+      const url = `https://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`;
+      const faults = async (...files: readonly string[]) =>
+        JSON.parse(await startSteered(runtime, 'issuer-keys-entry.ts', url, ...files).line()) as string[];
+      expect(await faults(ca, client.cert, client.key)).toEqual([]);
+      expect(await faults(ca)).toHaveLength(1);
+      expect(await faults()).toHaveLength(1);
+    },
+  );
 });

@@ -38,6 +38,7 @@ export async function openCallers(stores: Stores, api: TestApi): Promise<Callers
     config,
     authority: fakeAuthority(),
     limiters: { user: null, address: null },
+    limitedCallers: () => [],
     pages,
     readiness: unused,
     metrics: createApiMetrics(),

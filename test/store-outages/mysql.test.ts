@@ -98,7 +98,8 @@ async function expectAllWritten({ callers, worker: worked, opened, closed }: Sce
   await worked.drained();
   expect((await stores.rows(opened)).map(({ userId }) => userId)).toEqual([...users]);
   expect(worked.deadLetters).toEqual([]);
-  expect(await stores.redis.exists('issues:{0}:unpersisted', 'issues:{0}:dead')).toBe(0);
+  expect(await stores.redis.get('issues:{0}:unpersisted')).toBe('0');
+  expect(await stores.redis.exists('issues:{0}:dead')).toBe(0);
   expect(await callers.ask('synchronous', opened, 'last')).toBe(`201 #${users.length + 1}`);
   expect(await callers.ask('synchronous', closed, 'x')).toMatch(/^(201 #1|409 DUPLICATED_COUPON_ISSUE #1)$/);
   await worked.drained();

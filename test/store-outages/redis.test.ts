@@ -283,7 +283,7 @@ test('out of memory: new users get 503, the worker continues and frees memory, a
     worker = await stores.startWorker({ REDIS_URL: proxy.url, CLAIM_IDLE_MS: 100, ENTRIES_PER_READ_MAX: 1 });
     await worker.drained();
     expect(await stores.rows(id)).toHaveLength(5);
-    expect(await stores.redis.exists(unpersisted)).toBe(0);
+    expect(await stores.redis.get(unpersisted)).toBe('0');
     expect(worker.retried).toEqual([]);
   } finally {
     await stores.redis.config('SET', 'maxmemory', '0');

@@ -15,11 +15,21 @@ test('without arguments it takes a seed of its own, a minute and the server on t
   });
 });
 
+test('one kind of Redis is used at a time', () => {
+  expect(readChaosOptions({ cluster: true }, 7).redis).toBe('cluster');
+  expect(readChaosOptions({ sentinel: true }, 7).redis).toBe('sentinel');
+  expect(() => readChaosOptions({ cluster: true, sentinel: true }, 7)).toThrow('choose one');
+});
+
 test('one kind of run is done at a time', () => {
   expect(readChaosOptions({ soak: true }, 7).mode).toBe('soak');
   expect(readChaosOptions({ overload: true }, 7).mode).toBe('overload');
   expect(readChaosOptions({ only: 'MySQL' }, 7).only).toBe('MySQL');
+  expect(readChaosOptions({ vitess: true }, 7).vitessShards).toBe(2);
+  expect(readChaosOptions({ vitess: true, unsharded: true }, 7).vitessShards).toBe(0);
   expect(() => readChaosOptions({ soak: true, overload: true }, 7)).toThrow('choose one');
+  expect(() => readChaosOptions({ vitess: true, database: '/bin/sh' }, 7)).toThrow('leave out --database');
+  expect(() => readChaosOptions({ unsharded: true }, 7)).toThrow('belongs to --vitess');
 });
 
 test('a program is distinguished from a URL, and the URL is not repeated', () => {

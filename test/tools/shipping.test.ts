@@ -15,7 +15,8 @@ type Tree = Readonly<Record<string, unknown>>;
 const root = resolve(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const parse = (path: string): Tree => asTree(Bun.YAML.parse(read(path)));
-const unknownSettings = (names: readonly string[]): string[] => names.filter((name) => !(name in settings.properties));
+const unknownSettings = (names: readonly string[]): string[] =>
+  names.filter((name) => !(name in settings.properties || secretSettings.includes(name.replace(/_FILE$/, ''))));
 
 const entries = [
   'src/server.ts',
@@ -213,12 +214,15 @@ describe('the compose file', () => {
   test('every setting of .env reaches the processes that read it, but for those that the file itself decides', () => {
     const decided = ['HOST', 'PORT', 'REUSE_PORT', 'WORKER_PORT', 'METRICS_PORT', 'KEY_PREFIX', 'WORKER_NAME'];
     // Its own stores speak no TLS.
-    const stores = /^(DATABASE|REDIS)_(URL|CA|CERT|KEY)$/;
+    const stores = /^(DATABASE|REDIS)_(URL|CA|CERT|KEY)$|^SENTINEL_PASSWORD$/;
     const variables = Object.keys(settings.properties).filter((name) => !decided.includes(name) && !stores.test(name));
     const environmentOf = (name: string) => asTree(services.find((each) => each.name === name)?.service['environment']);
     for (const api of ['api-1', 'api-2']) {
       const given = environmentOf(api);
-      expect(variables.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
+      // The key of operators is required as a value.
+      const files = secretSettings.filter((name) => !stores.test(name) && name !== 'ADMIN_API_KEY');
+      const expected = [...variables, ...files.map((name) => `${name}_FILE`)];
+      expect(expected.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
     }
     const access = /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS|KEEP)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$/;
     const worker = environmentOf('worker');
@@ -422,14 +426,17 @@ const knownNames = new Set([
   ...secretSettings.map((name) => `${name}_FILE`),
   ...(read('src/http/problem.ts').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []),
   'TEST_REDIS_URL',
+  'TEST_REDIS',
   'TEST_DATABASE_URL',
   'TEST_SIMULATION_S',
+  'TEST_FUZZER_S',
   'NODE_EXTRA_CA_CERTS',
   'HTTPS_PROXY',
   'NO_PROXY',
   'TCP_USER_TIMEOUT',
   'GET_LOCK',
   'RELEASE_LOCK',
+  'REDIS_MAXMEMORY',
   'MYSQL_PASSWORD',
   'MYSQL_ROOT_PASSWORD',
   'GRAFANA_PASSWORD',

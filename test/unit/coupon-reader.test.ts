@@ -35,6 +35,31 @@ test('a thousand ids that do not exist cost two queries, one at a time', async (
   expect(queries.map(({ ids }) => ids.length)).toEqual([1, 999]);
 });
 
+test('a thousand who come together for one id cost one query, of the issuers two; who comes later costs another', async () => {
+  const { reader, queries, clock } = readerOf(1);
+  const thousand = Array.from({ length: 1000 });
+  const read = await Promise.all(thousand.map(() => reader.read(1, 0)));
+  expect(read.filter((found) => found?.id === 1)).toHaveLength(1000);
+  expect(await Promise.all(thousand.map(() => reader.exists(2, 'public')))).not.toContain(true);
+  expect(queries.map(({ ids }) => ids)).toEqual([[1], [2]]);
+  expect(await Promise.all(thousand.map(() => reader.exists(3, 'general')))).not.toContain(true);
+  expect(queries.slice(2)).toEqual(Array.from({ length: 2 }, () => ({ pool: 'general', ids: [3] })));
+  clock.nowMs += 101;
+  await reader.read(1, 0);
+  expect(queries.at(-1)).toEqual({ pool: 'public', ids: [1] });
+});
+
+test('who comes while a query runs does not get its answer after an edit', async () => {
+  const { reader, existing, clock } = readerOf(1);
+  clock.during = () => {
+    clock.during = () => {};
+    existing.set(1, { ...coupon, id: 1, paused: true });
+    reader.invalidate(1);
+  };
+  const [, second] = await Promise.all([reader.read(1), reader.read(1)]);
+  expect(second).toMatchObject({ paused: true });
+});
+
 test('an id that does not exist is asked for once a second, and known as soon as it is announced', async () => {
   const { reader, existing, queries, clock } = readerOf();
   const exists = async () => reader.exists(7, 'public');

@@ -154,6 +154,6 @@ test('an entry that was deleted meanwhile is settled, and nothing is buried', as
   const { dependencies, reports, tries } = refusing(() => socketFault());
   await drain(dependencies, [{ id: '1-0', fields: null }]);
   expect(reports.deadLetters).toEqual([]);
-  expect(reports.settledWords.map((words) => words.slice(3))).toEqual([['workers', 1, '1-0', 0]]);
+  expect(reports.settledWords.map((words) => words.slice(2))).toEqual([['workers', 1, '1-0', 0]]);
   expect(tries()).toBe(0);
 });

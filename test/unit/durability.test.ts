@@ -12,6 +12,7 @@ const durable: RedisDurability = {
   product: 'Redis 7.0.15',
   mode: 'standalone',
   shards: 1,
+  betterUrl: '',
   version: '7.0.15',
   appendFsync: 'always',
   maxmemoryPolicy: 'noeviction',
@@ -24,6 +25,7 @@ const durable: RedisDurability = {
 function telling(facts: Record<string, string>, fsync: string | null): Redis {
   const lines = Object.entries(facts).map(([name, value]) => `${name}:${value}\r\n`);
   const redis = {
+    options: {},
     info: () => Promise.resolve(`# Server\r\n${lines.join('')}`),
     config: (_: string, name: string) =>
       fsync === null
@@ -58,16 +60,25 @@ describe('what the server has is read', () => {
   });
 
   test('a policy that evicts, and a replica, are seen', async () => {
-    const replica = { ...facts, maxmemory_policy: 'allkeys-lru', role: 'slave' };
+    const replica = {
+      ...facts,
+      maxmemory_policy: 'allkeys-lru',
+      role: 'slave',
+      master_host: '10.0.0.7',
+      master_port: '6380',
+    };
     expect(await readDurability(telling(replica, 'always'))).toEqual({
       ...durable,
       maxmemoryPolicy: 'allkeys-lru',
       role: 'slave',
+      betterUrl: 'redis://10.0.0.7:6380',
     });
   });
 
   test('Valkey is called by its own name and version, and judged by the Redis that it is compatible with', async () => {
-    const valkey = { ...facts, redis_version: '7.2.4', server_name: 'valkey', valkey_version: '8.1.4' };
+    const { redis_mode: _, ...others } = facts;
+    const ofValkey = { server_mode: 'standalone', server_name: 'valkey', valkey_version: '8.1.4' };
+    const valkey = { ...others, redis_version: '7.2.4', ...ofValkey };
     expect(await readDurability(telling(valkey, 'always'))).toEqual({
       ...durable,
       product: 'Valkey 8.1.4',
@@ -87,6 +98,7 @@ describe('what the server has is read', () => {
       replicas: 0,
       writeReplicasMin: null,
       shards: 1,
+      betterUrl: '',
     });
     expect(durabilityFaults(silent, false)).toHaveLength(2);
   });

@@ -31,7 +31,7 @@ test('all keys of a coupon, with those of its partition, are in one slot', () =>
     fc.property(couponId, partitions, (id, count) => {
       const keys = couponKeys(id, count);
       const all = [...Object.values<string>({ ...keys }), loadingKey(keys, 'a-token')];
-      expect(all).toHaveLength(8);
+      expect(all).toHaveLength(9);
       expect(new Set(all.map(slotOf)).size).toBe(1);
     }),
   );
@@ -80,6 +80,7 @@ test('the names are these: a change would lose what is in Redis', () => {
     stream: 'issues:{2}',
     dead: 'issues:{2}:dead',
     unpersisted: 'issues:{2}:unpersisted',
+    withdrawn: 'issues:{2}:withdrawn',
     state: 'coupon:{2}:6:state',
     owners: 'coupon:{2}:6:owners',
     opening: 'coupon:{2}:6:opening',

@@ -8,6 +8,7 @@ import { createApiMetrics } from '../../src/wiring/metrics.ts';
 import { createWorkerMetrics } from '../../workers/metrics.ts';
 // These import every script, as the two processes do.
 import '../../src/installation/installation.ts';
+import '../../src/runtime/redis-self-test.ts';
 import '../../src/wiring/access.ts';
 import '../../src/wiring/api.ts';
 import '../../workers/partition.ts';
@@ -86,7 +87,7 @@ test('the tables have metrics, and no name twice in a process', () => {
 
 const UNITS =
   'seconds users rows issues issued left quantity entries openings batches in_flight hits failures requests connections faults ' +
-  'promises errors retries letters coupons';
+  'promises errors retries letters coupons lines';
 const UNIT = new RegExp(`_(${UNITS.replaceAll(' ', '|')})(_total|_max)?$`);
 
 for (const { name, kind, help, labels, buckets } of distinct) {

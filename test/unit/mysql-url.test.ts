@@ -113,6 +113,12 @@ test.each(['a#b', 'a/b', '12?b', '12/b'])(
   },
 );
 
+test('a part of a password that looks like an option is not repeated', () => {
+  const read = () => readDatabaseUrl({ DATABASE_URL: 'mysql://root:12?secret=b@db.example:3306/coupons' });
+  expect(read).toThrow('write # as %23');
+  expect(read).not.toThrow('secret');
+});
+
 test.each([
   'localhost',
   '',

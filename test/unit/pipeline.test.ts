@@ -13,7 +13,7 @@ const bounds = { usersPerBatchMax: 2, batchesInFlightMax: 1, waitingMax: 2 };
 /** The pipeline over one way of deciding, with what was decided and reported. */
 function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
   const decided: [issuer: IssuerName, couponId: number, users: readonly string[]][] = [];
-  const reports = { batches: [] as unknown[], refusedByCache: 0, failed: [] as unknown[] };
+  const reports = { batches: [] as unknown[], refusedByCache: 0, failed: [] as unknown[], requested: [] as number[] };
   const issuerCalled = (name: IssuerName): Issuer => ({
     issue: (couponId, users) => {
       decided.push([name, couponId, users]);
@@ -35,6 +35,7 @@ function issuanceOver(decide: Issuer['issue'], combinerBounds = bounds) {
     refusedByCache: () => {
       reports.refusedByCache += 1;
     },
+    requested: (couponId) => reports.requested.push(couponId),
     failed: (issuer, failure) => reports.failed.push([issuer, failure]),
   };
   const issuance = createPipeline({ issuers, refusals, bounds: combinerBounds, observer });
@@ -53,7 +54,7 @@ test.each([...issuerNames])('a request for `%s` is decided by that issuer, and r
   expect(await issuance.issue(name, 7, 'alice')).toEqual(outcome);
   await quiet();
   expect(decided).toEqual([[name, 7, ['alice']]]);
-  expect(reports).toEqual({ batches: [[name, 1, false]], refusedByCache: 0, failed: [] });
+  expect(reports).toEqual({ batches: [[name, 1, false]], refusedByCache: 0, failed: [], requested: [7] });
 });
 
 test('what an issuer throws becomes indeterminate for every user of the batch, with its cause, and is reported once', async () => {

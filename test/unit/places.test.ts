@@ -1,6 +1,7 @@
 // places.test.ts -- Places for listeners: no address and no user takes all of them, and operators have their own.
 
 import { afterEach, beforeEach, expect, jest, test } from 'bun:test';
+import { HEARTBEAT_MS, streamLifeMs } from '../../src/http/sse.ts';
 import { KEEP_MS, type ListeningCaller, type Place, Places } from '../../src/issues/places.ts';
 
 const settings = {
@@ -103,6 +104,10 @@ test('a place that nobody takes again is free after a few seconds, and its token
   expect(places.take(address('1'), token)).toBe('all taken');
   other.free();
   expect(taken(places, address('1'), address('2'))).toEqual(['a place', 'all taken']);
+});
+
+test('a listener that vanished gives its place back within two heartbeats', () => {
+  for (let i = 0; i < 1000; i += 1) expect(streamLifeMs() + KEEP_MS).toBeLessThan(2 * HEARTBEAT_MS);
 });
 
 test('a kept place is taken again by a caller that has all its places, and gives it no more of them', () => {

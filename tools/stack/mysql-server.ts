@@ -19,7 +19,7 @@ export interface MysqlServerOptions {
   /** Its data, log and record live here. */
   folder: string;
   port?: number;
-  /** The server's program; by default the first of `mariadbd` and `mysqld` on the PATH. */
+  /** The server's program; by default what TEST_MYSQL_PROGRAM names, else the first of `mariadbd` and `mysqld` on the PATH. */
   program?: string;
   /** Override or add to the durable ones, without the leading dashes. */
   settings?: Record<string, string>;
@@ -27,7 +27,7 @@ export interface MysqlServerOptions {
 
 /** @throws Error when there is no `mysqld` or `mariadbd` here, or when it does not come up. */
 export async function startMysqlServer(options: MysqlServerOptions): Promise<PrivateServer> {
-  const program = options.program ?? findProgram('mariadbd', 'mysqld');
+  const program = options.program ?? process.env['TEST_MYSQL_PROGRAM'] ?? findProgram('mariadbd', 'mysqld');
   if (program === undefined) throw new Error('There is no mysqld or mariadbd on the PATH.');
   const folder = resolve(options.folder);
   const dataFolder = join(folder, 'mysql');

@@ -1,10 +1,13 @@
 // Waits for a condition, with a bound: what takes too long is a failure that says so, never a hang and never a blind sleep.
 
+/** A condition did not hold in time. */
+export class TimedOut extends Error {}
+
 /**
  * Asks `condition` again and again until it holds.
  *
  * @param what what is waited for, as it reads after "waited for"
- * @throws Error when it does not hold within `waitMsMax` milliseconds, or whatever `condition` itself throws
+ * @throws TimedOut when it does not hold within `waitMsMax` milliseconds, or whatever `condition` itself throws
  */
 export async function waitUntil(
   what: string,
@@ -13,7 +16,7 @@ export async function waitUntil(
 ): Promise<void> {
   const deadlineMs = performance.now() + waitMsMax;
   while (!(await condition())) {
-    if (performance.now() >= deadlineMs) throw new Error(`waited ${waitMsMax} ms in vain for ${what}`);
+    if (performance.now() >= deadlineMs) throw new TimedOut(`waited ${waitMsMax} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -19,7 +19,8 @@ const STORED_TOKEN = 'drop-token';
 
 /** Reads `#user=…&token=…` of the address; a made-up user is the same as long as the browser remembers it. */
 export function readIdentities(): Identities {
-  const given = new URLSearchParams(location.hash.slice(1));
+  // A `+` is part of some ids, and no space as in a form.
+  const given = new URLSearchParams(location.hash.slice(1).replaceAll('+', '%2B'));
   // A token must not stay where it can be seen and copied.
   if (location.hash !== '') history.replaceState(null, '', location.pathname);
   const user = headerText(given.get('user'));

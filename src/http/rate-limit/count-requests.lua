@@ -1,6 +1,6 @@
 -- count-requests.lua -- Adds what a process has counted in a window, and tells what all processes have counted together.
 --
--- KEYS[1] limits:<kind>:<window> or idempotency:all:<window>   hash: name to requests
+-- KEYS[1] limits:<kind>:<window> or idempotency:all:<window>, on a cluster with :<group> behind it   hash: name to requests
 -- ARGV    how long the window is kept, in ms; then name, requests, name, requests, ...
 -- Reply   the totals, in the order of the names; see count-requests.ts, which is the only reader
 -- Cost    O(names)

@@ -21,6 +21,14 @@ export interface LimiterOptions {
   readonly onFault: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Called for each request that is refused. */
+  readonly onRefused?: () => void;
+}
+
+/** A name, and how many of its requests were refused. */
+export interface RefusedName {
+  readonly name: string;
+  readonly refused: number;
 }
 
 /** What a name may still do in the window. */
@@ -44,6 +52,9 @@ export class Limiter {
   #counts = new Map<string, number>();
   /** Counts that Redis does not have yet. */
   #pending = new Map<string, number>();
+  /** Refused requests by name, of this process: in this window, and in the one before. */
+  #refused = new Map<string, number>();
+  #refusedBefore = new Map<string, number>();
   #flushing: Promise<void> | null = null;
 
   constructor(options: LimiterOptions) {
@@ -58,10 +69,24 @@ export class Limiter {
     if (window !== this.#window) this.#begin(window);
     const resetS = Math.max(1, Math.ceil(((window + 1) * windowS * 1000 - nowMs) / 1000));
     const seen = this.#counts.get(name) ?? 0;
-    if (seen >= requestsMax) return { isRefused: true, requestsMax, remaining: 0, resetS };
+    if (seen >= requestsMax) {
+      this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
+      this.#options.onRefused?.();
+      return { isRefused: true, requestsMax, remaining: 0, resetS };
+    }
     if (seen > 0 || this.#counts.size < namesMax) this.#counts.set(name, seen + 1);
     if (seen > 0) this.#report(name, seen);
     return { isRefused: false, requestsMax, remaining: requestsMax - seen - 1, resetS };
+  }
+
+  /** Those refused most often by this process in this window and the one before it, the most first. */
+  refusedMost(namesMax: number): readonly RefusedName[] {
+    const { windowS, now } = this.#options;
+    const age = Math.floor(now() / (windowS * 1000)) - this.#window;
+    const sums = new Map<string, number>(age === 0 ? this.#refusedBefore : []);
+    for (const [name, refused] of age <= 1 ? this.#refused : []) sums.set(name, (sums.get(name) ?? 0) + refused);
+    const names = Array.from(sums, ([name, refused]) => ({ name, refused }));
+    return names.toSorted((a, b) => b.refused - a.refused).slice(0, namesMax);
   }
 
   /** Resolves when no sync is under way. */
@@ -70,6 +95,8 @@ export class Limiter {
   }
 
   #begin(window: number): void {
+    this.#refusedBefore = window === this.#window + 1 ? this.#refused : new Map<string, number>();
+    this.#refused = new Map();
     this.#window = window;
     this.#counts = new Map();
     this.#pending = new Map();

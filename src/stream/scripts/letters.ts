@@ -15,7 +15,7 @@ interface ReplayInput {
 /** Puts a dead letter back into the stream. Returns its id there, or null when it was no longer among the dead letters. */
 export const replay = defineScript({
   source: new URL('./replay.lua', import.meta.url),
-  keys: ({ keys }: ReplayInput) => [keys.stream, keys.unpersisted, keys.dead, keys.opening],
+  keys: ({ keys }: ReplayInput) => [keys.stream, keys.unpersisted, keys.dead, keys.opening, keys.withdrawn],
   args: ({ id, users, fields }) => [id, users, ...fields],
   read: (reply) => (reply.verdict('replayed', 'gone') === 'gone' ? null : reply.text(1)),
 });
@@ -30,7 +30,7 @@ interface DiscardInput {
 /** Deletes a dead letter, and the state of its coupon. Returns whether it was still there. */
 export const discard = defineScript({
   source: new URL('./discard.lua', import.meta.url),
-  keys: ({ keys }: DiscardInput) => ('state' in keys ? [keys.dead, keys.state, keys.opening] : [keys.dead]),
+  keys: ({ keys }: DiscardInput) => [keys.dead, keys.withdrawn, ...('state' in keys ? [keys.state, keys.opening] : [])],
   args: ({ id }) => [id],
   read: (reply) => reply.verdict('discarded', 'gone') === 'discarded',
 });

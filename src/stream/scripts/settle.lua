@@ -2,7 +2,7 @@
 --
 -- One script, so that no crash leaves an entry acknowledged but not deleted, or buried but not acknowledged.
 --
--- KEYS    [1] issues:{p} stream, [2] issues:{p}:unpersisted string, [3] issues:{p}:dead stream
+-- KEYS    [1] issues:{p} stream, [2] issues:{p}:unpersisted string; with dead letters also [3] issues:{p}:dead stream
 -- ARGV    group; how many entries, then id and number of users of each; then for each dead letter the id of its entry, the
 --         reason, how many fields and values, and these
 -- Reply   { 'settled', entries deleted, users still unpersisted }
@@ -13,7 +13,7 @@ local group, entries = ARGV[1], tonumber(ARGV[2])
 -- else be buried again with every try, or an entry acknowledged that is never deleted.
 redis.call('XACK', KEYS[1], group, '0-1')
 redis.call('XDEL', KEYS[1], '0-1')
-redis.call('DECRBY', KEYS[2], 0)
+local counted = redis.call('DECRBY', KEYS[2], 0)
 local length = redis.call('XLEN', KEYS[1])
 local at = 3 + 2 * entries
 while at <= #ARGV do
@@ -33,9 +33,10 @@ for i = 3, 2 + 2 * entries, 2 do
     users = users + tonumber(ARGV[i + 1])
   end
 end
--- An empty stream holds no user: whatever was miscounted, by an operator's hand or a lost key, ends here.
+-- An empty stream holds no user: whatever was miscounted, by an operator's hand or a lost key, ends here. The key stays: while a slot
+-- of a cluster moves, every script with a key that is not there has to wait for the end of the move.
 if length == deleted then
-  redis.call('DEL', KEYS[2])
+  redis.call('DECRBY', KEYS[2], counted)
   return { 'settled', deleted, 0 }
 end
 return { 'settled', deleted, redis.call('DECRBY', KEYS[2], users) }

@@ -27,7 +27,11 @@ interface SettleInput {
 /** Returns how many entries were still there, and how many users of the partition are still in the stream. */
 export const settle = defineScript({
   source: new URL('./settle.lua', import.meta.url),
-  keys: ({ keys }: SettleInput) => [keys.stream, keys.unpersisted, keys.dead],
+  keys: ({ keys, deadLetters }: SettleInput) => [
+    keys.stream,
+    keys.unpersisted,
+    ...(deadLetters.length > 0 ? [keys.dead] : []),
+  ],
   args: ({ entries, deadLetters }) => [
     GROUP,
     entries.length,

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm';
 import { readAllocation } from '../../../src/stream/entry.ts';
 import { GROUP } from '../../../src/stream/keys.ts';
 import { type Database, withConnection } from '../../../src/mysql/database.ts';
+import { removeConsumers } from '../../../src/stream/scripts/remove-consumers.ts';
 import { drain } from '../../../workers/drain.ts';
 import { Inbox, type Message } from '../../../workers/inbox.ts';
 import type { RealWorld } from '../real-world.ts';
@@ -21,6 +22,7 @@ export const workerWaits: Readonly<Record<number, string>> = {
 
 /** Has what no worker of the story has. */
 const SPARE = 'spare';
+const consumerOf = (w: number): string => `worker-${w + 1}`;
 
 const go =
   (...until: readonly string[]): Drive =>
@@ -58,7 +60,7 @@ function workerOf(name: string, after: Step['after']): number {
 async function handOver(world: RealWorld, w: number, { after }: Step): Promise<readonly Message[]> {
   const { redis, keys } = world;
   const { stream } = keys;
-  const worker = `worker-${w + 1}`;
+  const worker = consumerOf(w);
   const asked = redis.pipeline().xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
   asked.xreadgroup('GROUP', GROUP, SPARE, 'COUNT', 100, 'STREAMS', stream, '>').xrange(stream, '-', '+');
   const [, , [, entries] = []] = (await asked.exec()) ?? [];
@@ -72,7 +74,8 @@ async function handOver(world: RealWorld, w: number, { after }: Step): Promise<r
     (isWanted ? wanted : others).push(id);
   }
   const handed = redis.pipeline();
-  if (others.length > 0) handed.xclaim(stream, GROUP, SPARE, 0, ...others);
+  // In a world with a consumer group it stays pending for who had it.
+  if (others.length > 0 && after.groups.length === 0) handed.xclaim(stream, GROUP, SPARE, 0, ...others);
   if (wanted.length > 0) handed.xclaim(stream, GROUP, worker, 0, ...wanted);
   await handed.exec();
   const settings = { ...world.settings, WORKER_NAME: worker };
@@ -92,6 +95,9 @@ export const workerSteps: Readonly<Record<string, Drive>> = {
   'worker asks Redis for what it knows': go('unlink'),
   'worker drops the state': go(),
   'worker dies': async (world, { who }) => endWorker(world, who, false),
+  'the consumers of idle workers are removed': async (world) => {
+    await world.runAll(({ redis }) => removeConsumers(redis, { keys: world.keys, idleMs: 0 }));
+  },
   'the data is bad of user': async (world, { who, after }) => {
     const bad = after.users[who - 1]?.bad ?? 0;
     await withConnection(world.real.database, (session) =>

@@ -99,7 +99,7 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
       <Fields fields={fields} problem={problem} />
       <div class="row">
         <button class="primary" type="submit" disabled={busy}>
-          {verb}
+          {busy ? say('saving') : verb}
         </button>
         <a class="button" href={addressOf({ kind: 'coupons', after: 0 })}>
           {say('cancel')}

@@ -2,15 +2,23 @@
 //
 // When the clocks change, an hour of local time does not exist and another exists twice. `Date` picks one; an operator is asked.
 
-/** An instant in local time, with milliseconds only where it has some: `2027-03-14T10:00:00`. */
+/**
+ * An instant in local time, with milliseconds only where it has some: `2027-03-14T10:00:00`. The last hours of the year 9999 are in the
+ * year 10000 of some zones, which an input writes without the sign that `Date` wants.
+ */
 export function toLocal(iso: string): string {
   const date = new Date(iso);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().replace(/(\.000)?Z$/, '');
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().replace(/^\+0*|(\.000)?Z$/g, '');
 }
 
 /** Whether a local time, in whatever of its spellings, is that of an instant. */
 export function isSame(local: string, iso: string): boolean {
-  return Date.parse(`${local}Z`) === Date.parse(`${toLocal(iso)}Z`);
+  return asUtc(local) === asUtc(toLocal(iso));
+}
+
+/** The instant that a local time would be in UTC; NaN where it is none. */
+function asUtc(local: string): number {
+  return Date.parse(`${local.replace(/^\d{5,6}(?=-)/, (year) => `+${year.padStart(6, '0')}`)}Z`);
 }
 
 /**
@@ -19,13 +27,13 @@ export function isSame(local: string, iso: string): boolean {
  * @returns in RFC 3339, the earlier first
  */
 export function instantsOf(local: string): readonly string[] {
-  const asUtcMs = Date.parse(`${local}Z`);
+  const asUtcMs = asUtc(local);
   if (Number.isNaN(asUtcMs)) return [];
   const dayMs = 86_400_000;
   // No zone is more than a day from UTC, and none changes twice within two days.
   const offsets = [asUtcMs - dayMs, asUtcMs + dayMs].map((ms) => new Date(ms).getTimezoneOffset());
   const instants = [...new Set(offsets)].map((minutes) => asUtcMs + minutes * 60_000).sort((a, b) => a - b);
-  return instants.map((ms) => new Date(ms).toISOString()).filter((iso) => Date.parse(`${toLocal(iso)}Z`) === asUtcMs);
+  return instants.map((ms) => new Date(ms).toISOString()).filter((iso) => asUtc(toLocal(iso)) === asUtcMs);
 }
 
 /** How far local time is from UTC at an instant: `UTC-04:00`. */

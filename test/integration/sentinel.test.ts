@@ -1,0 +1,107 @@
+// sentinel.test.ts -- The product on a Redis that sentinels watch: it follows the primary, and starts only where there is one.
+
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { rmSync } from 'node:fs';
+import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
+import { explainRedis } from '../../src/runtime/store-faults.ts';
+import { tempFolder } from '../../tools/leftovers.ts';
+import { freePort } from '../../tools/stack/free-port.ts';
+import { eventually } from '../eventually.ts';
+import { startLoad } from '../load.ts';
+import { brokenPromises } from '../promises.ts';
+import { type SentinelSetup, startSentinelSetup } from '../redis-sentinel.ts';
+import { openStores, type Stores, type TestApi } from '../stores.ts';
+
+const folder = tempFolder('coupon-sentinel-');
+const quick = { REDIS_COMMAND_MS_MAX: 1000, REDIS_CONNECT_MS_MAX: 1000, OPENING_WAIT_MS_MAX: 2000 };
+let setup: SentinelSetup;
+let stores: Stores;
+let api: TestApi;
+
+beforeAll(async () => {
+  setup = await startSentinelSetup(folder);
+  stores = await openStores({ redisUrl: setup.url, settings: quick });
+  api = await stores.createApi();
+});
+afterAll(async () => {
+  await stores?.close();
+  await setup?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Until another server is the primary, and the API knows it. */
+async function movedFrom(port: number, server: string): Promise<void> {
+  await eventually('another primary', async () => (await setup.primaryPort()) !== port);
+  await eventually('the API to know it', () => !['', server].includes(serverOf(api.redis)));
+}
+
+test('a failover under load ends, and nobody has a coupon twice or beyond the total', async () => {
+  await using worker = await stores.startWorker();
+  const { id } = await stores.coupon({ totalQuantity: 100_000 });
+  const load = startLoad(api, 'scripted', [id]);
+  await load.answered(200);
+  const [port, server] = [await setup.primaryPort(), serverOf(api.redis)];
+  await setup.ask('FAILOVER', 'mymaster');
+  await movedFrom(port, server);
+  await load.answered(200);
+  await load.stop();
+  await worker.drained();
+  // What the old primary answered last may be lost: replication is asynchronous.
+  const broken = await brokenPromises(stores, id, load.answers);
+  expect(broken.filter((line) => !line.startsWith('P3'))).toEqual([]);
+});
+
+test('a primary that dies is replaced, and what its replicas had is kept', async () => {
+  await setup.whole();
+  const { id } = await stores.coupon({ totalQuantity: null });
+  const first = startLoad(api, 'locked', [id]);
+  await first.answered(100);
+  await first.stop();
+  // Written behind all of them: the replicas have everything once they have this.
+  await stores.redis.set('last', 1);
+  expect(await stores.redis.wait(2, 10_000)).toBe(2);
+  const [port, server] = [await setup.primaryPort(), serverOf(api.redis)];
+  const killed = setup.servers.find((each) => each.port === port);
+  await killed?.kill();
+  await movedFrom(port, server);
+  const second = startLoad(api, 'locked', [id], 'second');
+  await second.answered(100);
+  await second.stop();
+  await using worker = await stores.startWorker();
+  await worker.drained();
+  expect(await brokenPromises(stores, id, [...first.answers, ...second.answers])).toEqual([]);
+  await killed?.restart();
+});
+
+test('with REPLICAS_MIN answers are waited for, before a failover and after it', async () => {
+  await setup.whole();
+  await using waiting = await stores.createApi({ REPLICAS_MIN: 1 });
+  const { id } = await stores.coupon();
+  expect(await waiting.issuers.scripted.issue(id, ['a'])).toEqual([{ kind: 'issued', sequence: 1 }]);
+  const port = await setup.primaryPort();
+  await setup.ask('FAILOVER', 'mymaster');
+  await eventually('another primary', async () => (await setup.primaryPort()) !== port);
+  const issue = () => waiting.issuers.scripted.issue(id, ['a', 'b']);
+  await eventually('it to answer again', async () => (await issue().catch(() => [])).length > 0);
+  expect(await issue()).toEqual([
+    { kind: 'already issued', sequence: 1 },
+    { kind: 'already issued', sequence: 2 },
+  ]);
+  const waits = /^cmdstat_wait:calls=(\d+)/m.exec(await waiting.redis.info('commandstats'))?.[1];
+  expect(Number(waits)).toBeGreaterThan(0);
+});
+
+test.each([
+  ['no sentinel listens', async () => `redis+sentinel://127.0.0.1:${await freePort()}/mymaster`, /no sentinel answers/],
+  ['the name is wrong', async () => setup.url.replace('mymaster', 'other'), /none knows a primary of this name/],
+  [
+    'it is a Redis, not a sentinel',
+    async () => `redis+sentinel://${new URL(process.env['TEST_REDIS_URL'] ?? '').host}/mymaster`,
+    /no sentinel listens there; leave `\+sentinel` out/,
+  ],
+])('one line says that %s', async (_, urlOf, expected) => {
+  const redis = issuingConnection({ ...stores.config, REDIS_URL: await urlOf() }, () => undefined);
+  const fault = await connect(redis).then(() => null, explainRedis);
+  expect(fault?.line).toMatch(expected);
+  redis.disconnect();
+});

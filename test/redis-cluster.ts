@@ -1,0 +1,171 @@
+// redis-cluster.ts -- A private Redis Cluster, and what tests do to it: find who owns a slot, move it, wait until all is well again.
+
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { freePort } from '../tools/stack/free-port.ts';
+import type { PrivateServer } from '../tools/stack/private-server.ts';
+import { startRedisServer } from '../tools/stack/redis-server.ts';
+import { waitUntil } from '../tools/stack/wait-until.ts';
+import { eventually } from './eventually.ts';
+
+const SLOTS = 16_384;
+const READY = { waitMsMax: 30_000, pauseMs: 50 };
+
+export interface ClusterNode {
+  readonly server: PrivateServer;
+  /** For commands about the cluster. */
+  readonly redis: Redis;
+  readonly id: string;
+  readonly busPort: number;
+}
+
+export interface PrivateCluster {
+  /** Names all nodes. */
+  readonly url: string;
+  /** The masters first. */
+  readonly nodes: readonly ClusterNode[];
+  /** One more master, without slots. */
+  addNode(): Promise<ClusterNode>;
+  stop(): Promise<void>;
+}
+
+export interface RedisClusterOptions {
+  /** Each node has a folder in it. */
+  readonly folder: string;
+  readonly masters: number;
+  /** Of the first masters, one each. */
+  readonly replicas?: number;
+  readonly nodeTimeoutMs?: number;
+}
+
+/** @throws Error when it does not come up */
+export async function startRedisCluster(options: RedisClusterOptions): Promise<PrivateCluster> {
+  const { masters, replicas = 0 } = options;
+  const nodes: ClusterNode[] = [];
+  const stop = async (): Promise<void> => {
+    for (const { redis } of nodes) redis.disconnect();
+    await Promise.all(nodes.splice(0).map(({ server }) => server.stop()));
+  };
+  try {
+    const started = Array.from({ length: masters + replicas }, (_, i) => startNode(options, i));
+    for (const node of await Promise.all(started)) nodes.push(node);
+    await form(nodes, masters);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    url: `redis+cluster://${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`,
+    nodes,
+    async addNode() {
+      const node = await startNode(options, nodes.length);
+      nodes.push(node);
+      await meet(nodes, node);
+      await waitUntil('the nodes to know each other', () => every(nodes, /cluster_state:ok/), READY);
+      return node;
+    },
+    stop,
+  };
+}
+
+async function startNode({ folder, nodeTimeoutMs = 15_000 }: RedisClusterOptions, index: number): Promise<ClusterNode> {
+  const busPort = await freePort();
+  const settings = {
+    'cluster-enabled': 'yes',
+    'cluster-port': String(busPort),
+    'cluster-node-timeout': String(nodeTimeoutMs),
+    // A replica that was never in step with its master may take over in a test.
+    'cluster-replica-validity-factor': '0',
+  };
+  const server = await startRedisServer({ folder: join(folder, `node-${index}`), settings });
+  const redis = new Redis(server.url, { lazyConnect: true, replyMapping: 'legacy' });
+  // Tests stop servers on purpose.
+  redis.on('error', () => undefined);
+  await redis.connect();
+  return { server, redis, id: String(await redis.cluster('MYID')), busPort };
+}
+
+/** What `redis-cli --cluster create` does. */
+async function form(nodes: readonly ClusterNode[], masters: number): Promise<void> {
+  for (const [i, { redis }] of nodes.entries()) {
+    await redis.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+    const from = Math.ceil((i * SLOTS) / masters);
+    if (i < masters) await redis.call('CLUSTER', 'ADDSLOTSRANGE', from, Math.ceil(((i + 1) * SLOTS) / masters) - 1);
+  }
+  for (const node of nodes.slice(1)) await meet(nodes, node);
+  await waitUntil('the nodes to know each other', () => every(nodes, /cluster_state/), READY);
+  for (const [i, { redis }] of nodes.slice(masters).entries()) {
+    await redis.call('CLUSTER', 'REPLICATE', nodes[i]?.id ?? '');
+    await waitUntil('a replica to be in step', async () => /master_link_status:up/.test(await redis.info()), READY);
+  }
+  await waitUntil('the cluster to serve all slots', () => every(nodes, /cluster_state:ok/), READY);
+}
+
+async function meet([first]: readonly ClusterNode[], { server, busPort, id }: ClusterNode): Promise<void> {
+  await first?.redis.call('CLUSTER', 'MEET', '127.0.0.1', server.port, busPort);
+  await waitUntil('the node to be known', async () => String(await first?.redis.cluster('NODES')).includes(id), READY);
+}
+
+async function every(nodes: readonly ClusterNode[], pattern: RegExp): Promise<boolean> {
+  const known = new RegExp(`cluster_known_nodes:${nodes.length}\r`);
+  const found = await Promise.all(nodes.map(async ({ redis }) => String(await redis.cluster('INFO'))));
+  return found.every((information) => pattern.test(information) && known.test(information));
+}
+
+type Nodes = Pick<PrivateCluster, 'nodes'>;
+type SlotRange = readonly [from: number, to: number, owner: readonly [host: string, port: number]];
+
+export async function slotOf({ nodes }: Nodes, key: string): Promise<number> {
+  return Number(await nodes[0]?.redis.cluster('KEYSLOT', key));
+}
+
+/** The nodes that own slots, as one of those that run knows them. */
+async function slotRanges({ nodes }: Nodes): Promise<readonly SlotRange[]> {
+  for (const { redis } of nodes) {
+    if (redis.status === 'ready') return (await redis.call('CLUSTER', 'SLOTS')) as SlotRange[];
+  }
+  throw new Error('no node of the cluster runs');
+}
+
+export async function mastersOf(cluster: Nodes): Promise<ClusterNode[]> {
+  const ports = new Set((await slotRanges(cluster)).map(([, , [, port]]) => port));
+  return cluster.nodes.filter(({ server }) => ports.has(server.port));
+}
+
+export async function ownerOf(cluster: Nodes, slot: number): Promise<ClusterNode> {
+  const port = (await slotRanges(cluster)).find(([from, to]) => slot >= from && slot <= to)?.[2][1];
+  const owner = cluster.nodes.find(({ server }) => server.port === port);
+  if (!owner) throw new Error(`nobody owns slot ${slot}`);
+  return owner;
+}
+
+/** Moves a slot with its keys, a few at a time, as `redis-cli --cluster reshard` does. */
+export async function moveSlot(cluster: Nodes, slot: number, to: ClusterNode): Promise<void> {
+  const from = await ownerOf(cluster, slot);
+  if (from === to) return;
+  await to.redis.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
+  await from.redis.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
+  for (;;) {
+    const keys = (await from.redis.call('CLUSTER', 'GETKEYSINSLOT', slot, 2)) as string[];
+    if (keys.length === 0) break;
+    await from.redis.call('MIGRATE', '127.0.0.1', to.server.port, '', 0, 5000, 'KEYS', ...keys);
+  }
+  for (const { redis } of [to, from]) await redis.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+}
+
+export async function replicasOf({ nodes }: Nodes): Promise<ClusterNode[]> {
+  const roles = await Promise.all(nodes.map(({ redis }) => redis.info('replication')));
+  return nodes.filter((_, i) => roles[i]?.includes('role:slave'));
+}
+
+/** Until every node serves all slots, and every replica is in step. */
+export function whole({ nodes }: Nodes): Promise<void> {
+  return eventually('the cluster to be whole', async () => {
+    const found = await Promise.all(
+      nodes.map(async ({ redis }) => `${String(await redis.cluster('INFO'))}${await redis.info('replication')}`),
+    ).catch(() => []);
+    const isWell = (text: string) =>
+      text.includes('cluster_state:ok') && (text.includes('role:master') || text.includes('master_link_status:up'));
+    return found.length === nodes.length && found.every(isWell);
+  });
+}
