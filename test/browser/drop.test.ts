@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { resolve } from 'node:path';
 import type { Page, Route } from 'playwright-core';
-import type { Config } from '../../src/config/config.ts';
+import type { PartitionedConfig } from '../../src/config/config.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
 import { eventually } from '../eventually.ts';
 import { sign } from '../http/tokens.ts';
@@ -262,14 +262,22 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
 });
 
 /** Starts the API as the README says. */
-async function startOnDeno({ DATABASE_URL, REDIS_URL }: Config) {
+async function startOnDeno({ DATABASE_URL, REDIS_URL, PARTITIONS }: PartitionedConfig) {
   const built = Bun.spawn([process.execPath, 'src/commands/build-pages.ts'], { cwd: root, stdout: 'ignore' });
   expect(await built.exited).toBe(0);
   const server = Bun.spawn(
     [process.env.DENO_PATH ?? 'deno', 'run', '--quiet', '--allow-all', '--node-modules-dir=manual', 'src/server.ts'],
     {
       cwd: root,
-      env: { PATH: process.env.PATH, DATABASE_URL, REDIS_URL, HOST: '127.0.0.1', PORT: '0', AUTH: 'off' },
+      env: {
+        PATH: process.env.PATH,
+        DATABASE_URL,
+        REDIS_URL,
+        PARTITIONS: String(PARTITIONS),
+        HOST: '127.0.0.1',
+        PORT: '0',
+        AUTH: 'off',
+      },
       stdout: 'pipe',
       stderr: 'inherit',
     },

@@ -31,7 +31,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'claim: the epoch goes up': { world: 'burying', promise: anotherSequence },
   'gather: entries before rows': { world: 'opening', promise: tooMany },
   'gather: the stream before dead letters': { world: 'letters', promise: anotherSequence },
-  'replay: the lease of an opener ends': { world: 'letters', promise: nowhere },
+  'replay: the lease of an opener ends': { world: 'letters', promise: anotherSequence },
   'remove-consumers: nothing is pending': { world: 'consuming', promise: neverRow },
   'remove-consumers: looking and removing are one step': { world: 'consuming', promise: neverRow },
   'settle: a dead letter only of an entry that is there': { world: 'letters', promise: nowhere },
