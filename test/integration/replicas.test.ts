@@ -22,8 +22,10 @@ interface Here {
   readonly redis: ReplicatedRedis;
   readonly stores: Stores;
   createApi(settings?: Settings): Promise<TestApi>;
-  /** No replica gets anything any more. */
-  cutAll(): void;
+  /** Until the replicas have what was written before. */
+  inStep(): Promise<void>;
+  /** The same, and no replica gets anything any more. */
+  cutAll(): Promise<void>;
   /** After it, the address leads to what a replica has, and the APIs know. */
   failOver(...apis: readonly TestApi[]): Promise<void>;
 }
@@ -32,12 +34,20 @@ interface Here {
 async function replicated(work: (here: Here) => Promise<void>, replicas = 1): Promise<void> {
   await using redis = await startReplicatedRedis(join(folder, crypto.randomUUID()), { replicas });
   const stores = await openStores({ redisUrl: redis.address.url, settings: { REDIS_COMMAND_MS_MAX: 500 } });
+  const inStep = async () => {
+    await stores.redis.set('the last', 1);
+    await eventually('the replicas to be in step', async () => (await stores.redis.wait(replicas, 100)) === replicas);
+  };
   try {
     await work({
       redis,
       stores,
       createApi: (settings = {}) => stores.createApi({ OPENING_LEASE_MS: 4000, ...settings }),
-      cutAll: () => redis.cutLinks(),
+      inStep,
+      async cutAll() {
+        await inStep();
+        redis.cutLinks();
+      },
       async failOver(...apis) {
         const before = apis.map((api) => serverOf(api.redis));
         await redis.failOver();
@@ -64,7 +74,7 @@ describe('with REPLICAS_MIN', () => {
       const { id } = await stores.coupon();
       expect(await api.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
       expect(await api.issuers.locked.issue(id, ['b'])).toEqual(winners(1, 2));
-      cutAll();
+      await cutAll();
       // Another process does not wait: what it was given is on the primary alone.
       expect(await careless.issuers.scripted.issue(id, ['c'])).toEqual(winners(1, 3));
       const asked = issuerNames.flatMap((name) =>
@@ -89,7 +99,7 @@ describe('with REPLICAS_MIN', () => {
       expect(await careless.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
       await using worker = await stores.startWorker({ REPLICAS_MIN: 1 });
       await eventually('the first row', async () => (await stores.rows(id)).length === 1);
-      cutAll();
+      await cutAll();
       expect(await careless.issuers.scripted.issue(id, ['b'])).toEqual(winners(1, 2));
       await eventually('the worker to have waited in vain', () =>
         worker.retried.some((failure) => UNCONFIRMED.test(String(failure))),
@@ -149,7 +159,7 @@ describe('offering', () => {
       const { id } = await stores.coupon({ totalQuantity: 30 });
       expect(await first.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
       for (const api of [first, second]) await api.offerAndCompare();
-      cutAll();
+      await cutAll();
       expect(await first.issuers.scripted.issue(id, names('b', 5))).toEqual(winners(5, 2));
       expect(await second.issuers.locked.issue(id, names('c', 5))).toEqual(winners(5, 7));
       expect(await first.issuers.scripted.issue(id, ['c1'])).toEqual([{ kind: 'already issued', sequence: 7 }]);
@@ -186,7 +196,7 @@ describe('offering', () => {
       await using worker = await stores.startWorker({ DATABASE_URL: mysql.url });
       expect(await dying.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
       await worker.drained();
-      cutAll();
+      await cutAll();
       mysql.cut();
       expect(await dying.issuers.scripted.issue(id, ['b'])).toEqual(winners(1, 2));
       await dying.close();
@@ -205,7 +215,7 @@ describe('offering', () => {
       await using late = await createApi();
       const { id } = await stores.coupon();
       expect(await first.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
-      cutAll();
+      await cutAll();
       expect(await late.issuers.scripted.issue(id, ['b'])).toEqual(winners(1, 2));
       await failOver(first, late);
       // Nobody knows of the other process, which has noted nothing yet.
@@ -220,12 +230,13 @@ describe('offering', () => {
   }, 60_000);
 
   test('an opening does not wait for long for a process that is gone', async () => {
-    await replicated(async ({ stores, createApi, failOver }) => {
+    await replicated(async ({ stores, createApi, inStep, failOver }) => {
       await using first = await createApi();
       await using gone = await createApi();
       const { id } = await stores.coupon();
       expect(await first.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
       await gone.offerAndCompare();
+      await inStep();
       await failOver(first);
       const startMs = performance.now();
       expect(await first.issuers.scripted.issue(id, ['b'])).toEqual(winners(1, 2));
@@ -240,7 +251,7 @@ test('without either, an audit says how many answers were lost, and the stock is
     await using other = await createApi({ OFFERING: 'off' });
     const { id } = await stores.coupon({ totalQuantity: 10 });
     expect(await first.issuers.scripted.issue(id, ['a'])).toEqual(winners(1));
-    cutAll();
+    await cutAll();
     expect(await first.issuers.scripted.issue(id, names('b', 4))).toEqual(winners(4, 2));
     expect(await first.issuers.locked.issue(id, ['b5'])).toEqual(winners(1, 6));
     await failOver(first, other);
@@ -297,7 +308,7 @@ test('an API is not ready while fewer replicas are there than it waits for', asy
       return (await createReadiness({ redis: api.redis, database: stores.database, settings }).check()).ready;
     };
     expect(await readyWith(1)).toBe(true);
-    cutAll();
+    await cutAll();
     await eventually('the replica to be missed', async () => !(await readyWith(1)));
     expect(await readyWith(0)).toBe(true);
   });

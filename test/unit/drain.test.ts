@@ -27,6 +27,7 @@ function refusing(failure: (tries: number) => Error) {
   let tries = 0;
   const database = {
     poolName: 'general',
+    server: { isVitess: false },
     pools: { general: { getConnection: () => Promise.reject(failure(++tries)) } },
     transactionMsMax: 10_000,
     use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
