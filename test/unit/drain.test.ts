@@ -28,6 +28,7 @@ function refusing(failure: (tries: number) => Error) {
   const database = {
     poolName: 'general',
     pools: { general: { getConnection: () => Promise.reject(failure(++tries)) } },
+    server: { isVitess: false },
     transactionMsMax: 10_000,
     use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
     onTransaction: () => {},

@@ -95,7 +95,7 @@ export class Limiter {
   }
 
   #begin(window: number): void {
-    this.#refusedBefore = window === this.#window + 1 ? this.#refused : new Map();
+    this.#refusedBefore = window === this.#window + 1 ? this.#refused : new Map<string, number>();
     this.#refused = new Map();
     this.#window = window;
     this.#counts = new Map();
