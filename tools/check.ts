@@ -48,7 +48,8 @@ for (const check of checks) {
   if (counts.failed > 0) failedNames.push(check.name);
 }
 say(failedNames.length === 0 ? '\nAll is well.' : `\nFailed: ${failedNames.join(', ')}`);
-say(countsLine(total));
+if (total.skipped > 0) say(`${total.skipped} skipped`);
+say(countsLine({ ...total, skipped: 0 }));
 process.exit(total.failed > 0 ? 1 : 0);
 
 /** Runs one check and says how it went, with its output when it failed. A step counts as one, the tests as many as they are. */

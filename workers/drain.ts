@@ -62,6 +62,7 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
     }
   }
   if (unreadable.length > 0) await settleAll(dependencies, unreadable, letters);
+  if (readable.length === 0) return;
   const { database, settings } = dependencies;
   // The coupons of one transaction may be in several shards of Vitess, between which deadlocks are not found.
   const isSharded = await retryUntilSuccess(dependencies, () => isOnVitess(database));

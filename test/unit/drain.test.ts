@@ -29,6 +29,7 @@ function refusing(failure: (tries: number) => Error) {
     poolName: 'general',
     server: { isVitess: false },
     pools: { general: { getConnection: () => Promise.reject(failure(++tries)) } },
+    server: { isVitess: false },
     transactionMsMax: 10_000,
     use: { general: { used: 0, waiting: 0 }, issuing: { used: 0, waiting: 0 } },
     onTransaction: () => {},
