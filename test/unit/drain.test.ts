@@ -27,7 +27,6 @@ function refusing(failure: (tries: number) => Error) {
   let tries = 0;
   const database = {
     poolName: 'general',
-    server: { isVitess: false },
     pools: { general: { getConnection: () => Promise.reject(failure(++tries)) } },
     server: { isVitess: false },
     transactionMsMax: 10_000,
