@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { invariant } from '../../src/invariant.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { countRequests } from '../../src/http/rate-limit/count-requests.ts';
 import { auditCoupon } from '../../src/operations/audit.ts';
@@ -11,6 +12,7 @@ import { preflight } from '../../src/runtime/preflight.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { testApi } from '../../src/runtime/redis-self-test.ts';
 import { readBacklog } from '../../src/stream/backlog.ts';
+import { offersKey, processesKey } from '../../src/stream/keys.ts';
 import { tempFolder } from '../../tools/leftovers.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
@@ -143,6 +145,23 @@ test('a command without a reply is not sent again', async () => {
     ),
   );
   impatient.disconnect();
+});
+
+test('nothing is offered, and no answer is lost, where a slot moves', async () => {
+  const { id } = await stores.coupon();
+  expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([{ kind: 'issued', sequence: 1 }]);
+  const { slot, owner } = await placeOf(id);
+  const [other] = (await mastersOf(cluster)).filter((node) => node !== owner);
+  invariant(other, 'there is one master alone');
+  const before = api.redisStock.serverOfCoupon(id);
+  await moveSlot(cluster, slot, other);
+  const asked = () => api.issuers.scripted.issue(id, ['a']).catch(() => []);
+  await eventually('it to be answered', async () => (await asked()).some(({ kind }) => kind === 'already issued'));
+  expect(api.redisStock.serverOfCoupon(id)).not.toBe(before);
+  await api.offerAndCompare();
+  expect(await api.audit(id)).toMatchObject({ lost: 0, missing: 0, unknown: 0, unexpected: 0 });
+  const keys = stores.keys(id);
+  expect((await stores.redis.exists(processesKey(keys))) + (await stores.redis.exists(offersKey(keys)))).toBe(0);
 });
 
 test('the counts of a rate limit are on all masters', async () => {
