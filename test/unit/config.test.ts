@@ -152,7 +152,9 @@ describe('a value in a file', () => {
     const environment = { DATABASE_URL_FILE: fileWith(`${url}\n`), REDIS_URL_FILE: fileWith('redis://localhost') };
     const config = readConfig(['DATABASE_URL', 'REDIS_URL'], environment);
     expect(config).toEqual({ DATABASE_URL: url, REDIS_URL: 'redis://localhost' });
-    const known = Object.keys(settings.properties).filter((name) => /_URL$|SECRET|_PASSWORD$|^ADMIN_API_KEY$/.test(name));
+    const known = Object.keys(settings.properties).filter((name) =>
+      /_URL$|SECRET|_PASSWORD$|^ADMIN_API_KEY$/.test(name),
+    );
     expect(secretSettings.toSorted()).toEqual(known.toSorted());
   });
 
