@@ -28,12 +28,17 @@ const QUIET_MS = 100;
 const QUIET_SHARE_MAX = 0.1;
 const QUIET_WAIT_MS_MAX = 3000;
 
+/** How old what `/metrics` answers may be. */
+const METRICS_AGE_MS_MAX = 1000;
+
 /** @throws FailedRun for an unexpected answer or a broken promise */
 export async function runRound(testbed: Testbed, contestant: Case, options: RoundOptions): Promise<Round> {
   const prepared = await contestant.prepare(options.seconds);
   const writer = contestant.later === 'a row a message' ? await startRowWorker(testbed, prepared) : testbed.worker;
   await quiet(testbed);
-  const before = await look(testbed, contestant, writer);
+  // Metrics may be a second old: what was asked before would be counted as of the round.
+  await Bun.sleep(METRICS_AGE_MS_MAX);
+  const before = await look(testbed, contestant, writer, 0);
   const result = await runLoads(prepared, options);
   const endedMs = performance.now();
   for (const service of [...contestant.services, testbed.api, writer]) service.mustRun();
@@ -43,7 +48,7 @@ export async function runRound(testbed: Testbed, contestant: Case, options: Roun
   const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(testbed, prepared) : null;
   if (contestant.group === 'system') await drained(testbed, contestant.services);
   const backlogMs = performance.now() - endedMs;
-  const after = await look(testbed, contestant, writer);
+  const after = await look(testbed, contestant, writer, METRICS_AGE_MS_MAX);
   if (writer !== testbed.worker) await writer.kill();
   await prepared.finish();
   const answers = answersOf(contestant, before.api, after.api, result);
@@ -99,20 +104,24 @@ async function runLoads({ loads }: Prepared, { connections, seconds }: RoundOpti
   };
 }
 
-async function look(testbed: Testbed, { group, services }: Case, writer: Service): Promise<Look> {
+/** @param pauseMs between the costs, which are of now, and the metrics, which may be of before */
+async function look(testbed: Testbed, { group, services }: Case, writer: Service, pauseMs: number): Promise<Look> {
+  const cpu = {
+    api: services.reduce((sum, { pid }) => sum + cpuUsOf(pid), 0),
+    redis: cpuUsOf(testbed.redisPid),
+    worker: cpuUsOf(writer.pid),
+    mysql: cpuUsOf(testbed.mysqlPid),
+  };
+  const coreWaitUs = services.reduce<number | null>((sum, { pid }) => added(sum, coreWaitUsOf(pid)), 0);
+  await Bun.sleep(pauseMs);
   const [worker, ...apis] = await Promise.all([
     scrape(testbed.worker.metricsUrl),
     // Only ours count their answers.
     ...(group === 'system' ? services : []).map(({ metricsUrl }) => scrape(metricsUrl)),
   ]);
   return {
-    cpu: {
-      api: services.reduce((sum, { pid }) => sum + cpuUsOf(pid), 0),
-      redis: cpuUsOf(testbed.redisPid),
-      worker: cpuUsOf(writer.pid),
-      mysql: cpuUsOf(testbed.mysqlPid),
-    },
-    coreWaitUs: services.reduce<number | null>((sum, { pid }) => added(sum, coreWaitUsOf(pid)), 0),
+    cpu,
+    coreWaitUs,
     api: apis.flat(),
     durable: bucketsOf(worker, 'coupon_accept_to_durable_seconds'),
   };
