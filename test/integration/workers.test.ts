@@ -78,6 +78,9 @@ test('a round removes the consumers of forty workers that are gone, but for the 
     await reconcileOnce();
     return Object.keys(await consumersOf()).length === 1;
   });
+  // By now the last one has been idle for as long as the others.
+  await Bun.sleep(2 * config.CLAIM_IDLE_MS + config.BLOCK_MS);
+  await reconcileOnce();
   expect(await consumersOf()).toEqual({ 'pod-7': 1 });
 });
 
