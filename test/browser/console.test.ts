@@ -277,7 +277,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await system.worker.drained();
     await page.getByRole('button', { name: 'Count now' }).click();
     await page.getByText('Every promise is kept.').waitFor();
-    const counts = ['4,000', '4,000', '0', '0', '0', '0', '0', '0'];
+    const counts = ['4,000', '4,000', '0', '0', '0', '0', '0', '0', '0'];
     expect(await page.locator('.counts dd').allTextContents()).toEqual(counts);
     for (const plot of ['Stock left', 'Backlog']) {
       await page.locator('.plot').filter({ hasText: plot }).getByText('0', { exact: true }).waitFor();
