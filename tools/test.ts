@@ -27,7 +27,7 @@ import {
 
 helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
 bun run test unit            those of test/unit alone, which need no server
-bun run test FILE…           these files or folders, such as test/http
+bun run test FILE…           these files or folders, such as test/http or http
 bun run test --matrix        the suites that touch the stores, on every server of docs/compatibility.md
 bun run test --matrix TEXT [FILE…]   on those with TEXT in their names; these files or folders
 
@@ -129,7 +129,11 @@ async function prepare(folder: string): Promise<Record<string, string | undefine
 }
 
 function filesOf(places: readonly string[]): string[] {
-  const patterns = places.map((place) => (place.endsWith('.ts') ? place : `${place.replace(/\/+$/, '')}/**/*.test.ts`));
+  const patterns = places.map((place) => {
+    // `model` for `test/model`.
+    const path = existsSync(resolve(root, place)) ? place : `test/${place}`;
+    return path.endsWith('.ts') ? path : `${path.replace(/\/+$/, '')}/**/*.test.ts`;
+  });
   return globSync(patterns, { cwd: root });
 }
 
