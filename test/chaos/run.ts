@@ -42,7 +42,7 @@ export interface Report {
 
 /** Answers with a new issue that show that the system is well again after a fault. */
 const RECOVERED_OK = 40;
-const RECOVERY_MS_MAX = 60_000;
+const RECOVERY_MS_MAX = 30_000;
 const DRAIN_MS_MAX = 60_000;
 
 /** All processes read the same clock. A millisecond is lost to rounding, at either end. */
