@@ -71,11 +71,12 @@ async function startIn(folder: string, name: string, cleanup: Cleanup) {
 }
 
 function configOf(url: string, replicasMin: number) {
-  return readConfig(undefined, {
+  const config = readConfig(undefined, {
     REDIS_URL: url,
     DATABASE_URL: 'mysql://none/none',
     REPLICAS_MIN: String(replicasMin),
   });
+  return { ...config, PARTITIONS: 64 };
 }
 
 async function onServer<Result>(url: string, work: (redis: ReturnType<typeof issuingConnection>) => Promise<Result>) {

@@ -8,7 +8,7 @@ import { waitUntil } from '../../tools/stack/wait-until.ts';
 import type { Cluster } from './cluster.ts';
 import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';
-import type { KeptProcess } from './kept-process.ts';
+import { type KeptProcess, REACHED_MS_MAX } from './kept-process.ts';
 import type { ReplicatedRedis } from '../replicated-redis.ts';
 import type { MovableMysql } from './movable-mysql.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -112,7 +112,7 @@ function workerCrash(point: string): Fault {
       try {
         await chosen.kill({ entry: 'test/chaos/crashing-worker.ts', environment: { CRASH_AT: point } });
         // Two starts: the one that dies, and the one after it.
-        await chosen.startedTimes(starts + 2);
+        await chosen.startedTimes(starts + 2, REACHED_MS_MAX);
       } finally {
         for (const other of others) other.signal('SIGCONT');
       }
@@ -129,7 +129,7 @@ function apiCrash(point: string): Fault {
       const chosen = random.pick(apis);
       const { starts } = chosen;
       await chosen.kill({ entry: 'test/chaos/crashing-api.ts', environment: { CRASH_AT: point } });
-      await chosen.startedTimes(starts + 2);
+      await chosen.startedTimes(starts + 2, REACHED_MS_MAX);
       await chosen.ready();
     },
   };

@@ -26,7 +26,7 @@ export interface NextStart {
 
 const READY_MS_MAX = 30_000;
 /** Until a process that ends at some point comes to that point: the crowd leads it there by chance. */
-const REACHED_MS_MAX = 120_000;
+export const REACHED_MS_MAX = 120_000;
 /** Between an end and the next start: a store that is away must not make us spin. */
 const RESTART_MS = 100;
 
@@ -75,8 +75,8 @@ export class KeptProcess {
   }
 
   /** Waits until it was started so many times in all. */
-  async startedTimes(count: number): Promise<void> {
-    await waitUntil(`${this.name} to be started again`, () => this.#starts >= count, { waitMsMax: REACHED_MS_MAX });
+  async startedTimes(count: number, waitMsMax = READY_MS_MAX): Promise<void> {
+    await waitUntil(`${this.name} to be started again`, () => this.#starts >= count, { waitMsMax });
   }
 
   /** Sends a signal to the process that runs now, if one does. */

@@ -41,13 +41,13 @@ test.each([
   await eventually('it to start', () => logOf().includes(ready));
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
     child.kill(signal);
-    await eventually('a line', () => logOf().includes('"a signal was ignored; SIGTERM stops"'));
+    const line = new RegExp(`"signal":"${signal}".*"a signal was ignored; SIGTERM stops"`);
+    await eventually('a line', () => line.test(logOf()));
   }
   expect(child.exitCode).toBe(null);
   child.kill('SIGTERM');
   expect(await child.exited).toBe(0);
   await read;
-  expect(logOf()).toContain('"signal":"SIGHUP"');
 });
 
 test('SIGTERM and SIGINT together stop the API once', async () => {
