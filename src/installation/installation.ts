@@ -86,7 +86,9 @@ export async function markedPartitions(redis: Redis): Promise<number> {
   const partitions = Number(await redis.hget(INSTALLATION_KEY, 'partitions'));
   if (partitions > 0) return partitions;
   throw new OperatorError(
-    'REDIS_URL: no process of an installation has used this Redis yet; set PARTITIONS if one has',
+    partitions < 0
+      ? 'REDIS_URL: the number of partitions is being changed, or that was interrupted; run `bun run partitions` again'
+      : 'REDIS_URL: no process of an installation has used this Redis yet; set PARTITIONS if one has',
   );
 }
 
@@ -183,6 +185,8 @@ function rowFault({ partitions, layout }: Row, wanted = partitions): string | nu
 function markFault(mark: Mark, row: Row): string | null {
   if (mark.name !== row.name)
     return 'REDIS_URL: this Redis belongs to another installation; use another Redis, another database number, or a KEY_PREFIX';
+  if (mark.partitions < 0)
+    return `REDIS_URL: the number of partitions is being changed, or that was interrupted; run \`bun run partitions ${row.partitions}\` again`;
   if (mark.partitions !== row.partitions || mark.layout !== row.layout)
     return `REDIS_URL: this Redis has ${mark.partitions} partitions, and MySQL says ${row.partitions}; run \`bun run partitions ${row.partitions}\` again`;
   return row.redisId !== null && mark.id !== row.redisId && mark.generation <= row.generation ? replaced(row) : null;

@@ -8,7 +8,7 @@ import { OperatorError } from '../operator-error.ts';
 import { keyPages } from '../redis/scan.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
-import { partitionKeys, partitionOf, INSTALLATION_KEY } from '../stream/keys.ts';
+import { INSTALLATION_KEY, partitionKeys, partitionOf, processesKey, waitMarkKey } from '../stream/keys.ts';
 
 /**
  * Changes the number. Can be repeated after an interruption: MySQL is changed last.
@@ -23,7 +23,7 @@ export async function changePartitions(
   const [row] = await readFromPrimary(database, (session) => session.select().from(installation));
   if (!row) throw new OperatorError('DATABASE_URL: no process of this installation has run yet; just set PARTITIONS');
   const from = row.partitions;
-  const marked = Number(await redis.hget(INSTALLATION_KEY, 'partitions'));
+  const marked = Math.abs(Number(await redis.hget(INSTALLATION_KEY, 'partitions')));
   if (from === partitions && marked === partitions) return { from, letters: 0 };
   const most = Math.max(from, marked, partitions);
   const all = Array.from({ length: most }, (_, partition) => partitionKeys(partition));
@@ -32,12 +32,15 @@ export async function changePartitions(
     if (waiting > 0)
       throw new OperatorError(`${stream} has ${waiting} entries that are not rows yet; run a worker until it is empty`);
   }
-  // A number that no process has: none starts before the command is done. It would not find the letters that have moved.
-  await redis.hset(INSTALLATION_KEY, 'partitions', most + 1);
+  // No process or command takes it for a number: none starts before this is done. It would not find the letters that have moved.
+  await redis.hset(INSTALLATION_KEY, 'partitions', -(most + 1));
   let letters = 0;
   for (const { dead } of all) letters += await moveLetters(redis, dead, partitions);
   // Groups, counts and states are made again where they belong.
-  for (const { stream, unpersisted } of all) await redis.unlink(stream, unpersisted);
+  for (const keys of all) {
+    const { stream, unpersisted, withdrawn } = keys;
+    await redis.unlink(stream, unpersisted, withdrawn, waitMarkKey(keys), processesKey(keys));
+  }
   await dropStates(redis);
   await redis.hset(INSTALLATION_KEY, 'partitions', partitions);
   await withConnection(database, (session) =>

@@ -25,10 +25,11 @@ export interface CouponReaderSettings {
 
 /** Ids in one query. */
 const IDS_PER_QUERY_MAX = 1000;
-/** From one query of a queue to its next, so that a flood fills each: else most would answer one or two. The first does not wait. */
+/**
+ * From one query of a queue to its next, so that a flood fills each: else most would answer one or two. The first does
+ * not wait, nor do public callers for ids that the last one has just answered.
+ */
 const GATHER_MS = 100;
-/** Long enough for those who come together, and for the first sample of a coupon that they listen to. */
-const RECENT_MS = GATHER_MS;
 
 /** All throw what `find` throws, and Unavailable when too many wait. */
 export class CouponReader {
@@ -110,11 +111,13 @@ export class CouponReader {
   async #readBatch(find: FindCoupons, pool: ReadingPool, ids: readonly number[]): Promise<readonly (Coupon | null)[]> {
     const lastMs = this.#askedMs.get(pool) ?? Number.NEGATIVE_INFINITY;
     const waitMs = lastMs + GATHER_MS - this.#elapsedMs();
-    if (waitMs > 0) await pause(waitMs);
     // Many who come together ask for one id, and the last query has just answered it. The issuers want it as of now.
-    const isRecent = pool === 'public' && this.#elapsedMs() - lastMs < RECENT_MS;
-    const isKnown = (id: number) => this.#found.get(id)?.atMs === lastMs || this.#absent.get(id) === lastMs;
-    const known = new Set(isRecent ? ids.filter(isKnown) : []);
+    const isRecent = pool === 'public' && waitMs > 0;
+    const isKnown = (id: number) =>
+      isRecent && (this.#found.get(id)?.atMs === lastMs || this.#absent.get(id) === lastMs);
+    if (ids.every(isKnown)) return ids.map((id) => this.#found.get(id)?.coupon ?? null);
+    if (waitMs > 0) await pause(waitMs);
+    const known = new Set(ids.filter(isKnown));
     const coupons = new Map([...known].map((id) => [id, this.#found.get(id)?.coupon]));
     const asked = [...new Set(ids)].filter((id) => !known.has(id));
     if (asked.length === 0) return ids.map((id) => coupons.get(id) ?? null);

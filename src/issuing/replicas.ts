@@ -10,6 +10,7 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
 import { Unavailable } from '../coupon/outcome.ts';
+import { invariant } from '../invariant.ts';
 import { askServer, blockingConnection, type OnFault, type RedisSettings, serverOf } from '../redis/connection.ts';
 import { type Confirm, mark } from '../stock/decision-scripts.ts';
 import type { PartitionKeys } from '../stream/keys.ts';
@@ -37,12 +38,16 @@ export function createReplicas(config: RedisSettings & ReplicaSettings, onFault:
 }
 
 function createConfirm(connections: readonly Redis[], settings: ReplicaSettings): Confirm {
-  let waits = 0;
+  const waits = new Map(connections.map((connection) => [connection, 0]));
+  const count = (redis: Redis, by: number) => waits.set(redis, (waits.get(redis) ?? 0) + by);
   // By server: a mark in any partition of it is behind what was written in the others.
   const combiner = new Combiner<string, PartitionKeys, true>(
     async (server, [first, ...rest]) => {
-      const redis = connections[waits++ % connections.length];
-      if (redis && first) await markAndWait(redis, first, server, settings);
+      // One that is free: round robin would take one that waits for a slow replica while the other is done.
+      const [redis] = connections.toSorted((a, b) => (waits.get(a) ?? 0) - (waits.get(b) ?? 0));
+      invariant(redis && first, 'a WAIT has a connection, and a batch that asks for it');
+      count(redis, 1);
+      await markAndWait(redis, first, server, settings).finally(() => count(redis, -1));
       return [true, ...rest.map(() => true as const)];
     },
     { usersPerBatchMax: BATCHES_PER_WAIT_MAX, batchesInFlightMax: WAITS_MAX, waitingMax: WAITING_BATCHES_MAX },

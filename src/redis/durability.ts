@@ -58,15 +58,15 @@ export async function readDurability(redis: Redis): Promise<RedisDurability> {
     replicas: Number(fact('connected_slaves')),
     writeReplicasMin: await redis.config('GET', 'min-replicas-to-write').then(numberOf, () => null),
     shards: mode === 'cluster' ? await readShards(redis) : 1,
-    betterUrl: await betterUrl(redis, fact),
+    betterUrl: await betterUrl(redis, mode, fact),
   };
 }
 
-async function betterUrl(redis: Redis, fact: (name: string) => string): Promise<string> {
+async function betterUrl(redis: Redis, mode: string, fact: (name: string) => string): Promise<string> {
   const scheme = redis.options.tls ? 'rediss' : 'redis';
   const here = addressOf(redis.options.host, redis.options.port);
-  if (fact('redis_mode') === 'cluster') return `${scheme}+cluster://${here}`;
-  if (fact('redis_mode') === 'sentinel') {
+  if (mode === 'cluster') return `${scheme}+cluster://${here}`;
+  if (mode === 'sentinel') {
     const masters: unknown = await redis.call('SENTINEL', 'MASTERS').catch(() => []);
     const name = Array.isArray(masters) && Array.isArray(masters[0]) ? String(masters[0][1]) : 'mymaster';
     return `${scheme}+sentinel://${here}/${name}`;

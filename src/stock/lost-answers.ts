@@ -57,15 +57,17 @@ async function compare(
   if (!found) return;
   const { seen, missing } = found;
   const lost = new Set(missing.map(({ userId }) => userId));
-  answers.settle(batches, seen.server, lost);
   // What was only in hand broke no answer.
   const promised = new Set(batches.filter(({ isPromised }) => isPromised).flatMap(({ users }) => users));
   const broken = lost.intersection(promised).size;
-  if (broken === 0) return;
-  onLost(couponId, broken);
-  const key = lostKey(redisStock.keysOf(couponId));
-  await redisStock.redis.incrby(key, broken);
-  await redisStock.redis.expire(key, LOST_KEPT_S);
+  if (broken > 0) {
+    // Counted before it is forgotten: where Redis fails in between, the next round counts it once more rather than never.
+    const key = lostKey(redisStock.keysOf(couponId));
+    await redisStock.redis.incrby(key, broken);
+    await redisStock.redis.expire(key, LOST_KEPT_S);
+    onLost(couponId, broken);
+  }
+  answers.settle(batches, seen.server, lost);
 }
 
 interface Found {

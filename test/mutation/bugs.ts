@@ -604,7 +604,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/installation/repartition.ts',
-        from: "  await redis.hset(INSTALLATION_KEY, 'partitions', most + 1);\n",
+        from: "  await redis.hset(INSTALLATION_KEY, 'partitions', -(most + 1));\n",
         to: '',
       },
     ],
@@ -1138,9 +1138,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'answers that a failover broke are not counted',
-    changes: [
-      { file: 'src/stock/lost-answers.ts', from: '  if (broken === 0) return;', to: '  if (broken >= 0) return;' },
-    ],
+    changes: [{ file: 'src/stock/lost-answers.ts', from: '  if (broken > 0) {', to: '  if (broken < 0) {' }],
     guard: [
       `${integration}/replicas.test.ts`,
       'without either, an audit says how many answers were lost, and the stock is exact all the same',

@@ -44,7 +44,11 @@ test('a thousand who come together for one id cost one query, of the issuers two
   expect(queries.map(({ ids }) => ids)).toEqual([[1], [2]]);
   expect(await Promise.all(thousand.map(() => reader.exists(3, 'general')))).not.toContain(true);
   expect(queries.slice(2)).toEqual(Array.from({ length: 2 }, () => ({ pool: 'general', ids: [3] })));
-  clock.nowMs += 101;
+  clock.nowMs += 99;
+  await reader.exists(2, 'public');
+  await reader.read(2, 0);
+  expect(queries).toHaveLength(4);
+  clock.nowMs += 2;
   await reader.read(1, 0);
   expect(queries.at(-1)).toEqual({ pool: 'public', ids: [1] });
 });
