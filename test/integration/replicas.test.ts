@@ -136,8 +136,10 @@ describe('with REPLICAS_MIN', () => {
           return outcomes;
         });
         await eventually('all to be decided', async () => (await api.redisStock.countOwners(id)) === 41);
-        // A WAIT that waits for nothing would have returned long before.
-        await pause(300);
+        // One that waits for nothing is never seen to wait.
+        await eventually('a WAIT that waits', async () =>
+          /flags=\S*b\S* .*cmd=wait\b/.test(String(await api.redis.client('LIST'))),
+        );
         expect(answered).toBe(0);
         await redis.members[1]?.server.kill('SIGCONT');
         expect((await Promise.all(waiting)).flat()).toEqual(winners(40, 2));
