@@ -275,3 +275,16 @@ async function readRows(database: Database, couponId: number): Promise<readonly 
   );
   return rows.map(({ sequence, userId, dateIssued }) => ({ sequence, userId, issuedMs: dateIssued.getTime() }));
 }
+
+/** Another coupon like this one. */
+export function draftOf({
+  title,
+  totalQuantity,
+  discountAmount,
+  minAvailableAmount,
+  startMs,
+  endMs,
+  listed,
+}: Coupon): CouponDraft {
+  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs, listed };
+}

@@ -3,14 +3,14 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eq, gt, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
-import { type Coupon, type CouponDraft, ID_MAX } from '../../src/coupon/coupon.ts';
+import { type Coupon, ID_MAX } from '../../src/coupon/coupon.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { auditCoupon } from '../../src/operations/audit.ts';
 import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { reconcile } from '../../workers/reconcile.ts';
-import { openStores, type Stores, type TestApi } from '../stores.ts';
+import { draftOf, openStores, type Stores, type TestApi } from '../stores.ts';
 
 let stores: Stores;
 beforeAll(async () => {
@@ -21,19 +21,6 @@ afterAll(async () => {
 });
 
 const people = (count: number, from = 1) => Array.from({ length: count }, (_, i) => `user-${from + i}`);
-
-/** Another coupon like this one. */
-function draftOf({
-  title,
-  totalQuantity,
-  discountAmount,
-  minAvailableAmount,
-  startMs,
-  endMs,
-  listed,
-}: Coupon): CouponDraft {
-  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs, listed };
-}
 
 /** Everything that MySQL has of coupons and issues. */
 async function backUp() {

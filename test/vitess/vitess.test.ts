@@ -7,7 +7,6 @@ import { gte } from 'drizzle-orm';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
-import type { Coupon, CouponDraft } from '../../src/coupon/coupon.ts';
 import { auditCoupon } from '../../src/operations/audit.ts';
 import { closeDatabase, openDatabase, withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
@@ -17,7 +16,7 @@ import { createRedisStock } from '../../src/stock/redis-stock.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { eventually } from '../eventually.ts';
 import { startEntry } from '../started-entry.ts';
-import { openStores, type Stores } from '../stores.ts';
+import { draftOf, openStores, type Stores } from '../stores.ts';
 import { findVitess, startVitess, type VitessServer } from './vitess-server.ts';
 
 const programs = findVitess();
@@ -229,18 +228,6 @@ describe.skipIf(!programs)('on two shards', () => {
       return rows;
     });
 });
-
-function draftOf({
-  title,
-  totalQuantity,
-  discountAmount,
-  minAvailableAmount,
-  startMs,
-  endMs,
-  listed,
-}: Coupon): CouponDraft {
-  return { title, totalQuantity, discountAmount, minAvailableAmount, startMs, endMs, listed };
-}
 
 async function asRoot<Result>({ mysql }: VitessServer, work: (root: Connection) => Promise<Result>): Promise<Result> {
   const root = await createConnection(mysql.url);
