@@ -18,6 +18,8 @@ export interface SentinelSetup {
   ask(...command: readonly string[]): Promise<unknown>;
   /** The port of the primary, as a sentinel knows it. */
   primaryPort(): Promise<number>;
+  /** Begins a failover. False where the sentinels cannot yet: the one before is not over, or they have not asked the replicas. */
+  failOver(): Promise<boolean>;
   /** Until both replicas are in step with the primary. */
   whole(): Promise<void>;
   stop(): Promise<void>;
@@ -75,10 +77,16 @@ async function startWith(
     servers,
     ask,
     primaryPort,
+    failOver: () => ask('FAILOVER', NAME).then(() => true, isNotYet),
     whole: () =>
       waitUntil('both replicas to be in step', () => isWhole().catch(() => false), { waitMsMax: WHOLE_MS_MAX }),
     stop,
   };
+}
+
+function isNotYet(error: unknown): false {
+  if (/INPROG|NOGOODSLAVE/.test(String(error))) return false;
+  throw error;
 }
 
 async function startSentinel(folder: string, primaryPort: number, undo: (() => Promise<unknown>)[]): Promise<number> {

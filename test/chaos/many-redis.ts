@@ -101,11 +101,14 @@ async function startSentinels(folder: string): Promise<ManyRedis> {
   };
   const replaced = (before: PrivateServer) =>
     eventually('another primary', async () => (await setup.primaryPort()) !== before.port);
-  const withWrites = async (work: (server: PrivateServer) => Promise<unknown>) => {
+  /** `work` says whether it came about. */
+  const withWrites = async (work: (server: PrivateServer) => Promise<boolean>) => {
     const server = await primary();
     const redis = await connectTo(server.url);
-    await copied(redis, 2);
-    await work(server);
+    await eventually('a failover to begin', async () => {
+      await copied(redis, 2);
+      return work(server);
+    });
     redis.disconnect();
     await replaced(server);
     return server;
@@ -114,7 +117,7 @@ async function startSentinels(folder: string): Promise<ManyRedis> {
     {
       name: 'kill -9 the primary, and a replica takes over',
       async inflict() {
-        const killed = await withWrites((server) => server.kill());
+        const killed = await withWrites((server) => server.kill().then(() => true));
         await killed.restart();
         await setup.whole();
       },
@@ -122,7 +125,7 @@ async function startSentinels(folder: string): Promise<ManyRedis> {
     {
       name: 'a replica takes over as planned',
       async inflict() {
-        await withWrites(() => setup.ask('FAILOVER', 'mymaster'));
+        await withWrites(() => setup.failOver());
         await setup.whole();
       },
     },

@@ -29,17 +29,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The one before may not be over yet, to the sentinels. */
-const failOver = () =>
-  eventually('a failover to begin', () =>
-    setup.ask('FAILOVER', 'mymaster').then(
-      () => true,
-      (error: unknown) => {
-        if (String(error).includes('INPROG')) return false;
-        throw error;
-      },
-    ),
-  );
+const failOver = () => eventually('a failover to begin', () => setup.failOver());
 
 /** Until another server is the primary, and the API knows it. */
 async function movedFrom(port: number, server: string): Promise<void> {
