@@ -7,6 +7,7 @@ import type { PrivateServer } from '../tools/stack/private-server.ts';
 import { startRedisServer } from '../tools/stack/redis-server.ts';
 import { waitUntil } from '../tools/stack/wait-until.ts';
 import { eventually } from './eventually.ts';
+import { openTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 const SLOTS = 16_384;
 const READY = { waitMsMax: 30_000, pauseMs: 50 };
@@ -16,7 +17,11 @@ export interface ClusterNode {
   /** For commands about the cluster. */
   readonly redis: Redis;
   readonly id: string;
+  /** Where the other nodes reach it: a proxy with `cutsBus`. */
   readonly busPort: number;
+  readonly bus: TcpProxy | null;
+  /** From which it reaches them. */
+  readonly source: string;
 }
 
 export interface PrivateCluster {
@@ -33,9 +38,13 @@ export interface RedisClusterOptions {
   /** Each node has a folder in it. */
   readonly folder: string;
   readonly masters: number;
-  /** Of the first masters, one each. */
+  /** Given to the masters in turn. */
   readonly replicas?: number;
   readonly nodeTimeoutMs?: number;
+  /** The nodes talk to each other through proxies, for `cutOff`. */
+  readonly cutsBus?: boolean;
+  /** For every node, beside those of a cluster. */
+  readonly settings?: Record<string, string>;
 }
 
 /** @throws Error when it does not come up */
@@ -44,7 +53,12 @@ export async function startRedisCluster(options: RedisClusterOptions): Promise<P
   const nodes: ClusterNode[] = [];
   const stop = async (): Promise<void> => {
     for (const { redis } of nodes) redis.disconnect();
-    await Promise.all(nodes.splice(0).map(({ server }) => server.stop()));
+    await Promise.all(
+      nodes.splice(0).map(async ({ server, bus }) => {
+        await server.stop();
+        await bus?.[Symbol.asyncDispose]();
+      }),
+    );
   };
   try {
     const started = Array.from({ length: masters + replicas }, (_, i) => startNode(options, i));
@@ -68,21 +82,32 @@ export async function startRedisCluster(options: RedisClusterOptions): Promise<P
   };
 }
 
-async function startNode({ folder, nodeTimeoutMs = 15_000 }: RedisClusterOptions, index: number): Promise<ClusterNode> {
-  const busPort = await freePort();
+async function startNode(options: RedisClusterOptions, index: number): Promise<ClusterNode> {
+  const { folder, nodeTimeoutMs = 15_000, cutsBus = false } = options;
+  const ownBusPort = await freePort();
+  const bus = cutsBus ? await openTcpProxy(`tcp://127.0.0.1:${ownBusPort}`) : null;
+  const busPort = bus?.port ?? ownBusPort;
+  // An address of its own, so that a proxy can tell who comes.
+  const source = bus ? `127.0.0.${index + 10}` : '127.0.0.1';
   const settings = {
     'cluster-enabled': 'yes',
-    'cluster-port': String(busPort),
+    'cluster-port': String(ownBusPort),
+    'cluster-announce-bus-port': String(busPort),
+    'cluster-announce-ip': '127.0.0.1',
+    'bind-source-addr': source,
+    // It takes no other address but 127.0.0.1 for this machine.
+    'protected-mode': 'no',
     'cluster-node-timeout': String(nodeTimeoutMs),
     // A replica that was never in step with its master may take over in a test.
     'cluster-replica-validity-factor': '0',
+    ...options.settings,
   };
   const server = await startRedisServer({ folder: join(folder, `node-${index}`), settings });
   const redis = new Redis(server.url, { lazyConnect: true, replyMapping: 'legacy' });
   // Tests stop servers on purpose.
   redis.on('error', () => undefined);
   await redis.connect();
-  return { server, redis, id: String(await redis.cluster('MYID')), busPort };
+  return { server, redis, id: String(await redis.cluster('MYID')), busPort, bus, source };
 }
 
 /** What `redis-cli --cluster create` does. */
@@ -95,7 +120,7 @@ async function form(nodes: readonly ClusterNode[], masters: number): Promise<voi
   for (const node of nodes.slice(1)) await meet(nodes, node);
   await waitUntil('the nodes to know each other', () => every(nodes, /cluster_state/), READY);
   for (const [i, { redis }] of nodes.slice(masters).entries()) {
-    await redis.call('CLUSTER', 'REPLICATE', nodes[i]?.id ?? '');
+    await redis.call('CLUSTER', 'REPLICATE', nodes[i % masters]?.id ?? '');
     await waitUntil('a replica to be in step', async () => /master_link_status:up/.test(await redis.info()), READY);
   }
   await waitUntil('the cluster to serve all slots', () => every(nodes, /cluster_state:ok/), READY);
@@ -120,7 +145,7 @@ export async function slotOf({ nodes }: Nodes, key: string): Promise<number> {
 }
 
 /** The nodes that own slots, as one of those that run knows them. */
-async function slotRanges({ nodes }: Nodes): Promise<readonly SlotRange[]> {
+export async function slotRanges({ nodes }: Nodes): Promise<readonly SlotRange[]> {
   for (const { redis } of nodes) {
     if (redis.status === 'ready') return (await redis.call('CLUSTER', 'SLOTS')) as SlotRange[];
   }
@@ -153,9 +178,21 @@ export async function moveSlot(cluster: Nodes, slot: number, to: ClusterNode): P
   for (const { redis } of [to, from]) await redis.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
 }
 
-export async function replicasOf({ nodes }: Nodes): Promise<ClusterNode[]> {
+/** No node hears this one, nor it any of them; its clients do. The result undoes it. */
+export function cutOff({ nodes }: Nodes, node: ClusterNode): () => void {
+  node.bus?.cut();
+  for (const { bus } of nodes) bus?.cutFrom(node.source);
+  return () => {
+    for (const { bus } of nodes) bus?.restore();
+  };
+}
+
+/** All of them, or those of one master. */
+export async function replicasOf({ nodes }: Nodes, master?: ClusterNode): Promise<ClusterNode[]> {
   const roles = await Promise.all(nodes.map(({ redis }) => redis.info('replication')));
-  return nodes.filter((_, i) => roles[i]?.includes('role:slave'));
+  const isMeant = (role = '') =>
+    role.includes('role:slave') && (!master || role.includes(`master_port:${master.server.port}\r`));
+  return nodes.filter((_, i) => isMeant(roles[i]));
 }
 
 /** Until every node serves all slots, and every replica is in step. */

@@ -29,13 +29,17 @@ const NAME = 'mymaster';
 /** A primary that comes back is made a replica only after some ten seconds. */
 const WHOLE_MS_MAX = 45_000;
 
-export async function startSentinelSetup(folder: string): Promise<SentinelSetup> {
+/** @param settings of every Redis */
+export async function startSentinelSetup(
+  folder: string,
+  settings: Record<string, string> = {},
+): Promise<SentinelSetup> {
   const undo: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    return await startWith(folder, undo, stop);
+    return await startWith(folder, settings, undo, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -44,15 +48,16 @@ export async function startSentinelSetup(folder: string): Promise<SentinelSetup>
 
 async function startWith(
   folder: string,
+  settings: Record<string, string>,
   undo: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
 ): Promise<SentinelSetup> {
-  const primary = await startRedisServer({ folder: join(folder, 'redis-0') });
+  const primary = await startRedisServer({ folder: join(folder, 'redis-0'), settings });
   undo.push(() => primary.stop());
   const replicaof = `127.0.0.1 ${primary.port}`;
   const servers = [primary];
   for (const name of ['redis-1', 'redis-2']) {
-    const replica = await startRedisServer({ folder: join(folder, name), settings: { replicaof } });
+    const replica = await startRedisServer({ folder: join(folder, name), settings: { ...settings, replicaof } });
     undo.push(() => replica.stop());
     servers.push(replica);
   }

@@ -8,6 +8,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly url: string;
   /** Breaks every connection, and each new one as soon as it comes. */
   cut(): void;
+  /** The same for connections from one address alone. */
+  cutFrom(address: string): void;
   /** Lets new connections through again. */
   restore(): void;
   /** From now on leads to another server, as an address does after a failover; every connection breaks. */
@@ -33,8 +35,9 @@ export async function openTcpProxy(serverUrl: string, { connectionMsMax }: TcpPr
   let target = new URL(serverUrl);
   const sockets = new Set<Socket>();
   const state = { isCut: false, loseReplyTo: null as Matches | null, repliesLost: 0 };
+  const cutSources = new Set<string | undefined>();
   const server = createServer((client) => {
-    if (state.isCut) {
+    if (state.isCut || cutSources.has(client.remoteAddress)) {
       client.destroy();
       return;
     }
@@ -60,8 +63,13 @@ export async function openTcpProxy(serverUrl: string, { connectionMsMax }: TcpPr
       state.isCut = true;
       breakAll();
     },
+    cutFrom(source) {
+      cutSources.add(source);
+      for (const socket of sockets) if (socket.remoteAddress === source) socket.destroy();
+    },
     restore() {
       state.isCut = false;
+      cutSources.clear();
     },
     redirect(anotherUrl) {
       target = new URL(anotherUrl);

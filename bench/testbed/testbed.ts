@@ -43,31 +43,30 @@ export interface StartOptions {
   readonly sharedPort?: number;
 }
 
+/** Where the stores are, and whose CPU counts as theirs. */
+export interface TestbedStores {
+  readonly redisUrl: string;
+  readonly databaseUrl: string;
+  readonly redisPid: number;
+  readonly mysqlPid: number;
+}
+
 export interface TestbedOptions {
   readonly cleanup: Cleanup;
+  /** One Redis and one MySQL of its own without it. */
+  readonly stores?: TestbedStores;
   /** Where CPU profiles of API and worker go; none are taken without it. */
   readonly profileFolder?: string | undefined;
 }
 
 /** @throws Error for people when a server is missing or does not come up */
-export async function openTestbed({ cleanup, profileFolder }: TestbedOptions): Promise<Testbed> {
+export async function openTestbed({ cleanup, profileFolder, stores }: TestbedOptions): Promise<Testbed> {
   const folder = tempFolder('coupon-bench-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
-  const redisServer = await step(
-    'Redis',
-    () => startRedisServer({ folder }),
-    () => 'every write flushed',
-  );
-  cleanup.add(() => redisServer.stop());
-  const mysqlServer = await step(
-    'MySQL',
-    () => startMysqlServer({ folder }),
-    () => 'every commit flushed',
-  );
-  cleanup.add(() => mysqlServer.stop());
+  const { redisUrl, databaseUrl, redisPid, mysqlPid } = stores ?? (await startStores(folder, cleanup));
   const environment = {
-    REDIS_URL: redisServer.url,
-    DATABASE_URL: mysqlServer.url,
+    REDIS_URL: redisUrl,
+    DATABASE_URL: databaseUrl,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'warn',
     NODE_ENV: 'production',
@@ -108,8 +107,8 @@ export async function openTestbed({ cleanup, profileFolder }: TestbedOptions): P
       return api;
     },
     worker,
-    redisPid: redisServer.pid,
-    mysqlPid: mysqlServer.pid,
+    redisPid,
+    mysqlPid,
     redis,
     database,
     config,
@@ -119,4 +118,20 @@ export async function openTestbed({ cleanup, profileFolder }: TestbedOptions): P
       api = await start('api', 'src/server.ts', { settings });
     },
   };
+}
+
+async function startStores(folder: string, cleanup: Cleanup): Promise<TestbedStores> {
+  const redis = await step(
+    'Redis',
+    () => startRedisServer({ folder }),
+    () => 'every write flushed',
+  );
+  cleanup.add(() => redis.stop());
+  const mysql = await step(
+    'MySQL',
+    () => startMysqlServer({ folder }),
+    () => 'every commit flushed',
+  );
+  cleanup.add(() => mysql.stop());
+  return { redisUrl: redis.url, databaseUrl: mysql.url, redisPid: redis.pid, mysqlPid: mysql.pid };
 }

@@ -17,13 +17,13 @@ import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
 const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL | --vitess [--unsharded]]
-              [--cluster | --sentinel | --replicated [--replicas-min N]] [--only TEXT | --soak | --overload]
+              [[--cluster | --sentinel | --replicated] [--replicas-min N]] [--only TEXT | --soak | --overload]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default
   --database       mariadb (by default, the server on the PATH), the path of a mysqld, or mysql://… of a server that runs
   --vitess         a private Vitess with two shards; --unsharded: with one keyspace that is not sharded
-  --cluster        a Redis Cluster of three masters with a replica each
+  --cluster        a Redis Cluster of three masters with two replicas each
   --sentinel       a Redis with two replicas that three sentinels watch
   --only TEXT      only faults whose names contain this text, such as 'MySQL'
   --soak           a steady load without faults, to see whether anything grows

@@ -130,7 +130,9 @@ async function startWith(
   const redisServer =
     replicatedRedis?.members[0]?.server ?? (await startRedisServer({ folder, settings: redisSettings }));
   undo.push(() => redisServer.stop());
-  const manyRedis = options.redis ? await startManyRedis(options.redis, folder) : null;
+  const manyRedis = options.redis
+    ? await startManyRedis(options.redis, folder, Number(options.settings?.REPLICAS_MIN ?? 0))
+    : null;
   undo.push(() => manyRedis?.stop());
   const sql = await startSql(folder, options, undo);
   const { mysqlServer, movableMysql } = sql;

@@ -1,14 +1,27 @@
 // many-redis.ts -- A Redis of several servers for a chaos run, a cluster or one that sentinels watch, and what is done to it.
 //
-// Replication is asynchronous: an answer that no replica has is lost with its primary. So a primary is killed once its replica has
-// all that was answered, and everything must be kept.
+// Replication is asynchronous: an answer that no replica has is lost with its primary. So a primary is killed once its replicas have
+// all that was answered, and everything must be kept. With REPLICAS_MIN it is killed at any moment, and cut off while its clients
+// still reach it: everything that was answered must be kept just so.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { eventually } from '../eventually.ts';
-import { mastersOf, moveSlot, ownerOf, replicasOf, slotOf, startRedisCluster, whole } from '../redis-cluster.ts';
+import {
+  type ClusterNode,
+  cutOff,
+  mastersOf,
+  moveSlot,
+  ownerOf,
+  type PrivateCluster,
+  replicasOf,
+  slotOf,
+  slotRanges,
+  startRedisCluster,
+  whole,
+} from '../redis-cluster.ts';
 import { startSentinelSetup } from '../redis-sentinel.ts';
 import { connectTo } from '../redis-database.ts';
 import type { Fault } from './faults.ts';
@@ -29,26 +42,94 @@ const FREEZE_MS = 4000;
 /** Writes wait while a replica catches up, and its primary is killed. */
 const WRITES_PAUSED_MS = 2000;
 
-export function startManyRedis(kind: RedisKind, folder: string): Promise<ManyRedis> {
-  return kind === 'cluster' ? startCluster(folder) : startSentinels(folder);
+export function startManyRedis(kind: RedisKind, folder: string, replicasMin: number): Promise<ManyRedis> {
+  return kind === 'cluster' ? startCluster(folder, replicasMin > 0) : startSentinels(folder, replicasMin > 0);
 }
 
-async function startCluster(folder: string): Promise<ManyRedis> {
-  const cluster = await startRedisCluster({ folder, masters: 3, replicas: 3, nodeTimeoutMs: NODE_TIMEOUT_MS });
+const REPLICAS = 2;
+
+async function startCluster(folder: string, waitsForReplicas: boolean): Promise<ManyRedis> {
+  const masters = 3;
+  const nodeTimeoutMs = NODE_TIMEOUT_MS;
+  const cluster = await startRedisCluster({
+    folder,
+    masters,
+    replicas: masters * REPLICAS,
+    nodeTimeoutMs,
+    cutsBus: true,
+    ...(waitsForReplicas && { settings: { 'min-replicas-to-write': '1' } }),
+  });
+  const faults = [...clusterFaults(cluster, waitsForReplicas), ...(waitsForReplicas ? [cut(cluster)] : [])];
+  return { url: cluster.url, faults, stop: () => cluster.stop() };
+}
+
+/** Its replica is promoted after the node timeout, and at about the same time it stops taking writes. */
+function cut(cluster: PrivateCluster): Fault {
+  return {
+    name: 'a master that the other nodes do not hear, and its clients do',
+    async inflict(_, random) {
+      const master = random.pick(await mastersOf(cluster));
+      const restore = cutOff(cluster, master);
+      await takenOver(cluster, master);
+      await pause(random.between(...HICCUP_MS));
+      restore();
+      await whole(cluster);
+    },
+  };
+}
+
+/** Until none of these nodes owns slots, as the others know it. */
+const takenOver = (cluster: PrivateCluster, ...gone: readonly ClusterNode[]) => {
+  const others = { nodes: cluster.nodes.filter((node) => !gone.includes(node)) };
+  return eventually('a replica to take over', async () => {
+    const ports = new Set((await slotRanges(others)).map(([, , [, port]]) => port));
+    return gone.every(({ server }) => !ports.has(server.port));
+  });
+};
+
+function clusterFaults(cluster: PrivateCluster, waitsForReplicas: boolean): Fault[] {
+  const inStep = (redis: Redis, replicas: number) => (waitsForReplicas ? undefined : copied(redis, replicas));
   const frozen = async (server: PrivateServer, ms: number) => {
     await freeze(server, ms);
     await whole(cluster);
   };
-  const faults: Fault[] = [
+  const killed = async (...nodes: readonly ClusterNode[]) => {
+    await Promise.all(nodes.map(({ server }) => server.kill()));
+    await takenOver(cluster, ...nodes);
+    await Promise.all(nodes.map(({ server }) => server.restart()));
+    await whole(cluster);
+  };
+  return [
     {
-      name: 'kill -9 a master, and its replica takes over',
+      name: 'kill -9 a master, and a replica takes over',
       async inflict(_, random) {
-        const { server, redis } = random.pick(await mastersOf(cluster));
-        await copied(redis, 1);
-        await server.kill();
-        const isReplaced = async () => !(await mastersOf(cluster)).some((each) => each.server === server);
-        await eventually('the replica to take over', isReplaced);
-        await server.restart();
+        const master = random.pick(await mastersOf(cluster));
+        await inStep(master.redis, REPLICAS);
+        await killed(master);
+      },
+    },
+    {
+      name: 'kill -9 a master and one of its replicas, and the other takes over',
+      async inflict(_, random) {
+        const master = random.pick(await mastersOf(cluster));
+        const replica = random.pick(await replicasOf(cluster, master));
+        // Of two that die at a time the one that is left must have it.
+        await copied(master.redis, REPLICAS);
+        await killed(master, replica);
+      },
+    },
+    {
+      name: 'a replica stands still, and its master is killed',
+      async inflict(_, random) {
+        const master = random.pick(await mastersOf(cluster));
+        const replica = random.pick(await replicasOf(cluster, master));
+        await replica.server.kill('SIGSTOP');
+        await pause(random.between(...HICCUP_MS));
+        await inStep(master.redis, REPLICAS - 1);
+        await master.server.kill();
+        await takenOver(cluster, master);
+        await replica.server.kill('SIGCONT');
+        await master.server.restart();
         await whole(cluster);
       },
     },
@@ -88,11 +169,10 @@ async function startCluster(folder: string): Promise<ManyRedis> {
       },
     },
   ];
-  return { url: cluster.url, faults, stop: () => cluster.stop() };
 }
 
-async function startSentinels(folder: string): Promise<ManyRedis> {
-  const setup = await startSentinelSetup(folder);
+async function startSentinels(folder: string, waitsForReplicas: boolean): Promise<ManyRedis> {
+  const setup = await startSentinelSetup(folder, waitsForReplicas ? { 'min-replicas-to-write': '1' } : {});
   const primary = async () => {
     const port = await setup.primaryPort();
     const server = setup.servers.find((each) => each.port === port);
@@ -106,7 +186,7 @@ async function startSentinels(folder: string): Promise<ManyRedis> {
     const server = await primary();
     const redis = await connectTo(server.url);
     await eventually('a failover to begin', async () => {
-      await copied(redis, 2);
+      if (!waitsForReplicas) await copied(redis, REPLICAS);
       return work(server);
     });
     redis.disconnect();

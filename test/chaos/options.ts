@@ -16,8 +16,9 @@ export interface ChaosOptions {
   readonly mysqlProgram?: string;
   /** A MySQL that is there already. */
   readonly databaseUrl?: string;
-  /** Replicas of Redis, and how many must have what is answered. */
+  /** Replicas of one Redis. */
   readonly replicas: number;
+  /** How many must have what is answered. */
   readonly replicasMin: number;
   /** A private Vitess of so many shards; 0: not sharded. */
   readonly vitessShards?: 0 | 2;
@@ -42,7 +43,7 @@ export interface ChaosArguments {
 
 const SEED_MAX = 2 ** 32 - 1;
 const MINUTES_MAX = 1440;
-/** With `--replicated`. */
+/** Of each primary. */
 const REPLICAS = 2;
 
 /**
@@ -55,7 +56,8 @@ export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosO
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
   const replicas = given.replicated ? REPLICAS : 0;
-  const replicasMin = wholeIn('--replicas-min', given['replicas-min'] ?? '0', replicas);
+  const hasReplicas = given.replicated || given.cluster || given.sentinel;
+  const replicasMin = wholeIn('--replicas-min', given['replicas-min'] ?? '0', hasReplicas ? REPLICAS : 0);
   const common = { seed, minutes, mode: modeOf(given), redis: redisOf(given), only: given.only, replicas, replicasMin };
   return { ...common, ...storeOf(given) };
 }
