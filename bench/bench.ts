@@ -7,6 +7,8 @@ import { say } from '../tools/progress.ts';
 import { ensureServerPrograms } from '../tools/stack/stack.ts';
 import { FailedRun, withBenchError } from './bench-error.ts';
 import { runCommand } from './command.ts';
+import { burst } from './open-model/burst.ts';
+import { latency } from './open-model/latency.ts';
 import { alone } from './compare/alone.ts';
 import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
@@ -49,6 +51,8 @@ async function bench(flags: Flags, cleanup: Cleanup): Promise<void> {
   if (flags.parts.has('alone')) keep({ alone: { machine, findings: await alone(testbed) } });
   if (flags.parts.has('growth')) keep({ growth: { machine, findings: await growth(testbed) } });
   if (flags.parts.has('flood')) say(`\n${markdownTable(await flood(testbed, flags))}`);
+  if (flags.parts.has('latency')) await latency(testbed, flags);
+  if (flags.parts.has('burst')) await burst(testbed, flags);
   if (flags.parts.has('million')) await runMillion(testbed, machine);
   say(`\n${markdownTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
   if (!flags.profile) return;

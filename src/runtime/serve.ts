@@ -8,6 +8,7 @@ import type { App } from '../app.ts';
 import type { PeerOf } from '../http/rate-limit/address.ts';
 import { OperatorError } from '../operator-error.ts';
 import { guardFiles } from './file-limit.ts';
+import { lengthenBacklog } from './listen-backlog.ts';
 
 export interface ServeOptions {
   /** `localhost` is both loopback addresses, as far as there is IPv6. */
@@ -160,6 +161,7 @@ function listenOnBun(fetch: App['fetch'], { host, port, reusePort = false, keepA
       return new Response(null, { status: 500 });
     },
   });
+  lengthenBacklog(server.port ?? port);
   return server;
 }
 

@@ -75,6 +75,10 @@ export function createRuntimeMetrics() {
     memory: gauge('process_resident_memory_bytes', 'Resident memory'),
     openFiles: gauge('process_open_fds', 'Open file descriptors'),
     maxFiles: gauge('process_max_fds', 'Limit of open file descriptors'),
+    listenOverflows: counter(
+      'coupon_listen_overflows_total',
+      'New connections that the system dropped since its start because a queue of a listening socket was full; of all processes here',
+    ),
     lagP50: gauge('nodejs_eventloop_lag_p50_seconds', 'Delay of the event loop since the last scrape, median'),
     lagP99: gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of the event loop since the last scrape, 99th percentile'),
     lagMax: gauge('nodejs_eventloop_lag_max_seconds', 'Delay of the event loop since the last scrape, maximum'),
@@ -86,6 +90,7 @@ export function measureRuntime(metrics: ReturnType<typeof createRuntimeMetrics>,
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const cpu = metrics.cpu.of();
+  const overflows = metrics.listenOverflows.of();
   metrics.start.of().set(Math.round(Date.now() / 1000 - process.uptime()));
   onRender(() => {
     const { user, system } = process.cpuUsage();
@@ -97,7 +102,16 @@ export function measureRuntime(metrics: ReturnType<typeof createRuntimeMetrics>,
     delay.reset();
     if (process.platform !== 'linux') return;
     metrics.openFiles.of().set(readdirSync('/proc/self/fd').length);
+    overflows.add(readListenOverflows() - overflows.total());
     const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
     metrics.maxFiles.of().set(Number(limit));
   });
+}
+
+/** `ListenOverflows` of Linux, for the network namespace of this process: two lines, names and values. */
+function readListenOverflows(): number {
+  const [names = [], values = []] = readFileSync('/proc/self/net/netstat', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  return Number(values[names.indexOf('ListenOverflows')] ?? 0);
 }
