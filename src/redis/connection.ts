@@ -5,6 +5,7 @@
 
 import { Redis, type RedisOptions } from 'ioredis';
 import { ClusterRedis, type ConnectionOptions, type NodeAddress } from './cluster.ts';
+import { followSentinels } from './sentinels.ts';
 import { type RedisAddress, readRedisUrl } from './url.ts';
 
 /** What a connection needs to know. Times in milliseconds. */
@@ -67,7 +68,12 @@ function create(options: ConnectionOptions, onFault: OnFault): Redis {
 function createFor(settings: RedisSettings, kind: KindOptions, hasOneSlot: boolean, onFault: OnFault): Redis {
   const { nodes, ...place } = readRedisUrl(settings);
   const options = { ...place, ...common(settings), ...kind };
-  if (nodes === undefined) return watched(create(options, onFault), onFault);
+  if (nodes === undefined) {
+    const redis = watched(create(options, onFault), onFault);
+    // A blocking read of the former primary ends by itself, as soon as that is a replica.
+    if (!hasOneSlot) followSentinels(redis, options);
+    return redis;
+  }
   const createNode = (address: NodeAddress) => watched(create({ ...options, ...address }, onFault), onFault);
   return new ClusterRedis(options, { seeds: nodes, create: createNode, open: connect, hasOneSlot });
 }

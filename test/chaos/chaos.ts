@@ -84,7 +84,9 @@ async function run(): Promise<boolean> {
   cleanup.add(() => cluster.stop());
   const runMs = options.minutes * 60_000;
   const folder = resolve(import.meta.dirname, '../../reports/histories');
-  const historyFile = new HistoryFile(`${folder}/${options.mode}-${options.seed}.jsonl`);
+  const historyFile = new HistoryFile(
+    `${folder}/${[options.mode, options.redis, options.seed].filter(Boolean).join('-')}.jsonl`,
+  );
   const isRight = await isRunRight(cluster, options, { seed: options.seed, runMs, say, historyFile });
   historyFile.close();
   const { verdict, lines } = await judgeHistory(historyFile.path);

@@ -41,6 +41,8 @@ const HICCUP_MS = [100, 1000] as const;
 const FREEZE_MS = 4000;
 /** Writes wait while a replica catches up, and its primary is killed. */
 const WRITES_PAUSED_MS = 2000;
+/** The same until sentinels have replaced it, and all know. */
+const REPLACED_MS_MAX = 20_000;
 
 export function startManyRedis(kind: RedisKind, folder: string, replicasMin: number): Promise<ManyRedis> {
   return kind === 'cluster' ? startCluster(folder, replicasMin > 0) : startSentinels(folder, replicasMin > 0);
@@ -186,11 +188,12 @@ async function startSentinels(folder: string, waitsForReplicas: boolean): Promis
     const server = await primary();
     const redis = await connectTo(server.url);
     await eventually('a failover to begin', async () => {
-      if (!waitsForReplicas) await copied(redis, REPLICAS);
+      if (!waitsForReplicas) await copied(redis, REPLICAS, REPLACED_MS_MAX);
       return work(server);
     });
-    redis.disconnect();
+    // Until the sentinels say who follows it, some clients are still there, and others may have moved.
     await replaced(server);
+    redis.disconnect();
     return server;
   };
   const faults: Fault[] = [
@@ -219,9 +222,10 @@ async function startSentinels(folder: string, waitsForReplicas: boolean): Promis
     {
       name: 'stop and continue the primary, until it is replaced',
       async inflict() {
-        const server = await primary();
-        await freeze(server, FREEZE_MS);
-        await replaced(server);
+        await withWrites(async (server) => {
+          await freeze(server, FREEZE_MS);
+          return true;
+        });
         await setup.whole();
       },
     },
@@ -230,8 +234,8 @@ async function startSentinels(folder: string, waitsForReplicas: boolean): Promis
 }
 
 /** Writes wait from now on, and the replicas have all that was written before. */
-async function copied(redis: Redis, replicas: number): Promise<void> {
-  await redis.call('CLIENT', 'PAUSE', WRITES_PAUSED_MS, 'WRITE');
+async function copied(redis: Redis, replicas: number, pausedMs = WRITES_PAUSED_MS): Promise<void> {
+  await redis.call('CLIENT', 'PAUSE', pausedMs, 'WRITE');
   await eventually('the replicas to be in step', async () => {
     const information = await redis.info('replication');
     const [, offset] = /^master_repl_offset:(\d+)/m.exec(information) ?? [];

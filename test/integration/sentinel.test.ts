@@ -10,6 +10,7 @@ import { eventually } from '../eventually.ts';
 import { startLoad } from '../load.ts';
 import { brokenPromises } from '../promises.ts';
 import { type SentinelSetup, startSentinelSetup } from '../redis-sentinel.ts';
+import { connectTo } from '../redis-database.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
 
 const folder = tempFolder('coupon-sentinel-');
@@ -51,6 +52,19 @@ test('a failover under load ends, and nobody has a coupon twice or beyond the to
   // What the old primary answered last may be lost: replication is asynchronous.
   const broken = await brokenPromises(stores, id, load.answers);
   expect(broken.filter((line) => !line.startsWith('P3'))).toEqual([]);
+});
+
+test('a connection leaves the former primary as soon as the sentinels name another, while that one still takes writes', async () => {
+  await setup.whole();
+  const [port, server] = [await setup.primaryPort(), serverOf(api.redis)];
+  const former = await connectTo(setup.servers.find((each) => each.port === port)?.url ?? '');
+  await failOver();
+  await movedFrom(port, server);
+  const information = await former.info('replication');
+  former.disconnect();
+  expect(/^role:(\w+)/m.exec(information)?.[1]).toBe('master');
+  const { id } = await stores.coupon();
+  expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([{ kind: 'issued', sequence: 1 }]);
 });
 
 test('a primary that dies is replaced, and what its replicas had is kept', async () => {
