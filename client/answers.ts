@@ -65,6 +65,12 @@ export const readDeadLetters = listReaderOf<api.DeadLetterList, 'deadLetters'>(
   { more: 'boolean' },
 );
 
+export const readAuditTrail = listReaderOf<api.AuditTrailPage, 'entries'>(
+  'entries',
+  { id: 'number', date: 'string', action: 'string', couponId: 'number or null', actor: 'string' },
+  { next: 'number or null' },
+);
+
 /** How the issuing of a coupon goes on, in an event; `left` is null without limit. */
 export interface Progress {
   readonly couponId: number;

@@ -434,6 +434,47 @@ export interface components {
         readonly refused: number;
       }[];
     };
+    readonly AuditTrailPage: {
+      /** @description the newest first */
+      readonly entries: readonly {
+        /** Format: int64 */
+        readonly id: number;
+        /**
+         * Format: date-time
+         * @description when
+         */
+        readonly date: string;
+        /** @description what was done, such as `coupon.edit` */
+        readonly action: string;
+        /**
+         * Format: int64
+         * @description null for what is of no coupon
+         */
+        readonly couponId: number | null;
+        /**
+         * Format: int64
+         * @description id of the API key that did it; null for ADMIN_API_KEY and commands
+         */
+        readonly keyId: number | null;
+        /** @description name of that key, `ADMIN_API_KEY`, or a command such as `command:keys` */
+        readonly actor: string;
+        /** @description where the request came from, an IPv6 address as its network; null for commands */
+        readonly address: string | null;
+        /** @description what changed, as it was; null where there was nothing */
+        readonly from: {
+          readonly [key: string]: unknown;
+        } | null;
+        /** @description the same, as it is since; null where nothing is left */
+        readonly to: {
+          readonly [key: string]: unknown;
+        } | null;
+      }[];
+      /**
+       * Format: int64
+       * @description `after` of the next page; null on the last
+       */
+      readonly next: number | null;
+    };
     readonly Key: {
       /** @description what it may do; `admin` stands for all of them */
       readonly scopes: readonly ('issue' | 'read' | 'admin')[];
@@ -511,6 +552,7 @@ export type Audit = components['schemas']['Audit'];
 export type DeadLetterList = components['schemas']['DeadLetterList'];
 export type Load = components['schemas']['Load'];
 export type LimitedCallerList = components['schemas']['LimitedCallerList'];
+export type AuditTrailPage = components['schemas']['AuditTrailPage'];
 export type Key = components['schemas']['Key'];
 export type Drop = components['schemas']['Drop'];
 export type Readiness = components['schemas']['Readiness'];

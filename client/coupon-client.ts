@@ -5,6 +5,7 @@
 
 import {
   readAudit,
+  readAuditTrail,
   readCoupon,
   readCouponPage,
   readDeadLetters,
@@ -17,6 +18,7 @@ import {
 } from './answers.ts';
 import type {
   Audit,
+  AuditTrailPage,
   Coupon,
   CouponChanges,
   CouponDraft,
@@ -73,6 +75,12 @@ export interface PageOptions extends CallOptions {
   readonly limit?: number;
 }
 
+export interface AuditTrailOptions extends PageOptions {
+  readonly couponId?: number;
+  /** The id of an API key, or the name of an actor without one: `ADMIN_API_KEY`, `command:keys`. */
+  readonly key?: number | string;
+}
+
 export interface VersionOptions extends CallOptions {
   /** Only this version is changed; at another the call is refused with `PRECONDITION_FAILED`. */
   readonly version?: number;
@@ -119,6 +127,8 @@ export interface CouponClient {
   load(options?: CallOptions): Promise<RequestResult<Load>>;
   /** Addresses and users that ask too often, as the process counts them that answers. */
   limitedCallers(options?: CallOptions): Promise<RequestResult<LimitedCallerList>>;
+  /** Who changed what, the newest first. */
+  auditTrail(options?: AuditTrailOptions): Promise<RequestResult<AuditTrailPage>>;
   /** The scopes of the API key in use. */
   key(options?: CallOptions): Promise<RequestResult<Key>>;
 }
@@ -148,6 +158,8 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
     load: (call) => send({ method: 'GET', path: '/v1/load', read: readLoad, isIdempotent: true }, call),
     limitedCallers: (call) =>
       send({ method: 'GET', path: '/v1/limited-callers', read: readLimitedCallers, isIdempotent: true }, call),
+    auditTrail: (call = {}) =>
+      send({ method: 'GET', path: `/v1/audit-trail${queryOf(call)}`, read: readAuditTrail, isIdempotent: true }, call),
     key: (call) => send({ method: 'GET', path: '/v1/key', read: readKey, isIdempotent: true }, call),
   };
 }
@@ -241,9 +253,9 @@ function ifMatch({ version }: VersionOptions) {
   return { 'if-match': version === undefined ? undefined : `"${version}"` };
 }
 
-function queryOf({ after, limit }: PageOptions): string {
+function queryOf({ after, limit, couponId, key }: AuditTrailOptions): string {
   const query = new URLSearchParams();
-  if (after !== undefined) query.set('after', String(after));
-  if (limit !== undefined) query.set('limit', String(limit));
+  for (const [name, value] of Object.entries({ after, limit, couponId, key }))
+    if (value !== undefined) query.set(name, String(value));
   return query.size > 0 ? `?${query.toString()}` : '';
 }

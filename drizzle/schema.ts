@@ -16,6 +16,7 @@ import {
   mysqlEnum,
   mysqlTable,
   primaryKey,
+  text,
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core';
@@ -27,6 +28,11 @@ const userIdText = customType<{ data: string }>({
 /** A SHA-256 digest in hexadecimal. */
 const digestText = customType<{ data: string }>({
   dataType: () => 'char(64) CHARACTER SET ascii COLLATE ascii_bin',
+});
+
+/** A key of 256 bits in base64url. */
+const keyText = customType<{ data: string }>({
+  dataType: () => 'char(43) CHARACTER SET ascii COLLATE ascii_bin',
 });
 
 const instant = (name: string) => datetime(name, { fsp: 3, mode: 'date' });
@@ -51,6 +57,8 @@ export const coupons = mysqlTable(
     stockHome: mysqlEnum('stock_home', ['mysql', 'redis']).notNull().default('mysql'),
     epoch: int('epoch', { unsigned: true }).notNull().default(0),
     version: int('version', { unsigned: true }).notNull().default(1),
+    /** The key of the pseudonyms of erased users; NULL where nobody was erased, and once it is long over. See src/coupon/pseudonym.ts. */
+    erasureKey: keyText('erasure_key'),
     dateCreated: instant('date_created').notNull(),
     dateUpdated: instant('date_updated').notNull(),
   },
@@ -82,6 +90,43 @@ export const couponIssues = mysqlTable(
     primaryKey({ columns: [table.couponId, table.sequence] }),
     // P2; also serves "which of these users have it" and "my coupons".
     uniqueIndex('coupon_issues_by_user').on(table.userId, table.couponId),
+  ],
+);
+
+/** Users who were erased from a coupon, by their pseudonyms: entries that were accepted before are theirs. */
+export const erasedUsers = mysqlTable(
+  'erased_users',
+  {
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    pseudonym: userIdText('pseudonym').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.couponId, table.pseudonym] })],
+);
+
+/** Who changed what; rows are only ever added. See src/auth/audit-trail.ts. */
+export const auditTrail = mysqlTable(
+  'audit_trail',
+  {
+    id: bigint('id', { mode: 'number', unsigned: true }).notNull().autoincrement(),
+    /** 0 for what is of no coupon. */
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    /** NULL for actors that are no API key. */
+    keyId: bigint('key_id', { mode: 'number', unsigned: true }),
+    /** The name of the key or command. */
+    actor: varchar('actor', { length: 100 }).notNull(),
+    address: varchar('address', { length: 64 }),
+    action: varchar('action', { length: 40 }).notNull(),
+    // JSON, as text: MySQL takes no hexadecimal digits for a column of the type JSON.
+    changedFrom: text('changed_from'),
+    changedTo: text('changed_to'),
+    dateCreated: instant('date_created').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
+  },
+  (table) => [
+    // Serves the list, the newest first.
+    primaryKey({ columns: [table.id, table.couponId] }),
+    // The same of one coupon, and of one key.
+    index('audit_trail_by_coupon').on(table.couponId, table.id),
+    index('audit_trail_by_key').on(table.keyId, table.id),
   ],
 );
 

@@ -18,6 +18,7 @@ import { dropRoutes } from './issues/drop-routes.ts';
 import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';
 import { type EndpointDependencies, unavailableAnswers } from './issuing/endpoint.ts';
 import { issueRoutes } from './issuing/routes.ts';
+import { type AuditTrailDependencies, auditTrailRoute } from './operations/audit-trail-routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
 import { type LimitedCallersDependencies, limitedCallersRoute } from './operations/limited-callers.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
@@ -28,6 +29,7 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
   CouponDependencies &
   OperationsDependencies &
   LimitedCallersDependencies &
+  AuditTrailDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -100,6 +102,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     ...couponRoutes(dependencies),
     ...operationsRoutes(dependencies),
     limitedCallersRoute(dependencies),
+    auditTrailRoute(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

@@ -1,5 +1,7 @@
--- The ids of coupons and of API keys. `cache` is how many a tablet takes at a time; what it has not given when it restarts is skipped.
+-- The ids of coupons, of API keys and of the audit trail. `cache` is how many a tablet takes at a time; what it has not given when it restarts is skipped.
 CREATE TABLE IF NOT EXISTS coupons_seq (id bigint unsigned NOT NULL PRIMARY KEY, next_id bigint unsigned, cache bigint unsigned) COMMENT 'vitess_sequence';
 CREATE TABLE IF NOT EXISTS api_keys_seq (id bigint unsigned NOT NULL PRIMARY KEY, next_id bigint unsigned, cache bigint unsigned) COMMENT 'vitess_sequence';
+CREATE TABLE IF NOT EXISTS audit_trail_seq (id bigint unsigned NOT NULL PRIMARY KEY, next_id bigint unsigned, cache bigint unsigned) COMMENT 'vitess_sequence';
 INSERT IGNORE INTO coupons_seq (id, next_id, cache) VALUES (0, 1, 100);
 INSERT IGNORE INTO api_keys_seq (id, next_id, cache) VALUES (0, 1, 10);
+INSERT IGNORE INTO audit_trail_seq (id, next_id, cache) VALUES (0, 1, 10);

@@ -2,9 +2,17 @@
 
 import { and, asc, eq, isNull } from 'drizzle-orm';
 import { apiKeys } from '../../drizzle/schema.ts';
+import { type Actor, record, SYSTEM } from './audit-trail.ts';
 import { digestOf } from './authority.ts';
 import { type Scope, type StoredKey, scopes } from './api-keys.ts';
-import { type Database, readFromPrimary, withConnection } from '../mysql/database.ts';
+import {
+  type Database,
+  isOnVitess,
+  readFromPrimary,
+  type Session,
+  withConnection,
+  withTransaction,
+} from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /** Keys that may be valid at once: every process holds all of them. */
@@ -22,15 +30,17 @@ const MARK = 'ck_';
 export async function createKey(
   database: Database,
   { name, scopes: granted }: { readonly name: string; readonly scopes: readonly Scope[] },
+  by: Actor = SYSTEM,
 ): Promise<{ readonly id: number; readonly key: string }> {
   const key = MARK + Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
   const row = { name, scopes: granted.join(','), digest: digestOf(key), dateCreated: new Date() };
-  // Not a transaction, which would hold no other process back either.
-  return withConnection(database, async (session) => {
+  return recorded(database, async (session) => {
     if ((await session.$count(apiKeys, isNull(apiKeys.dateRevoked))) >= KEYS_MAX) {
       throw new OperatorError(`there are ${KEYS_MAX} valid keys; revoke one first`);
     }
     const [{ insertId }] = await session.insert(apiKeys).values(row);
+    const to = { keyId: insertId, name, scopes: granted };
+    await record(session, by, { action: 'key.create', couponId: null, from: null, to });
     return { id: insertId, key };
   });
 }
@@ -45,25 +55,32 @@ export function listKeys(database: Database) {
 }
 
 /** Ends a key. False: there is no valid key with this id. */
-export function revokeKey(database: Database, id: number): Promise<boolean> {
-  return withConnection(database, async (session) => {
-    const [{ affectedRows }] = await session
-      .update(apiKeys)
-      .set({ dateRevoked: new Date() })
-      .where(and(eq(apiKeys.id, id), isNull(apiKeys.dateRevoked)));
-    return affectedRows === 1;
+export function revokeKey(database: Database, id: number, by: Actor = SYSTEM): Promise<boolean> {
+  return recorded(database, async (session) => {
+    const isValid = and(eq(apiKeys.id, id), isNull(apiKeys.dateRevoked));
+    const [key] = await session.select().from(apiKeys).where(isValid).for('update');
+    if (!key) return false;
+    const from = { keyId: id, name: key.name, scopes: readScopes(key.scopes) };
+    await record(session, by, { action: 'key.revoke', couponId: null, from, to: null });
+    await session.update(apiKeys).set({ dateRevoked: new Date() }).where(isValid);
+    return true;
   });
+}
+
+/** A transaction; on Vitess, where keys and their trail may be in two shards, statements one after the other. */
+async function recorded<Result>(database: Database, work: (session: Session) => Promise<Result>): Promise<Result> {
+  return (await isOnVitess(database)) ? withConnection(database, work) : withTransaction(database, work);
 }
 
 /** Every valid key, as requests are checked against it. */
 export function validKeys(database: Database): Promise<readonly StoredKey[]> {
   return readFromPrimary(database, async (session) => {
     const rows = await session
-      .select({ digest: apiKeys.digest, scopes: apiKeys.scopes })
+      .select({ keyId: apiKeys.id, name: apiKeys.name, digest: apiKeys.digest, scopes: apiKeys.scopes })
       .from(apiKeys)
       .where(isNull(apiKeys.dateRevoked))
       .limit(KEYS_MAX);
-    return rows.map(({ digest, scopes: text }) => ({ digest, scopes: readScopes(text) }));
+    return rows.map(({ scopes: text, ...key }) => ({ ...key, scopes: readScopes(text) }));
   });
 }
 

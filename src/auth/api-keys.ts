@@ -11,6 +11,9 @@ export type Scope = (typeof scopes)[number];
 
 /** A key as it is stored: never itself, only its SHA-256 digest in hexadecimal. */
 export interface StoredKey {
+  /** Null for ADMIN_API_KEY, which is not in the store. */
+  readonly keyId: number | null;
+  readonly name: string;
   readonly digest: string;
   readonly scopes: readonly Scope[];
 }

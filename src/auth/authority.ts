@@ -4,11 +4,14 @@
 // any caller may issue and read a status; operator routes still require a key.
 
 import { hash } from 'node:crypto';
-import type { KeyRing, Scope } from './api-keys.ts';
+import type { KeyRing, Scope, StoredKey } from './api-keys.ts';
+import type { Actor } from './audit-trail.ts';
 import { type TokenFault, tokenFaults } from './hs256.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
 import type { Access } from '../http/document/openapi.ts';
 import { problem, retryAfter } from '../http/problem.ts';
+import { addressOf } from '../http/rate-limit/address.ts';
+import { invariant } from '../invariant.ts';
 
 /** Refuses a request with 401 or 403, or returns null. */
 export type Guard = (request: Request) => Response | null;
@@ -79,23 +82,38 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
     const verified = tokens.verify(credential, digest);
     return verified instanceof Promise ? verified.then(toAnswer) : toAnswer(verified);
   };
-  const scopesOf = (request: Request) => {
+  const keyOf = (request: Request) => {
     if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
     const credential = credentialOf(request);
     if (credential === null) return missing();
-    return keys.find(digestOf(credential))?.scopes ?? unknown('unknown credential');
+    return keys.find(digestOf(credential)) ?? unknown('unknown credential');
   };
   return {
     isOn,
     admit: isOn ? admitKnown : () => everybody,
     guard: (scope) => (request) => {
-      const granted = scopesOf(request);
-      if (granted instanceof Response) return granted;
-      return allows(granted, scope) ? null : tooSmall(scope);
+      const key = keyOf(request);
+      if (key instanceof Response) return key;
+      if (!allows(key.scopes, scope)) return tooSmall(scope);
+      admitted.set(request, key);
+      return null;
     },
-    scopesOf,
+    scopesOf: (request) => {
+      const key = keyOf(request);
+      return key instanceof Response ? key : key.scopes;
+    },
     prepare: async () => tokens?.prepare(),
   };
+}
+
+/** The key that a guard let a request through with: it may be revoked before the request is done. */
+const admitted = new WeakMap<Request, StoredKey>();
+
+/** Who sent a request that a guard let through. */
+export function operatorOf(request: Request): Actor {
+  const key = admitted.get(request);
+  invariant(key, 'a request that no guard let through changes something');
+  return { keyId: key.keyId, name: key.name, address: addressOf(request) };
 }
 
 /** Operators with a key of this scope. */

@@ -1,22 +1,31 @@
 // dead-letters.ts -- Entry of `bun run dead-letters`: lists, shows, replays and discards dead letters.
 
+import { commandActor, type RecordChange, recordIn } from '../auth/audit-trail.ts';
 import { readConfig, redisSettings } from '../config/config.ts';
 import { createReplicas } from '../issuing/replicas.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
 import { markedPartitions } from '../installation/installation.ts';
 import { OperatorError } from '../operator-error.ts';
-import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
+import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
+import type { Database } from '../mysql/database.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
 import { createRedisStock } from '../stock/redis-stock.ts';
-import { runCommand, UsageError } from './command.ts';
+import { runCommand, UsageError, withDatabase } from './command.ts';
 
 const USAGE = `usage: bun run dead-letters list
        bun run dead-letters show ID
        bun run dead-letters replay ID | --all
        bun run dead-letters discard ID`;
 
+const BY = commandActor('dead-letters');
+
 await runCommand(USAGE, async (args) => {
   const run = commandOf(args);
+  // MySQL has the audit trail: nobody connects to it to list and to show.
+  await withDatabase((database) => withLetters(database, run));
+});
+
+async function withLetters(database: Database, run: Command): Promise<void> {
   const config = readConfig([...redisSettings, 'PARTITIONS', 'UNPERSISTED_USERS_MAX', 'REPLICAS_MIN']);
   // A command that fails says so itself.
   const redis = issuingConnection(config, () => undefined);
@@ -26,13 +35,17 @@ await runCommand(USAGE, async (args) => {
     await Promise.all(connections.map(connect));
     const redisStock = createRedisStock(redis, config, replicas?.confirm);
     redisStock.setPartitions(config.PARTITIONS ?? (await markedPartitions(redis)));
-    for await (const line of run(createDeadLetters(redisStock))) console.log(line);
+    const recordChange: RecordChange = (by, change) =>
+      recordIn(database)(by, change).catch((error: unknown) => {
+        throw explainStoreFailure(error, explainMysql);
+      });
+    for await (const line of run(createDeadLetters(redisStock, recordChange))) console.log(line);
   } catch (error) {
     throw explainStoreFailure(error, explainRedis);
   } finally {
     for (const connection of connections) connection.disconnect();
   }
-});
+}
 
 type Command = (letters: DeadLetters) => AsyncGenerator<string>;
 
@@ -66,7 +79,7 @@ async function* replayAll(letters: DeadLetters): AsyncGenerator<string> {
   let replayed = 0;
   const unreadable: string[] = [];
   for await (const { id } of letters.list()) {
-    if ((await letters.replay(id)) === 'replayed') replayed += 1;
+    if ((await letters.replay(id, BY)) === 'replayed') replayed += 1;
     else unreadable.push(id);
   }
   if (replayed === 0 && unreadable.length === 0) throw new OperatorError('There are no dead letters.');
@@ -76,7 +89,7 @@ async function* replayAll(letters: DeadLetters): AsyncGenerator<string> {
 }
 
 async function* replayOne(letters: DeadLetters, id: string): AsyncGenerator<string> {
-  const result = await letters.replay(id);
+  const result = await letters.replay(id, BY);
   if (result === 'gone') throw new OperatorError(`There is no dead letter ${id}.`);
   if (result === 'unreadable')
     throw new OperatorError(`This release cannot read dead letter ${id}; it is left as it is.`);
@@ -84,7 +97,7 @@ async function* replayOne(letters: DeadLetters, id: string): AsyncGenerator<stri
 }
 
 async function* discard(letters: DeadLetters, id: string): AsyncGenerator<string> {
-  if (!(await letters.discard(id))) throw new OperatorError(`There is no dead letter ${id}.`);
+  if (!(await letters.discard(id, BY))) throw new OperatorError(`There is no dead letter ${id}.`);
   yield `Discarded ${id}.`;
 }
 

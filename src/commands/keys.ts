@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { type Scope, scopes } from '../auth/api-keys.ts';
+import { commandActor } from '../auth/audit-trail.ts';
 import { createKey, listKeys, revokeKey } from '../auth/api-key-store.ts';
 import { isReadable } from '../http/text.ts';
 import type { Database } from '../mysql/database.ts';
@@ -13,6 +14,8 @@ const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backe
        bun run keys revoke <id>                                           revokes a key, everywhere within KEYS_MS_MAX
 
 Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
+
+const BY = commandActor('keys');
 
 await runCommand(USAGE, (args) => withDatabase(readCommand(args)));
 
@@ -50,7 +53,7 @@ function readScopes(given: readonly string[] = []): readonly Scope[] {
 }
 
 async function create(database: Database, name: string, granted: readonly Scope[]): Promise<void> {
-  const { id, key } = await createKey(database, { name, scopes: granted });
+  const { id, key } = await createKey(database, { name, scopes: granted }, BY);
   console.error(`Key ${id}, ${name}: ${granted.join(', ')}. It is shown this once.`);
   // Alone on standard output, so that it can be piped into a store of secrets.
   console.log(key);
@@ -64,6 +67,6 @@ async function list(database: Database): Promise<void> {
 }
 
 async function revoke(database: Database, id: number): Promise<void> {
-  if (!(await revokeKey(database, id))) throw new OperatorError(`there is no valid key ${id}`);
+  if (!(await revokeKey(database, id, BY))) throw new OperatorError(`there is no valid key ${id}`);
   console.error(`Key ${id} is revoked.`);
 }

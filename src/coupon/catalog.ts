@@ -2,6 +2,7 @@
 
 import { and, desc, eq, gt, gte, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
+import { type Actor, record, SYSTEM } from '../auth/audit-trail.ts';
 import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../mysql/database.ts';
 import { errorNumber } from '../mysql/faults.ts';
 import { type Coupon, type CouponChanges, type CouponDraft, ID_MAX } from './coupon.ts';
+import { toAnswer } from './json.ts';
 
 /** MySQL: a sequence of Vitess does not pass over ids that were given explicitly. */
 const DUPLICATE_ENTRY = 1062;
@@ -33,7 +35,7 @@ class TakenId extends RollbackError {
 /** What routes need of the catalog. */
 export interface Catalog {
   /** Makes a coupon. Its stock starts in MySQL. */
-  create(coupon: CouponDraft): Promise<Coupon>;
+  create(coupon: CouponDraft, by?: Actor): Promise<Coupon>;
   /** The coupon, or null. */
   read(id: number): Promise<Coupon | null>;
   /** At most `limit` coupons with an id above `after`, by id. */
@@ -53,9 +55,9 @@ export function createCatalog(
   freeIdFrom: (couponId: number) => Promise<number>,
 ): Catalog {
   return {
-    async create(coupon) {
+    async create(coupon, by = SYSTEM) {
       const made = await withTransaction(database, async (session) => {
-        const first = await insertCoupon(session, coupon);
+        const first = await insertCoupon(session, by, coupon);
         if ((await freeIdFrom(first.id)) !== first.id) throw new TakenId(first.id);
         return first;
       }).catch(async (error: unknown) => {
@@ -63,7 +65,7 @@ export function createCatalog(
         // Another transaction, since on Vitess another id may be of another shard.
         const highest = await readFromPrimary(database, readHighestId);
         const id = await freeIdFrom(Math.max(highest + 1, error instanceof TakenId ? error.couponId : 0));
-        return withTransaction(database, (session) => insertCoupon(session, coupon, id));
+        return withTransaction(database, (session) => insertCoupon(session, by, coupon, id));
       });
       await announce(made.id);
       return made;
@@ -169,7 +171,7 @@ async function readHighestId(session: Session): Promise<number> {
   return newest?.id ?? 0;
 }
 
-async function insertCoupon(session: Session, coupon: CouponDraft, id?: number): Promise<Coupon> {
+async function insertCoupon(session: Session, by: Actor, coupon: CouponDraft, id?: number): Promise<Coupon> {
   const now = sql`UTC_TIMESTAMP(3)`;
   const [{ insertId }] = await session.insert(coupons).values({
     ...(id !== undefined && { id }),
@@ -186,6 +188,7 @@ async function insertCoupon(session: Session, coupon: CouponDraft, id?: number):
   });
   const made = await readCoupon(session, insertId);
   invariant(made, 'a coupon that was just made is not there');
+  await record(session, by, { action: 'coupon.create', couponId: made.id, from: null, to: toAnswer(made) });
   return made;
 }
 

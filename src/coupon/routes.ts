@@ -1,7 +1,8 @@
 // routes.ts -- The operators' routes: coupons over their life. None of them works without a key of this installation.
 
 import { type Static, Type } from '@sinclair/typebox';
-import { type Authority, operatorsWith } from '../auth/authority.ts';
+import type { Actor } from '../auth/audit-trail.ts';
+import { type Authority, operatorOf, operatorsWith } from '../auth/authority.ts';
 import { ifMatch, versionTag } from '../http/etag.ts';
 import { cutPage, pageParameters } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';
@@ -30,10 +31,15 @@ export interface CouponDependencies {
       id: number,
       changes: CouponChanges,
       versions: readonly number[] | null,
+      by: Actor,
     ): Promise<{ readonly kind: 'edited'; readonly coupon: Coupon } | EditRefusal>;
-    remove(id: number, versions: readonly number[] | null): Promise<{ readonly kind: 'removed' } | EditRefusal>;
+    remove(
+      id: number,
+      versions: readonly number[] | null,
+      by: Actor,
+    ): Promise<{ readonly kind: 'removed' } | EditRefusal>;
     /** Makes the stock ready in Redis, or says why there is nothing to open. */
-    open(id: number): Promise<'open' | Refusal>;
+    open(id: number, by: Actor): Promise<'open' | Refusal>;
   };
 }
 
@@ -121,10 +127,10 @@ function createRoute({ authority, catalog, config }: CouponDependencies) {
       },
       problems: ['FAIL_COUPON_ISSUE_REQUEST'],
     },
-    async ({ body }) => {
+    async ({ request, body }) => {
       const draft = toCouponDraft(body);
       if (Array.isArray(draft)) return invalid(draft);
-      const { body: created, headers } = replyOf(await catalog.create(draft));
+      const { body: created, headers } = replyOf(await catalog.create(draft, operatorOf(request)));
       return { body: created, headers: { ...headers, location: `/v1/coupons/${created.id}` } };
     },
   );
@@ -205,10 +211,10 @@ changed.`,
       },
       problems: ['COUPON_NOT_EXIST', 'COUPON_TOTAL_BELOW_ISSUED', 'PRECONDITION_FAILED', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
-    async ({ params, headers, body }) => {
+    async ({ request, params, headers, body }) => {
       const changes = toChanges(body);
       if (Array.isArray(changes)) return invalid(changes);
-      const edited = await editor.edit(params.couponId, changes, headers['If-Match']);
+      const edited = await editor.edit(params.couponId, changes, headers['If-Match'], operatorOf(request));
       if (edited.kind === 'edited') return replyOf(edited.coupon);
       if (edited.kind !== 'issued') return refuseEdit(edited.kind);
       return problem('COUPON_TOTAL_BELOW_ISSUED', undefined, { issuedQuantity: edited.issued });
@@ -231,8 +237,8 @@ function deleteRoute({ authority, editor }: CouponDependencies) {
       answers: { 204: { description: 'Deleted.' } },
       problems: ['COUPON_NOT_EXIST', 'COUPON_HAS_ISSUES', 'PRECONDITION_FAILED', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
-    async ({ params, headers }) => {
-      const removed = await editor.remove(params.couponId, headers['If-Match']);
+    async ({ request, params, headers }) => {
+      const removed = await editor.remove(params.couponId, headers['If-Match'], operatorOf(request));
       if (removed.kind === 'removed') return {};
       return removed.kind === 'issued' ? problem('COUPON_HAS_ISSUES') : refuseEdit(removed.kind);
     },
@@ -254,8 +260,8 @@ start. Doing it again changes nothing.`,
       answers: { 200: answerOf('The coupon is open.') },
       problems: ['COUPON_NOT_EXIST', 'INVALID_COUPON_ISSUE_DATE', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
-    async ({ params }) => {
-      const [opened] = await Promise.all([editor.open(params.couponId), authority.prepare()]);
+    async ({ request, params }) => {
+      const [opened] = await Promise.all([editor.open(params.couponId, operatorOf(request)), authority.prepare()]);
       if (opened !== 'open' && opened.kind !== 'not exist') {
         return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');
       }

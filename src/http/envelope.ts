@@ -22,7 +22,7 @@ export interface EnvelopeOptions {
   readonly addressOf: ReturnType<typeof addressReader>;
 }
 
-/** Puts the envelope around `inner`. The address of a peer is asked for only where addresses are limited, and by event streams. */
+/** Puts the envelope around `inner`. The address of a peer is asked for only where addresses are limited, by event streams and by changes. */
 export function envelope(
   inner: Fetch,
   { urlCharactersMax, corsOrigins, isAuthOn, limiter, addressOf }: EnvelopeOptions,
@@ -37,7 +37,7 @@ export function envelope(
     return (isAuthOn ? null : refuseOtherOrigins(known, origins)) ?? inner(known);
   };
   const limited = (request: Request, peerOf: PeerOf | undefined) => {
-    if (peerOf && isEventStream(request)) rememberAddress(request, () => addressOf(peerOf(request), request));
+    if (peerOf && isAddressNeeded(request)) rememberAddress(request, () => addressOf(peerOf(request), request));
     const address = limiter && peerOf && !isProbe(request) ? addressOf(peerOf(request), request) : null;
     if (!limiter || address === null) return sealed(checked(request));
     const allowance = limiter.take(address);
@@ -59,9 +59,9 @@ function isProbe(request: Request): boolean {
   return /^[^/]*\/\/[^/]*\/(livez|readyz|metrics)$/.test(request.url);
 }
 
-/** Of these an address may have only so many. */
-function isEventStream(request: Request): boolean {
-  return request.url.endsWith('/events');
+/** An address may have only so many event streams, and changes are recorded with theirs. */
+function isAddressNeeded({ url, method }: Request): boolean {
+  return url.endsWith('/events') || (method !== 'GET' && !/^[^/]*\/\/[^/]*\/v\d\/issue/.test(url));
 }
 
 function sealed(answer: Response | Promise<Response>, allowance?: Allowance): Response | Promise<Response> {

@@ -3,6 +3,7 @@
 import { eq } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { installation } from '../../drizzle/schema.ts';
+import { commandActor, recordIn } from '../auth/audit-trail.ts';
 import { type Database, readFromPrimary, withConnection } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { keyPages } from '../redis/scan.ts';
@@ -32,6 +33,8 @@ export async function changePartitions(
     if (waiting > 0)
       throw new OperatorError(`${stream} has ${waiting} entries that are not rows yet; run a worker until it is empty`);
   }
+  const change = { from: { partitions: from }, to: { partitions } };
+  await recordIn(database)(commandActor('partitions'), { action: 'partitions.change', couponId: null, ...change });
   // No process or command takes it for a number: none starts before this is done. It would not find the letters that have moved.
   await redis.hset(INSTALLATION_KEY, 'partitions', -(most + 1));
   let letters = 0;

@@ -1,5 +1,6 @@
 // dead-letters.ts -- The dead letters: entries that could not be written, for an operator to inspect, replay or discard.
 
+import { type Actor, type RecordChange, SYSTEM } from '../auth/audit-trail.ts';
 import { streamPages } from '../stream/entries.ts';
 import { type Allocation, type Entry, readAllocation, readEntry, UNKNOWN_VERSION } from '../stream/entry.ts';
 import { changesChannel } from '../stream/keys.ts';
@@ -29,12 +30,12 @@ export interface DeadLetters {
    *
    * @returns `replayed`; `gone` when there is none with this id; `unreadable` when this release cannot read it. Only `replayed` changed anything
    */
-  replay(id: string): Promise<'replayed' | 'gone' | 'unreadable'>;
+  replay(id: string, by?: Actor): Promise<'replayed' | 'gone' | 'unreadable'>;
   /**
    * Deletes one permanently: its users do not have the coupon, and its pieces are stock again (P4), since the coupon is opened
    * again from what is then there. False when there is none with this id.
    */
-  discard(id: string): Promise<boolean>;
+  discard(id: string, by?: Actor): Promise<boolean>;
 }
 
 /** Redis refuses numbers of more than 64 bits with an error, as for a wrong command; all of 19 digits fit. */
@@ -43,8 +44,12 @@ const ID_PATTERN = /^(\d{1,4})-(\d{1,19}-\d{1,19})$/;
 /** Fields that the dead stream adds to those of the entry. */
 const ADDED = new Set(['entry', 'reason']);
 
-/** The dead letters of all partitions. Every function throws what Redis throws. */
-export function createDeadLetters(redisStock: RedisStock): DeadLetters {
+/**
+ * The dead letters of all partitions. Every function throws what Redis throws.
+ *
+ * @param recordChange records what operators do; a worker replays what it can read again, which nobody decided
+ */
+export function createDeadLetters(redisStock: RedisStock, recordChange: RecordChange = async () => {}): DeadLetters {
   const { redis, keysOf, serverFor, confirm } = redisStock;
   const find = async (id: string) => {
     const [, partition, streamId] = ID_PATTERN.exec(id) ?? [];
@@ -65,19 +70,22 @@ export function createDeadLetters(redisStock: RedisStock): DeadLetters {
       const found = await find(id);
       return found && viewOf(id, found.fields);
     },
-    async replay(id) {
+    async replay(id, by = SYSTEM) {
       const found = await find(id);
       if (!found) return 'gone';
-      const { entry } = viewOf(id, found.fields);
+      const letter = viewOf(id, found.fields);
+      const { entry } = letter;
       if (!entry) return 'unreadable';
+      await recordChange(by, { action: 'dead-letter.replay', ...recordOf(letter) });
       const fields = entryFields(found.fields);
       const keys = { ...keysOf(entry.couponId), ...found.keys };
       const replayed = await replay(redis, { keys, id: found.id, users: entry.users.length, fields });
       return replayed === null ? 'gone' : 'replayed';
     },
-    async discard(id) {
+    async discard(id, by = SYSTEM) {
       const found = await find(id);
       if (!found) return false;
+      await recordChange(by, { action: 'dead-letter.discard', ...recordOf(viewOf(id, found.fields)) });
       // Of any version: its users were owners as long as it was there.
       const couponId = readAllocation(found.fields)?.couponId;
       const keys = couponId === undefined ? found.keys : { ...keysOf(couponId), ...found.keys };
@@ -89,6 +97,12 @@ export function createDeadLetters(redisStock: RedisStock): DeadLetters {
       return true;
     },
   };
+}
+
+/** What the audit trail says of a letter: how many users it holds, and not who they are. */
+function recordOf({ id, entryId, reason, entry, allocation }: DeadLetterView) {
+  const { couponId = null, firstSequence = null, users = [] } = entry ?? allocation ?? {};
+  return { couponId, from: { id, entryId, reason, firstSequence, users: users.length }, to: null };
 }
 
 /** Replays what earlier workers could not read and this release can. */

@@ -1,7 +1,7 @@
 // routes.ts -- What operators watch and recover with: load, the audit of a coupon, dead letters. Nothing here is on a user's way.
 
 import { type Static, Type } from '@sinclair/typebox';
-import { type Authority, operatorsWith } from '../auth/authority.ts';
+import { type Authority, operatorOf, operatorsWith } from '../auth/authority.ts';
 import { CouponId, couponIdParameter } from '../coupon/ids.ts';
 import { formatInstant } from '../http/instant.ts';
 import { problem } from '../http/problem.ts';
@@ -179,8 +179,8 @@ function replayRoute({ authority, deadLetters }: OperationsDependencies) {
       answers: { 204: { description: 'It is in the stream again.' } },
       problems: ['DEAD_LETTER_NOT_EXIST', 'DEAD_LETTER_UNREADABLE', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
-    async ({ params }) => {
-      const result = await deadLetters.replay(params.id);
+    async ({ request, params }) => {
+      const result = await deadLetters.replay(params.id, operatorOf(request));
       if (result === 'gone') return problem('DEAD_LETTER_NOT_EXIST');
       return result === 'unreadable' ? problem('DEAD_LETTER_UNREADABLE') : {};
     },
@@ -201,7 +201,8 @@ function discardRoute({ authority, deadLetters }: OperationsDependencies) {
       answers: { 204: { description: 'Deleted.' } },
       problems: ['DEAD_LETTER_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
     },
-    async ({ params }) => ((await deadLetters.discard(params.id)) ? {} : problem('DEAD_LETTER_NOT_EXIST')),
+    async ({ request, params }) =>
+      (await deadLetters.discard(params.id, operatorOf(request))) ? {} : problem('DEAD_LETTER_NOT_EXIST'),
   );
 }
 

@@ -171,6 +171,8 @@ function connectionFault(error: unknown, store: Store): Sentence {
  * @param explain explains the store that was used
  */
 export function explainStoreFailure(error: unknown, explain: (error: unknown) => Fault): unknown {
+  // Explained already, where it is known of which store it is.
+  if (error instanceof OperatorError) return error;
   const cause = rootCause(error);
   const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   // The codes of Node's own checks of arguments begin with ERR_; ioredis reports its own faults without a code.

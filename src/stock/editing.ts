@@ -9,10 +9,12 @@
 // A version names exactly one committed edit, and Redis only ever moves to a higher one. So whatever crashes in between, and
 // however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` corrects that.
 
-import { deleteCoupon, lockCoupon, updateCoupon } from '../coupon/catalog.ts';
+import { type Actor, differences, record, recordIn, SYSTEM } from '../auth/audit-trail.ts';
+import { deleteCoupon, lockCoupon, readCoupon, updateCoupon } from '../coupon/catalog.ts';
 import type { Coupon, CouponChanges } from '../coupon/coupon.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
-import { type Database, type Session, withTransaction } from '../mysql/database.ts';
+import { toAnswer } from '../coupon/json.ts';
+import { type Database, readFromPrimary, type Session, withTransaction } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Opened, StockKeeper } from './opening.ts';
 import type { RedisStock } from './redis-stock.ts';
@@ -42,11 +44,16 @@ export interface CouponEditor {
     id: number,
     changes: CouponChanges,
     versions: readonly number[] | null,
+    by?: Actor,
   ): Promise<{ readonly kind: 'edited'; readonly coupon: Coupon } | EditRefusal>;
   /** Deletes a coupon of which nothing was issued. Parameters and errors as `edit`. */
-  remove(id: number, versions: readonly number[] | null): Promise<{ readonly kind: 'removed' } | EditRefusal>;
-  /** Opens a coupon ahead of its first request. Throws as `StockKeeper.open`. */
-  open(id: number): Promise<Opened>;
+  remove(
+    id: number,
+    versions: readonly number[] | null,
+    by?: Actor,
+  ): Promise<{ readonly kind: 'removed' } | EditRefusal>;
+  /** Opens a coupon ahead of its first request. Throws as `StockKeeper.open`, and what MySQL throws. */
+  open(id: number, by?: Actor): Promise<Opened>;
   /** Compares the settings cached in Redis with MySQL, and repairs them. Throws what Redis or MySQL throw. */
   repair(id: number): Promise<Repair>;
 }
@@ -67,11 +74,11 @@ const TRIES_MAX = 3;
 type Step<Done> = Done | EditRefusal | { readonly kind: 'not open' | 'out of step' };
 
 export function createCouponEditor(dependencies: CouponEditorDependencies): CouponEditor {
-  const { stock, announce } = dependencies;
+  const { database, stock, announce } = dependencies;
   return {
-    async edit(id, changes, versions) {
+    async edit(id, changes, versions, by = SYSTEM) {
       const edited = await withStateInStep(dependencies, id, (tx) =>
-        editUnderLock(dependencies, tx, id, changes, versions),
+        editUnderLock(dependencies, tx, id, changes, versions, by),
       );
       if (edited.kind !== 'edited') return edited;
       try {
@@ -82,12 +89,19 @@ export function createCouponEditor(dependencies: CouponEditorDependencies): Coup
       }
       return edited;
     },
-    async remove(id, versions) {
-      const removed = await withStateInStep(dependencies, id, (tx) => removeUnderLock(dependencies, tx, id, versions));
+    async remove(id, versions, by = SYSTEM) {
+      const removed = await withStateInStep(dependencies, id, (tx) =>
+        removeUnderLock(dependencies, tx, id, versions, by),
+      );
       if (removed.kind === 'removed') await announce(id);
       return removed;
     },
-    open: (id) => stock.open(id),
+    async open(id, by = SYSTEM) {
+      const coupon = await readFromPrimary(database, (session) => readCoupon(session, id));
+      const change = { from: { stockHome: coupon?.stockHome }, to: { stockHome: 'redis' } };
+      if (coupon) await recordIn(database)(by, { action: 'coupon.open', couponId: id, ...change });
+      return stock.open(id);
+    },
     repair: (id) => repair(dependencies, id),
   };
 }
@@ -129,6 +143,7 @@ async function editUnderLock(
   id: number,
   changes: CouponChanges,
   versions: readonly number[] | null,
+  by: Actor,
 ): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon }>> {
   const coupon = await lockVersion(dependencies, tx, id, versions);
   if ('kind' in coupon) return coupon;
@@ -139,7 +154,10 @@ async function editUnderLock(
     const hindrance = coupon.stockHome === 'redis' ? await lowerInRedis(dependencies, coupon, total) : null;
     if (hindrance) return hindrance;
   }
-  return { kind: 'edited', coupon: await updateCoupon(tx, id, changes, coupon.version + 1) };
+  const edited = await updateCoupon(tx, id, changes, coupon.version + 1);
+  const { dateUpdated: _, ...after } = toAnswer(edited);
+  await record(tx, by, { action: 'coupon.edit', couponId: id, ...differences(toAnswer(coupon), after) });
+  return { kind: 'edited', coupon: edited };
 }
 
 /** Step 1. */
@@ -181,6 +199,7 @@ async function removeUnderLock(
   tx: Session,
   id: number,
   versions: readonly number[] | null,
+  by: Actor,
 ): Promise<Step<{ readonly kind: 'removed' }>> {
   const coupon = await lockVersion({ redisStock }, tx, id, versions);
   if ('kind' in coupon) return coupon;
@@ -193,6 +212,7 @@ async function removeUnderLock(
   }
   // If this is not committed, the next request opens the coupon again.
   await deleteCoupon(tx, id);
+  await record(tx, by, { action: 'coupon.delete', couponId: id, from: toAnswer(coupon), to: null });
   return { kind: 'removed' };
 }
 

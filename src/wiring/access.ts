@@ -37,7 +37,10 @@ export interface AccessDependencies {
 export async function openAccess({ config, database, redis, log, metrics }: AccessDependencies): Promise<Access> {
   const adminKey = config.ADMIN_API_KEY;
   const keys = new KeyRing({
-    fixed: adminKey === undefined ? [] : [{ digest: digestOf(adminKey), scopes: ['admin'] }],
+    fixed:
+      adminKey === undefined
+        ? []
+        : [{ keyId: null, name: 'ADMIN_API_KEY', digest: digestOf(adminKey), scopes: ['admin'] }],
     load: () => validKeys(database),
     ageMsMax: config.KEYS_MS_MAX,
     onFault: (error) => log.warn({ error }, 'could not read the API keys; keeping the previous ones'),

@@ -1,6 +1,7 @@
 // api.ts -- Wires the parts of the API: connections below, the three issuers above them, one lifetime for all.
 
 import { randomUUID } from 'node:crypto';
+import { listTrail, recordIn, type TrailFilter } from '../auth/audit-trail.ts';
 import type { Config } from '../config/config.ts';
 import { createCatalog } from '../coupon/catalog.ts';
 import { readAudit } from '../operations/audit.ts';
@@ -109,12 +110,10 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
           refusalOf: knownRefusals(refusals, reader, config),
           allKeys: createKeyLimiter(config, redis, onRedisFault),
         }),
-        load: createLoad(redisStock, metrics),
-        audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
       },
       onStoreFault,
     ),
-    deadLetters: createAvailableDeadLetters(redisStock, onStoreFault),
+    ...createOperations(foundation, metrics, onStoreFault),
     ...offering,
     /** Subscribes to edits of coupons; call it once the connections are open. */
     listen: () => listen(subscriber),
@@ -176,10 +175,23 @@ function createAfterIssuing(
   };
 }
 
-/** Dead letters that throw as the rest of the API does. */
-function createAvailableDeadLetters(redisStock: RedisStock, onFault: (fault: unknown) => void): DeadLetters {
-  const { list, ...others } = createDeadLetters(redisStock);
-  return { list: () => iterateWithStoreErrors(list(), onFault), ...withStoreErrors(others, onFault) };
+/** What operators watch and recover with, throwing as the rest of the API does. */
+function createOperations(
+  { redisStock, database }: Foundation,
+  metrics: ApiMetrics,
+  onFault: (fault: unknown) => void,
+) {
+  const { list, ...letters } = createDeadLetters(redisStock, recordIn(database));
+  const deadLetters: DeadLetters = {
+    list: () => iterateWithStoreErrors(list(), onFault),
+    ...withStoreErrors(letters, onFault),
+  };
+  const reading = {
+    load: createLoad(redisStock, metrics),
+    audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
+    listTrail: (filter: TrailFilter) => listTrail(database, filter),
+  };
+  return { deadLetters, ...withStoreErrors(reading, onFault) };
 }
 
 function boundsOf(config: Config): CombinerBounds {

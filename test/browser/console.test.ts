@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Page } from 'playwright-core';
+import { listTrail } from '../../src/auth/audit-trail.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
@@ -311,6 +312,35 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByText('There are none.').waitFor();
     await passes(page, 'dead-letters-none');
     expect(await system.stores.redis.xlen(dead)).toBe(0);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('the history of a coupon says who changed what, and grows with each change', async () => {
+    const { id, key } = await makeKey('admin,read');
+    const { id: couponId } = await system.stores.coupon({ title: 'With a history' });
+    const { page, faults } = await system.open({ at: system.guardedUrl });
+    await page.goto(`/console#/coupons/${couponId}`);
+    await signIn(page, key);
+    const history = page.getByRole('region', { name: 'History' });
+    await history.getByText('Nothing yet.').waitFor();
+    await page.getByRole('button', { name: 'Pause: With a history' }).click();
+    const change = history.getByRole('listitem').first();
+    await change.getByText('no → yes').waitFor();
+    expect(await change.textContent()).toMatch(/^Changedread and admin.*127\.0\.0\.1Pausedno → yes$/);
+    for (let i = 0; i < 5; i += 1) {
+      await page.getByRole('button', { name: 'Resume: With a history' }).click();
+      await page.getByRole('button', { name: 'Pause: With a history' }).click();
+    }
+    await history.getByRole('button', { name: 'Next page' }).click();
+    await eventually('the oldest page', async () => (await history.getByRole('listitem').count()) === 1);
+    await history.getByRole('button', { name: 'First page' }).click();
+    await eventually('the newest page', async () => (await history.getByRole('listitem').count()) === 10);
+    await passes(page, 'history');
+    await page.getByLabel('Language').selectOption('한국어');
+    await page.getByRole('region', { name: '변경 이력' }).getByText('예 → 아니요').first().waitFor();
+    await passes(page, 'history-korean');
+    expect(await listTrail(system.stores.database, { after: 0, limit: 99, couponId, key: id })).toHaveLength(11);
     expect(faults).toEqual([]);
     await page.context().close();
   });

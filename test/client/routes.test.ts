@@ -148,6 +148,16 @@ describe('operations', () => {
     expect(result).toEqual({ kind: 'done', value: { limitedCallers }, isReplayed: false, serverMs } as never);
   });
 
+  test('the audit trail comes in pages, the newest first, of one coupon and one key', async () => {
+    const asked = { couponId: 1, key: 'ADMIN_API_KEY', limit: 2 };
+    const { result, requests } = await call((client) => client.auditTrail(asked));
+    expect(result).toMatchObject({
+      kind: 'done',
+      value: { entries: [{ id: 3, to: { version: 4 } }, { id: 2 }], next: 2 },
+    });
+    expect(requests).toEqual(['GET /v1/audit-trail?limit=2&couponId=1&key=ADMIN_API_KEY']);
+  });
+
   test('dead letters are listed, replayed and discarded', async () => {
     const { result: list } = await call((client) => client.deadLetters.list());
     const accepted = '1970-01-01T00:00:00.000Z';

@@ -6,15 +6,11 @@ import { digestOf } from '../../src/auth/authority.ts';
 import { KeyRing, type Scope } from '../../src/auth/api-keys.ts';
 import { createHumanVerifier } from '../../src/http/captcha.ts';
 import type { Tokens } from '../../src/auth/tokens.ts';
-import { fakeApp, fakeAuthority, fixedKeys, OPERATOR_KEY } from './fakes.ts';
+import { fakeApp, fakeAuthority, fixedKeys, OPERATOR_KEY, storedKey } from './fakes.ts';
 import { sign, tokensWith } from './tokens.ts';
 
 const keyOf = (scope: Scope) => `ck_a-key-for-${scope}`;
-const stored = [
-  { digest: digestOf(keyOf('issue')), scopes: ['issue'] as const },
-  { digest: digestOf(keyOf('read')), scopes: ['read'] as const },
-  { digest: digestOf(keyOf('admin')), scopes: ['admin'] as const },
-];
+const stored = (['issue', 'read', 'admin'] as const).map((scope) => storedKey(keyOf(scope), scope));
 
 /** An app whose callers must say who they are. */
 function guarded(tokens: Tokens | null = tokensWith(), change: Partial<AppDependencies> = {}) {
@@ -254,8 +250,9 @@ test('the document says who may call what, in the installation that it describes
 describe('keys', () => {
   test('neither a part of a key nor a digest with the same prefix is accepted', () => {
     const digest = digestOf(keyOf('read'));
-    const keys = fixedKeys([{ digest, scopes: ['read'] }]);
-    expect(keys.find(digest)).toEqual({ digest, scopes: ['read'] });
+    const key = storedKey(keyOf('read'), 'read');
+    const keys = fixedKeys([key]);
+    expect(keys.find(digest)).toEqual(key);
     for (let kept = 0; kept < 64; kept += 1) {
       const changed = `${digest.slice(0, kept)}${digest[kept] === '0' ? '1' : '0'}${digest.slice(kept + 1)}`;
       expect(keys.find(changed)).toBeNull();
@@ -264,7 +261,7 @@ describe('keys', () => {
 
   test('a wrong key costs no query, and a new one is found once the list is reloaded', async () => {
     let loads = 0;
-    let list = [{ digest: digestOf('one'), scopes: ['read'] as const }];
+    let list = [storedKey('one', 'read')];
     const load = async () => {
       loads += 1;
       return list;
@@ -273,7 +270,7 @@ describe('keys', () => {
     await keys.refresh();
     for (let guess = 0; guess < 100; guess += 1) expect(keys.find(digestOf(String(guess)))).toBeNull();
     expect(loads).toBe(1);
-    list = [{ digest: digestOf('two'), scopes: ['read'] }];
+    list = [storedKey('two', 'read')];
     await keys.refresh();
     expect([keys.find(digestOf('one')), keys.find(digestOf('two'))?.scopes]).toEqual([null, ['read']]);
   });
@@ -284,7 +281,7 @@ describe('keys', () => {
     let broken = false;
     const load = async () => {
       if (broken) throw new Error('no MySQL');
-      return [{ digest: digestOf('one'), scopes: ['issue'] as const }];
+      return [storedKey('one', 'issue')];
     };
     const onFault = (error: unknown) => {
       faults.push(error);

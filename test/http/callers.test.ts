@@ -1,9 +1,8 @@
 // callers.test.ts -- Every route by every kind of caller, in one table; and that no refusal depends on who or what exists.
 
 import { describe, expect, test } from 'bun:test';
-import { digestOf } from '../../src/auth/authority.ts';
 import type { Scope } from '../../src/auth/api-keys.ts';
-import { fakeApp, fakeAuthority } from './fakes.ts';
+import { fakeApp, fakeAuthority, storedKey } from './fakes.ts';
 import { type OpenApi, operationsOf } from './open-api.ts';
 import { sign, tokensWith } from './tokens.ts';
 
@@ -12,7 +11,7 @@ const keyOf = (scope: Scope) => `ck_a-key-for-${scope}`;
 const { app } = fakeApp({
   authority: fakeAuthority(
     { isOn: true, tokens: tokensWith() },
-    scopes.map((scope) => ({ digest: digestOf(keyOf(scope)), scopes: [scope] })),
+    scopes.map((scope) => storedKey(keyOf(scope), scope)),
   ),
 });
 
@@ -62,6 +61,7 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['POST /v1/dead-letters/1/replay', ADMIN],
   ['DELETE /v1/dead-letters/1', ADMIN],
   ['GET /v1/limited-callers', READ],
+  ['GET /v1/audit-trail', READ],
   ['GET /v1/load', READ],
   ['GET /v1/key', KEY],
   ['GET /v1/coupons/1/events', OPEN],

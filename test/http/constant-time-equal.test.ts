@@ -3,7 +3,7 @@
 import * as crypto from 'node:crypto';
 import { afterEach, describe, expect, type Mock, spyOn, test } from 'bun:test';
 import { createAuthority, digestOf } from '../../src/auth/authority.ts';
-import { fixedKeys } from './fakes.ts';
+import { fixedKeys, storedKey } from './fakes.ts';
 import { sign, tokensWith, userOf } from './tokens.ts';
 
 const KEY = 'ck_the-key-of-an-operator';
@@ -17,7 +17,7 @@ describe('nothing but this comparison decides', () => {
   };
 
   test('a key is accepted exactly when it says so', () => {
-    const keys = fixedKeys([{ digest, scopes: ['admin'] }]);
+    const keys = fixedKeys([storedKey(KEY, 'admin')]);
     const similar = `${digest.slice(0, 16)}${'0'.repeat(48)}`;
     decides(false);
     expect(keys.find(digest)).toBeNull();

@@ -101,6 +101,7 @@ test('every route is documented, and nothing else', () => {
     'GET /metrics',
     'GET /problems/{code}',
     'GET /readyz',
+    'GET /v1/audit-trail',
     'GET /v1/coupons',
     'GET /v1/coupons/{couponId}',
     'GET /v1/coupons/{couponId}/audit',

@@ -1,12 +1,13 @@
 // fakes.ts -- An app whose dependencies are plain values: what the HTTP surface does with every outcome, without any store.
 
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
+import type { TrailEntry } from '../../src/auth/audit-trail.ts';
 import type { Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/operations/health-routes.ts';
 import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/auth/authority.ts';
 import { Limiter } from '../../src/http/rate-limit/limiter.ts';
 import { tokensWith } from './tokens.ts';
-import { KeyRing, type StoredKey } from '../../src/auth/api-keys.ts';
+import { KeyRing, type Scope, type StoredKey } from '../../src/auth/api-keys.ts';
 import type { Audit } from '../../src/operations/audit.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/coupon/outcome.ts';
 import type { IssueStatus, OwnedIssue, Use } from '../../src/issues/status.ts';
@@ -66,6 +67,19 @@ export const limitedCallers = [
   { kind: 'user', name: 'eager', refused: 3 },
 ] as const;
 
+/** The newest first. */
+export const trail: readonly TrailEntry[] = [3, 2, 1].map((id) => ({
+  id,
+  atMs: Date.UTC(2026, 10, 22, 8, 30, id),
+  action: 'coupon.edit',
+  couponId: 1,
+  keyId: null,
+  name: 'ADMIN_API_KEY',
+  address: '203.0.113.7',
+  from: { version: id },
+  to: { version: id + 1 },
+}));
+
 /** The calls that the app made of its dependencies. */
 export interface Calls {
   readonly issued: unknown[];
@@ -117,6 +131,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,
     load: async () => load,
+    listTrail: async ({ after, limit }) => trail.filter(({ id }) => after === 0 || id < after).slice(0, limit),
     pages,
     readiness: async () => ready,
     metrics: {
@@ -133,7 +148,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
 /** Who may do what: by default everybody may issue, and the operators' key everything. */
 export function fakeAuthority(
   change: Partial<AuthorityDependencies> = {},
-  stored: readonly StoredKey[] = [{ digest: digestOf(OPERATOR_KEY), scopes: ['admin'] }],
+  stored: readonly StoredKey[] = [storedKey(OPERATOR_KEY, 'admin')],
 ): AppDependencies['authority'] {
   return createAuthority({
     isOn: false,
@@ -177,6 +192,11 @@ export function fakeInstallations(change: Partial<AppDependencies> = {}): App {
   return {
     fetch: (request, peerOf) => (request.headers.get(name) === value ? guarded : open).fetch(request, peerOf),
   };
+}
+
+/** A key as the store has it. */
+export function storedKey(key: string, scope: Scope): StoredKey {
+  return { keyId: 3, name: `with ${scope}`, digest: digestOf(key), scopes: [scope] };
 }
 
 /** Keys that never change. */

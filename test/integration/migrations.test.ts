@@ -102,8 +102,10 @@ describe('interrupted', () => {
     expect([...expected.tables.keys()]).toEqual([
       '__drizzle_migrations',
       'api_keys',
+      'audit_trail',
       'coupon_issues',
       'coupons',
+      'erased_users',
       'installation',
       'migration_progress',
     ]);

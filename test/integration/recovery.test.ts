@@ -561,9 +561,9 @@ test.each(['', '0', '0-1', '9999-1-1', '0/1-1', 'x-1-1', '0-1-1'])('"%s" names n
 });
 
 function dead(...words: string[]) {
-  const { REDIS_URL, KEY_PREFIX, PARTITIONS } = stores.config;
+  const { DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS } = stores.config;
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, 'src/commands/dead-letters.ts', ...words], {
-    env: { ...process.env, REDIS_URL, PARTITIONS: String(PARTITIONS), ...(KEY_PREFIX && { KEY_PREFIX }) },
+    env: { ...process.env, DATABASE_URL, REDIS_URL, PARTITIONS: String(PARTITIONS), ...(KEY_PREFIX && { KEY_PREFIX }) },
   });
   return { exitCode, said: (stdout.toString() + stderr.toString()).trim() };
 }

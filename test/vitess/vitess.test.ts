@@ -163,7 +163,14 @@ describe.skipIf(!programs)('on two shards', () => {
       const [rows] = await connection.query<RowDataPacket[]>(
         'SELECT created_at FROM __drizzle_migrations ORDER BY created_at',
       );
-      for (const table of ['coupons', 'api_keys', 'installation', '__drizzle_migrations'])
+      for (const table of [
+        'coupons',
+        'api_keys',
+        'audit_trail',
+        'erased_users',
+        'installation',
+        '__drizzle_migrations',
+      ])
         await connection.query(`DROP TABLE ${table}`);
       return rows;
     });

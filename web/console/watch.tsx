@@ -6,6 +6,7 @@ import { follow } from '../shared/follow.ts';
 import { wholeNumber } from '../shared/language.ts';
 import { AuditCard } from './audit.tsx';
 import { PauseButton, Status } from './coupons/coupon-list.tsx';
+import { HistoryCard } from './coupons/history-card.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
 import { Loaded } from './loaded.tsx';
 import { useNowMs } from './now.ts';
@@ -25,6 +26,7 @@ export function Watch({ id }: { readonly id: number }) {
           <Stock coupon={coupon} progress={progress} />
           <Plots points={points} />
           <AuditCard id={id} />
+          <HistoryCard id={id} version={coupon.version} />
         </>
       )}
     </Loaded>
