@@ -47,6 +47,7 @@ export interface components {
       readonly code:
         | 'COUPON_HAS_ISSUES'
         | 'COUPON_NOT_EXIST'
+        | 'COUPON_TERMS_FIXED'
         | 'COUPON_TOTAL_BELOW_ISSUED'
         | 'DEAD_LETTER_NOT_EXIST'
         | 'DEAD_LETTER_UNREADABLE'
@@ -562,6 +563,7 @@ export type operations = Record<string, never>;
 export const problemCodes: readonly Problem['code'][] = [
   'COUPON_HAS_ISSUES',
   'COUPON_NOT_EXIST',
+  'COUPON_TERMS_FIXED',
   'COUPON_TOTAL_BELOW_ISSUED',
   'DEAD_LETTER_NOT_EXIST',
   'DEAD_LETTER_UNREADABLE',

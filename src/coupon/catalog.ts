@@ -128,7 +128,12 @@ export async function readCoupons(session: Session, ids: readonly number[]): Pro
 }
 
 /** Writes changes and raises the version to `version`. The caller holds the row lock. */
-export async function updateCoupon(tx: Session, id: number, changes: CouponChanges, version: number): Promise<Coupon> {
+export async function updateCoupon(
+  tx: Session,
+  id: number,
+  changes: CouponChanges & Partial<Pick<Coupon, 'stockHome' | 'epoch'>>,
+  version: number,
+): Promise<Coupon> {
   const { startMs, endMs, ...rest } = changes;
   await tx
     .update(coupons)

@@ -44,6 +44,12 @@ export type CouponDraft = Pick<
 /** What an operator can change. What is not named stays as it is. */
 export type CouponChanges = Partial<CouponDraft & Pick<Coupon, 'paused'>>;
 
+/** Whether changes would alter what users were promised with an issue. Those of a coupon that has issues are refused. */
+export function changesTerms(coupon: Coupon, changes: CouponChanges): boolean {
+  const { discountAmount = coupon.discountAmount, minAvailableAmount = coupon.minAvailableAmount } = changes;
+  return discountAmount !== coupon.discountAmount || minAvailableAmount !== coupon.minAvailableAmount;
+}
+
 /** The part of a coupon that decides, wherever its home is. */
 export interface Stock {
   readonly startMs: number;

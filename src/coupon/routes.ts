@@ -45,7 +45,7 @@ export interface CouponDependencies {
 
 /** Why nothing was changed. */
 type EditRefusal =
-  | { readonly kind: 'not exist' | 'other version' | 'no period' }
+  | { readonly kind: 'not exist' | 'other version' | 'no period' | 'terms fixed' }
   | { readonly kind: 'issued'; readonly issued: number };
 
 /** A page of coupons. */
@@ -191,7 +191,8 @@ function editRoute({ authority, editor, config }: CouponDependencies) {
       tag: 'operators',
       summary: 'Change a coupon',
       description: `What is not named stays as it is. The answer comes when the change is in effect in both stores; other processes
-follow within a second. A total is never lowered below what was issued. With \`If-Match\` only the version that you have seen is
+follow within a second. A total is never lowered below what was issued, and once the coupon has issues, \`discountAmount\` and
+\`minAvailableAmount\` stay what their users were promised. With \`If-Match\` only the version that you have seen is
 changed.`,
       access: operatorsWith(authority, 'admin'),
       params: { couponId: couponIdParameter },
@@ -209,7 +210,13 @@ changed.`,
       answers: {
         200: answerOf('The coupon as it is now, with its new version.', { ...couponExample, paused: true, version: 2 }),
       },
-      problems: ['COUPON_NOT_EXIST', 'COUPON_TOTAL_BELOW_ISSUED', 'PRECONDITION_FAILED', 'FAIL_COUPON_ISSUE_REQUEST'],
+      problems: [
+        'COUPON_NOT_EXIST',
+        'COUPON_TOTAL_BELOW_ISSUED',
+        'COUPON_TERMS_FIXED',
+        'PRECONDITION_FAILED',
+        'FAIL_COUPON_ISSUE_REQUEST',
+      ],
     },
     async ({ request, params, headers, body }) => {
       const changes = toChanges(body);
@@ -277,6 +284,8 @@ function refuseEdit(kind: Exclude<EditRefusal['kind'], 'issued'>): Response {
       return problem('COUPON_NOT_EXIST');
     case 'other version':
       return problem('PRECONDITION_FAILED');
+    case 'terms fixed':
+      return problem('COUPON_TERMS_FIXED');
     case 'no period':
       return invalid([faultOf('dateIssueEnd')]);
   }

@@ -34,6 +34,11 @@ export const problems = {
     title: 'Total below issued',
     when: 'The new total is below what has been issued. `issuedQuantity` is that number.',
   },
+  COUPON_TERMS_FIXED: {
+    status: 409,
+    title: 'Terms are fixed',
+    when: 'The coupon has issues: `discountAmount` and `minAvailableAmount` stay what their users were promised. Make another coupon.',
+  },
   DEAD_LETTER_NOT_EXIST: { status: 404, title: 'No such dead letter', when: 'There is no dead letter with this id.' },
   DEAD_LETTER_UNREADABLE: {
     status: 409,

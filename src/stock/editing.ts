@@ -6,12 +6,14 @@
 //      no more than the new total, whether or not MySQL ever commits;
 //   3. commits the edit, with the next version, to MySQL;
 //   4. brings the cached settings to that version, so that a higher total is never in Redis before it is in MySQL.
+// Terms, which is what an issue promises, change only while nothing is issued: the stock is then taken out of Redis first, as for a
+// deletion, and MySQL is its home again from the commit on. So whatever is issued is issued under the terms that were committed.
 // A version names exactly one committed edit, and Redis only ever moves to a higher one. So whatever crashes in between, and
 // however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` corrects that.
 
 import { type Actor, differences, record, recordIn, SYSTEM } from '../auth/audit-trail.ts';
 import { deleteCoupon, lockCoupon, readCoupon, updateCoupon } from '../coupon/catalog.ts';
-import type { Coupon, CouponChanges } from '../coupon/coupon.ts';
+import { changesTerms, type Coupon, type CouponChanges } from '../coupon/coupon.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { toAnswer } from '../coupon/json.ts';
 import { type Database, readFromPrimary, type Session, withTransaction } from '../mysql/database.ts';
@@ -27,6 +29,8 @@ export type EditRefusal =
   | { readonly kind: 'other version'; readonly version: number }
   /** More were issued than the new total, or any at all of a coupon to be deleted. */
   | { readonly kind: 'issued'; readonly issued: number }
+  /** The coupon has issues, and the edit would change what they promise. */
+  | { readonly kind: 'terms fixed' }
   /** Start and end, old and new together, would not be in order. */
   | { readonly kind: 'no period' };
 
@@ -82,12 +86,14 @@ export function createCouponEditor(dependencies: CouponEditorDependencies): Coup
       );
       if (edited.kind !== 'edited') return edited;
       try {
-        await syncToRedis(dependencies, edited.coupon);
+        // A stock that was taken out of Redis was perhaps opened ahead of a rush.
+        if (edited.wasTakenOut) await stock.open(id);
+        else await syncToRedis(dependencies, edited.coupon);
       } finally {
         // Also when Redis failed: what other processes have cached is outdated in any case.
         await announce(id);
       }
-      return edited;
+      return { kind: 'edited', coupon: edited.coupon };
     },
     async remove(id, versions, by = SYSTEM) {
       const removed = await withStateInStep(dependencies, id, (tx) =>
@@ -144,20 +150,41 @@ async function editUnderLock(
   changes: CouponChanges,
   versions: readonly number[] | null,
   by: Actor,
-): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon }>> {
+): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon; readonly wasTakenOut: boolean }>> {
   const coupon = await lockVersion(dependencies, tx, id, versions);
   if ('kind' in coupon) return coupon;
   if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
+  if (changesTerms(coupon, changes)) {
+    const hindrance = await takeOutUnissued(dependencies, tx, coupon);
+    if (hindrance) return hindrance.kind === 'issued' ? { kind: 'terms fixed' } : hindrance;
+    const home = { stockHome: 'mysql', epoch: coupon.epoch + 1 } as const;
+    const wasTakenOut = coupon.stockHome === 'redis';
+    return {
+      kind: 'edited',
+      coupon: await write(tx, coupon, { ...changes, ...(wasTakenOut && home) }, by),
+      wasTakenOut,
+    };
+  }
   const total = changes.totalQuantity;
   if (typeof total === 'number' && total < (coupon.totalQuantity ?? Number.POSITIVE_INFINITY)) {
     if (total < coupon.issuedQuantity) return { kind: 'issued', issued: coupon.issuedQuantity };
     const hindrance = coupon.stockHome === 'redis' ? await lowerInRedis(dependencies, coupon, total) : null;
     if (hindrance) return hindrance;
   }
-  const edited = await updateCoupon(tx, id, changes, coupon.version + 1);
+  return { kind: 'edited', coupon: await write(tx, coupon, changes, by), wasTakenOut: false };
+}
+
+/** The edited coupon, which the audit trail has then. */
+async function write(
+  tx: Session,
+  coupon: Coupon,
+  changes: Parameters<typeof updateCoupon>[2],
+  by: Actor,
+): Promise<Coupon> {
+  const edited = await updateCoupon(tx, coupon.id, changes, coupon.version + 1);
   const { dateUpdated: _, ...after } = toAnswer(edited);
-  await record(tx, by, { action: 'coupon.edit', couponId: id, ...differences(toAnswer(coupon), after) });
-  return { kind: 'edited', coupon: edited };
+  await record(tx, by, { action: 'coupon.edit', couponId: coupon.id, ...differences(toAnswer(coupon), after) });
+  return edited;
 }
 
 /** Step 1. */
@@ -195,25 +222,39 @@ async function lowerInRedis(
 }
 
 async function removeUnderLock(
-  { redisStock }: Pick<CouponEditorDependencies, 'redisStock'>,
+  dependencies: CouponEditorDependencies,
   tx: Session,
   id: number,
   versions: readonly number[] | null,
   by: Actor,
 ): Promise<Step<{ readonly kind: 'removed' }>> {
-  const coupon = await lockVersion({ redisStock }, tx, id, versions);
+  const coupon = await lockVersion(dependencies, tx, id, versions);
   if ('kind' in coupon) return coupon;
-  // The counter beside the rows could be wrong; the rows are the truth.
-  const { highest } = await readHighestSequence(tx, id);
-  if (coupon.issuedQuantity > 0 || highest > 0) return { kind: 'issued', issued: Math.max(1, coupon.issuedQuantity) };
-  if (coupon.stockHome === 'redis') {
-    const removed = await redisStock.removeUnissued(id);
-    if (removed.kind !== 'removed') return removed.kind === 'issued' ? removed : { kind: 'not open' };
-  }
-  // If this is not committed, the next request opens the coupon again.
+  const hindrance = await takeOutUnissued(dependencies, tx, coupon);
+  if (hindrance) return hindrance;
   await deleteCoupon(tx, id);
   await record(tx, by, { action: 'coupon.delete', couponId: id, from: toAnswer(coupon), to: null });
   return { kind: 'removed' };
+}
+
+/**
+ * Takes the stock of a coupon without issues out of Redis. Nothing is issued then until the row lock is free, since an opening waits
+ * for it; if the transaction is not committed, the next request opens the coupon as it was.
+ *
+ * @returns null when that is done
+ */
+async function takeOutUnissued(
+  { redisStock }: CouponEditorDependencies,
+  tx: Session,
+  coupon: Coupon,
+): Promise<{ readonly kind: 'issued'; readonly issued: number } | { readonly kind: 'not open' } | null> {
+  // The counter beside the rows could be wrong; the rows are the truth.
+  const { highest } = await readHighestSequence(tx, coupon.id);
+  if (coupon.issuedQuantity > 0 || highest > 0) return { kind: 'issued', issued: Math.max(1, coupon.issuedQuantity) };
+  if (coupon.stockHome === 'mysql') return null;
+  const removed = await redisStock.removeUnissued(coupon.id);
+  if (removed.kind === 'removed') return null;
+  return removed.kind === 'issued' ? removed : { kind: 'not open' };
 }
 
 /**

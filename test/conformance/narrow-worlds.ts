@@ -16,6 +16,7 @@ export const narrowWorlds = {
   'two openers': { world: narrow('opening', { total: 1 }), statesMax: 1000 },
   editing: { world: narrow('editing', { faultsMax: 1, editsMax: 1 }, 'MySQL restarts'), statesMax: 1000 },
   closing: { world: narrow('closing', {}), statesMax: 1000 },
+  promising: { world: narrow('promising', {}), statesMax: 1000 },
   letters: { world: narrow('letters', { total: 1 }), statesMax: 1000 },
   'two letters': { world: narrow('letters', { faultsMax: 2 }), statesMax: 1000 },
   restored: { world: narrow('restored', {}), statesMax: 15_000 },

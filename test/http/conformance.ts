@@ -555,6 +555,7 @@ function describeEditRefusals(ask: Ask): void {
   test('a total cannot go below what was issued, and an issued coupon cannot be deleted', async () => {
     const document = await expectProblem(await edit(7, { totalQuantity: 11 }), 'COUPON_TOTAL_BELOW_ISSUED');
     expect(document.issuedQuantity).toBe(12);
+    await expectProblem(await edit(9, { discountAmount: 1 }), 'COUPON_TERMS_FIXED');
     await expectProblem(await remove(7), 'COUPON_HAS_ISSUES');
     const removed = await remove(2);
     expect({ status: removed.status, body: await removed.text() }).toEqual({ status: 204, body: '' });

@@ -2,7 +2,7 @@
 
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { TrailEntry } from '../../src/auth/audit-trail.ts';
-import type { Coupon } from '../../src/coupon/coupon.ts';
+import { changesTerms, type Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/operations/health-routes.ts';
 import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/auth/authority.ts';
 import { Limiter } from '../../src/http/rate-limit/limiter.ts';
@@ -256,6 +256,7 @@ const fakeEditor: AppDependencies['editor'] = {
     const refused = refusalOf(id, versions);
     if (refused) return refused;
     if ((changes.totalQuantity ?? 12) < 12) return { kind: 'issued', issued: 12 };
+    if (id === 9 && changesTerms(coupon, changes)) return { kind: 'terms fixed' };
     if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
     return { kind: 'edited', coupon: { ...coupon, id, ...changes, version: 2 } };
   },

@@ -171,7 +171,7 @@ test('of conditional edits of one version exactly one succeeds; unconditional on
   await api.issuance.issue('scripted', id, 'someone');
   const attempts = Array.from({ length: 20 }, (_, i) => i);
   const careful = await Promise.all(
-    attempts.map((i) => (i % 2 ? api : other).editor.edit(id, { discountAmount: i }, [1])),
+    attempts.map((i) => (i % 2 ? api : other).editor.edit(id, { title: `Edit ${i}` }, [1])),
   );
   expect(careful.filter(({ kind }) => kind === 'edited')).toHaveLength(1);
   expect(careful.filter(({ kind }) => kind === 'other version')).toHaveLength(19);
@@ -290,5 +290,64 @@ test('a coupon is deleted or issued, never both', async () => {
     } else expect(await brokenPromises(stores, id, answers)).toEqual([]);
   }
   expect(removals).toBeGreaterThanOrEqual(20);
+  expect(worker.deadLetters).toEqual([]);
+});
+
+test('terms change while nothing is issued, also of a coupon that is open, which stays open', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 5 });
+  expect(await edit(id, { discountAmount: 2000 })).toMatchObject({ discountAmount: 2000, stockHome: 'mysql' });
+  await api.editor.open(id);
+  // A lower total in the same edit needs nothing of Redis: the stock is opened again with what was committed.
+  await edit(id, { minAvailableAmount: 300, totalQuantity: 3 });
+  expect(await stores.redis.exists(stores.keys(id).state)).toBe(1);
+  expect(await api.editor.repair(id)).toBe('in step');
+  await expectToSell(id, 3);
+  expect((await stores.couponNow(id)).minAvailableAmount).toBe(300);
+});
+
+for (const issuer of issuerNames) {
+  test(`terms are fixed from the first issue on, by ${issuer}, also before it is a row`, async () => {
+    const { id, discountAmount } = await stores.coupon();
+    expect(await kindOf(api, issuer, id)).toBe('issued');
+    for (const changes of [{ discountAmount: 1 }, { minAvailableAmount: 1 }, { discountAmount: 1, totalQuantity: 3 }]) {
+      expect(await other.editor.edit(id, changes, null)).toEqual({ kind: 'terms fixed' });
+    }
+    // What says the same is no change.
+    expect(await edit(id, { title: 'A better title', discountAmount })).toMatchObject({ title: 'A better title' });
+    await stores.redis.del(stores.keys(id).state);
+    expect(await other.editor.edit(id, { discountAmount: 1 }, null)).toEqual({ kind: 'terms fixed' });
+    expect((await stores.couponNow(id)).discountAmount).toBe(discountAmount);
+  });
+}
+
+test('terms change or the coupon is issued first, never both', async () => {
+  await using worker = await stores.startWorker();
+  const kinds = new Set<string>();
+  for (let i = 0; i < 60; i++) {
+    const { id } = await stores.coupon({ discountAmount: 1000 });
+    if (i % 3 > 0) await api.editor.open(id);
+    // What the coupon says of itself once a user has it is what that user has.
+    const asking = Array.from({ length: 3 }, async () => {
+      const answer = await ask(id);
+      return { answer, terms: (await stores.couponNow(id)).discountAmount };
+    });
+    if (i % 2) await setImmediate();
+    const edited = await other.editor.edit(id, { discountAmount: 2000 }, null);
+    kinds.add(edited.kind);
+    const answered = await Promise.all(asking);
+    const { discountAmount } = await stores.couponNow(id);
+    expect(discountAmount).toBe(edited.kind === 'edited' ? 2000 : 1000);
+    for (const { answer, terms } of answered)
+      expect({ kind: answer.outcome.kind, terms }).toEqual({ kind: 'issued', terms: discountAmount });
+    await worker.drained();
+    expect(
+      await brokenPromises(
+        stores,
+        id,
+        answered.map(({ answer }) => answer),
+      ),
+    ).toEqual([]);
+  }
+  expect([...kinds].sort()).toEqual(['edited', 'terms fixed']);
   expect(worker.deadLetters).toEqual([]);
 });

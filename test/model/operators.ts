@@ -19,7 +19,7 @@ import {
 } from './state.ts';
 
 /** The kinds of edit. `repair` is the reconciler's. */
-const kinds = { raise: 1, lower: 2, pause: 3, prolong: 4, repair: 5, remove: 6 } as const;
+const kinds = { raise: 1, lower: 2, pause: 3, prolong: 4, repair: 5, remove: 6, terms: 7 } as const;
 type Kind = keyof typeof kinds;
 
 const noEdit: Edit = { at: 0, kind: 0, aborted: 0, version: 0, total: 0, paused: 0, end: 0 };
@@ -62,17 +62,19 @@ function begin(n: State, kind: Kind, isFree: boolean): void {
   // Then its half in Redis comes first.
   if (kind === 'raise' && home === 1 && isLeftOut('edit: raised in MySQL before Redis')) return;
   const isInMysqlAlone = home === 0 || isLeftOut('edit: lowered in Redis before MySQL');
+  // Both need that nothing is issued, and that nothing is until they commit.
+  const needsNoIssue = kind === 'remove' || kind === 'terms';
   if (kind === 'lower' && total - 1 < countRows(n)) abandon(n);
-  else if (kind === 'remove' && countRows(n) > 0) abandon(n);
+  else if (needsNoIssue && countRows(n) > 0) abandon(n);
   else if (
-    kind === 'remove' &&
+    needsNoIssue &&
     home === 0 &&
     !holds('remove: Redis knows no more than MySQL', !isAhead(n) && !isStranded(n))
   )
     abandon(n);
   else if (kind === 'raise' || kind === 'pause' || kind === 'prolong') commit(n);
   else if (kind === 'lower' && isInMysqlAlone) commit(n);
-  else if (kind === 'remove' && home === 0) commit(n);
+  else if (needsNoIssue && home === 0) commit(n);
 }
 
 function abandon(n: State): void {
@@ -88,6 +90,14 @@ function commit(n: State): void {
   if (editor.kind === kinds.remove) {
     sql.exists = 0;
     if (n.users.some((user) => heldBy(user) > 0)) n.wrong = 5;
+    n.editor = { ...noEdit };
+    return;
+  }
+  if (editor.kind === kinds.terms) {
+    if (n.users.some((user) => heldBy(user) > 0)) n.wrong = 8;
+    sql.epoch += sql.home;
+    sql.version += 1;
+    sql.home = 0;
     n.editor = { ...noEdit };
     return;
   }
@@ -140,7 +150,7 @@ function halfInRedis(n: State): void {
   } else if (editor.kind === kinds.raise) {
     applyEdit(n, { ...editor, total: editor.total + 1, version: editor.version + 1 });
     editor.at = 2;
-  } else if (editor.kind === kinds.remove) {
+  } else if (editor.kind === kinds.remove || editor.kind === kinds.terms) {
     if (removeUnissued(n) === 'closed') editor.at = 2;
     else abandon(n);
   } else {

@@ -160,6 +160,7 @@ export const wrongs = [
   'P3: an issue of a coupon that was deleted',
   'issued while paused',
   'P2: a user has two rows',
+  'P3: what an issue promises is changed',
 ] as const;
 
 /** How large a world is, and what may happen in it. */

@@ -142,6 +142,15 @@ export const worlds = {
   ),
   /** A coupon that is deleted while it is opened and issued. */
   deleting: calm({ editsMax: 1, openers: 2 }, 'scripted', 'open', 'remove', 'Redis restarts'),
+  /** What an issue promises is edited while the coupon is opened and issued. */
+  promising: calm(
+    { editsMax: 1, openers: 2, epochMax: 3 },
+    'scripted',
+    'synchronous',
+    'open',
+    'terms',
+    'Redis restarts',
+  ),
   /** A total that is raised, and an editor that dies. */
   raising: world(
     { users: 3, openers: 1, faultsMax: 0, editsMax: 1, epochMax: 1 },

@@ -1144,6 +1144,20 @@ export const plantedBugs: readonly PlantedBug[] = [
       'without either, an audit says how many answers were lost, and the stock is exact all the same',
     ],
   },
+  {
+    name: 'terms are edited without taking the stock out of Redis first',
+    changes: [
+      {
+        file: 'src/stock/editing.ts',
+        from: "if (coupon.stockHome === 'mysql') return null;\n  const removed",
+        to: "if (coupon.stockHome === 'mysql' || coupon.endMs > 0) return null;\n  const removed",
+      },
+    ],
+    guard: [
+      `${integration}/edits.test.ts`,
+      'terms are fixed from the first issue on, by scripted, also before it is a row',
+    ],
+  },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),
 ];

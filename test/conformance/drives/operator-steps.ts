@@ -33,7 +33,7 @@ function editorOf(world: RealWorld, { gate, redisStock, database }: Parts) {
 type Edit = (
   editor: ReturnType<typeof editorOf>,
   id: number,
-  sql: { total: number; paused: number },
+  sql: { total: number; paused: number; version: number },
 ) => Promise<unknown>;
 
 const edits: Readonly<Record<string, Edit>> = {
@@ -43,6 +43,7 @@ const edits: Readonly<Record<string, Edit>> = {
   prolong: (editor, id) => editor.edit(id, { endMs: msAt(END_PROLONGED) }, null),
   repair: (editor, id) => editor.repair(id),
   remove: (editor, id) => editor.remove(id, null),
+  terms: (editor, id, { version }) => editor.edit(id, { discountAmount: 2000 + version }, null),
 };
 
 const beginEdit =
@@ -70,7 +71,8 @@ function endEdit(world: RealWorld, { after }: Parameters<Drive>[1]): void {
 /** The half of an edit in Redis, by its script. */
 const halfInRedis: Drive = async (world, step) => {
   const [script = ''] = world.editor?.gate.names ?? [];
-  const until = script === 'remove-unissued' ? ['delete', 'open', 'begin'] : ['update', 'open', 'begin', 'apply-edit'];
+  const until =
+    script === 'remove-unissued' ? ['delete', 'update', 'open', 'begin'] : ['update', 'open', 'begin', 'apply-edit'];
   const isLower = script === 'lower-total';
   // Lowering may bring the former edit to Redis first, and try again.
   await world.editor?.process.advance({ until: isLower ? ['update', 'open', 'begin'] : until });

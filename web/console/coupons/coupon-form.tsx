@@ -41,6 +41,7 @@ export function EditCoupon({ id }: { readonly id: number }) {
             key={coupon.version}
             fields={coupon}
             verb={say('save')}
+            areTermsFixed={coupon.issuedQuantity > 0}
             save={(_, changes) => asOperator(({ coupons }) => coupons.edit(id, changes, { version: coupon.version }))}
             onOther={readAgain}
           >
@@ -57,12 +58,14 @@ interface FormProps {
   readonly verb: string;
   /** @param draft what the form holds, @param changes what was touched of it */
   save(draft: CouponDraft, changes: Partial<CouponDraft>): Promise<RequestResult<Coupon>>;
+  /** Whether the coupon has issues: what they promise cannot be changed. */
+  readonly areTermsFixed?: boolean;
   /** Called when somebody else has changed the coupon. */
   onOther?(): void;
   readonly children?: ComponentChildren;
 }
 
-function Form({ fields, verb, save, onOther, children }: FormProps) {
+function Form({ fields, verb, areTermsFixed = false, save, onOther, children }: FormProps) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
   const submit = async (form: HTMLFormElement) => {
@@ -96,7 +99,7 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
           {say('faultsFound')}
         </p>
       )}
-      <Fields fields={fields} problem={problem} />
+      <Fields fields={fields} areTermsFixed={areTermsFixed} problem={problem} />
       <div class="row">
         <button class="primary" type="submit" disabled={busy}>
           {busy ? say('saving') : verb}
@@ -110,10 +113,18 @@ function Form({ fields, verb, save, onOther, children }: FormProps) {
   );
 }
 
-function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly problem: Problem | null }) {
+interface FieldsProps extends Pick<FormProps, 'fields'> {
+  readonly areTermsFixed: boolean;
+  readonly problem: Problem | null;
+}
+
+function Fields({ fields, areTermsFixed, problem }: FieldsProps) {
   const [unlimited, setUnlimited] = useState(fields.totalQuantity === null);
   const faultOf = (name: string) => problem?.faults?.find(({ pointer }) => pointer === `/${name}`)?.expected;
   const number = { type: 'number', min: 0, step: 1, required: true, inputMode: 'numeric' } as const;
+  // Read-only fields are still sent, and read out, unlike disabled ones.
+  const terms = { ...number, readOnly: areTermsFixed };
+  const termsHint = say(areTermsFixed ? 'termsFixed' : 'amountHint');
   const { title, totalQuantity, discountAmount, minAvailableAmount, dateIssueStart, dateIssueEnd, listed } = fields;
   return (
     <div class="fields">
@@ -133,21 +144,16 @@ function Fields({ fields, problem }: { readonly fields: CouponDraft; readonly pr
           {say('fieldNoLimit')}
         </label>
       </div>
-      <Field
-        name="discountAmount"
-        label={say('fieldDiscount')}
-        hint={say('amountHint')}
-        fault={faultOf('discountAmount')}
-      >
-        {{ ...number, defaultValue: String(discountAmount) }}
+      <Field name="discountAmount" label={say('fieldDiscount')} hint={termsHint} fault={faultOf('discountAmount')}>
+        {{ ...terms, defaultValue: String(discountAmount) }}
       </Field>
       <Field
         name="minAvailableAmount"
         label={say('fieldMinimum')}
-        hint={say('amountHint')}
+        hint={termsHint}
         fault={faultOf('minAvailableAmount')}
       >
-        {{ ...number, defaultValue: String(minAvailableAmount) }}
+        {{ ...terms, defaultValue: String(minAvailableAmount) }}
       </Field>
       <InstantField
         name="dateIssueStart"
