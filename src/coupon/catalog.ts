@@ -45,7 +45,8 @@ export interface Catalog {
  *
  * @param announce makes every process drop cached refusals of a coupon that is new or changed; it must not throw, since the
  *   change is made, and cached refusals expire within a second
- * @param freeIdFrom the least id from the given one on of which Redis knows nothing: a MySQL that went back gives ids again
+ * @param freeIdFrom the least id from the given one on of which Redis knows nothing: a MySQL that went back gives ids again. Without an
+ *   answer no coupon is made
  */
 export function createCatalog(
   database: Database,

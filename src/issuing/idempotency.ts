@@ -15,6 +15,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Caller } from '../auth/tokens.ts';
+import { keyPages } from '../redis/scan.ts';
 import type { Limiter } from '../http/rate-limit/limiter.ts';
 import type { IssuePipeline } from './pipeline.ts';
 import type { IssuerName } from './issuer.ts';
@@ -116,6 +117,20 @@ async function note(
   if (reply.verdict === 'unknown' || !allKeys.take('all').isRefused) return null;
   await redis.hdel(callersKey.caller, callersKey.field);
   return 'too many';
+}
+
+/** Forgets which keys stand for requests of some coupons. Reads all keys of all callers, so it is for what is rare. Throws what Redis throws. */
+export async function forgetRequestsOf(redis: Redis, couponIds: ReadonlySet<number>): Promise<number> {
+  let forgotten = 0;
+  for await (const callers of keyPages(redis, 'idempotency:*')) {
+    for (const caller of callers) {
+      const noted = Object.entries(await redis.hgetall(caller));
+      // When it is due, the issuer, the coupon.
+      const fields = noted.filter(([, text]) => couponIds.has(Number(text.split(' ')[2]))).map(([field]) => field);
+      if (fields.length > 0) forgotten += await redis.hdel(caller, ...fields);
+    }
+  }
+  return forgotten;
 }
 
 /** The answer of an earlier attempt, from what the user has; null when that is nothing. */
