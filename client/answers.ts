@@ -13,7 +13,7 @@ export const readIssue = readerOf<api.Issue>({ ...issue, status: ['ISSUED', 'ACC
 export const readIssueState = readerOf<api.IssueState>({
   ...issue,
   sequence: 'number or null',
-  status: ['NONE', 'ACCEPTED', 'ISSUED', 'USED'],
+  status: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'ARCHIVED'],
 });
 export const readUsedIssue = readerOf<api.UsedIssue>({
   ...issue,

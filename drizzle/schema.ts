@@ -50,6 +50,8 @@ export const coupons = mysqlTable(
     listed: boolean('listed').notNull().default(true),
     stockHome: mysqlEnum('stock_home', ['mysql', 'redis']).notNull().default('mysql'),
     epoch: int('epoch', { unsigned: true }).notNull().default(0),
+    /** When its rows began to be moved to a file; NULL while they are here. It is issued, opened and edited no more. */
+    dateArchived: instant('date_archived'),
     version: int('version', { unsigned: true }).notNull().default(1),
     dateCreated: instant('date_created').notNull(),
     dateUpdated: instant('date_updated').notNull(),

@@ -4,37 +4,22 @@
 // Workers do the first by themselves, in every round; this is for an operator who has just restored MySQL and wants to see it done.
 
 import { parseArgs } from 'node:util';
-import { readConfig } from '../config/config.ts';
-import { markedPartitions } from '../installation/installation.ts';
 import { forgetRequestsOf } from '../issuing/idempotency.ts';
-import type { Database } from '../mysql/database.ts';
 import { auditCoupon } from '../operations/audit.ts';
 import { createDeadLetters } from '../operations/dead-letters.ts';
-import { OperatorError } from '../operator-error.ts';
-import { connect, issuingConnection } from '../redis/connection.ts';
-import { createStockKeeper } from '../stock/opening.ts';
 import { countOrphan, orphanPages, removeOrphan } from '../operations/orphans.ts';
-import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
+import { OperatorError } from '../operator-error.ts';
+import { createStockKeeper } from '../stock/opening.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
-import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
-import { runCommand, UsageError, withDatabase } from './command.ts';
+import { type CommandStores, runCommand, UsageError, withStores } from './command.ts';
 
 const usage = `usage: bun run reconcile --coupon N             write again what MySQL lost of a coupon, and count it
        bun run reconcile --orphans              list what Redis has of coupons that MySQL does not have
        bun run reconcile --coupon N --discard   remove what Redis has of such a coupon, its users' issues included`;
 
-interface Stores {
-  readonly redisStock: RedisStock;
-  readonly database: Database;
-  readonly settings: ReturnType<typeof readConfig>;
-}
+await runCommand(usage, (args) => withStores(readWork(args)));
 
-await runCommand(usage, async (args) => {
-  const work = readWork(args);
-  await withDatabase((database) => withRedis(database, work));
-});
-
-function readWork(args: string[]): (stores: Stores) => Promise<void> {
+function readWork(args: string[]): (stores: CommandStores) => Promise<void> {
   let values: { coupon?: string | undefined; orphans?: boolean | undefined; discard?: boolean | undefined };
   try {
     const options = { coupon: { type: 'string' }, orphans: { type: 'boolean' }, discard: { type: 'boolean' } } as const;
@@ -49,22 +34,7 @@ function readWork(args: string[]): (stores: Stores) => Promise<void> {
   return (stores) => (discard ? discardOrphan : reconcileOne)(stores, Number(coupon));
 }
 
-async function withRedis(database: Database, work: (stores: Stores) => Promise<void>): Promise<void> {
-  const settings = readConfig();
-  const redis = issuingConnection(settings, () => undefined);
-  try {
-    await connect(redis).catch((error: unknown) => {
-      throw explainStoreFailure(error, explainRedis);
-    });
-    const redisStock = createRedisStock(redis, settings);
-    redisStock.setPartitions(settings.PARTITIONS ?? (await markedPartitions(redis)));
-    await work({ redisStock, database, settings });
-  } finally {
-    redis.disconnect();
-  }
-}
-
-async function reconcileOne(stores: Stores, couponId: number): Promise<void> {
+async function reconcileOne(stores: CommandStores, couponId: number): Promise<void> {
   const { redisStock } = stores;
   const stock = createStockKeeper({ ...stores, onOpened: () => undefined, onBlocked: () => undefined });
   if (await moveHomeBack(stores, couponId)) console.log('Redis is the home of its stock again.');
@@ -79,7 +49,7 @@ async function reconcileOne(stores: Stores, couponId: number): Promise<void> {
   console.log(JSON.stringify(audit, null, 2));
 }
 
-async function listOrphans(stores: Stores): Promise<void> {
+async function listOrphans(stores: CommandStores): Promise<void> {
   const seen = new Set<number>();
   for await (const ids of orphanPages(stores)) {
     for (const id of ids) {
@@ -94,7 +64,7 @@ async function listOrphans(stores: Stores): Promise<void> {
   console.error(`${seen.size} coupon(s) in Redis that MySQL does not have.`);
 }
 
-async function discardOrphan(stores: Stores, couponId: number): Promise<void> {
+async function discardOrphan(stores: CommandStores, couponId: number): Promise<void> {
   const { redisStock } = stores;
   const { owners, waiting, letters } = await countOrphan(redisStock, couponId);
   if (waiting > 0)

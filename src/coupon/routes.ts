@@ -39,7 +39,7 @@ export interface CouponDependencies {
 
 /** Why nothing was changed. */
 type EditRefusal =
-  | { readonly kind: 'not exist' | 'other version' | 'no period' | 'terms fixed' }
+  | { readonly kind: 'not exist' | 'other version' | 'no period' | 'terms fixed' | 'archived' }
   | { readonly kind: 'issued'; readonly issued: number };
 
 /** A page of coupons. */
@@ -84,6 +84,7 @@ const couponExample: Static<typeof CouponAnswer> = {
   dateIssueEnd: `${thisYear + 1}-12-31T15:00:00.000Z`,
   paused: false,
   listed: false,
+  dateArchived: null,
   version: 1,
   dateCreated: '2026-11-22T08:30:00.000Z',
   dateUpdated: '2026-11-22T08:30:00.000Z',
@@ -208,6 +209,7 @@ changed.`,
         'COUPON_NOT_EXIST',
         'COUPON_TOTAL_BELOW_ISSUED',
         'COUPON_TERMS_FIXED',
+        'COUPON_ARCHIVED',
         'PRECONDITION_FAILED',
         'FAIL_COUPON_ISSUE_REQUEST',
       ],
@@ -278,6 +280,8 @@ function refuseEdit(kind: Exclude<EditRefusal['kind'], 'issued'>): Response {
       return problem('COUPON_NOT_EXIST');
     case 'other version':
       return problem('PRECONDITION_FAILED');
+    case 'archived':
+      return problem('COUPON_ARCHIVED');
     case 'terms fixed':
       return problem('COUPON_TERMS_FIXED');
     case 'no period':

@@ -143,7 +143,7 @@ async function earlierAnswer(
   // The synchronous issuer promises a row: a crash may have left writing it to the worker.
   const needsRow = issuer === 'synchronous';
   const status = await issues.statusOf(couponId, userId, needsRow ? settings.USE_WAIT_MS : 0);
-  if (!status || status.kind === 'none') return null;
+  if (!status || !('sequence' in status)) return null;
   if (needsRow && status.kind === 'accepted') throw new Unavailable('dependency', 'an accepted issue is not yet a row');
   return { kind: 'decided', outcome: { kind: 'issued', sequence: status.sequence }, replayed: true };
 }

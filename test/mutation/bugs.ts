@@ -1180,6 +1180,27 @@ export const plantedBugs: readonly PlantedBug[] = [
       'an id under which Redis has a promise (owners) is given to no other coupon',
     ],
   },
+  {
+    name: 'an archived coupon is opened again',
+    changes: [
+      { file: 'src/stock/opening.ts', from: '  if (coupon.archivedMs !== null) return refusal.ended;\n', to: '' },
+    ],
+    guard: [
+      `${integration}/archive.test.ts`,
+      'an archived coupon is prolonged, opened and issued by no endpoint, not even after its period was changed by SQL',
+    ],
+  },
+  {
+    name: 'an issue is used while its coupon is archived',
+    changes: [
+      {
+        file: 'src/issues/status.ts',
+        from: 'if (coupon && coupon.archivedMs !== null) throw new Archived();',
+        to: 'if (coupon && coupon.archivedMs === 0) throw new Archived();',
+      },
+    ],
+    guard: [`${integration}/archive.test.ts`, 'what is used while it is archived is used in the file, or was refused'],
+  },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),
 ];

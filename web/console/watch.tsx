@@ -109,7 +109,7 @@ function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
           {coupon.listed && <a href={`/drop/${id}`}>{say('dropPage')}</a>}
         </p>
       </div>
-      {mayChange.value && (
+      {mayChange.value && coupon.dateArchived === null && (
         <div class="row">
           <button type="button" onClick={() => void warmUp()}>
             {say('warmUp')}
