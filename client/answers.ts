@@ -47,6 +47,11 @@ export const readAudit = readerOf<api.Audit>({
   outsidePeriod: 'number',
   lost: 'number',
 });
+export const readIssueReport = listReaderOf<api.IssueReport, 'days'>(
+  'days',
+  { date: 'string', couponId: 'number', issued: 'number', used: 'number', discount: 'number' },
+  { next: 'number or null', archived: 'list' },
+);
 export const readDrop = readerOf<api.Drop>({ couponId: 'number', title: 'string', version: 'number', now: 'string' });
 export const readLoad = readerOf<api.Load>({ process: 'string', uptimeMs: 'number', unpersisted: 'number' });
 export const readLimitedCallers = listReaderOf<api.LimitedCallerList, 'limitedCallers'>(

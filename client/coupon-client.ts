@@ -10,6 +10,7 @@ import {
   readDeadLetters,
   readDrop,
   readIssuePage,
+  readIssueReport,
   readKey,
   readLimitedCallers,
   readLoad,
@@ -25,6 +26,7 @@ import type {
   LimitedCallerList,
   Drop,
   IssuePage,
+  IssueReport,
   IssueState,
   Key,
   Load,
@@ -73,6 +75,16 @@ export interface PageOptions extends CallOptions {
   readonly limit?: number;
 }
 
+/** Which days of which coupons. */
+export interface ReportOptions extends PageOptions {
+  /** Such as `2026-12-01`; without it, today is the last day. */
+  readonly from?: string;
+  readonly days?: number;
+  /** Such as `Asia/Seoul`. */
+  readonly timeZone?: string;
+  readonly couponId?: number;
+}
+
 export interface VersionOptions extends CallOptions {
   /** Only this version is changed; at another the call is refused with `PRECONDITION_FAILED`. */
   readonly version?: number;
@@ -115,6 +127,10 @@ export interface CouponClient {
     /** Gives it up for good, though its users were promised the coupon. */
     discard(id: string, options?: CallOptions): Promise<RequestResult<'discarded'>>;
   };
+  readonly reports: {
+    /** What was issued and used, by day and coupon. May take as long as reading a million rows. */
+    issues(options?: ReportOptions): Promise<RequestResult<IssueReport>>;
+  };
   /** The load of the process that answers, and how far MySQL is behind. */
   load(options?: CallOptions): Promise<RequestResult<Load>>;
   /** Addresses and users that ask too often, as the process counts them that answers. */
@@ -145,6 +161,13 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
         send({ method: 'GET', path: `/v1/drops/${couponId}`, read: readDrop, isIdempotent: true }, call),
     },
     deadLetters: deadLetterCalls(send),
+    reports: {
+      issues: (call = {}) =>
+        send(
+          { method: 'GET', path: `/v1/reports/issues${queryOf(call)}`, read: readIssueReport, isIdempotent: true },
+          call,
+        ),
+    },
     load: (call) => send({ method: 'GET', path: '/v1/load', read: readLoad, isIdempotent: true }, call),
     limitedCallers: (call) =>
       send({ method: 'GET', path: '/v1/limited-callers', read: readLimitedCallers, isIdempotent: true }, call),
@@ -241,9 +264,9 @@ function ifMatch({ version }: VersionOptions) {
   return { 'if-match': version === undefined ? undefined : `"${version}"` };
 }
 
-function queryOf({ after, limit }: PageOptions): string {
+function queryOf({ after, limit, from, days, timeZone, couponId }: ReportOptions): string {
   const query = new URLSearchParams();
-  if (after !== undefined) query.set('after', String(after));
-  if (limit !== undefined) query.set('limit', String(limit));
+  for (const [name, value] of Object.entries({ after, limit, from, days, timeZone, couponId }))
+    if (value !== undefined) query.set(name, String(value));
   return query.size > 0 ? `?${query.toString()}` : '';
 }

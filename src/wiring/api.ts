@@ -24,6 +24,7 @@ import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
 import { createEpochReader, type EpochReader } from '../stock/restoring.ts';
 import { freeIdFrom } from '../operations/orphans.ts';
+import { createReports } from '../operations/reports.ts';
 import type { RecentAnswers } from '../stock/recent-answers.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
@@ -112,6 +113,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
         }),
         load: createLoad(redisStock, metrics),
         audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
+        report: createReports(database),
       },
       onStoreFault,
     ),

@@ -115,6 +115,14 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
     },
     readPublic: async (id) => coupons.find((one) => one.id === id) ?? null,
     editor: fakeEditor,
+    report: async ({ from, to, couponId, after, limit }) => ({
+      days: [
+        { date: from, couponId: couponId ?? after + 1, issued: limit, used: 1, discount: 5000 },
+        { date: to, couponId: couponId ?? after + 1, issued: 0, used: 2, discount: 10_000 },
+      ],
+      archived: [],
+      next: null,
+    }),
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,
     load: async () => load,

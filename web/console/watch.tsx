@@ -5,6 +5,7 @@ import type { Coupon, Progress } from '../../client/coupon-client.ts';
 import { follow } from '../shared/follow.ts';
 import { wholeNumber } from '../shared/language.ts';
 import { AuditCard } from './audit.tsx';
+import { ReportCard } from './report.tsx';
 import { PauseButton, Status } from './coupons/coupon-list.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
 import { Loaded } from './loaded.tsx';
@@ -25,6 +26,7 @@ export function Watch({ id }: { readonly id: number }) {
           <Stock coupon={coupon} progress={progress} />
           <Plots points={points} />
           <AuditCard id={id} />
+          <ReportCard id={id} />
         </>
       )}
     </Loaded>
