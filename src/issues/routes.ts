@@ -29,7 +29,8 @@ const IssueState = Type.Object(
     status: Type.String({
       enum: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'ARCHIVED'],
       description:
-        '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed. `ARCHIVED`: the issues of this coupon were moved to a file, in which it would be found.',
+        '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed. ' +
+        '`ARCHIVED`: the issues of this coupon were moved to a file, in which it would be found.',
     }),
   },
   { $id: 'IssueState' },

@@ -112,8 +112,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
           allKeys: createKeyLimiter(config, redis, onRedisFault),
         }),
         load: createLoad(redisStock, metrics),
-        audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
-        report: createReports(database),
+        ...createCounts(foundation),
       },
       onStoreFault,
     ),
@@ -176,6 +175,14 @@ function createAfterIssuing(
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
     },
+  };
+}
+
+/** What operators ask for that reads all rows of a coupon. */
+function createCounts({ redisStock, database }: Foundation) {
+  return {
+    audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
+    report: createReports(database),
   };
 }
 

@@ -386,6 +386,7 @@ function describeCoupons(ask: Ask): void {
       paused: false,
       // Not announced, unless the operator says so.
       listed: false,
+      dateArchived: null,
       version: 1,
       dateCreated: '2026-11-22T08:30:00.000Z',
       dateUpdated: '2026-11-22T08:30:00.000Z',
