@@ -13,7 +13,7 @@ export const readIssue = readerOf<api.Issue>({ ...issue, status: ['ISSUED', 'ACC
 export const readIssueState = readerOf<api.IssueState>({
   ...issue,
   sequence: 'number or null',
-  status: ['NONE', 'ACCEPTED', 'ISSUED', 'USED'],
+  status: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'ARCHIVED'],
 });
 export const readUsedIssue = readerOf<api.UsedIssue>({
   ...issue,
@@ -47,6 +47,11 @@ export const readAudit = readerOf<api.Audit>({
   outsidePeriod: 'number',
   lost: 'number',
 });
+export const readIssueReport = listReaderOf<api.IssueReport, 'days'>(
+  'days',
+  { date: 'string', couponId: 'number', issued: 'number', used: 'number', discount: 'number' },
+  { next: 'number or null', archived: 'list' },
+);
 export const readDrop = readerOf<api.Drop>({ couponId: 'number', title: 'string', version: 'number', now: 'string' });
 export const readLoad = readerOf<api.Load>({ process: 'string', uptimeMs: 'number', unpersisted: 'number' });
 export const readLimitedCallers = listReaderOf<api.LimitedCallerList, 'limitedCallers'>(

@@ -45,6 +45,7 @@ export interface components {
        * @enum {string}
        */
       readonly code:
+        | 'COUPON_ARCHIVED'
         | 'COUPON_HAS_ISSUES'
         | 'COUPON_NOT_EXIST'
         | 'COUPON_TERMS_FIXED'
@@ -103,14 +104,14 @@ export interface components {
       readonly userId: string;
       /**
        * Format: int64
-       * @description Number of the issue; null with `NONE`.
+       * @description Number of the issue; null with `NONE` and `ARCHIVED`.
        */
       readonly sequence: number | null;
       /**
-       * @description `NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed.
+       * @description `NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed. `ARCHIVED`: the issues of this coupon were moved to a file, in which it would be found.
        * @enum {string}
        */
-      readonly status: 'NONE' | 'ACCEPTED' | 'ISSUED' | 'USED';
+      readonly status: 'NONE' | 'ACCEPTED' | 'ISSUED' | 'USED' | 'ARCHIVED';
     };
     readonly UsedIssue: {
       /**
@@ -232,6 +233,8 @@ export interface components {
       readonly paused: boolean;
       /** @description whether anyone may read it at `/v1/drops` and follow it: true or false; only operators until then, as at first */
       readonly listed: boolean;
+      /** @description when its issues were moved to a file, since which it cannot be issued, used or changed; null while they are here */
+      readonly dateArchived: string | null;
       /**
        * Format: int64
        * @description rises with every edit
@@ -295,6 +298,8 @@ export interface components {
        * @description how many there may be; null for no limit
        */
       readonly totalQuantity: number | null;
+      /** @description whether its rows were moved to a file, where they belong to `issuedQuantity` */
+      readonly archived: boolean;
       /**
        * Format: int64
        * @description the counter beside the rows
@@ -476,6 +481,42 @@ export interface components {
        */
       readonly next: number | null;
     };
+    readonly IssueReport: {
+      /** @description the time zone of the days */
+      readonly timeZone: string;
+      /** @description by coupon and date; days on which nothing happened are left out */
+      readonly days: readonly {
+        /** @description a day of this time zone */
+        readonly date: string;
+        /**
+         * Format: int64
+         * @description id of a coupon: an integer from 1 to 9007199254740991
+         */
+        readonly couponId: number;
+        /**
+         * Format: int64
+         * @description rows that were accepted on this day
+         */
+        readonly issued: number;
+        /**
+         * Format: int64
+         * @description issues that were used on this day
+         */
+        readonly used: number;
+        /**
+         * Format: int64
+         * @description what these uses took off, in the smallest unit of the currency
+         */
+        readonly discount: number;
+      }[];
+      /** @description coupons of this page whose issues are in a file, and are not counted */
+      readonly archived: readonly number[];
+      /**
+       * Format: int64
+       * @description `after` of the next page; null on the last
+       */
+      readonly next: number | null;
+    };
     readonly Key: {
       /** @description what it may do; `admin` stands for all of them */
       readonly scopes: readonly ('issue' | 'read' | 'admin')[];
@@ -554,6 +595,7 @@ export type DeadLetterList = components['schemas']['DeadLetterList'];
 export type Load = components['schemas']['Load'];
 export type LimitedCallerList = components['schemas']['LimitedCallerList'];
 export type AuditTrailPage = components['schemas']['AuditTrailPage'];
+export type IssueReport = components['schemas']['IssueReport'];
 export type Key = components['schemas']['Key'];
 export type Drop = components['schemas']['Drop'];
 export type Readiness = components['schemas']['Readiness'];
@@ -561,6 +603,7 @@ export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
 
 export const problemCodes: readonly Problem['code'][] = [
+  'COUPON_ARCHIVED',
   'COUPON_HAS_ISSUES',
   'COUPON_NOT_EXIST',
   'COUPON_TERMS_FIXED',

@@ -11,6 +11,7 @@ import {
   readDeadLetters,
   readDrop,
   readIssuePage,
+  readIssueReport,
   readKey,
   readLimitedCallers,
   readLoad,
@@ -27,6 +28,7 @@ import type {
   LimitedCallerList,
   Drop,
   IssuePage,
+  IssueReport,
   IssueState,
   Key,
   Load,
@@ -81,6 +83,16 @@ export interface AuditTrailOptions extends PageOptions {
   readonly key?: number | string;
 }
 
+/** Which days of which coupons. */
+export interface ReportOptions extends PageOptions {
+  /** Such as `2026-12-01`; without it, today is the last day. */
+  readonly from?: string;
+  readonly days?: number;
+  /** Such as `Asia/Seoul`. */
+  readonly timeZone?: string;
+  readonly couponId?: number;
+}
+
 export interface VersionOptions extends CallOptions {
   /** Only this version is changed; at another the call is refused with `PRECONDITION_FAILED`. */
   readonly version?: number;
@@ -123,6 +135,10 @@ export interface CouponClient {
     /** Gives it up for good, though its users were promised the coupon. */
     discard(id: string, options?: CallOptions): Promise<RequestResult<'discarded'>>;
   };
+  readonly reports: {
+    /** What was issued and used, by day and coupon. May take as long as reading a million rows. */
+    issues(options?: ReportOptions): Promise<RequestResult<IssueReport>>;
+  };
   /** The load of the process that answers, and how far MySQL is behind. */
   load(options?: CallOptions): Promise<RequestResult<Load>>;
   /** Addresses and users that ask too often, as the process counts them that answers. */
@@ -155,6 +171,13 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
         send({ method: 'GET', path: `/v1/drops/${couponId}`, read: readDrop, isIdempotent: true }, call),
     },
     deadLetters: deadLetterCalls(send),
+    reports: {
+      issues: (call = {}) =>
+        send(
+          { method: 'GET', path: `/v1/reports/issues${queryOf(call)}`, read: readIssueReport, isIdempotent: true },
+          call,
+        ),
+    },
     load: (call) => send({ method: 'GET', path: '/v1/load', read: readLoad, isIdempotent: true }, call),
     limitedCallers: (call) =>
       send({ method: 'GET', path: '/v1/limited-callers', read: readLimitedCallers, isIdempotent: true }, call),
@@ -253,9 +276,9 @@ function ifMatch({ version }: VersionOptions) {
   return { 'if-match': version === undefined ? undefined : `"${version}"` };
 }
 
-function queryOf({ after, limit, couponId, key }: AuditTrailOptions): string {
+function queryOf({ after, limit, from, days, timeZone, couponId, key }: AuditTrailOptions & ReportOptions): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ after, limit, couponId, key }))
+  for (const [name, value] of Object.entries({ after, limit, from, days, timeZone, couponId, key }))
     if (value !== undefined) query.set(name, String(value));
   return query.size > 0 ? `?${query.toString()}` : '';
 }

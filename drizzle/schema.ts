@@ -56,6 +56,8 @@ export const coupons = mysqlTable(
     listed: boolean('listed').notNull().default(true),
     stockHome: mysqlEnum('stock_home', ['mysql', 'redis']).notNull().default('mysql'),
     epoch: int('epoch', { unsigned: true }).notNull().default(0),
+    /** When its rows began to be moved to a file; NULL while they are here. It is issued, opened and edited no more. */
+    dateArchived: instant('date_archived'),
     version: int('version', { unsigned: true }).notNull().default(1),
     /** The key of the pseudonyms of erased users; NULL where nobody was erased, and once it is long over. See src/coupon/pseudonym.ts. */
     erasureKey: keyText('erasure_key'),

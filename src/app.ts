@@ -21,6 +21,7 @@ import { issueRoutes } from './issuing/routes.ts';
 import { type AuditTrailDependencies, auditTrailRoute } from './operations/audit-trail-routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
 import { type LimitedCallersDependencies, limitedCallersRoute } from './operations/limited-callers.ts';
+import { type ReportDependencies, reportRoute } from './operations/report-routes.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -30,6 +31,7 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
   OperationsDependencies &
   LimitedCallersDependencies &
   AuditTrailDependencies &
+  ReportDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -103,6 +105,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     ...operationsRoutes(dependencies),
     limitedCallersRoute(dependencies),
     auditTrailRoute(dependencies),
+    reportRoute(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

@@ -9,6 +9,7 @@ import { issuesOf, type Written, writeEntries } from '../src/ledger/ledger.ts';
 import type { DeadIssue, Issue } from '../src/ledger/plan.ts';
 import { type DeadLetter, settle, type SettledEntry } from '../src/stream/scripts/settle.ts';
 import type { Config } from '../src/config/config.ts';
+import { holdOrphan } from '../src/operations/orphans.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
 import { type Database, isOnVitess } from '../src/mysql/database.ts';
@@ -117,6 +118,7 @@ async function writeAndSettle(dependencies: DrainDependencies, chunk: readonly R
   observer.written(written, entries, (performance.now() - startedMs) / 1000);
   // Before they are settled: were we killed in between, the entries would not come again, and the state would stay.
   await dropAll(dependencies, [...written.renumbered, ...written.superseded]);
+  await holdMissing(dependencies, written);
   const letters = written.dead.map((dead) => letterOf(dead, chunk));
   const { deleted } = await settleAll(dependencies, chunk.map(settledEntry), letters);
   const own = entries.filter((entry) => !written.withdrawn.includes(entry));
@@ -189,6 +191,14 @@ async function settleAll(
 async function dropAll(dependencies: DrainDependencies, issues: readonly Issue[]): Promise<void> {
   for (const couponId of new Set(issues.map((issue) => issue.couponId))) {
     await retryUntilSuccess(dependencies, () => dependencies.redisStock.drop(couponId));
+  }
+}
+
+/** Stops what is still issued of coupons that MySQL does not have. */
+async function holdMissing(dependencies: DrainDependencies, { dead }: Written): Promise<void> {
+  const missing = new Set(dead.filter(({ reason }) => reason === 'no such coupon').map(({ issue }) => issue.couponId));
+  for (const couponId of missing) {
+    await retryUntilSuccess(dependencies, () => holdOrphan(dependencies.redisStock, couponId));
   }
 }
 

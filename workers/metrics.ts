@@ -40,8 +40,8 @@ function createTable() {
     ),
     reconciled: counter(
       'coupon_reconciled_coupons_total',
-      'Coupons that the reconciler compared, repaired and closed, and whose issues it restored to MySQL',
-      ['result', ['compared', 'repaired', 'closed', 'restored']],
+      'Coupons that the reconciler compared, repaired and closed, whose issues it restored to MySQL, and that MySQL does not have',
+      ['result', ['compared', 'repaired', 'closed', 'restored', 'orphaned']],
     ),
     lastRound: gauge(
       'coupon_reconcile_last_round_timestamp_seconds',

@@ -68,10 +68,18 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
       metrics.reconciled.of('restored').add();
       log.error({ couponId, issues }, 'MySQL lost what Redis knows of a coupon; its issues are written again');
     },
-    unknownCoupon(couponId) {
+    unknownCoupon(couponId, left) {
+      metrics.reconciled.of('orphaned').add();
+      if (left === 'removed') {
+        log.warn(
+          { couponId },
+          'removed the stock in Redis of a coupon that MySQL does not have; nothing was issued from it',
+        );
+        return;
+      }
       log.warn(
         { couponId },
-        'Redis has the state of a coupon that MySQL does not have; restore its row, or delete the keys',
+        'Redis has issues of a coupon that MySQL does not have, which is stopped; restore its row, or run `bun run reconcile --coupon N --discard`',
       );
     },
     round(sums) {

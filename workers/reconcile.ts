@@ -1,6 +1,6 @@
 // reconcile.ts -- Compares every coupon in Redis with MySQL, round after round, and repairs what it may: settings that lag behind,
 // a state that does not know all owners, issues that MySQL lost, entries that only a later release could read, a coupon that is
-// long over, consumers of workers that are gone.
+// long over, stocks of coupons that are gone, consumers of workers that are gone.
 //
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
@@ -19,6 +19,8 @@ import { partitionOf } from '../src/stream/keys.ts';
 import { removeConsumers } from '../src/stream/scripts/remove-consumers.ts';
 import { settle } from '../src/stream/scripts/settle.ts';
 import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
+import { holdOrphan } from '../src/operations/orphans.ts';
+import { forgetRequestsOf } from '../src/issuing/idempotency.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { type Database, readFromPrimary } from '../src/mysql/database.ts';
@@ -32,8 +34,8 @@ export interface ReconcileObserver {
   closed(couponId: number): void;
   /** MySQL went back: Redis is the home of the coupon again, or so many issues that MySQL lost are on their way to it. */
   restored(couponId: number, issues: number): void;
-  /** Redis has a state of a coupon that MySQL does not have. */
-  unknownCoupon(couponId: number): void;
+  /** Redis has a state of a coupon that MySQL does not have: it is stopped, or removed since nothing was issued from it. */
+  unknownCoupon(couponId: number, left: 'removed' | 'held' | 'gone'): void;
   /** A round is over. `missing` and `unknown` are sums over all coupons, `consumers` those that were removed. */
   round(sums: Readonly<Record<'coupons' | 'missing' | 'unknown' | 'consumers', number>>): void;
 }
@@ -137,6 +139,7 @@ function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readon
 /** Coupons with a state in Redis whose home MySQL says is elsewhere, or that it does not know. */
 async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> {
   const { redisStock, database, observer, stop } = dependencies;
+  const removed = new Set<number>();
   for await (const ids of redisStock.couponIds()) {
     if (ids.length === 0) continue;
     if (stop.aborted) return;
@@ -146,11 +149,15 @@ async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> 
     const epochs = new Map(rows.map(({ id, epoch }) => [id, epoch]));
     for (const id of ids) {
       const epoch = epochs.get(id);
-      if (epoch === undefined) observer.unknownCoupon(id);
-      else if ((await redisStock.epochOf(id)) > epoch && (await moveHomeBack(dependencies, id)))
+      if (epoch === undefined) {
+        const left = await holdOrphan(redisStock, id);
+        if (left === 'removed') removed.add(id);
+        observer.unknownCoupon(id, left);
+      } else if ((await redisStock.epochOf(id)) > epoch && (await moveHomeBack(dependencies, id)))
         observer.restored(id, 0);
     }
   }
+  if (removed.size > 0) await forgetRequestsOf(redisStock.redis, removed);
 }
 
 /** Coupons of which something waits although their home is MySQL, where it would be issued again: MySQL went back, or Redis lost the state. */

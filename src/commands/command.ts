@@ -1,9 +1,12 @@
 // command.ts -- The one policy of commands for usage and exit codes: 0 done, 1 failed, 2 called wrongly.
 
-import { databaseSettings, readConfig } from '../config/config.ts';
+import { type Config, databaseSettings, readConfig } from '../config/config.ts';
+import { markedPartitions } from '../installation/installation.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { startOrExplain } from '../operator-error.ts';
-import { explainMysql, explainStoreFailure } from '../runtime/store-faults.ts';
+import { connect, issuingConnection } from '../redis/connection.ts';
+import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
+import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 
 /** Thrown for wrong arguments: `message` is one line, and the usage is printed below it. */
 export class UsageError extends Error {
@@ -42,4 +45,29 @@ export async function withDatabase(work: (database: Database) => Promise<void>):
   } finally {
     await closeDatabase(database);
   }
+}
+
+/** Both stores of the environment. */
+export interface CommandStores {
+  readonly redisStock: RedisStock;
+  readonly database: Database;
+  readonly settings: Config;
+}
+
+/** Runs `work` on both stores of the environment. */
+export async function withStores(work: (stores: CommandStores) => Promise<void>): Promise<void> {
+  await withDatabase(async (database) => {
+    const settings = readConfig();
+    const redis = issuingConnection(settings, () => undefined);
+    try {
+      await connect(redis).catch((error: unknown) => {
+        throw explainStoreFailure(error, explainRedis);
+      });
+      const redisStock = createRedisStock(redis, settings);
+      redisStock.setPartitions(settings.PARTITIONS ?? (await markedPartitions(redis)));
+      await work({ redisStock, database, settings });
+    } finally {
+      redis.disconnect();
+    }
+  });
 }

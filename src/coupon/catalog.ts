@@ -47,7 +47,8 @@ export interface Catalog {
  *
  * @param announce makes every process drop cached refusals of a coupon that is new or changed; it must not throw, since the
  *   change is made, and cached refusals expire within a second
- * @param freeIdFrom the least id from the given one on of which Redis knows nothing: a MySQL that went back gives ids again
+ * @param freeIdFrom the least id from the given one on of which Redis knows nothing: a MySQL that went back gives ids again. Without an
+ *   answer no coupon is made
  */
 export function createCatalog(
   database: Database,
@@ -87,14 +88,14 @@ export async function lockCoupon(tx: Session, id: number): Promise<Coupon | null
 /** The part of a coupon that decides about a batch, and the bookkeeping that goes with it. */
 export type DecidingCoupon = Pick<
   Coupon,
-  'totalQuantity' | 'issuedQuantity' | 'startMs' | 'endMs' | 'paused' | 'stockHome' | 'epoch'
+  'totalQuantity' | 'issuedQuantity' | 'startMs' | 'endMs' | 'paused' | 'stockHome' | 'epoch' | 'archivedMs'
 >;
 
 /** The statement for `readThenWrite` that locks the row of a coupon until the transaction ends; `lockedCoupon` reads its rows. */
 export function lockStatement(id: number): string {
   invariant(Number.isSafeInteger(id), 'a coupon id that was never checked reached SQL');
   return `SELECT total_quantity AS totalQuantity, issued_quantity AS issuedQuantity, date_issue_start AS dateIssueStart,
-                 date_issue_end AS dateIssueEnd, paused, stock_home AS stockHome, epoch
+                 date_issue_end AS dateIssueEnd, paused, stock_home AS stockHome, epoch, date_archived AS dateArchived
             FROM coupons WHERE id = ${id} FOR UPDATE`;
 }
 
@@ -102,14 +103,21 @@ export function lockStatement(id: number): string {
 export function lockedCoupon(rows: Rows): DecidingCoupon | null {
   const row = rows[0] as LockedRow | undefined;
   if (row === undefined) return null;
-  const { dateIssueStart, dateIssueEnd, paused, ...rest } = row;
-  return { ...rest, startMs: dateIssueStart.getTime(), endMs: dateIssueEnd.getTime(), paused: paused === 1 };
+  const { dateIssueStart, dateIssueEnd, dateArchived, paused, ...rest } = row;
+  return {
+    ...rest,
+    startMs: dateIssueStart.getTime(),
+    endMs: dateIssueEnd.getTime(),
+    archivedMs: dateArchived?.getTime() ?? null,
+    paused: paused === 1,
+  };
 }
 
 /** As the driver reads the columns, by their types in the schema. */
-interface LockedRow extends Omit<DecidingCoupon, 'startMs' | 'endMs' | 'paused'> {
+interface LockedRow extends Omit<DecidingCoupon, 'startMs' | 'endMs' | 'archivedMs' | 'paused'> {
   readonly dateIssueStart: Date;
   readonly dateIssueEnd: Date;
+  readonly dateArchived?: Date | null;
   readonly paused: 0 | 1;
 }
 
@@ -148,6 +156,13 @@ export async function updateCoupon(
   const changed = await readCoupon(tx, id);
   invariant(changed, 'a coupon vanished under its row lock');
   return changed;
+}
+
+/** Marks a coupon as archived now, or no longer. The caller holds the row lock. Returns it as it is then. */
+export async function setArchived(tx: Session, { id, version }: Coupon, archived: boolean): Promise<Coupon> {
+  const dateArchived = archived ? sql`UTC_TIMESTAMP(3)` : null;
+  await tx.update(coupons).set({ dateArchived }).where(eq(coupons.id, id));
+  return updateCoupon(tx, id, {}, version + 1);
 }
 
 /** Deletes a coupon. The caller holds the row lock, and has seen that nothing was issued. */
@@ -202,13 +217,14 @@ function selectCoupons(session: Session, condition: SQL | undefined) {
 }
 
 function toCoupon(row: typeof coupons.$inferSelect): Coupon {
-  const { dateIssueStart, dateIssueEnd, dateCreated, dateUpdated, ...rest } = row;
+  const { dateIssueStart, dateIssueEnd, dateArchived, dateCreated, dateUpdated, ...rest } = row;
   // It would be rounded to the id of another coupon.
   invariant(row.id <= ID_MAX, 'MySQL has a coupon whose id is no safe integer');
   return {
     ...rest,
     startMs: dateIssueStart.getTime(),
     endMs: dateIssueEnd.getTime(),
+    archivedMs: dateArchived?.getTime() ?? null,
     createdMs: dateCreated.getTime(),
     updatedMs: dateUpdated.getTime(),
   };

@@ -29,6 +29,8 @@ export interface Coupon {
   readonly stockHome: StockHome;
   /** Rises with every opening of the stock in Redis; what was read under an older epoch must not be written. */
   readonly epoch: number;
+  /** When its issues began to be moved to a file; null while they are rows. It is then issued, opened and edited no more. */
+  readonly archivedMs: number | null;
   /** Rises with every edit. */
   readonly version: number;
   readonly createdMs: number;

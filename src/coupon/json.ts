@@ -78,6 +78,10 @@ export const CouponAnswer = Type.Object(
     dateIssueEnd: fields.dateIssueEnd,
     paused: Type.Boolean({ description: 'whether an operator has stopped issuing for now' }),
     listed,
+    dateArchived: Type.Union([instant('when its issues were moved to a file'), Type.Null()], {
+      description:
+        'when its issues were moved to a file, since which it cannot be issued, used or changed; null while they are here',
+    }),
     version: Type.Integer({ minimum: 1, description: 'rises with every edit' }),
     dateCreated: instant('when it was created'),
     dateUpdated: instant('when it was last changed'),
@@ -136,6 +140,7 @@ export function toAnswer(coupon: Coupon): Static<typeof CouponAnswer> {
     dateIssueEnd: formatInstant(coupon.endMs),
     paused: coupon.paused,
     listed: coupon.listed,
+    dateArchived: coupon.archivedMs === null ? null : formatInstant(coupon.archivedMs),
     version: coupon.version,
     dateCreated: formatInstant(coupon.createdMs),
     dateUpdated: formatInstant(coupon.updatedMs),

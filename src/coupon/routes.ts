@@ -45,7 +45,7 @@ export interface CouponDependencies {
 
 /** Why nothing was changed. */
 type EditRefusal =
-  | { readonly kind: 'not exist' | 'other version' | 'no period' | 'terms fixed' }
+  | { readonly kind: 'not exist' | 'other version' | 'no period' | 'terms fixed' | 'archived' }
   | { readonly kind: 'issued'; readonly issued: number };
 
 /** A page of coupons. */
@@ -90,6 +90,7 @@ const couponExample: Static<typeof CouponAnswer> = {
   dateIssueEnd: `${thisYear + 1}-12-31T15:00:00.000Z`,
   paused: false,
   listed: false,
+  dateArchived: null,
   version: 1,
   dateCreated: '2026-11-22T08:30:00.000Z',
   dateUpdated: '2026-11-22T08:30:00.000Z',
@@ -214,6 +215,7 @@ changed.`,
         'COUPON_NOT_EXIST',
         'COUPON_TOTAL_BELOW_ISSUED',
         'COUPON_TERMS_FIXED',
+        'COUPON_ARCHIVED',
         'PRECONDITION_FAILED',
         'FAIL_COUPON_ISSUE_REQUEST',
       ],
@@ -284,6 +286,8 @@ function refuseEdit(kind: Exclude<EditRefusal['kind'], 'issued'>): Response {
       return problem('COUPON_NOT_EXIST');
     case 'other version':
       return problem('PRECONDITION_FAILED');
+    case 'archived':
+      return problem('COUPON_ARCHIVED');
     case 'terms fixed':
       return problem('COUPON_TERMS_FIXED');
     case 'no period':

@@ -34,6 +34,11 @@ export const problems = {
     title: 'Total below issued',
     when: 'The new total is below what has been issued. `issuedQuantity` is that number.',
   },
+  COUPON_ARCHIVED: {
+    status: 409,
+    title: 'Archived',
+    when: 'The issues of this coupon were moved to a file. It can be neither used nor changed until an operator restores them.',
+  },
   COUPON_TERMS_FIXED: {
     status: 409,
     title: 'Terms are fixed',

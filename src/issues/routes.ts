@@ -23,10 +23,14 @@ const IssueState = Type.Object(
   {
     couponId: CouponId,
     userId: UserId,
-    sequence: Type.Union([Sequence, Type.Null()], { description: 'Number of the issue; null with `NONE`.' }),
+    sequence: Type.Union([Sequence, Type.Null()], {
+      description: 'Number of the issue; null with `NONE` and `ARCHIVED`.',
+    }),
     status: Type.String({
-      enum: ['NONE', 'ACCEPTED', 'ISSUED', 'USED'],
-      description: '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed.',
+      enum: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'ARCHIVED'],
+      description:
+        '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed. ' +
+        '`ARCHIVED`: the issues of this coupon were moved to a file, in which it would be found.',
     }),
   },
   { $id: 'IssueState' },
@@ -135,18 +139,25 @@ is answered as soon as it is a row; when the time is up, as it is then.`,
       const { couponId, userId } = params;
       const status = await issues.statusOf(couponId, userId, query.waitMs ?? wished ?? 0, request.signal);
       if (!status) return problem('COUPON_NOT_EXIST');
-      const sequence = status.kind === 'none' ? null : status.sequence;
+      const sequence = 'sequence' in status ? status.sequence : null;
       const headers = applied === null ? {} : { 'preference-applied': `wait=${applied / 1000}` };
       return { body: { couponId, userId, sequence, status: statusWords[status.kind] }, headers };
     },
   );
 }
 
+const unused = {
+  'not exist': 'COUPON_NOT_EXIST',
+  'not issued': 'ISSUE_NOT_EXIST',
+  archived: 'COUPON_ARCHIVED',
+} as const;
+
 const statusWords = {
   none: 'NONE',
   accepted: 'ACCEPTED',
   issued: 'ISSUED',
   used: 'USED',
+  archived: 'ARCHIVED',
 } satisfies Record<IssueStatus['kind'], string>;
 
 function useRoute({ authority, issues }: IssuesDependencies) {
@@ -168,11 +179,17 @@ until it is a row.`,
           example: { couponId: 1, userId: '42', sequence: 37, status: 'USED', dateUsed: '2026-12-24T09:00:00.000Z' },
         },
       },
-      problems: ['COUPON_NOT_EXIST', 'ISSUE_NOT_EXIST', 'ISSUE_ALREADY_USED', 'FAIL_COUPON_ISSUE_REQUEST'],
+      problems: [
+        'COUPON_NOT_EXIST',
+        'ISSUE_NOT_EXIST',
+        'ISSUE_ALREADY_USED',
+        'COUPON_ARCHIVED',
+        'FAIL_COUPON_ISSUE_REQUEST',
+      ],
     },
     async ({ params }) => {
       const use = await issues.use(params.couponId, params.userId);
-      if (!('usedMs' in use)) return problem(use.kind === 'not exist' ? 'COUPON_NOT_EXIST' : 'ISSUE_NOT_EXIST');
+      if (!('usedMs' in use)) return problem(unused[use.kind]);
       const { sequence } = use;
       const dateUsed = formatInstant(use.usedMs);
       if (use.kind === 'already used') return problem('ISSUE_ALREADY_USED', undefined, { sequence, dateUsed });

@@ -5,7 +5,7 @@ import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { readCoupon } from '../coupon/catalog.ts';
 import type { Coupon } from '../coupon/coupon.ts';
 import type { Page } from '../http/pagination.ts';
-import { type Database, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
+import { type Database, RollbackError, type Session, readFromPrimary, withTransaction } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Row, RowWatcher } from './row-watcher.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
@@ -13,14 +13,14 @@ import type { StockKeeper } from '../stock/opening.ts';
 import type { EpochReader } from '../stock/restoring.ts';
 import { waitingOwners } from '../stream/accepted.ts';
 
-/** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. */
+/** `accepted`: durable in Redis, not yet a row. `issued`: a row. `used`: redeemed. `archived`: whether there was a row is in a file. */
 export type IssueStatus =
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none' | 'archived' }
   | { readonly kind: 'accepted' | 'issued' | 'used'; readonly sequence: number };
 
 /** The result of using an issue. `already used` also says when. */
 export type Use =
-  | { readonly kind: 'not exist' | 'not issued' }
+  | { readonly kind: 'not exist' | 'not issued' | 'archived' }
   | { readonly kind: 'used' | 'already used'; readonly sequence: number; readonly usedMs: number };
 
 /** One row of a user, with what the user should know of the coupon. */
@@ -69,14 +69,16 @@ export function createIssues(dependencies: IssuesDependencies): Issues {
     listOf: (userId, page) => readFromPrimary(database, (session) => readOwned(session, userId, page)),
     async use(couponId, userId) {
       if (!(await exists(couponId))) return { kind: 'not exist' };
-      const used = await withTransaction(database, (session) => useRow(session, couponId, userId));
+      const use = () => withTransaction(database, (session) => useRow(session, couponId, userId)).catch(asArchived);
+      const used = await use();
       if (used) return used;
       const status = await statusOf(couponId, userId, settings.USE_WAIT_MS);
       if (!status) return { kind: 'not exist' };
+      if (status.kind === 'archived') return { kind: 'archived' };
       if (status.kind === 'none') return { kind: 'not issued' };
       // It is promised, so a refusal would be wrong; and not yet a row, so it cannot be used.
       if (status.kind === 'accepted') throw new Unavailable('unwritten', 'an accepted issue is not yet a row');
-      const usedNow = await withTransaction(database, (session) => useRow(session, couponId, userId));
+      const usedNow = await use();
       if (usedNow) return usedNow;
       throw new Unavailable('dependency', 'a row that was just there is not found');
     },
@@ -93,6 +95,7 @@ async function currentStatus(
     return row ? statusOfRow(row) : readCoupon(session, couponId);
   });
   if (!found || !('stockHome' in found)) return found;
+  if (found.archivedMs !== null) return { kind: 'archived' };
   // Redis may know more than rows also when its home is MySQL: after that went back, or beside dead letters.
   if (found.stockHome === 'mysql' && (await epochInRedis(couponId)) <= found.epoch) return { kind: 'none' };
   let seen = await redisStock.look(couponId, [userId]);
@@ -136,6 +139,16 @@ async function readRow(session: Session, couponId: number, userId: string): Prom
   return row ? { sequence: row.sequence, usedMs: row.dateUsed?.getTime() ?? null } : null;
 }
 
+/** The coupon was archived while an issue of it was used: the use is undone. */
+class Archived extends RollbackError {
+  override readonly name = 'Archived';
+}
+
+function asArchived(error: unknown): Use {
+  if (error instanceof Archived) return { kind: 'archived' };
+  throw error;
+}
+
 /** Of two requests at the same time, one changes the row. Null when there is no row. */
 async function useRow(session: Session, couponId: number, userId: string): Promise<Use | null> {
   const [{ affectedRows }] = await session
@@ -144,6 +157,9 @@ async function useRow(session: Session, couponId: number, userId: string): Promi
     .where(and(eq(couponIssues.userId, userId), eq(couponIssues.couponId, couponId), isNull(couponIssues.dateUsed)));
   const row = await readRow(session, couponId, userId);
   if (!row || row.usedMs === null) return null;
+  // After the update, whose lock the archiving waits for once it has marked the coupon: either it sees the use, or we see the mark.
+  const coupon = affectedRows === 1 ? await readCoupon(session, couponId) : null;
+  if (coupon && coupon.archivedMs !== null) throw new Archived();
   return { kind: affectedRows === 1 ? 'used' : 'already used', sequence: row.sequence, usedMs: row.usedMs };
 }
 

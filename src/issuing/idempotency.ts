@@ -15,6 +15,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Caller } from '../auth/tokens.ts';
+import { keyPages } from '../redis/scan.ts';
 import type { Limiter } from '../http/rate-limit/limiter.ts';
 import type { IssuePipeline } from './pipeline.ts';
 import type { IssuerName } from './issuer.ts';
@@ -118,6 +119,20 @@ async function note(
   return 'too many';
 }
 
+/** Forgets which keys stand for requests of some coupons. Reads all keys of all callers, so it is for what is rare. Throws what Redis throws. */
+export async function forgetRequestsOf(redis: Redis, couponIds: ReadonlySet<number>): Promise<number> {
+  let forgotten = 0;
+  for await (const callers of keyPages(redis, 'idempotency:*')) {
+    for (const caller of callers) {
+      const noted = Object.entries(await redis.hgetall(caller));
+      // When it is due, the issuer, the coupon.
+      const fields = noted.filter(([, text]) => couponIds.has(Number(text.split(' ')[2]))).map(([field]) => field);
+      if (fields.length > 0) forgotten += await redis.hdel(caller, ...fields);
+    }
+  }
+  return forgotten;
+}
+
 /** The answer of an earlier attempt, from what the user has; null when that is nothing. */
 async function earlierAnswer(
   { issues, settings }: IdempotencyDependencies,
@@ -128,7 +143,7 @@ async function earlierAnswer(
   // The synchronous issuer promises a row: a crash may have left writing it to the worker.
   const needsRow = issuer === 'synchronous';
   const status = await issues.statusOf(couponId, userId, needsRow ? settings.USE_WAIT_MS : 0);
-  if (!status || status.kind === 'none') return null;
+  if (!status || !('sequence' in status)) return null;
   if (needsRow && status.kind === 'accepted') throw new Unavailable('dependency', 'an accepted issue is not yet a row');
   return { kind: 'decided', outcome: { kind: 'issued', sequence: status.sequence }, replayed: true };
 }

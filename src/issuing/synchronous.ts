@@ -126,6 +126,7 @@ function planIssue(
 ): WritePlan<Planned> {
   const coupon = lockedCoupon(locked);
   if (!coupon) return { write: [], result: users.map(() => refusal['not exist']) };
+  if (coupon.archivedMs !== null) return { write: [], result: users.map(() => refusal.ended) };
   if (coupon.stockHome === 'redis') return { write: [], result: null };
   if (coupon.epoch < epochMin) return { write: [], result: 'behind' };
   const { highest, nowMs, owners } = parseKnown(known);

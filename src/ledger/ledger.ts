@@ -6,7 +6,8 @@
 // - the user has another sequence: nothing to do, P2, noted;
 // - the sequence belongs to another user, which only happens after Redis lost acknowledged issues: the next free sequence if
 //   stock is left, else a dead letter;
-// - the stock is gone: a dead letter, P1.
+// - the stock is gone: a dead letter, P1;
+// - the coupon is archived: a dead letter.
 // The usual case is that every row is new, so it is tried first, with one statement and no reading.
 
 import { inArray, sql } from 'drizzle-orm';
@@ -67,6 +68,8 @@ interface LockedCoupon {
   readonly total: number | null;
   readonly issued: number;
   readonly epoch: number;
+  /** Null unless its rows are in a file. */
+  readonly archived: Date | null;
 }
 
 type LockedCoupons = ReadonlyMap<number, LockedCoupon>;
@@ -165,7 +168,8 @@ async function writeNew(tx: Session, issues: readonly Issue[], locked: LockedCou
   const counts = Map.groupBy(issues, (issue) => issue.couponId);
   for (const [couponId, mine] of counts) {
     const coupon = locked.get(couponId);
-    if (!coupon || (coupon.total !== null && coupon.issued + mine.length > coupon.total)) throw new UnexpectedRows();
+    if (!coupon || coupon.archived !== null || (coupon.total !== null && coupon.issued + mine.length > coupon.total))
+      throw new UnexpectedRows();
   }
   if ((await insertIssues(tx, issues)) !== issues.length) throw new UnexpectedRows();
   await raiseAll(tx, counts);
@@ -199,6 +203,9 @@ async function writeMissingOf(
   issues: readonly Issue[],
 ): Promise<Written> {
   if (!coupon) return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'no such coupon' })) };
+  // Whether their rows are in the file cannot be seen here.
+  if (coupon.archived !== null)
+    return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'coupon is archived' })) };
   const left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
   const plan = planRows(issues, await readPresent(tx, couponId, issues), left);
   const { rows, conflicts, unchanged, superseded, dead } = plan;
@@ -241,7 +248,13 @@ async function lockCoupons(tx: Session, couponIds: readonly number[], locksMax: 
   const ids = couponIds.toSorted((a, b) => a - b);
   for (let i = 0; i < ids.length; i += locksMax) {
     const rows = await tx
-      .select({ id: coupons.id, total: coupons.totalQuantity, issued: coupons.issuedQuantity, epoch: coupons.epoch })
+      .select({
+        id: coupons.id,
+        total: coupons.totalQuantity,
+        issued: coupons.issuedQuantity,
+        epoch: coupons.epoch,
+        archived: coupons.dateArchived,
+      })
       .from(coupons)
       .where(inArray(coupons.id, ids.slice(i, i + locksMax)))
       .orderBy(coupons.id)

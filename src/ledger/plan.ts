@@ -11,7 +11,7 @@ export interface Issue {
 
 export interface DeadIssue {
   readonly issue: Issue;
-  readonly reason: 'no such coupon' | 'no stock left';
+  readonly reason: 'no such coupon' | 'no stock left' | 'coupon is archived';
 }
 
 /** Rows of a coupon, read under its lock. */

@@ -25,6 +25,9 @@ export const AuditAnswer = Type.Object(
     couponId: CouponId,
     stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], { description: 'who gives the stock out' }),
     totalQuantity: countOrNull('how many there may be; null for no limit'),
+    archived: Type.Boolean({
+      description: 'whether its rows were moved to a file, where they belong to `issuedQuantity`',
+    }),
     issuedQuantity: count('the counter beside the rows'),
     rows: count('rows in MySQL'),
     owners: countOrNull('owners in Redis; null while it is not open there'),
@@ -87,11 +90,13 @@ export async function auditCoupon(
   const after = await redisStock.look(couponId);
   const open = seen.kind === 'open' && after.kind === 'open' && after.epoch === seen.epoch ? seen : null;
   const accountedFor = counted.below - counted.inSpans + sizeOf(spans);
+  const beyond = counted.rows - counted.counter;
   const over = counted.total === null ? 0 : Math.max(0, counted.rows - counted.total);
   return {
     couponId,
     stockHome: coupon.stockHome,
     totalQuantity: coupon.totalQuantity,
+    archived: counted.archived,
     issuedQuantity: coupon.issuedQuantity,
     rows: counted.rows,
     owners: open && open.issued,
@@ -100,7 +105,8 @@ export async function auditCoupon(
     dead: users(true),
     missing: open ? Math.max(0, open.issued - accountedFor) : 0,
     unknown: open ? Math.max(0, accountedFor - open.issued) : 0,
-    unexpected: over + Math.abs(counted.rows - counted.counter),
+    // Those of an archived coupon may be in the file.
+    unexpected: over + (counted.archived ? Math.max(0, beyond) : Math.abs(beyond)),
     outsidePeriod: counted.outsidePeriod,
   };
 }
@@ -144,10 +150,11 @@ async function countRows(session: Session, couponId: number, next: number, spans
                COALESCE(SUM(${inSpans.length > 0 ? sql.join(inSpans, sql` OR `) : sql`FALSE`}), 0) AS inSpans,
                COALESCE(SUM(date_issued < date_issue_start OR date_issued >= date_issue_end), 0) AS outsidePeriod,
                coupons.issued_quantity AS counter,
+               coupons.date_archived IS NOT NULL AS archived,
                coupons.total_quantity AS total
           FROM coupons LEFT JOIN coupon_issues ON coupon_issues.coupon_id = coupons.id
          WHERE coupons.id = ${couponId}
-         GROUP BY coupons.id, coupons.issued_quantity, coupons.total_quantity`,
+         GROUP BY coupons.id, coupons.issued_quantity, coupons.total_quantity, coupons.date_archived`,
   );
   const [row] = rows as unknown as Record<string, string | number | null>[];
   // Deleted meanwhile.
@@ -159,6 +166,7 @@ async function countRows(session: Session, couponId: number, next: number, spans
     inSpans: Number(row['inSpans']),
     outsidePeriod: Number(row['outsidePeriod']),
     counter: Number(row['counter']),
+    archived: Number(row['archived']) === 1,
     total: total === null ? null : Number(total),
   };
 }

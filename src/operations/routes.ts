@@ -24,6 +24,7 @@ const auditExample: Audit = {
   couponId: 1,
   stockHome: 'redis',
   totalQuantity: 1000,
+  archived: false,
   issuedQuantity: 36,
   rows: 36,
   owners: 37,

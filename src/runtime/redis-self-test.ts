@@ -12,7 +12,7 @@ import { markKey, noteKey } from '../issuing/scripts/key-scripts.ts';
 import { nodeOf, primariesOf, serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
 import { look, mark, put, restoreEntry, take } from '../stock/decision-scripts.ts';
-import { applyEdit, close, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
+import { applyEdit, close, hold, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
 import { countUnoffered, noteOffered, offer } from '../stock/offer-scripts.ts';
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
 import {
@@ -273,6 +273,7 @@ async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
   const edit = { version: 2, totalQuantity: null, startMs: 0, endMs: ID_MAX, paused: false };
   await applyEdit(redis, { ...state, coupon: edit });
   await lowerTotal(redis, { ...state, version: 2, total: 10 });
+  await hold(redis, state);
   await removeUnissued(redis, state);
   await endOpening(redis, { keys, token });
   if (discarded) await discard(redis, { keys, id: discarded[0] });

@@ -2,6 +2,7 @@
 
 import { type Coupon, UNLIMITED } from '../coupon/coupon.ts';
 import { defineScript } from '../redis/script.ts';
+import { lostKey, offersKey } from '../stream/keys.ts';
 import type { StateInput } from './decision-scripts.ts';
 
 /**
@@ -62,4 +63,12 @@ export const close = defineScript({
   keys: ({ keys }: Pick<StateInput, 'keys'> & { readonly epoch: number }) => [keys.state, keys.owners, keys.opening],
   args: ({ epoch }) => [epoch],
   read: (reply) => reply.verdict('closed', 'changed'),
+});
+
+/** Stops a stock whose coupon MySQL does not have. `removed`: nothing was ever issued from it. */
+export const hold = defineScript({
+  source: new URL('./scripts/hold.lua', import.meta.url),
+  keys: ({ keys }: Pick<StateInput, 'keys'>) => [keys.state, keys.owners, keys.opening, offersKey(keys), lostKey(keys)],
+  args: () => [],
+  read: (reply) => reply.verdict('removed', 'held', 'gone'),
 });

@@ -31,6 +31,8 @@ export type EditRefusal =
   | { readonly kind: 'issued'; readonly issued: number }
   /** The coupon has issues, and the edit would change what they promise. */
   | { readonly kind: 'terms fixed' }
+  /** Its issues were moved to a file. */
+  | { readonly kind: 'archived' }
   /** Start and end, old and new together, would not be in order. */
   | { readonly kind: 'no period' };
 
@@ -153,6 +155,7 @@ async function editUnderLock(
 ): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon; readonly wasTakenOut: boolean }>> {
   const coupon = await lockVersion(dependencies, tx, id, versions);
   if ('kind' in coupon) return coupon;
+  if (coupon.archivedMs !== null) return { kind: 'archived' };
   if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
   if (changesTerms(coupon, changes)) {
     const hindrance = await takeOutUnissued(dependencies, tx, coupon);

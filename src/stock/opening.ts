@@ -168,6 +168,8 @@ function blocked({ onBlocked }: StockDependencies, error: UndecodableEntryError 
 async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt, mayProve: boolean) {
   const coupon = await lockCoupon(tx, couponId);
   if (!coupon) return refusal['not exist'];
+  // Its owners are in a file.
+  if (coupon.archivedMs !== null) return refusal.ended;
   const { highest, nowMs } = await readHighestSequence(tx, couponId);
   const refused = checkPeriod(coupon, nowMs);
   if (refused && nowMs >= coupon.endMs && !evenWhenOver) return refused;

@@ -12,7 +12,7 @@ import { askServer, clockOf, serverOf } from '../redis/connection.ts';
 import { keyPages } from '../redis/scan.ts';
 import { type CouponKeys, couponKeys, type PartitionKeys, partitionKeys } from '../stream/keys.ts';
 import { type Confirm, look, type OpenStock, put, restoreEntry, type StateInput, take } from './decision-scripts.ts';
-import { applyEdit, close, lowerTotal, removeUnissued } from './edit-scripts.ts';
+import { applyEdit, close, hold, lowerTotal, removeUnissued } from './edit-scripts.ts';
 import {
   beginOpening,
   endOpening,
@@ -91,13 +91,13 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
     /** How many have the coupon by a state, usable or not. */
     countOwners: (couponId: number) => redis.hlen(keysOf(couponId).owners),
     /**
-     * The coupons that have a state in their partition, in pages. A coupon may come twice. What a start tries is in partitions of its
-     * own, and left out.
+     * The coupons that have a state, or owners, in their partition, in pages. A coupon may come twice. What a start tries is in
+     * partitions of its own, and left out.
      */
-    couponIds: async function* (): AsyncGenerator<readonly number[]> {
-      for await (const keys of keyPages(redis, 'coupon:{*}:*:state')) {
+    couponIds: async function* (kind: 'state' | 'owners' = 'state'): AsyncGenerator<readonly number[]> {
+      for await (const keys of keyPages(redis, `coupon:{*}:*:${kind}`)) {
         const ids = keys.map((key) => Number(key.split(':').at(-2)));
-        yield ids.filter((id, i) => keys[i] === keysOf(id).state);
+        yield ids.filter((id, i) => keys[i] === keysOf(id)[kind]);
       }
     },
     /** Puts issues of a state back into the stream; `users` have the sequences from `first` on. `acceptedMs` 0: not known. */
@@ -164,6 +164,7 @@ function editsOf(redis: Redis, keysOf: KeysOf) {
       lowerTotal(redis, { ...stateOf(redis, keysOf(id)), version, total }),
     removeUnissued: (couponId: number) => removeUnissued(redis, stateOf(redis, keysOf(couponId))),
     close: (couponId: number, epoch: number) => close(redis, { keys: keysOf(couponId), epoch }),
+    hold: (couponId: number) => hold(redis, { keys: keysOf(couponId) }),
   };
 }
 

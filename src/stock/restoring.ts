@@ -61,22 +61,6 @@ export async function readKnownEpoch(
 }
 
 /**
- * The least id from `couponId` on of which Redis has no state: a MySQL that went back gives ids again, and the state of the coupon
- * of before would be taken for that of the new one.
- *
- * @returns `couponId` itself while Redis does not answer: coupons can be made without it
- */
-export async function freeIdFrom(
-  redisStock: Pick<RedisStock, 'epochOf' | 'couponIds'>,
-  couponId: number,
-): Promise<number> {
-  if ((await redisStock.epochOf(couponId).catch(() => 0)) === 0) return couponId;
-  let highest = couponId;
-  for await (const ids of redisStock.couponIds()) highest = Math.max(highest, ...ids);
-  return highest + 1;
-}
-
-/**
  * Makes Redis the home of a coupon again if it has a state of a later epoch than MySQL.
  *
  * @returns whether it was moved; false for a coupon that MySQL does not have

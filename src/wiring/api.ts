@@ -23,7 +23,9 @@ import { RowWatcher } from '../issues/row-watcher.ts';
 import { createReplicas } from '../issuing/replicas.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
-import { createEpochReader, type EpochReader, freeIdFrom } from '../stock/restoring.ts';
+import { createEpochReader, type EpochReader } from '../stock/restoring.ts';
+import { freeIdFrom } from '../operations/orphans.ts';
+import { createReports } from '../operations/reports.ts';
 import type { RecentAnswers } from '../stock/recent-answers.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
@@ -189,6 +191,7 @@ function createOperations(
   const reading = {
     load: createLoad(redisStock, metrics),
     audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
+    report: createReports(database),
     listTrail: (filter: TrailFilter) => listTrail(database, filter),
   };
   return { deadLetters, ...withStoreErrors(reading, onFault) };

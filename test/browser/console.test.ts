@@ -67,7 +67,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Count now' }).click();
     await page.getByText('Every promise is kept.').waitFor();
-    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Count now']);
+    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Count now', 'Show the days']);
     await runKey('revoke', read.id);
     await page.getByText('Your key is not accepted any more: it was revoked.').waitFor();
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
@@ -172,6 +172,24 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByRole('button', { name: 'Save changes' }).click();
     await page.getByRole('heading', { name: 'Edit The other hand' }).waitFor();
     expect(await system.stores.couponNow(id)).toMatchObject({ title: 'The other hand', version: 2 });
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test.concurrent('what users of a coupon were promised cannot be edited, and the form says why', async () => {
+    const { id } = await system.stores.coupon({ title: 'Promised' });
+    await system.stores.edit(id, { issuedQuantity: 1 });
+    const { page, faults } = await signedIn();
+    await page.goto(`/console#/coupons/${id}/edit`);
+    const reasons = page.getByText('this is what their users were promised');
+    await reasons.first().waitFor();
+    expect(await reasons.count()).toBe(2);
+    for (const label of ['Discount', 'Smallest order']) expect(await page.getByLabel(label).isEditable()).toBe(false);
+    await passes(page, 'edit-issued-coupon');
+    await page.getByLabel('Title').fill('Promised still');
+    await page.getByRole('button', { name: 'Save changes' }).click();
+    await page.getByRole('heading', { name: 'Promised still', exact: true }).waitFor();
+    expect(await system.stores.couponNow(id)).toMatchObject({ title: 'Promised still', discountAmount: 1000 });
     expect(faults).toEqual([]);
     await page.context().close();
   });

@@ -143,6 +143,18 @@ describe('operations', () => {
     ]);
   });
 
+  test('what was issued and used is read by day', async () => {
+    const { result } = await call((client) =>
+      client.reports.issues({ couponId: 4, from: '2026-12-01', days: 2, timeZone: 'Asia/Seoul', limit: 7 }),
+    );
+    const days = [
+      { date: '2026-12-01', couponId: 4, issued: 7, used: 1, discount: 5000 },
+      { date: '2026-12-02', couponId: 4, issued: 0, used: 2, discount: 10_000 },
+    ];
+    const value = { timeZone: 'Asia/Seoul', days, archived: [], next: null };
+    expect(result).toEqual({ kind: 'done', value, isReplayed: false, serverMs } as never);
+  });
+
   test('who asks too often is read', async () => {
     const { result } = await call((client) => client.limitedCallers());
     expect(result).toEqual({ kind: 'done', value: { limitedCallers }, isReplayed: false, serverMs } as never);

@@ -62,6 +62,7 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['DELETE /v1/dead-letters/1', ADMIN],
   ['GET /v1/limited-callers', READ],
   ['GET /v1/audit-trail', READ],
+  ['GET /v1/reports/issues', READ],
   ['GET /v1/load', READ],
   ['GET /v1/key', KEY],
   ['GET /v1/coupons/1/events', OPEN],

@@ -329,6 +329,7 @@ function describePaths(ask: Ask): void {
     ['accepted', { couponId: 1, userId: 'accepted', sequence: 37, status: 'ACCEPTED' }],
     ['issued', { couponId: 1, userId: 'issued', sequence: 37, status: 'ISSUED' }],
     ['used', { couponId: 1, userId: 'used', sequence: 37, status: 'USED' }],
+    ['archived', { couponId: 1, userId: 'archived', sequence: null, status: 'ARCHIVED' }],
   ];
   test.each(statuses)('the status of an issue that is %s can be read', async (userId, expected) => {
     const answer = await ask(`/v1/coupons/1/issues/${userId}`);
@@ -385,6 +386,7 @@ function describeCoupons(ask: Ask): void {
       paused: false,
       // Not announced, unless the operator says so.
       listed: false,
+      dateArchived: null,
       version: 1,
       dateCreated: '2026-11-22T08:30:00.000Z',
       dateUpdated: '2026-11-22T08:30:00.000Z',
@@ -556,6 +558,7 @@ function describeEditRefusals(ask: Ask): void {
     const document = await expectProblem(await edit(7, { totalQuantity: 11 }), 'COUPON_TOTAL_BELOW_ISSUED');
     expect(document.issuedQuantity).toBe(12);
     await expectProblem(await edit(9, { discountAmount: 1 }), 'COUPON_TERMS_FIXED');
+    await expectProblem(await edit(8, { paused: true }), 'COUPON_ARCHIVED');
     await expectProblem(await remove(7), 'COUPON_HAS_ISSUES');
     const removed = await remove(2);
     expect({ status: removed.status, body: await removed.text() }).toEqual({ status: 204, body: '' });
@@ -705,6 +708,7 @@ function describeIssueLife(ask: Ask): void {
     const again = await expectProblem(await use(1, 'used'), 'ISSUE_ALREADY_USED');
     expect(again).toMatchObject({ sequence: 37, dateUsed: '2026-12-01T00:00:00.000Z' });
     await expectProblem(await use(1, 'none'), 'ISSUE_NOT_EXIST');
+    await expectProblem(await use(1, 'archived'), 'COUPON_ARCHIVED');
     await expectProblem(await use(26, 'issued'), 'COUPON_NOT_EXIST');
     const unwritten = await expectProblem(await use(1, 'accepted'), 'FAIL_COUPON_ISSUE_REQUEST');
     expect(unwritten['detail']).toBe(

@@ -112,6 +112,7 @@ test('every route is documented, and nothing else', () => {
     'GET /v1/key',
     'GET /v1/limited-callers',
     'GET /v1/load',
+    'GET /v1/reports/issues',
     'GET /v1/users/{userId}/issues',
     'PATCH /v1/coupons/{couponId}',
     'POST /v1/coupons',

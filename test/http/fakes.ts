@@ -47,6 +47,7 @@ export const coupon: Coupon = {
   listed: true,
   stockHome: 'mysql',
   epoch: 0,
+  archivedMs: null,
   version: 1,
   createdMs: Date.UTC(2026, 10, 22, 8, 30),
   updatedMs: Date.UTC(2026, 10, 22, 8, 30),
@@ -128,6 +129,14 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
     },
     readPublic: async (id) => coupons.find((one) => one.id === id) ?? null,
     editor: fakeEditor,
+    report: async ({ from, to, couponId, after, limit }) => ({
+      days: [
+        { date: from, couponId: couponId ?? after + 1, issued: limit, used: 1, discount: 5000 },
+        { date: to, couponId: couponId ?? after + 1, issued: 0, used: 2, discount: 10_000 },
+      ],
+      archived: [],
+      next: null,
+    }),
     audit: async (couponId) => (couponId > 25 ? null : audit),
     deadLetters: fakeDeadLetters,
     load: async () => load,
@@ -213,6 +222,7 @@ const audit: Audit = {
   couponId: 1,
   stockHome: 'redis',
   totalQuantity: 1000,
+  archived: false,
   issuedQuantity: 36,
   rows: 36,
   owners: 37,
@@ -256,6 +266,7 @@ const fakeEditor: AppDependencies['editor'] = {
     const refused = refusalOf(id, versions);
     if (refused) return refused;
     if ((changes.totalQuantity ?? 12) < 12) return { kind: 'issued', issued: 12 };
+    if (id === 8) return { kind: 'archived' };
     if (id === 9 && changesTerms(coupon, changes)) return { kind: 'terms fixed' };
     if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
     return { kind: 'edited', coupon: { ...coupon, id, ...changes, version: 2 } };
@@ -297,6 +308,7 @@ function ownedIssues(after: number): readonly OwnedIssue[] {
 function useOf(couponId: number, userId: string): Use {
   if (couponId > 25) return { kind: 'not exist' };
   if (userId === 'none') return { kind: 'not issued' };
+  if (userId === 'archived') return { kind: 'archived' };
   if (userId === 'accepted') throw new Unavailable('unwritten', 'internal: not yet a row');
   return { kind: userId === 'used' ? 'already used' : 'used', sequence: 37, usedMs: coupon.startMs };
 }
@@ -323,6 +335,7 @@ function resultOf(couponId: number): Outcome {
 function statusOf(couponId: number, userId: string): IssueStatus | null {
   if (couponId === 10) throw new Error('internal: secret of the database');
   if (couponId > 10) return null;
+  if (userId === 'archived') return { kind: 'archived' };
   if (userId === 'accepted' || userId === 'issued' || userId === 'used') return { kind: userId, sequence: 37 };
   return { kind: 'none' };
 }

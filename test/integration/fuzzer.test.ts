@@ -105,10 +105,10 @@ max-stream-events = 1
 [checks.positive_data_acceptance]
 expected-statuses = [${accepted}]
 
-# 422: no schema says that the end is after the start, that a title has something to see, and which idempotency keys were used. Beside
-# If-Match, which it finds no value for, the fuzzer takes an empty header for allowed.
+# 422: no schema says that the end is after the start, that a title has something to see, which time zones there are, and which
+# idempotency keys were used. Beside If-Match, which it finds no value for, the fuzzer takes an empty header for allowed.
 [[operations]]
-include-operation-id = ["createCoupon", "editCoupon", "deleteCoupon", "issueSynchronously", "issueWithLock", "issueWithScript"]
+include-operation-id = ["createCoupon", "editCoupon", "deleteCoupon", "reportIssues", "issueSynchronously", "issueWithLock", "issueWithScript"]
 checks.positive_data_acceptance.expected-statuses = [${accepted}, 422]
 
 # The body is text in OpenAPI 3.0. The fuzzer takes its schema for that of one event, as 3.2 has it.

@@ -69,6 +69,7 @@ test('what is accepted is counted once, wherever it is: in the stream, among the
   const counts = {
     couponId: id,
     stockHome: 'redis',
+    archived: false,
     totalQuantity: 50,
     missing: 0,
     unknown: 0,

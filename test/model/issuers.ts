@@ -59,6 +59,7 @@ function batchesOf(users: number): readonly (readonly number[])[] {
 /** `synchronous` while MySQL is the home: one transaction under the row lock. */
 function mysqlSteps(s: State, users: readonly number[], who: number, emit: Emit): void {
   if (s.sql.exists === 0 || !holds('synchronous: the home is MySQL', s.sql.home === 0)) return;
+  if (!holds('synchronous: the coupon is not archived', s.sql.archived === 0)) return;
   if (!holds('synchronous: Redis has no state of a later epoch', !isAhead(s))) return;
   if (!holds('synchronous: nothing of it waits in Redis', !isStranded(s))) return;
   emit('synchronous: issues in MySQL, answered, to', who, (n) => answerAll(n, users, issueInMysql(n, users)));

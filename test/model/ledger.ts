@@ -1,7 +1,7 @@
 // ledger.ts -- The one idempotent write of rows, as one transaction, by the product's own rule. Stands for `src/ledger/ledger.ts`.
 
 import { type Issue as Row, planRows, type Present, renumber } from '../../src/ledger/plan.ts';
-import { isLeftOut } from './guards.ts';
+import { holds, isLeftOut } from './guards.ts';
 import { countRows, highestRow, type State } from './state.ts';
 
 /** An accepted issue of user `u`. */
@@ -22,7 +22,7 @@ export interface Written {
 
 /** Whether MySQL is asked to insert the bad data of a user: all issues where they fit, else only those that are planned to be rows. */
 export function insertsBad(n: State, issues: readonly Issue[]): boolean {
-  if (n.sql.exists === 0) return false;
+  if (n.sql.exists === 0 || n.sql.archived === 1) return false;
   const left = n.sql.total - countRows(n);
   const rows = issues.map(toRow);
   const inserted = issues.length <= left ? rows : planRows(rows, presentIn(n, issues), left).rows;
@@ -40,7 +40,8 @@ const toRow = ({ u, sequence, epoch }: Issue): Row => ({
 /** Writes issues in order of their sequences; the caller has seen that nobody holds the row lock. */
 export function writeEntries(n: State, issues: readonly Issue[]): Written {
   const written: Written = { renumbered: [], superseded: [], dead: [], older: [] };
-  if (n.sql.exists === 0) return { ...written, dead: issues.map(({ u }) => u) };
+  const isArchived = !holds('ledger: the coupon is not archived', n.sql.archived === 0);
+  if (n.sql.exists === 0 || isArchived) return { ...written, dead: issues.map(({ u }) => u) };
   const left = isLeftOut('ledger: stock is left') ? Number.POSITIVE_INFINITY : n.sql.total - countRows(n);
   const plan = planRows(issues.map(toRow), presentIn(n, issues), left);
   const renumbered = renumber(plan, highestRow(n));

@@ -71,7 +71,8 @@ function claim(n: State, p: number): void {
   const { sql } = n;
   if (!opener) return;
   const isOver = n.time >= sql.end;
-  if (sql.exists === 0 || !holds('claim: the coupon is not over', !isOver)) return giveUp(n, p);
+  const isOpenable = holds('claim: the coupon is not archived', sql.archived === 0);
+  if (sql.exists === 0 || !isOpenable || !holds('claim: the coupon is not over', !isOver)) return giveUp(n, p);
   const wentBack = opener.epoch > sql.epoch && !isLeftOut('prove: a state of a later epoch is kept');
   const proven =
     opener.version > 0 &&

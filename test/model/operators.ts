@@ -34,6 +34,7 @@ export function operatorSteps(s: State, world: World, emit: Emit): void {
       n.late = { ...noEdit };
     });
   if (world.may.has('close')) closeSteps(s, emit);
+  if (world.may.has('archive')) archiveSteps(s, emit);
   if (world.may.has('dead letters')) deadLetterSteps(s, emit);
   if (world.may.has('reconcile') && unknownIn(s) > 0)
     emit('the reconciler drops a state that does not know all issues', 0, (n) => drop(n));
@@ -46,6 +47,7 @@ export function operatorSteps(s: State, world: World, emit: Emit): void {
 /** Where an edit stands: 1 has the row lock, 2 has done its half in Redis, 3 is committed and not yet in Redis. */
 function beginEdits(s: State, world: World, emit: Emit): void {
   if (s.sql.lock === 1 || s.sql.exists === 0) return;
+  if (!holds('edit: the coupon is not archived', s.sql.archived === 0)) return;
   for (const kind of Object.keys(kinds) as Kind[]) {
     const isFree = kind === 'repair';
     if (!world.may.has(kind) || (!isFree && s.edits >= world.editsMax)) continue;
@@ -190,6 +192,31 @@ function closeSteps(s: State, emit: Emit): void {
       }
       n.closer = { at: 0, epoch: 0 };
     });
+}
+
+/** The coupon is marked, its rows are moved to a file, and back. A kill between two of these leaves what the next call goes on with. */
+function archiveSteps(s: State, emit: Emit): void {
+  const { sql, users } = s;
+  if (sql.lock === 1 || sql.exists === 0) return;
+  const isClosed = sql.home === 0 && s.time >= sql.end;
+  const isEmpty = users.every(({ stream, dead }) => stream === 0 && dead === 0);
+  if (sql.archived === 0 && isClosed && countRows(s) > 0 && holds('archive: nothing waits', isEmpty))
+    emit('archiving: marks the coupon', 0, (n) => void (n.sql.archived = 1));
+  if (sql.archived === 1 && countRows(s) > 0)
+    emit('archiving: moves the rows to the file', 0, (n) => moveRows(n, true));
+  if (sql.archived === 1 && countRows(s) === 0)
+    emit('archiving: brings them back', 0, (n) => {
+      moveRows(n, false);
+      n.sql.archived = 0;
+    });
+}
+
+function moveRows(n: State, toFile: boolean): void {
+  for (const user of n.users) {
+    const [filed = 0] = user.filed;
+    user.filed = [toFile ? user.row || filed : 0];
+    user.row = toFile ? 0 : filed || user.row;
+  }
 }
 
 function deadLetterSteps(s: State, emit: Emit): void {

@@ -87,6 +87,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
     promise: 'P3: an issue of a coupon that was deleted',
   },
   'swap: MySQL still has the claim': { world: 'failing', promise: nowhere },
+  'ledger: the coupon is not archived': { world: 'archiving', promise: 'P2: a user has two rows' },
   'replicas: an answer waits for a replica': { world: 'waiting', promise: nowhere },
   'replicas: also "already issued" waits': { world: 'waiting', promise: nowhere },
   'replicas: a worker writes what a replica has': { world: 'waiting', promise: tooMany },
@@ -118,6 +119,10 @@ export const purposes: { readonly [Name in Guard]?: string } = {
   'close: the epoch is not later': 'saves an opening: a state that is dropped is opened again by the next request',
   'close: no dead letter waits':
     'a second line: a coupon whose home is MySQL is not issued while a dead letter of it waits',
+  'claim: the coupon is not archived': 'a second line: it is over, and no edit prolongs it',
+  'synchronous: the coupon is not archived': 'a second line: it is over, and no edit prolongs it',
+  'edit: the coupon is not archived': 'a second line: neither a claim nor `synchronous` issues of it',
+  'archive: nothing waits': 'a second line: a closing has seen that nothing waits, and the ledger writes no row of it',
   'remove: the lease of an opener ends too':
     'for processes that know the server by different names: to one of them the state is usable, and another opens it',
 };

@@ -44,6 +44,8 @@ export interface User {
   away: number[];
   /** In a world with an audit: the sequence that Redis had given when it looked. */
   given: number[];
+  /** In a world with archives: the sequence of a row that was moved to a file. */
+  filed: number[];
   /** In a world with a consumer group: the worker that the entry is pending for, from 1; see consumers.ts. */
   pending: number[];
 }
@@ -59,6 +61,8 @@ export interface SqlCoupon {
   paused: number;
   end: number;
   lock: number;
+  /** Whether its rows are in a file, or on their way there or back. */
+  archived: number;
 }
 
 /** The state hash of the coupon in Redis, with the opening lease (0 or the opener, from 1) and the Redlock lock. */
@@ -187,7 +191,17 @@ const noState = (): RedisState => {
 /** The world before anything has happened. */
 export function initialState(world: World): State {
   const zeros = (length: number) => Array.from({ length }, () => 0);
-  const sql: SqlCoupon = { exists: 1, home: 0, epoch: 0, version: 1, total: world.total, paused: 0, end: END, lock: 0 };
+  const sql: SqlCoupon = {
+    exists: 1,
+    home: 0,
+    epoch: 0,
+    version: 1,
+    total: world.total,
+    paused: 0,
+    end: END,
+    lock: 0,
+    archived: 0,
+  };
   return {
     users: Array.from({ length: world.users }, () => ({
       promised: 0,
@@ -208,6 +222,7 @@ export function initialState(world: World): State {
       saved: zeros(6),
       away: zeros(world.hasTwoPlaces ? 5 : 0),
       given: zeros(world.may.has('audit') ? 1 : 0),
+      filed: zeros(world.may.has('archive') ? 1 : 0),
       pending: zeros(world.may.has('remove consumers') ? 1 : 0),
     })),
     sql,
@@ -252,9 +267,9 @@ export function emptyRedis(s: State): void {
   }
 }
 
-/** The sequence that a user holds, wherever it is written down: a row, an entry, a dead letter. */
+/** The sequence that a user holds, wherever it is written down: a row, a file, an entry, a dead letter. */
 export function heldBy(user: User): number {
-  return user.row || user.stream || user.dead || (user.away[1] ?? 0) || (user.away[4] ?? 0);
+  return user.row || (user.filed[0] ?? 0) || user.stream || user.dead || (user.away[1] ?? 0) || (user.away[4] ?? 0);
 }
 
 export function countHolders(s: State): number {
@@ -301,6 +316,7 @@ export function brokenPromise(s: State): string {
   for (const [i, user] of s.users.entries()) {
     if (user.promised > 0 && !isKept(s, user)) return 'P3: a promised issue is nowhere under its sequence';
     if (user.row === 0) continue;
+    if ((user.filed[0] ?? 0) > 0) return 'P2: a user has two rows';
     for (let j = i + 1; j < s.users.length; j += 1) if (s.users[j]?.row === user.row) return 'P2: a sequence twice';
   }
   return wrongs[s.wrong] ?? '';

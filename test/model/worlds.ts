@@ -151,6 +151,17 @@ export const worlds = {
     'terms',
     'Redis restarts',
   ),
+  /** A coupon that is over is archived and restored, while a worker is held up with an entry in hand. */
+  archiving: calm(
+    { workers: 2, editsMax: 1, epochMax: 1 },
+    'scripted',
+    'synchronous',
+    'open',
+    'time',
+    'close',
+    'prolong',
+    'archive',
+  ),
   /** A total that is raised, and an editor that dies. */
   raising: world(
     { users: 3, openers: 1, faultsMax: 0, editsMax: 1, epochMax: 1 },

@@ -1158,6 +1158,49 @@ export const plantedBugs: readonly PlantedBug[] = [
       'terms are fixed from the first issue on, by scripted, also before it is a row',
     ],
   },
+  {
+    name: 'the stock of a coupon that MySQL does not have goes with what was promised',
+    changes: [
+      {
+        file: `${scripts}/hold.lua`,
+        from: "if state[1] == '1' and redis.call('HLEN', KEYS[2]) == 0 then",
+        to: 'if state[1] then',
+      },
+    ],
+    guard: [
+      `${integration}/orphans.test.ts`,
+      'a coupon that was deleted by SQL is issued by no endpoint after a round, and keeps what it promised until its row is back',
+    ],
+  },
+  {
+    name: 'a new coupon gets an id under which Redis has owners',
+    changes: [{ file: 'src/operations/orphans.ts', from: '(await countOwners(free)) > 0 || ', to: '' }],
+    guard: [
+      `${integration}/orphans.test.ts`,
+      'an id under which Redis has a promise (owners) is given to no other coupon',
+    ],
+  },
+  {
+    name: 'an archived coupon is opened again',
+    changes: [
+      { file: 'src/stock/opening.ts', from: '  if (coupon.archivedMs !== null) return refusal.ended;\n', to: '' },
+    ],
+    guard: [
+      `${integration}/archive.test.ts`,
+      'an archived coupon is prolonged, opened and issued by no endpoint, not even after its period was changed by SQL',
+    ],
+  },
+  {
+    name: 'an issue is used while its coupon is archived',
+    changes: [
+      {
+        file: 'src/issues/status.ts',
+        from: 'if (coupon && coupon.archivedMs !== null) throw new Archived();',
+        to: 'if (coupon && coupon.archivedMs === 0) throw new Archived();',
+      },
+    ],
+    guard: [`${integration}/archive.test.ts`, 'what is used while it is archived is used in the file, or was refused'],
+  },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),
 ];

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { InvariantViolation } from '../../src/invariant.ts';
 import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import { look, put, take } from '../../src/stock/decision-scripts.ts';
-import { applyEdit, close, lowerTotal, removeUnissued } from '../../src/stock/edit-scripts.ts';
+import { applyEdit, close, hold, lowerTotal, removeUnissued } from '../../src/stock/edit-scripts.ts';
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../../src/stock/opening-scripts.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import type { Script } from '../../src/redis/script.ts';
@@ -363,6 +363,20 @@ const cases: readonly Case[] = [
         [['changed'], 'changed'],
       ],
       malformed: [['removed']],
+    },
+  ),
+  scriptCase(
+    'hold',
+    hold,
+    { keys },
+    {
+      words: [5, state, owners, opening, 'coupon:{2}:6:offers', 'coupon:{2}:6:lost'],
+      understood: [
+        [['removed'], 'removed'],
+        [['held'], 'held'],
+        [['gone'], 'gone'],
+      ],
+      malformed: [['closed']],
     },
   ),
 ];

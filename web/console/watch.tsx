@@ -5,6 +5,7 @@ import type { Coupon, Progress } from '../../client/coupon-client.ts';
 import { follow } from '../shared/follow.ts';
 import { wholeNumber } from '../shared/language.ts';
 import { AuditCard } from './audit.tsx';
+import { ReportCard } from './report.tsx';
 import { PauseButton, Status } from './coupons/coupon-list.tsx';
 import { HistoryCard } from './coupons/history-card.tsx';
 import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
@@ -27,6 +28,7 @@ export function Watch({ id }: { readonly id: number }) {
           <Plots points={points} />
           <AuditCard id={id} />
           <HistoryCard id={id} version={coupon.version} />
+          <ReportCard id={id} />
         </>
       )}
     </Loaded>
@@ -111,7 +113,7 @@ function Head({ coupon, progress, connected, aheadMs, onChanged }: HeadProps) {
           {coupon.listed && <a href={`/drop/${id}`}>{say('dropPage')}</a>}
         </p>
       </div>
-      {mayChange.value && (
+      {mayChange.value && coupon.dateArchived === null && (
         <div class="row">
           <button type="button" onClick={() => void warmUp()}>
             {say('warmUp')}

@@ -98,16 +98,18 @@ function Row({ coupon, nowMs, onChanged }: RowProps) {
       </td>
       {mayChange.value && (
         <td>
-          <div class="row end">
-            <PauseButton coupon={coupon} onChanged={onChanged} />
-            <a
-              class="button"
-              href={addressOf({ kind: 'edit', id })}
-              aria-label={fill('{verb}: {title}', { verb: say('edit'), title })}
-            >
-              {say('edit')}
-            </a>
-          </div>
+          {coupon.dateArchived === null && (
+            <div class="row end">
+              <PauseButton coupon={coupon} onChanged={onChanged} />
+              <a
+                class="button"
+                href={addressOf({ kind: 'edit', id })}
+                aria-label={fill('{verb}: {title}', { verb: say('edit'), title })}
+              >
+                {say('edit')}
+              </a>
+            </div>
+          )}
         </td>
       )}
     </tr>
@@ -139,6 +141,7 @@ export function Status({ coupon, nowMs, left }: StatusProps) {
 
 /** What a coupon is doing at an instant of the server's clock; the checks are in the order of the rules. */
 function stateOf(coupon: Coupon, nowMs: number, left: number | null) {
+  if (coupon.dateArchived !== null) return 'archived';
   if (coupon.paused) return 'paused';
   if (nowMs < Date.parse(coupon.dateIssueStart)) return 'not started';
   if (nowMs >= Date.parse(coupon.dateIssueEnd)) return 'ended';

@@ -1,0 +1,1 @@
+ALTER TABLE `coupons` ADD `date_archived` datetime(3);
