@@ -120,7 +120,7 @@ test('a primary that dies is replaced, and what its replicas had is kept', async
 
 test('with REPLICAS_MIN answers are waited for, before a failover and after it', async () => {
   await setup.whole();
-  await using waiting = await stores.createApi({ REPLICAS_MIN: 1 });
+  await using waiting = await stores.createApi({ REPLICAS_MIN: 1, REDIS_COMMAND_MS_MAX: 5000 });
   const { id } = await stores.coupon();
   expect(await waiting.issuers.scripted.issue(id, ['a'])).toEqual([{ kind: 'issued', sequence: 1 }]);
   const port = await setup.primaryPort();
