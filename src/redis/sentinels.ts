@@ -15,13 +15,18 @@ export function followSentinels(redis: Redis, settings: Sentinels): void {
   const { sentinels = [], name = '' } = settings;
   let watchers: Redis[] = [];
   let last = '';
+  let isOutdated = false;
   /** The name, and the addresses before and after. Every sentinel says it, some a second after the first. */
   const leave = (switched: string) => {
     if (!switched.startsWith(`${name} `) || switched === last) return;
     last = switched;
-    redis.disconnect(true);
+    // Ended while it connects, it would end for good; it may be on its way to the former one.
+    if (redis.status === 'ready') redis.disconnect(true);
+    else isOutdated = true;
   };
   redis.on('ready', () => {
+    if (isOutdated) redis.disconnect(true);
+    isOutdated = false;
     if (watchers.length === 0) watchers = sentinels.map((address) => watch(address, settings, leave));
   });
   redis.on('end', () => {

@@ -1,8 +1,11 @@
 // sentinel.test.ts -- The product on a Redis that sentinels watch: it follows the primary, and starts only where there is one.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { EventEmitter } from 'node:events';
 import { rmSync } from 'node:fs';
+import type { Redis } from 'ioredis';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
+import { followSentinels } from '../../src/redis/sentinels.ts';
 import { explainRedis } from '../../src/runtime/store-faults.ts';
 import { tempFolder } from '../../tools/leftovers.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
@@ -67,6 +70,32 @@ test('a connection leaves the former primary as soon as the sentinels name anoth
   expect(await api.issuers.scripted.issue(id, ['a'])).toEqual([{ kind: 'issued', sequence: 1 }]);
 });
 
+test('a failover that is announced while a connection is being made does not end it, and is not missed', async () => {
+  // Any Redis passes the message on as a sentinel does.
+  const { hostname: host, port } = new URL(process.env['TEST_REDIS_URL'] ?? '');
+  const ended: string[] = [];
+  const connection = Object.assign(new EventEmitter(), {
+    status: 'ready',
+    disconnect: () => ended.push(connection.status),
+  });
+  followSentinels(connection as unknown as Redis, { sentinels: [{ host, port: Number(port) }], name: 'mine' });
+  connection.emit('ready');
+  const publisher = await connectTo(`redis://${host}:${port}`);
+  const publish = (text: string) =>
+    eventually('a listener', async () => (await publisher.publish('+switch-master', text)) > 0);
+  connection.status = 'connecting';
+  await publish('other a 1 b 2');
+  await publish('mine a 1 b 2');
+  await eventually('the connection to be made again', () => {
+    Object.assign(connection, { status: 'ready' }).emit('ready');
+    connection.status = 'connecting';
+    return ended.length > 0;
+  });
+  connection.emit('end');
+  publisher.disconnect();
+  expect(ended).toEqual(['ready']);
+});
+
 test('a primary that dies is replaced, and what its replicas had is kept', async () => {
   await setup.whole();
   const { id } = await stores.coupon({ totalQuantity: null });
@@ -91,7 +120,7 @@ test('a primary that dies is replaced, and what its replicas had is kept', async
 
 test('with REPLICAS_MIN answers are waited for, before a failover and after it', async () => {
   await setup.whole();
-  await using waiting = await stores.createApi({ REPLICAS_MIN: 1 });
+  await using waiting = await stores.createApi({ REPLICAS_MIN: 1, REDIS_COMMAND_MS_MAX: 5000 });
   const { id } = await stores.coupon();
   expect(await waiting.issuers.scripted.issue(id, ['a'])).toEqual([{ kind: 'issued', sequence: 1 }]);
   const port = await setup.primaryPort();
