@@ -20,8 +20,8 @@ export interface DeadLetterView {
 }
 
 export interface DeadLetters {
-  /** All of them, by partition and age. */
-  list(): AsyncGenerator<DeadLetterView>;
+  /** All of them, by partition and age; or those of one partition. */
+  list(partition?: number): AsyncGenerator<DeadLetterView>;
   /** One, or null. */
   read(id: string): Promise<DeadLetterView | null>;
   /**
@@ -54,8 +54,9 @@ export function createDeadLetters(redisStock: RedisStock): DeadLetters {
     return found ? { keys, id: streamId, fields: found[1] } : null;
   };
   return {
-    async *list() {
+    async *list(only) {
       for (const [partition, { dead }] of redisStock.partitions.entries()) {
+        if (only !== undefined && only !== partition) continue;
         for await (const page of streamPages(redis, dead)) {
           for (const { id, fields } of page) yield viewOf(`${partition}-${id}`, fields);
         }
@@ -91,9 +92,9 @@ export function createDeadLetters(redisStock: RedisStock): DeadLetters {
   };
 }
 
-/** Replays what earlier workers could not read and this release can. */
-export async function replayReadable(letters: Pick<DeadLetters, 'list' | 'replay'>): Promise<void> {
-  for await (const { id, reason, entry } of letters.list()) {
+/** Replays what earlier workers could not read and this release can, of a partition. */
+export async function replayReadable(letters: Pick<DeadLetters, 'list' | 'replay'>, partition: number): Promise<void> {
+  for await (const { id, reason, entry } of letters.list(partition)) {
     if (reason === UNKNOWN_VERSION && entry) await letters.replay(id);
   }
 }
