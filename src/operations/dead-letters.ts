@@ -1,5 +1,6 @@
 // dead-letters.ts -- The dead letters: entries that could not be written, for an operator to inspect, replay or discard.
 
+import { ownersOf } from '../stream/accepted.ts';
 import { streamPages } from '../stream/entries.ts';
 import { type Allocation, type Entry, readAllocation, readEntry, UNKNOWN_VERSION } from '../stream/entry.ts';
 import { changesChannel } from '../stream/keys.ts';
@@ -80,10 +81,12 @@ export function createDeadLetters(redisStock: RedisStock): DeadLetters {
       const found = await find(id);
       if (!found) return false;
       // Of any version: its users were owners as long as it was there.
-      const couponId = readAllocation(found.fields)?.couponId;
+      const held = readAllocation(found.fields);
+      const couponId = held?.couponId;
+      const owners = held && !('undecodable' in held) ? ownersOf(held) : [];
       const keys = couponId === undefined ? found.keys : { ...keysOf(couponId), ...found.keys };
       const server = serverFor(keys);
-      if (!(await discard(redis, { keys, id: found.id }))) return false;
+      if (!(await discard(redis, { keys, id: found.id, owners }))) return false;
       await confirm?.(keys, server);
       // A cached refusal would say "sold out" for another second.
       if (couponId !== undefined) await redis.publish(changesChannel(redis), String(couponId));
