@@ -33,7 +33,7 @@ export interface RedisClusterOptions {
   /** Each node has a folder in it. */
   readonly folder: string;
   readonly masters: number;
-  /** Of the first masters, one each. */
+  /** One each of the first masters; beyond their number, one more each. */
   readonly replicas?: number;
   readonly nodeTimeoutMs?: number;
 }
@@ -95,7 +95,7 @@ async function form(nodes: readonly ClusterNode[], masters: number): Promise<voi
   for (const node of nodes.slice(1)) await meet(nodes, node);
   await waitUntil('the nodes to know each other', () => every(nodes, /cluster_state/), READY);
   for (const [i, { redis }] of nodes.slice(masters).entries()) {
-    await redis.call('CLUSTER', 'REPLICATE', nodes[i]?.id ?? '');
+    await redis.call('CLUSTER', 'REPLICATE', nodes[i % masters]?.id ?? '');
     await waitUntil('a replica to be in step', async () => /master_link_status:up/.test(await redis.info()), READY);
   }
   await waitUntil('the cluster to serve all slots', () => every(nodes, /cluster_state:ok/), READY);

@@ -17,7 +17,7 @@ import { type Cluster, startCluster } from './cluster.ts';
 import { runSoak, soakLines } from './soak.ts';
 
 const USAGE = `bun run chaos [--seed S] [--minutes M] [--database mariadb|PROGRAM|URL | --vitess [--unsharded]]
-              [--cluster | --sentinel | --replicated [--replicas-min N]] [--only TEXT | --soak | --overload]
+              [--cluster [--replicas-min N] | --sentinel | --replicated [--replicas-min N]] [--only TEXT | --soak | --overload]
 
   --seed S         the same faults in the same order; by default another each time
   --minutes M      how long, 1 by default

@@ -1,7 +1,7 @@
 // many-redis.ts -- A Redis of several servers for a chaos run, a cluster or one that sentinels watch, and what is done to it.
 //
 // Replication is asynchronous: an answer that no replica has is lost with its primary. So a primary is killed once its replica has
-// all that was answered, and everything must be kept.
+// all that was answered, or, where answers wait for replicas, at any time; and everything must be kept.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -29,12 +29,15 @@ const FREEZE_MS = 4000;
 /** Writes wait while a replica catches up, and its primary is killed. */
 const WRITES_PAUSED_MS = 2000;
 
-export function startManyRedis(kind: RedisKind, folder: string): Promise<ManyRedis> {
-  return kind === 'cluster' ? startCluster(folder) : startSentinels(folder);
+/** @param replicasMin REPLICAS_MIN of the processes, for a cluster */
+export function startManyRedis(kind: RedisKind, folder: string, replicasMin: number): Promise<ManyRedis> {
+  return kind === 'cluster' ? startCluster(folder, replicasMin) : startSentinels(folder);
 }
 
-async function startCluster(folder: string): Promise<ManyRedis> {
-  const cluster = await startRedisCluster({ folder, masters: 3, replicas: 3, nodeTimeoutMs: NODE_TIMEOUT_MS });
+async function startCluster(folder: string, replicasMin: number): Promise<ManyRedis> {
+  // One that is killed must leave enough.
+  const replicas = 3 * (1 + replicasMin);
+  const cluster = await startRedisCluster({ folder, masters: 3, replicas, nodeTimeoutMs: NODE_TIMEOUT_MS });
   const frozen = async (server: PrivateServer, ms: number) => {
     await freeze(server, ms);
     await whole(cluster);
@@ -44,7 +47,7 @@ async function startCluster(folder: string): Promise<ManyRedis> {
       name: 'kill -9 a master, and its replica takes over',
       async inflict(_, random) {
         const { server, redis } = random.pick(await mastersOf(cluster));
-        await copied(redis, 1);
+        if (replicasMin === 0) await copied(redis, 1);
         await server.kill();
         const isReplaced = async () => !(await mastersOf(cluster)).some((each) => each.server === server);
         await eventually('the replica to take over', isReplaced);

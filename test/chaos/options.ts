@@ -42,7 +42,7 @@ export interface ChaosArguments {
 
 const SEED_MAX = 2 ** 32 - 1;
 const MINUTES_MAX = 1440;
-/** With `--replicated`. */
+/** With `--replicated`; also of each master of a cluster whose answers wait for replicas. */
 const REPLICAS = 2;
 
 /**
@@ -55,7 +55,7 @@ export function readChaosOptions(given: ChaosArguments, anySeed: number): ChaosO
   const seed = given.seed === undefined ? anySeed : wholeIn('--seed', given.seed, SEED_MAX);
   const minutes = given.minutes === undefined ? 1 : wholeIn('--minutes', given.minutes, MINUTES_MAX);
   const replicas = given.replicated ? REPLICAS : 0;
-  const replicasMin = wholeIn('--replicas-min', given['replicas-min'] ?? '0', replicas);
+  const replicasMin = wholeIn('--replicas-min', given['replicas-min'] ?? '0', given.cluster ? REPLICAS : replicas);
   const common = { seed, minutes, mode: modeOf(given), redis: redisOf(given), only: given.only, replicas, replicasMin };
   return { ...common, ...storeOf(given) };
 }
