@@ -91,7 +91,10 @@ export function openPool(settings: DatabaseSettings, compound: boolean, onVersio
 
 type Ask = (statement: string) => Promise<unknown>;
 
-/** Its statements are queued before the first one of the borrower, but for the last, which waits for the version. That is known first, to explain what fails. */
+/**
+ * Its statements are queued before the first one of the borrower, but for the last, which waits for the version. That is known first,
+ * to explain what fails.
+ */
 async function setUp(ask: Ask, settings: DatabaseSettings, onVersion: (version: string) => void): Promise<void> {
   const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
   const idleMs = IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX;
