@@ -885,8 +885,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'workers/reconcile.ts',
-        from: 'sums.consumers += await removeConsumers(redis, { keys, idleMs });',
-        to: 'void removeConsumers;',
+        from: 'await removeConsumers(redis, { keys, idleMs })',
+        to: 'removeConsumers.length * idleMs * 0',
       },
     ],
     guard: [
