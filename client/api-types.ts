@@ -352,7 +352,7 @@ export interface components {
       readonly outsidePeriod: number;
       /**
        * Format: int64
-       * @description P3: answers that a failover of Redis has broken in the last 30 days, as the processes found that gave them; must be 0
+       * @description P3: answers of the last 30 days that a failover of Redis broke, counted by the processes that gave them; must be 0
        */
       readonly lost: number;
     };

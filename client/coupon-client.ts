@@ -141,7 +141,7 @@ export interface CouponClient {
   };
   /** The load of the process that answers, and how far MySQL is behind. */
   load(options?: CallOptions): Promise<RequestResult<Load>>;
-  /** Addresses and users that ask too often, as the process counts them that answers. */
+  /** Addresses and users that ask too often, as counted by the process that answers this request. */
   limitedCallers(options?: CallOptions): Promise<RequestResult<LimitedCallerList>>;
   /** Who changed what, the newest first. */
   auditTrail(options?: AuditTrailOptions): Promise<RequestResult<AuditTrailPage>>;

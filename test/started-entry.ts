@@ -13,7 +13,18 @@ export interface EntryOptions {
   readonly launcher?: readonly string[];
 }
 
-/** Starts it with no more of the environment than it needs: also no HOME and no TMPDIR. The caller ends it. */
+const started = new Set<Bun.Subprocess>();
+
+/** Ends all that were started, whatever happened to them. */
+export async function endStarted(): Promise<void> {
+  for (const child of started) {
+    child.kill('SIGKILL');
+    await child.exited;
+  }
+  started.clear();
+}
+
+/** Starts it with no more of the environment than it needs: also no HOME and no TMPDIR. The caller ends it, or `endStarted`. */
 export function startEntry(
   { config }: Pick<Stores, 'config'>,
   entry: string,
@@ -36,6 +47,7 @@ export function startEntry(
     stdout: 'pipe',
     stderr: 'inherit',
   });
+  started.add(child);
   let log = '';
   const read = async () => {
     const decoder = new TextDecoder();

@@ -9,7 +9,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { createPool } from 'mysql2/promise';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
-import { type Config, type PartitionedConfig, readConfig } from '../src/config/config.ts';
+import { type Config, readConfig } from '../src/config/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
 import type { Coupon, CouponDraft } from '../src/coupon/coupon.ts';
 import { type CouponKeys, couponKeys } from '../src/stream/keys.ts';
@@ -27,6 +27,9 @@ import { claimKeyspace } from './vitess/claim-keyspace.ts';
 /** Settings by the names of the environment. */
 export type Settings = Readonly<Partial<Record<keyof Config, string | number>>>;
 
+/** With the number of partitions that the stores have. */
+export type PartitionedConfig = Config & { readonly PARTITIONS: number };
+
 /** One row of `coupon_issues`. */
 export interface Row {
   readonly sequence: number;
@@ -41,6 +44,8 @@ export interface TestApi extends ApiParts, AsyncDisposable {
   openings(): Promise<{ readonly proven: number; readonly rebuilt: number }>;
   /** How many requests it refused by a closed sign, without asking a store. */
   refusalCacheHits(): Promise<number>;
+  /** Offers once to a Redis that failed over, and compares once. */
+  offerAndCompare(): Promise<void>;
 }
 
 export interface Stores {
@@ -218,6 +223,13 @@ async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promi
       return { proven: countOf('proven'), rebuilt: countOf('first') + countOf('rebuilt') };
     },
     refusalCacheHits: () => Promise.resolve(metrics.refusalCacheHits.of().total()),
+    async offerAndCompare() {
+      const stop = new AbortController();
+      const offering = issuing.keepOffering(stop.signal);
+      // After its first round, which is under way.
+      stop.abort();
+      await offering;
+    },
   };
 }
 

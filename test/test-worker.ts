@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { PartitionedConfig } from '../src/config/config.ts';
+import type { Config } from '../src/config/config.ts';
 import { createReplicas } from '../src/issuing/replicas.ts';
 import { createOffers, keepOffering } from '../src/stock/offers.ts';
 import { RecentAnswers } from '../src/stock/recent-answers.ts';
@@ -33,7 +33,7 @@ export interface TestWorker extends AsyncDisposable {
  * @param observer a connection that stands whatever is done to those of the worker
  */
 export async function startTestWorker(
-  config: PartitionedConfig,
+  config: Config & { readonly PARTITIONS: number },
   observer: Redis,
   undo: (() => Promise<unknown>)[],
 ): Promise<TestWorker> {

@@ -43,6 +43,10 @@ function createTable() {
       'Coupons that the reconciler compared, repaired and closed, whose issues it restored to MySQL, and that MySQL does not have',
       ['result', ['compared', 'repaired', 'closed', 'restored', 'orphaned']],
     ),
+    reconcileFaults: counter(
+      'coupon_reconcile_faults_total',
+      'Rounds of the reconciler that failed, and of others the parts that did: a node of a cluster, a partition, a coupon',
+    ),
     lastRound: gauge(
       'coupon_reconcile_last_round_timestamp_seconds',
       'When this worker last finished a round of reconciling; only one worker at a time does',

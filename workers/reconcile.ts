@@ -2,10 +2,12 @@
 // a state that does not know all owners, issues that MySQL lost, entries that only a later release could read, a coupon that is
 // long over, stocks of coupons that are gone, consumers of workers that are gone.
 //
-// One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
+// One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice. On a cluster a node
+// that fails, or a partition, is left out of the round, and the work of the others goes on.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
 import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
@@ -15,7 +17,7 @@ import { createDeadLetters, replayReadable } from '../src/operations/dead-letter
 import { ownersOf, waitingEntries } from '../src/stream/accepted.ts';
 import { countWaiting, type WaitingUsers } from '../src/stream/entries.ts';
 import { closeCoupon } from '../src/stock/closing.ts';
-import { partitionOf } from '../src/stream/keys.ts';
+import { partitionOf, type PartitionKeys } from '../src/stream/keys.ts';
 import { removeConsumers } from '../src/stream/scripts/remove-consumers.ts';
 import { settle } from '../src/stream/scripts/settle.ts';
 import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
@@ -25,7 +27,8 @@ import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { type Database, readFromPrimary } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
-import { askServers } from '../src/redis/connection.ts';
+import { askServer, isCluster, primariesOf } from '../src/redis/connection.ts';
+import { createRoundParts } from './round-parts.ts';
 
 export interface ReconcileObserver {
   /** A coupon whose numbers do not add up, counted to the last sequence. */
@@ -52,7 +55,7 @@ export interface ReconcileDependencies {
   /** Makes sure that a coupon has a usable state, also past its end. Throws as `StockKeeper.open`. */
   readonly open: (couponId: number) => Promise<unknown>;
   readonly observer: ReconcileObserver;
-  /** A round failed; the next one starts over. */
+  /** A round failed, or a part of it; the next one starts over. */
   readonly onFault: (fault: unknown) => void;
   readonly stop: AbortSignal;
 }
@@ -84,30 +87,28 @@ export async function keepReconciled(dependencies: ReconcileDependencies): Promi
  * @throws what Redis or MySQL throw; the next round starts over
  */
 export async function reconcile(dependencies: ReconcileDependencies): Promise<boolean> {
-  const { redisStock, settings, observer, stop } = dependencies;
+  const { redisStock, observer, onFault, stop } = dependencies;
   const { redis, partitions } = redisStock;
-  const lease = await redis.set(LEASE_KEY, settings.WORKER_NAME, 'PX', settings.RECONCILE_MS, 'NX');
-  if (lease === null) return false;
+  if (!(await takeLease(dependencies))) return false;
+  const parts = createRoundParts(redis, onFault);
   // A server may have been promoted behind a standing connection: its states would then look like those of another server.
-  await askServers(redis);
-  await replayReadable(createDeadLetters(redisStock));
-  const waiting: WaitingUsers[] = [];
+  await Promise.all(primariesOf(redis).map((node) => parts.ofNode(node, () => askServer(node))));
+  const waiting: (WaitingUsers | null)[] = [];
   const sums = { coupons: 0, missing: 0, unknown: 0, consumers: 0 };
-  const idleMs = settings.CLAIM_IDLE_MS + settings.BLOCK_MS;
-  for (const keys of partitions) {
-    waiting.push(await countWaiting(redis, keys));
-    // Settles nothing, but resets the count of an empty stream: one beyond its bound, left by a stream that was lost, would
-    // refuse every request, so that no other settling would ever correct it.
-    await settle(redis, { keys, entries: [], deadLetters: [] });
-    sums.consumers += await removeConsumers(redis, { keys, idleMs });
+  for (const [partition, keys] of partitions.entries()) {
+    const counted = await parts.ofPartition(keys, () => tidyPartition(dependencies, keys, partition));
+    waiting.push(counted && counted.users);
+    sums.consumers += counted?.consumers ?? 0;
   }
-  await restoreHomes(dependencies);
+  for (const node of primariesOf(redis)) await parts.ofNode(node, () => restoreHomes(dependencies, node));
   await openWaiting(dependencies, waiting);
   for await (const page of openCoupons(dependencies)) {
     for (const coupon of page) {
       if (stop.aborted) return true;
       const around = waiting[partitionOf(coupon.id, partitions.length)];
-      const audit = around ? await reconcileCoupon(dependencies, coupon, around) : null;
+      if (!around) continue;
+      const keys = redisStock.keysOf(coupon.id);
+      const audit = await parts.ofPartition(keys, () => reconcileCoupon(dependencies, coupon, around));
       sums.coupons += 1;
       sums.missing += audit?.missing ?? 0;
       sums.unknown += audit?.unknown ?? 0;
@@ -115,6 +116,33 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   }
   observer.round(sums);
   return true;
+}
+
+async function takeLease({ redisStock: { redis }, settings, onFault }: ReconcileDependencies): Promise<boolean> {
+  try {
+    return (await redis.set(LEASE_KEY, settings.WORKER_NAME, 'PX', settings.RECONCILE_MS, 'NX')) !== null;
+  } catch (fault) {
+    if (!isCluster(redis)) throw fault;
+    // The node that has the lease is gone: better twice than never.
+    onFault(fault);
+    return true;
+  }
+}
+
+/** Replays what only a later release could read, and counts what waits. */
+async function tidyPartition(
+  { redisStock, settings }: ReconcileDependencies,
+  keys: PartitionKeys,
+  partition: number,
+): Promise<{ readonly users: WaitingUsers; readonly consumers: number }> {
+  const { redis } = redisStock;
+  await replayReadable(createDeadLetters(redisStock), partition);
+  const users = await countWaiting(redis, keys);
+  // Settles nothing, but resets the count of an empty stream: one beyond its bound, left by a stream that was lost, would
+  // refuse every request, so that no other settling would ever correct it.
+  await settle(redis, { keys, entries: [], deadLetters: [] });
+  const idleMs = settings.CLAIM_IDLE_MS + settings.BLOCK_MS;
+  return { users, consumers: await removeConsumers(redis, { keys, idleMs }) };
 }
 
 function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {
@@ -136,11 +164,11 @@ function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readon
   );
 }
 
-/** Coupons with a state in Redis whose home MySQL says is elsewhere, or that it does not know. */
-async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> {
+/** Coupons with a state on a server whose home MySQL says is elsewhere, or that it does not know. */
+async function restoreHomes(dependencies: ReconcileDependencies, node: Redis): Promise<void> {
   const { redisStock, database, observer, stop } = dependencies;
   const removed = new Set<number>();
-  for await (const ids of redisStock.couponIds()) {
+  for await (const ids of redisStock.couponIds('state', [node])) {
     if (ids.length === 0) continue;
     if (stop.aborted) return;
     const rows = await readFromPrimary(database, (session) =>
@@ -163,9 +191,10 @@ async function restoreHomes(dependencies: ReconcileDependencies): Promise<void> 
 /** Coupons of which something waits although their home is MySQL, where it would be issued again: MySQL went back, or Redis lost the state. */
 async function openWaiting(
   { database, open, observer, onFault, stop }: ReconcileDependencies,
-  waiting: readonly WaitingUsers[],
+  waiting: readonly (WaitingUsers | null)[],
 ): Promise<void> {
-  const ids = [...new Set(waiting.flatMap(({ unpersisted, dead }) => [...unpersisted.keys(), ...dead.keys()]))];
+  const known = waiting.filter((users) => users !== null);
+  const ids = [...new Set(known.flatMap(({ unpersisted, dead }) => [...unpersisted.keys(), ...dead.keys()]))];
   for (let i = 0; i < ids.length && !stop.aborted; i += PAGE) {
     const inMysql = and(inArray(coupons.id, ids.slice(i, i + PAGE)), eq(coupons.stockHome, 'mysql'));
     const found = await readFromPrimary(database, (session) =>

@@ -97,7 +97,10 @@ function reconciling(
   log: Log,
   stop: AbortSignal,
 ): Promise<void> {
-  const onFault = (error: unknown) => log.warn({ error }, 'a round of reconciling failed; the next one starts over');
+  const onFault = (error: unknown) => {
+    metrics.reconcileFaults.of().add();
+    log.warn({ error }, 'a round of reconciling failed, or a part of it; the next one starts over');
+  };
   const announce = async (couponId: number) => {
     await redisStock.redis.publish(changesChannel(redisStock.redis), String(couponId)).catch(onFault);
   };

@@ -10,7 +10,7 @@ import { step } from '../../tools/progress.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
 import { tempFolder } from '../../tools/leftovers.ts';
-import { type Config, type PartitionedConfig, readConfig } from '../../src/config/config.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import { closeDatabase, type Database, openDatabase } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { type Service, startService } from './own-process.ts';
@@ -29,7 +29,7 @@ export interface Testbed {
   /** Connections of the run itself. */
   readonly redis: Redis;
   readonly database: Database;
-  readonly config: PartitionedConfig;
+  readonly config: Config & { readonly PARTITIONS: number };
   /** Restarts the API with other settings. */
   restartApi(settings: Settings): Promise<void>;
   /** One more of our processes or of the baselines, stopped with the rest. */

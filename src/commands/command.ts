@@ -41,7 +41,7 @@ export async function withDatabase(work: (database: Database) => Promise<void>):
   try {
     await work(database);
   } catch (error) {
-    throw explainStoreFailure(error, explainMysql);
+    throw explainStoreFailure(error, (failure) => explainMysql(failure, database));
   } finally {
     await closeDatabase(database);
   }

@@ -10,9 +10,6 @@ import { allowedValues, settings } from './settings.ts';
 /** What the process runs with. */
 export type Config = Readonly<Static<typeof settings>>;
 
-/** With the number of partitions that the installation has. */
-export type PartitionedConfig = Config & { readonly PARTITIONS: number };
-
 /** What a connection to MySQL needs, and one to Redis. */
 export const databaseSettings = [
   'DATABASE_URL',
@@ -105,9 +102,6 @@ function crossChecks(config: Partial<Config>): string[] {
   }
   if (config.TRUSTED_PROXIES?.split(',').some((entry) => !isNetwork(entry))) {
     faults.push('TRUSTED_PROXIES is wrong: expected addresses or networks such as 10.0.0.0/8, separated by commas');
-  }
-  if ((config.REPLICAS_MIN ?? 0) > 0 && /[+]cluster:/.test(config.REDIS_URL ?? '')) {
-    faults.push('REPLICAS_MIN must be 0 with a Redis Cluster: it works with one server or Sentinel');
   }
   if (config.REUSE_PORT === 'on' && config.METRICS_PORT === undefined) {
     faults.push(

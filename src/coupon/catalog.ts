@@ -21,6 +21,9 @@ import { toAnswer } from './json.ts';
 /** MySQL: a sequence of Vitess does not pass over ids that were given explicitly. */
 const DUPLICATE_ENTRY = 1062;
 
+/** Ids that are tried for a new coupon: as many more as others may take at the same time. */
+const CREATE_TRIES_MAX = 10;
+
 /** The server gave an id again. */
 class TakenId extends RollbackError {
   override readonly name = 'TakenId';
@@ -57,19 +60,25 @@ export function createCatalog(
 ): Catalog {
   return {
     async create(coupon, by = SYSTEM) {
-      const made = await withTransaction(database, async (session) => {
-        const first = await insertCoupon(session, by, coupon);
-        if ((await freeIdFrom(first.id)) !== first.id) throw new TakenId(first.id);
-        return first;
-      }).catch(async (error: unknown) => {
-        if (!(error instanceof TakenId) && errorNumber(error) !== DUPLICATE_ENTRY) throw error;
-        // Another transaction, since on Vitess another id may be of another shard.
-        const highest = await readFromPrimary(database, readHighestId);
-        const id = await freeIdFrom(Math.max(highest + 1, error instanceof TakenId ? error.couponId : 0));
-        return withTransaction(database, (session) => insertCoupon(session, by, coupon, id));
-      });
-      await announce(made.id);
-      return made;
+      let id: number | undefined;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          // A transaction for each try, since on Vitess another id may be of another shard.
+          const made = await withTransaction(database, async (session) => {
+            const inserted = await insertCoupon(session, by, coupon, id);
+            if (id === undefined && (await freeIdFrom(inserted.id)) !== inserted.id) throw new TakenId(inserted.id);
+            return inserted;
+          });
+          await announce(made.id);
+          return made;
+        } catch (error) {
+          const isTaken = error instanceof TakenId || errorNumber(error) === DUPLICATE_ENTRY;
+          if (!isTaken || tries === CREATE_TRIES_MAX) throw error;
+          // Others may look for one at the same time, and find the same.
+          const highest = await readFromPrimary(database, readHighestId);
+          id = await freeIdFrom(Math.max(highest + 1, error instanceof TakenId ? error.couponId : 0));
+        }
+      }
     },
     read: (id) => readFromPrimary(database, (session) => readCoupon(session, id)),
     list: ({ after, limit }) =>
@@ -206,7 +215,8 @@ async function insertCoupon(session: Session, by: Actor, coupon: CouponDraft, id
     dateCreated: now,
     dateUpdated: now,
   });
-  const made = await readCoupon(session, insertId);
+  // A server reports the id that it gave; of one that it was given, Vitess reports none.
+  const made = await readCoupon(session, id ?? insertId);
   invariant(made, 'a coupon that was just made is not there');
   await record(session, by, { action: 'coupon.create', couponId: made.id, from: null, to: toAnswer(made) });
   return made;

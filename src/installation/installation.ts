@@ -73,7 +73,8 @@ const claimScript = defineScript({
  */
 export function claimInstallation(dependencies: InstallationDependencies): Promise<number> {
   return claim(dependencies).catch((error: unknown) => {
-    throw explainStoreFailure(error, errorNumber(error) === null ? explainRedis : explainMysql);
+    const ofMysql = (failure: unknown) => explainMysql(failure, dependencies.database);
+    throw explainStoreFailure(error, errorNumber(error) === null ? explainRedis : ofMysql);
   });
 }
 

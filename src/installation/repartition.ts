@@ -9,7 +9,17 @@ import { OperatorError } from '../operator-error.ts';
 import { keyPages } from '../redis/scan.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
-import { INSTALLATION_KEY, partitionKeys, partitionOf, processesKey, waitMarkKey } from '../stream/keys.ts';
+import {
+  couponKeys,
+  INSTALLATION_KEY,
+  isLostKey,
+  LOST_KEPT_S,
+  lostKey,
+  partitionKeys,
+  partitionOf,
+  processesKey,
+  waitMarkKey,
+} from '../stream/keys.ts';
 
 /**
  * Changes the number. Can be repeated after an interruption: MySQL is changed last.
@@ -45,6 +55,7 @@ export async function changePartitions(
     await redis.unlink(stream, unpersisted, withdrawn, waitMarkKey(keys), processesKey(keys));
   }
   await dropStates(redis);
+  await moveLost(redis, partitions);
   await redis.hset(INSTALLATION_KEY, 'partitions', partitions);
   await withConnection(database, (session) =>
     session.update(installation).set({ partitions }).where(eq(installation.id, row.id)),
@@ -69,10 +80,27 @@ async function moveLetters(redis: Redis, dead: string, partitions: number): Prom
   return moved;
 }
 
-/** Drops all that Redis knows of coupons but the stream and the dead letters: each is opened again by its next request. */
+/**
+ * Drops all that Redis knows of coupons but the stream and the dead letters: each is opened again by its next request. What a failover
+ * has lost stays counted.
+ */
 export async function dropStates(redis: Redis): Promise<void> {
   for await (const keys of keyPages(redis, 'coupon:{*}:*')) {
     // One by one, since they are of several slots.
-    await Promise.all(keys.map((key) => redis.unlink(key)));
+    await Promise.all(keys.filter((key) => !isLostKey(key)).map((key) => redis.unlink(key)));
+  }
+}
+
+/** Moves the counts of lost answers to the partitions that their coupons have from now on. */
+async function moveLost(redis: Redis, partitions: number): Promise<void> {
+  for await (const keys of keyPages(redis, 'coupon:{*}:*')) {
+    for (const key of keys.filter(isLostKey)) {
+      const target = lostKey(couponKeys(Number(key.split(':').at(-2)), partitions));
+      const count = target === key ? null : await redis.get(key);
+      if (count === null) continue;
+      // Written first: after an interruption the same is written once more.
+      await redis.set(target, count, 'EX', LOST_KEPT_S);
+      await redis.unlink(key);
+    }
   }
 }

@@ -91,7 +91,10 @@ export function openPool(settings: DatabaseSettings, compound: boolean, onVersio
 
 type Ask = (statement: string) => Promise<unknown>;
 
-/** Its statements are queued before the first one of the borrower, but for the last, which waits for the version. */
+/**
+ * Its statements are queued before the first one of the borrower, but for the last, which waits for the version. That is known first,
+ * to explain what fails.
+ */
 async function setUp(ask: Ask, settings: DatabaseSettings, onVersion: (version: string) => void): Promise<void> {
   const { time_zone: zone, sql_mode: mode, autocommit } = sessionSettings;
   const idleMs = IDLE_TRANSACTIONS * settings.TRANSACTION_MS_MAX;
@@ -105,13 +108,15 @@ async function setUp(ask: Ask, settings: DatabaseSettings, onVersion: (version: 
     // crosses a statement on its way, the driver takes it for the answer: the statement fails with it, having done nothing, and
     // the driver prints `got packets out of order` to stderr, which no option of it turns off. MariaDB just closes.
     `SET SESSION wait_timeout = ${Math.ceil(idleMs / 1000)}`,
-    'SELECT VERSION() AS version',
-  ].map(ask);
-  const [row] = (await Promise.all(asked)).at(-1) as { readonly version?: string }[];
-  const version = row?.version ?? '';
+  ];
+  const versioned = ask('SELECT VERSION() AS version').then((rows) => {
+    const [row] = rows as { readonly version?: string }[];
+    onVersion(row?.version ?? '');
+    return row?.version ?? '';
+  });
+  const [version] = await Promise.all([versioned, ...asked.map(ask)]);
   // Vitess takes `wait_timeout` and ignores it. Its own setting is in milliseconds, and at most what its tablets allow.
   if (isVitess(version)) await ask(`SET SESSION transaction_timeout = ${idleMs}`);
-  onVersion(version);
 }
 
 /** Destroys the connection when a statement fails. */

@@ -40,7 +40,7 @@ export const AuditAnswer = Type.Object(
     unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
     outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
     lost: count(
-      'P3: answers that a failover of Redis has broken in the last 30 days, as the processes found that gave them; must be 0',
+      'P3: answers of the last 30 days that a failover of Redis broke, counted by the processes that gave them; must be 0',
     ),
   },
   { $id: 'Audit' },
@@ -48,7 +48,7 @@ export const AuditAnswer = Type.Object(
 
 export type Audit = Readonly<Static<typeof AuditAnswer>>;
 
-/** What the stores show; `lost` is what a process noticed. */
+/** What the stores show. `lost` is not among it: it was counted at the failover. */
 export type CouponCounts = Omit<Audit, 'lost'>;
 
 export interface AuditDependencies {

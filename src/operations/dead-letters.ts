@@ -1,6 +1,7 @@
 // dead-letters.ts -- The dead letters: entries that could not be written, for an operator to inspect, replay or discard.
 
 import { type Actor, type RecordChange, SYSTEM } from '../auth/audit-trail.ts';
+import { ownersOf } from '../stream/accepted.ts';
 import { streamPages } from '../stream/entries.ts';
 import { type Allocation, type Entry, readAllocation, readEntry, UNKNOWN_VERSION } from '../stream/entry.ts';
 import { changesChannel } from '../stream/keys.ts';
@@ -21,8 +22,8 @@ export interface DeadLetterView {
 }
 
 export interface DeadLetters {
-  /** All of them, by partition and age. */
-  list(): AsyncGenerator<DeadLetterView>;
+  /** All of them, by partition and age; or those of one partition. */
+  list(partition?: number): AsyncGenerator<DeadLetterView>;
   /** One, or null. */
   read(id: string): Promise<DeadLetterView | null>;
   /**
@@ -59,8 +60,9 @@ export function createDeadLetters(redisStock: RedisStock, recordChange: RecordCh
     return found ? { keys, id: streamId, fields: found[1] } : null;
   };
   return {
-    async *list() {
+    async *list(only) {
       for (const [partition, { dead }] of redisStock.partitions.entries()) {
+        if (only !== undefined && only !== partition) continue;
         for await (const page of streamPages(redis, dead)) {
           for (const { id, fields } of page) yield viewOf(`${partition}-${id}`, fields);
         }
@@ -87,10 +89,12 @@ export function createDeadLetters(redisStock: RedisStock, recordChange: RecordCh
       if (!found) return false;
       await recordChange(by, { action: 'dead-letter.discard', ...recordOf(viewOf(id, found.fields)) });
       // Of any version: its users were owners as long as it was there.
-      const couponId = readAllocation(found.fields)?.couponId;
+      const held = readAllocation(found.fields);
+      const couponId = held?.couponId;
+      const owners = held && !('undecodable' in held) ? ownersOf(held) : [];
       const keys = couponId === undefined ? found.keys : { ...keysOf(couponId), ...found.keys };
       const server = serverFor(keys);
-      if (!(await discard(redis, { keys, id: found.id }))) return false;
+      if (!(await discard(redis, { keys, id: found.id, owners }))) return false;
       await confirm?.(keys, server);
       // A cached refusal would say "sold out" for another second.
       if (couponId !== undefined) await redis.publish(changesChannel(redis), String(couponId));
@@ -105,9 +109,9 @@ function recordOf({ id, entryId, reason, entry, allocation }: DeadLetterView) {
   return { couponId, from: { id, entryId, reason, firstSequence, users: users.length }, to: null };
 }
 
-/** Replays what earlier workers could not read and this release can. */
-export async function replayReadable(letters: Pick<DeadLetters, 'list' | 'replay'>): Promise<void> {
-  for await (const { id, reason, entry } of letters.list()) {
+/** Replays what earlier workers could not read and this release can, of a partition. */
+export async function replayReadable(letters: Pick<DeadLetters, 'list' | 'replay'>, partition: number): Promise<void> {
+  for await (const { id, reason, entry } of letters.list(partition)) {
     if (reason === UNKNOWN_VERSION && entry) await letters.replay(id);
   }
 }

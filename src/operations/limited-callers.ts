@@ -35,7 +35,7 @@ export function limitedCallersRoute({ authority, limitedCallers }: LimitedCaller
       tag: 'operators',
       summary: 'Who asks too often',
       description:
-        'Addresses and users whose requests were refused for a rate limit, as the process counts them that answers.',
+        'Addresses and users whose requests were refused for a rate limit, as counted by the process that answers this request.',
       access: operatorsWith(authority, 'read'),
       answers: {
         200: {

@@ -93,9 +93,17 @@ export function issuingConnection(settings: RedisSettings, onFault: OnFault): Re
  * @param blockMs the `BLOCK` of its reads; a reply that is later than that by `REDIS_COMMAND_MS_MAX` means a dead connection
  */
 export function blockingConnection(settings: RedisSettings, blockMs: number, onFault: OnFault): Redis {
-  const waitMsMax = blockMs + settings.REDIS_COMMAND_MS_MAX;
-  const options = { enableOfflineQueue: false, commandTimeout: waitMsMax, socketTimeout: waitMsMax };
-  return createFor(settings, options, true, onFault);
+  return createFor(settings, blockingKind(settings, blockMs), true, onFault);
+}
+
+/** For WAITs, which block too; of a cluster, for those of every node. */
+export function waitingConnection(settings: RedisSettings, waitMs: number, onFault: OnFault): Redis {
+  return createFor(settings, blockingKind(settings, waitMs), false, onFault);
+}
+
+function blockingKind({ REDIS_COMMAND_MS_MAX }: RedisSettings, blockMs: number): KindOptions {
+  const waitMsMax = blockMs + REDIS_COMMAND_MS_MAX;
+  return { enableOfflineQueue: false, commandTimeout: waitMsMax, socketTimeout: waitMsMax };
 }
 
 /** For subscriptions: renewed after a reconnect. A cluster passes a message on to every node, so that any of them will do. */
@@ -225,6 +233,8 @@ function watched(redis: Redis, onFault: OnFault): Redis {
  * @throws what ioredis throws; the name is then as it was
  */
 export async function askServer(redis: Redis, key = ''): Promise<void> {
+  // A former owner of the key says which node has it now, and that one is connected to.
+  if (isCluster(redis)) await redis.exists(key);
   const node = nodeOf(redis, key);
   const information = await node.info();
   const run = /^run_id:(\w+)/m.exec(information)?.[1];
@@ -232,11 +242,6 @@ export async function askServer(redis: Redis, key = ''): Promise<void> {
   const replication = /^master_replid:(\w+)/m.exec(information)?.[1];
   if (run === undefined || replication === undefined) throw new Error('Redis does not report its run_id');
   servers.set(node, `${run}.${replication}`);
-}
-
-/** Asks all servers behind a connection again. Throws as `askServer`. */
-export async function askServers(redis: Redis): Promise<void> {
-  await Promise.all(primariesOf(redis).map((node) => askServer(node)));
 }
 
 /** The clock of the server that has a key, in milliseconds since 1970. Throws what ioredis throws. */

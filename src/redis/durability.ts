@@ -118,7 +118,7 @@ export function durabilityFaults(durability: RedisDurability, allowVolatile: boo
 }
 
 /**
- * What is to be said of a replicated Redis, as lines that name the setting and the cure; null when all is well, or it is not replicated.
+ * What is wrong with a replicated Redis, as one line that names the setting and the cure; null when nothing is, or it is not replicated.
  *
  * @param replicasMin REPLICAS_MIN
  */
@@ -127,7 +127,7 @@ export function replicationFault({ replicas, writeReplicasMin }: RedisDurability
   // Seen: ten seconds of 202 answers, of which nothing was left.
   return (
     'REDIS_URL: this Redis is replicated and has no `min-replicas-to-write`: a primary that was replaced without noticing ' +
-    'goes on accepting what nobody will have; set it to 1'
+    'goes on accepting issues that are then lost; set it to 1'
   );
 }
 

@@ -9,9 +9,13 @@ export function prefixOf({ options }: Redis): string {
 }
 
 /** The keys that match a pattern, both without the prefix. A key may come twice, also when its slot moves meanwhile. */
-export async function* keyPages(redis: Redis, pattern: string): AsyncGenerator<readonly string[]> {
+export async function* keyPages(
+  redis: Redis,
+  pattern: string,
+  nodes = primariesOf(redis),
+): AsyncGenerator<readonly string[]> {
   const prefix = prefixOf(redis);
-  for (const node of primariesOf(redis)) {
+  for (const node of nodes) {
     let cursor = '0';
     do {
       const [next, keys] = await node.scan(cursor, 'MATCH', `${prefix}${pattern}`, 'COUNT', 1000);

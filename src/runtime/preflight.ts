@@ -8,7 +8,7 @@ import { isTooOld, readServerVersion, tooOld, unsupportedServer } from '../mysql
 import { connect, isCluster, primariesOf } from '../redis/connection.ts';
 import { durabilityFaults, readDurabilities, replicationFault } from '../redis/durability.ts';
 import { testMysql } from './mysql-self-test.ts';
-import { refusedRights, rightsFault } from '../redis/rights.ts';
+import { refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
 import { waitForStores } from './start-wait.ts';
 import { explainMysql, explainRedis, type Fault, finalFault, transientFault } from './store-faults.ts';
 
@@ -78,7 +78,8 @@ async function serverFaults({
   if (faults.length > 0) return faults;
   const oneShard = isCluster(redis) ? undefined : durabilities.find(({ mode }) => mode === 'cluster');
   if (oneShard) say(`REDIS_URL: this is a cluster of one shard; only with ${oneShard.betterUrl} may it get more`);
-  const refused = replicasMin > 0 ? await refusedRights([{ redis, on: '', command: ['WAIT', 0, 1] }]) : [];
+  const waits: Trial[] = primariesOf(redis).map((node) => ({ redis: node, on: '', command: ['WAIT', 0, 1] }));
+  const refused = replicasMin > 0 ? await refusedRights(waits) : [];
   return [...(refused.length > 0 ? [rightsFault(refused)] : []), ...(await testRedis())].map(finalFault);
 }
 
@@ -106,7 +107,7 @@ async function clusterFaults(redis: Redis): Promise<Fault[]> {
 export function checkMysqlConnection(database: Database): Promise<Fault[]> {
   return withConnection(database, readServerVersion).then(
     () => [],
-    (error: unknown) => [explainMysql(error)],
+    (error: unknown) => [explainMysql(error, database)],
   );
 }
 
@@ -123,7 +124,7 @@ async function checkMysql({ database, say }: PreflightDependencies): Promise<Fau
       return [transientFault(`DATABASE_URL: ${missing} migration(s) are missing; run \`bun run migrate\``)];
     return (await testMysql(database, version)).map(finalFault);
   } catch (error) {
-    return [explainMysql(error)];
+    return [explainMysql(error, database)];
   }
 }
 

@@ -73,8 +73,8 @@ async function asked(name: string, ask: () => Promise<Answer>): Promise<{ check:
 
 /** A cluster is ready while any node takes writes: no other process could do more, and its coupons would be refused too. */
 async function askRedis(redis: Redis, settings: Settings): Promise<Answer> {
-  if (!isCluster(redis)) return askServer(redis, redis, settings);
-  const answers = await Promise.all(primariesOf(redis).map((node) => askNode(redis, node, settings)));
+  if (!isCluster(redis)) return checkServer(redis, redis, settings);
+  const answers = await Promise.all(primariesOf(redis).map((node) => checkNode(redis, node, settings)));
   const faults = answers.filter(({ ok }) => !ok).map(({ detail }) => detail);
   const ready = answers.find(({ ok }) => ok);
   const durability = [...new Set(answers.map((answer) => answer.durability))].join('; ');
@@ -82,15 +82,15 @@ async function askRedis(redis: Redis, settings: Settings): Promise<Answer> {
   return { ok: true, detail: [`cluster of ${answers.length}, ${ready.detail}`, ...faults].join('; '), durability };
 }
 
-async function askNode(redis: Redis, node: Redis, settings: Settings): Promise<Answer> {
-  const answer = await askServer(redis, node, settings).catch((error: unknown) => {
+async function checkNode(redis: Redis, node: Redis, settings: Settings): Promise<Answer> {
+  const answer = await checkServer(redis, node, settings).catch((error: unknown) => {
     return { ok: false, detail: `does not answer (${reasonOf(error)})`, durability: 'unknown' };
   });
   return answer.ok ? answer : { ...answer, detail: `${node.options.host}:${node.options.port} ${answer.detail}` };
 }
 
 /** @param node the connection to one server behind `redis` */
-async function askServer(redis: Redis, node: Redis, settings: Settings): Promise<Answer> {
+async function checkServer(redis: Redis, node: Redis, settings: Settings): Promise<Answer> {
   const { ALLOW_VOLATILE_REDIS, REPLICAS_MIN: replicasMin = 0 } = settings;
   const facts = await readDurability(node);
   const { product, appendFsync, maxmemoryPolicy, role } = facts;

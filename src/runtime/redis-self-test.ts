@@ -251,10 +251,14 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   await lock.release(handle);
   await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'], acceptedMs: 0 });
   await mark(redis, lease);
-  await offer(redis, { keys, keepMs: LEASE_MS, owners: ['first', '1 1', 'second', '2 0'] });
+  await offer(redis, {
+    keys,
+    keepMs: LEASE_MS,
+    owners: ['first 1', '1 1', 'first 1', '0 2', 'second 2', '0 1', 'second 2', '1 1'],
+  });
   // Of before all times: it is found to be dead.
   await redis.hset(processesKey(keys), 'test', '0 test');
-  await noteOffered(redis, { ...lease, name: 'this' });
+  await noteOffered(redis, { ...lease, partitions: [keys], name: 'this', aliveMs: LEASE_MS, isFirst: true });
   await countUnoffered(redis, { ...lease, aliveMs: LEASE_MS });
 }
 
@@ -276,6 +280,6 @@ async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
   await hold(redis, state);
   await removeUnissued(redis, state);
   await endOpening(redis, { keys, token });
-  if (discarded) await discard(redis, { keys, id: discarded[0] });
+  if (discarded) await discard(redis, { keys, id: discarded[0], owners: [{ userId: 'first', sequence: 1 }] });
   await close(redis, { keys, epoch: 1 });
 }

@@ -1,7 +1,7 @@
 // store-faults.ts -- What a failure of a store means to who runs it: one sentence for each kind, with its cure and the store's number.
 
 import { OperatorError } from '../operator-error.ts';
-import { DatabaseTimeout } from '../mysql/database.ts';
+import { type Database, DatabaseTimeout } from '../mysql/database.ts';
 import { errorNumber, rootCause } from '../mysql/faults.ts';
 import { missingRight, rightsFault } from '../redis/rights.ts';
 
@@ -45,10 +45,6 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
   1045: ['it refuses user and password; correct them'],
   1049: ['it has no such database; create it, or correct the name'],
   1053: ['it is shutting down; start it', 'transient'],
-  1105: [
-    'a Vitess has no primary that serves, or no such table in its vschema; see deploy/vitess/README.md',
-    'transient',
-  ],
   1129: ['it blocks this host after too many broken connections; run FLUSH HOSTS there', 'transient'],
   1130: ['it lets this host in under no user; create the user for this host'],
   1142: [`the user lacks a right; ${GRANT}`],
@@ -92,10 +88,19 @@ const redisFaults: Readonly<Record<string, Sentence>> = {
   'ERR invalid DB index': ['it has no such database; raise its `databases`, or correct the number'],
 };
 
+/** Vitess has this number for most of what its gate finds; of others it says nothing. */
+const OTHER_ERROR = 1105;
+const VITESS_FAULT: Sentence = [
+  'a Vitess has no primary that serves, or no such table in its vschema; see deploy/vitess/README.md',
+  'transient',
+];
+
 /** What is wrong with MySQL, and what to do. */
-export function explainMysql(error: unknown): Fault {
+export function explainMysql(error: unknown, { server }: Pick<Database, 'server'> = { server: {} }): Fault {
   const number = errorNumber(error);
-  const [sentence, isTransient] = (number !== null && mysqlFaults[number]) || connectionFault(error, 'DATABASE');
+  const ofVitess = number === OTHER_ERROR && server.isVitess ? VITESS_FAULT : null;
+  const known = ofVitess ?? (number === null ? null : mysqlFaults[number]);
+  const [sentence, isTransient] = known ?? connectionFault(error, 'DATABASE');
   return { line: `DATABASE_URL: MySQL cannot be used (${reasonOf(error)}): ${sentence}`, isTransient: !!isTransient };
 }
 

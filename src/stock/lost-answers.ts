@@ -7,7 +7,7 @@
 import type { Config } from '../config/config.ts';
 import type { OpenStock } from './decision-scripts.ts';
 import type { Owner } from '../coupon/issue-rows.ts';
-import { lostKey } from '../stream/keys.ts';
+import { LOST_KEPT_S, lostKey, offerField, offersKey } from '../stream/keys.ts';
 import { isOffering } from './offers.ts';
 import type { StockKeeper } from './opening.ts';
 import { type AnsweredBatch, ownersIn, type RecentAnswers } from './recent-answers.ts';
@@ -24,8 +24,6 @@ export interface LostAnswersDependencies {
 
 /** Owners in one `look`. */
 const OWNERS_PER_LOOK_MAX = 1000;
-/** How long an audit says what was lost. */
-const LOST_KEPT_S = 30 * 86_400;
 
 /** Compares what another server answered than the one that is there now. Throws what the stores throw; the next call goes on. */
 export async function findLostAnswers(dependencies: LostAnswersDependencies): Promise<void> {
@@ -58,8 +56,8 @@ async function compare(
   const { seen, missing } = found;
   const lost = new Set(missing.map(({ userId }) => userId));
   // What was only in hand broke no answer.
-  const promised = new Set(batches.filter(({ isPromised }) => isPromised).flatMap(({ users }) => users));
-  const broken = lost.intersection(promised).size;
+  const promised = owners.filter(({ isPromised }) => isPromised).map(({ userId }) => userId);
+  const broken = lost.intersection(new Set(promised)).size;
   if (broken > 0) {
     // Counted before it is forgotten: where Redis fails in between, the next round counts it once more rather than never.
     const key = lostKey(redisStock.keysOf(couponId));
@@ -87,10 +85,22 @@ async function missingIn(redisStock: RedisStock, couponId: number, owners: reado
       page.map(({ userId }) => userId),
     );
     if (seen.kind === 'not open') return null;
-    missing.push(...page.filter(({ userId, sequence }) => seen.owners.get(userId) !== sequence));
+    const absent = page.filter(({ userId, sequence }) => seen.owners.get(userId) !== sequence);
+    missing.push(...(await withoutDiscarded(redisStock, couponId, absent)));
     at += OWNERS_PER_LOOK_MAX;
     if (at >= owners.length) return { seen, missing };
   }
+}
+
+/** An operator took these back. */
+async function withoutDiscarded(
+  { redis, keysOf }: RedisStock,
+  couponId: number,
+  owners: readonly Owner[],
+): Promise<readonly Owner[]> {
+  if (owners.length === 0) return owners;
+  const marks = await redis.hmget(offersKey(keysOf(couponId)), ...owners.map(offerField));
+  return owners.filter((_, i) => !marks[i]?.startsWith('-'));
 }
 
 /** Whether a sequence that is missing may belong to nobody: it is still to come, or there are some that nobody has. */

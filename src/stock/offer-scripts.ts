@@ -6,7 +6,7 @@ import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '..
 interface OfferInput {
   readonly keys: CouponKeys;
   readonly keepMs: number;
-  /** User, and sequence with the time of acceptance (0: not known) behind a space, in turn; at least one user. */
+  /** `offerField`, and the times of acceptance (0: not known) and of the answer with a space between them, in turn; at least one issue. */
   readonly owners: readonly string[];
 }
 
@@ -18,13 +18,21 @@ export const offer = defineScript({
   read: (reply): void => void reply.verdict('offered'),
 });
 
+interface NoteInput {
+  /** All there are, of one server. */
+  readonly partitions: readonly PartitionKeys[];
+  readonly name: string;
+  readonly server: string;
+  readonly aliveMs: number;
+  /** The first note of a process also removes the names of those that are gone. */
+  readonly isFirst: boolean;
+}
+
 /** Notes that a process has offered everything to this server. */
 export const noteOffered = defineScript({
   source: new URL('./failover/scripts/note-offered.lua', import.meta.url),
-  keys: ({ keys }: { readonly keys: PartitionKeys; readonly name: string; readonly server: string }) => [
-    processesKey(keys),
-  ],
-  args: ({ name, server }) => [name, server],
+  keys: ({ partitions }: NoteInput) => partitions.map(processesKey),
+  args: ({ name, server, aliveMs, isFirst }) => [name, server, aliveMs, isFirst ? 1 : 0],
   read: (reply) => reply.verdict('noted', 'other server'),
 });
 

@@ -10,8 +10,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
-import { askServer, isCluster, primariesOf } from '../redis/connection.ts';
-import { type CouponKeys, offersKey, type PartitionKeys, processesKey } from '../stream/keys.ts';
+import { askServer, isCluster, primariesOf, serverOf } from '../redis/connection.ts';
+import { type CouponKeys, offerField, offersKey, processesKey } from '../stream/keys.ts';
 import { countUnoffered, noteOffered, offer } from './offer-scripts.ts';
 import type { OpeningInput } from './opening-scripts.ts';
 import { type AnsweredBatch, type AnsweredOwner, ownersIn, type RecentAnswers } from './recent-answers.ts';
@@ -51,17 +51,20 @@ const GATHER_LOOK_MS = 20;
 const KEEP_MS = 60_000;
 const OWNERS_PER_OFFER_MAX = 5000;
 
-/** Not on a cluster: a slot that moves gives its coupons another server too, and every opening there would wait for all processes. */
+/**
+ * Not on a cluster: a slot that moves gives its coupons another server too, and every opening there would wait for all processes; and
+ * each process would note in every partition by a script of its own, since their keys are of several slots.
+ */
 export function isOffering(redis: Redis, { OFFERING }: OffersDependencies['settings']): boolean {
   return OFFERING === 'on' && !isCluster(redis);
 }
 
 export function createOffers({ redisStock, answers, name, settings }: OffersDependencies): Offers {
-  const { redis, keysOf, serverFor, serverOfCoupon } = redisStock;
+  const { redis, keysOf, serverOfCoupon } = redisStock;
   const isOn = isOffering(redis, settings);
   const offeredMs = new WeakMap<AnsweredBatch, number>();
-  /** By stream. */
-  const notes = new Map<string, { readonly server: string; readonly atMs: number }>();
+  /** What this process has noted last, in all partitions. */
+  let noted = { server: '', atMs: 0 };
   let offering: Promise<void> | null = null;
   const offerOnce = () => (offering ??= offerInDoubt().finally(() => (offering = null)));
   const offerInDoubt = async () => {
@@ -76,9 +79,9 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
     const nowMs = performance.now();
     for (const [couponId, batches] of answers.inDoubt(serverOfCoupon)) {
       const due = batches.filter((batch) => (offeredMs.get(batch) ?? Number.NEGATIVE_INFINITY) < nowMs - KEEP_MS / 2);
-      const owners = due
-        .flatMap(ownersIn)
-        .flatMap(({ userId, sequence, acceptedMs }) => [userId, `${sequence} ${acceptedMs}`]);
+      const owners = due.flatMap((batch) =>
+        ownersIn(batch).flatMap((owner) => [offerField(owner), `${owner.acceptedMs} ${batch.acceptedMs}`]),
+      );
       for (let i = 0; i < owners.length; i += 2 * OWNERS_PER_OFFER_MAX) {
         const page = owners.slice(i, i + 2 * OWNERS_PER_OFFER_MAX);
         await offer(redis, { keys: keysOf(couponId), keepMs: KEEP_MS, owners: page });
@@ -86,19 +89,20 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
       for (const batch of due) offeredMs.set(batch, nowMs);
     }
     // Only now: an opening that reads a note relies on it.
-    await Promise.all(redisStock.partitions.map((keys) => note(keys, serverFor(keys), nowMs)));
+    await note(serverOf(redis), nowMs);
   };
-  const note = async (keys: PartitionKeys, server: string, atMs: number) => {
-    const last = notes.get(keys.stream);
-    if (server === '' || (last?.server === server && atMs - last.atMs < NOTE_MS)) return;
-    if ((await noteOffered(redis, { keys, name, server })) === 'noted') notes.set(keys.stream, { server, atMs });
+  const note = async (server: string, atMs: number) => {
+    if (server === '' || (noted.server === server && atMs - noted.atMs < NOTE_MS)) return;
+    const { partitions } = redisStock;
+    const input = { partitions, name, server, aliveMs: ALIVE_MS, isFirst: noted.server === '' };
+    if ((await noteOffered(redis, input)) === 'noted') noted = { server, atMs };
   };
   return {
     offer: offerOnce,
     async gather(couponId, lease) {
       if (!isOn) return NO_OFFERS;
       const { keys, server } = lease;
-      if (notes.get(keys.stream)?.server !== server) await offerOnce();
+      if (noted.server !== server) await offerOnce();
       const deadlineMs = performance.now() + Math.min(GATHER_MS_MAX, lease.leaseMs / 2);
       while ((await countUnoffered(redis, { keys, server, aliveMs: ALIVE_MS })) > 0 && performance.now() < deadlineMs)
         await pause(GATHER_LOOK_MS);
@@ -111,17 +115,23 @@ export function createOffers({ redisStock, answers, name, settings }: OffersDepe
 }
 
 async function readOffers({ redis, keysOf }: RedisStock, couponId: number): Promise<Offered> {
-  const offered = new Map<string, Pick<AnsweredOwner, 'sequence' | 'acceptedMs'>>();
+  const found: { userId: string; sequence: number; acceptedMs: number; answeredMs: number }[] = [];
   let cursor = '0';
   do {
     const [next, fields] = await redis.hscan(offersKey(keysOf(couponId)), cursor, 'COUNT', 1000);
     for (let i = 0; i < fields.length; i += 2) {
-      const [sequence = 0, acceptedMs = 0] = (fields[i + 1] ?? '').split(' ').map(Number);
-      offered.set(fields[i] ?? '', { sequence, acceptedMs });
+      const [userId = '', sequence] = (fields[i] ?? '').split(' ');
+      const [acceptedMs = 0, answeredMs = 0] = (fields[i + 1] ?? '').split(' ').map(Number);
+      if (acceptedMs >= 0) found.push({ userId, sequence: Number(sequence), acceptedMs, answeredMs });
     }
     cursor = next;
   } while (cursor !== '0');
-  return offered;
+  // Where a failover undid a discard, a user may have been answered twice, or two users one sequence: the later answer counts.
+  const ordered = found.toSorted((a, b) => a.answeredMs - b.answeredMs);
+  const bySequence = new Map(ordered.map((issue) => [issue.sequence, issue]));
+  return new Map(
+    ordered.filter((issue) => bySequence.get(issue.sequence) === issue).map((issue) => [issue.userId, issue]),
+  );
 }
 
 /** Whether a state does not know what is offered: it is then rebuilt, not proven. */

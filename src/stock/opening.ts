@@ -128,7 +128,7 @@ async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
   try {
     const beforeMs = await redisStock.nowMs(attempt.couponId);
     let claimed = await withTransaction(database, (tx) => claim(tx, attempt, true));
-    // Before anything is read. What was never in Redis was lost by none.
+    // Before anything is read. A coupon that was never in Redis has no issues that a failover could have lost.
     const wasInRedis = !('kind' in claimed) && (claimed.proven || claimed.coupon.stockHome === 'redis');
     const offered = (wasInRedis && (await attempt.offers?.gather(attempt.couponId, lease))) || NO_OFFERS;
     if (!('kind' in claimed) && claimed.proven && !claimed.isKept && (await lacksAny(redisStock, lease.keys, offered)))

@@ -1,7 +1,7 @@
 // recent-answers.ts -- What this process answered in the last seconds, or has in hand: a Redis that fails over may lack it.
 //
-// Bounded by age and by users. Age counts only while the server that decided is still there: what was answered before an outage is kept
-// through all of it.
+// Bounded by age and by users. Age counts only while the server that decided is still the one that is connected to, so that answers
+// given before an outage outlast it.
 
 import type { Owner } from '../coupon/issue-rows.ts';
 import type { Outcome } from '../coupon/outcome.ts';
@@ -15,7 +15,7 @@ export interface AnsweredBatch {
   readonly outcomes: readonly Outcome[] | { readonly first: number };
   /** When those who were issued it were accepted. */
   readonly acceptedMs: number;
-  /** False for what is only in hand: nobody was answered yet. */
+  /** False while those who were issued it are not answered yet, as those of an entry that is only in hand. */
   readonly isPromised: boolean;
 }
 
@@ -79,8 +79,8 @@ export class RecentAnswers {
       this.#users -= batch.users.length;
       const owners = ownersIn(batch).filter(({ userId }) => !lost.has(userId));
       if (owners.length === 0) continue;
-      const outcomes = owners.map(({ sequence, acceptedMs }): Outcome => {
-        return { kind: acceptedMs > 0 ? 'issued' : 'already issued', sequence };
+      const outcomes = owners.map(({ sequence, acceptedMs, isPromised }): Outcome => {
+        return { kind: acceptedMs > 0 || !isPromised ? 'issued' : 'already issued', sequence };
       });
       this.add({ ...batch, server, users: owners.map(({ userId }) => userId), outcomes });
     }
@@ -101,14 +101,20 @@ export class RecentAnswers {
 export interface AnsweredOwner extends Owner {
   /** 0 for one who had it before. */
   readonly acceptedMs: number;
+  /** Whether the user was answered this sequence; "already issued" always is. */
+  readonly isPromised: boolean;
 }
 
 /** Who has which sequence by a batch. */
-export function ownersIn({ users, outcomes, acceptedMs }: AnsweredBatch): AnsweredOwner[] {
-  if ('first' in outcomes) return users.map((userId, i) => ({ userId, sequence: outcomes.first + i, acceptedMs }));
+export function ownersIn({ users, outcomes, acceptedMs, isPromised }: AnsweredBatch): AnsweredOwner[] {
+  if ('first' in outcomes)
+    return users.map((userId, i) => ({ userId, sequence: outcomes.first + i, acceptedMs, isPromised }));
   return users.flatMap((userId, i) => {
     const outcome = outcomes[i];
     if (!outcome || !('sequence' in outcome)) return [];
-    return [{ userId, sequence: outcome.sequence, acceptedMs: outcome.kind === 'issued' ? acceptedMs : 0 }];
+    const { sequence } = outcome;
+    return outcome.kind === 'issued'
+      ? [{ userId, sequence, acceptedMs, isPromised }]
+      : [{ userId, sequence, acceptedMs: 0, isPromised: true }];
   });
 }

@@ -91,11 +91,14 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
     /** How many have the coupon by a state, usable or not. */
     countOwners: (couponId: number) => redis.hlen(keysOf(couponId).owners),
     /**
-     * The coupons that have a state, or owners, in their partition, in pages. A coupon may come twice. What a start tries is in
-     * partitions of its own, and left out.
+     * The coupons that have a state, or owners, in their partition, in pages, on all servers or some. A coupon may come twice. What a
+     * start tries is in partitions of its own, and left out.
      */
-    couponIds: async function* (kind: 'state' | 'owners' = 'state'): AsyncGenerator<readonly number[]> {
-      for await (const keys of keyPages(redis, `coupon:{*}:*:${kind}`)) {
+    couponIds: async function* (
+      kind: 'state' | 'owners' = 'state',
+      nodes?: readonly Redis[],
+    ): AsyncGenerator<readonly number[]> {
+      for await (const keys of keyPages(redis, `coupon:{*}:*:${kind}`, nodes)) {
         const ids = keys.map((key) => Number(key.split(':').at(-2)));
         yield ids.filter((id, i) => keys[i] === keysOf(id)[kind]);
       }

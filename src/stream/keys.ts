@@ -73,14 +73,26 @@ export function waitMarkKey({ stream }: PartitionKeys): string {
   return `${stream}:mark`;
 }
 
-/** Hash: user → sequence, as processes offer them to the next opening. */
+/** Hash: what processes offer to the next opening, see offer.lua; and what was discarded, and is not to come back. */
 export function offersKey({ owners }: CouponKeys): string {
   return owners.replace(/owners$/, 'offers');
+}
+
+/** Its field for an issue. No user id has a space. */
+export function offerField({ userId, sequence }: { readonly userId: string; readonly sequence: number }): string {
+  return `${userId} ${sequence}`;
 }
 
 /** How many answers about a coupon a failover of Redis has broken, as far as a process that gave them noticed. */
 export function lostKey({ owners }: CouponKeys): string {
   return owners.replace(/owners$/, 'lost');
+}
+
+/** How long an audit says so. */
+export const LOST_KEPT_S = 30 * 86_400;
+
+export function isLostKey(key: string): boolean {
+  return key.endsWith(':lost');
 }
 
 /** Hash: the processes that may have something to offer, see offers.ts. */

@@ -40,25 +40,27 @@ export function wireOffering(
   const onFault = (error: unknown) =>
     log.warn({ error }, 'what was answered could not be offered to Redis, or compared with it; trying again');
   const compare = () => findLostAnswers({ redisStock, answers, stock, settings, onLost });
-  let comparing: Promise<void> | null = null;
+  let isComparing = false;
+  let comparing = Promise.resolve();
   const round = async () => {
     await offers.offer();
+    if (isComparing) return;
+    isComparing = true;
     // Not waited for: it may take as long as an opening, and the next server is to be seen meanwhile.
-    comparing ??= compare()
+    comparing = compare()
       .catch(onFault)
-      .finally(() => (comparing = null));
+      .finally(() => (isComparing = false));
   };
   return {
     answers,
     stock,
-    /** One round of `keepOffering`, and what follows from it. */
-    offerAndCompare: async () => {
-      await offers.offer();
-      await compare();
-    },
     /** Offers to a Redis that failed over what was answered, and counts what it lost, until it is stopped. */
-    keepOffering: (stop: AbortSignal) => keepOffering(round, redisStock.redis, onFault, stop),
-    /** Nobody waits for this process any more. */
+    keepOffering: async (stop: AbortSignal) => {
+      await keepOffering(round, redisStock.redis, onFault, stop);
+      // What is found to be lost is counted before the connections end.
+      await comparing;
+    },
+    /** No opening waits for this process any more. */
     leave: () => offers.leave().catch(onFault),
   };
 }

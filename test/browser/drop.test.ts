@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { resolve } from 'node:path';
 import type { Page, Route } from 'playwright-core';
-import type { PartitionedConfig } from '../../src/config/config.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
 import { eventually } from '../eventually.ts';
 import { sign } from '../http/tokens.ts';
+import type { PartitionedConfig } from '../stores.ts';
 import { type LiveSystem, startLiveSystem } from './live-system.ts';
 import { passes } from './page-checks.ts';
 

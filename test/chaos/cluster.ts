@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Redis } from 'ioredis';
-import { type Config, type PartitionedConfig, readConfig } from '../../src/config/config.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
@@ -13,6 +13,7 @@ import { closeDatabase, type Database, openDatabase } from '../../src/mysql/data
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { type ReplicatedRedis, startReplicatedRedis } from '../replicated-redis.ts';
+import type { PartitionedConfig } from '../stores.ts';
 import type { Fault } from './faults.ts';
 import { KeptProcess } from './kept-process.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';

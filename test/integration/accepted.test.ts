@@ -9,7 +9,7 @@ import { closeCoupon } from '../../src/stock/closing.ts';
 import { restoreLost } from '../../src/stock/restoring.ts';
 import { readEntry } from '../../src/stream/entry.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
-import { reconcile } from '../../workers/reconcile.ts';
+import { reconcileOnce } from '../reconcile-once.ts';
 import { openStores, type TestApi } from '../stores.ts';
 
 const stores = await openStores();
@@ -84,7 +84,7 @@ const readers: Readonly<Record<string, Reader>> = {
     if (place.waits) expect(await failureOf(asked)).toMatchObject({ name: 'Unavailable' });
     else expect(await asked).toEqual([{ kind: 'issued', sequence: 2 }]);
     // The reconciler opens it, and all go on.
-    await reconcileOnce(api);
+    await reconcileOnce(api, { settings: stores.config });
     await using other = await stores.createApi();
     const [owner, , late] = await other.issuers.synchronous.issue(id, ['a', 'b', 'c']);
     expect([owner, late]).toEqual([{ kind: 'already issued', sequence: 1 }, { kind: 'sold out' }]);
@@ -126,29 +126,6 @@ async function moveToMysql(api: TestApi, id: number, { waits }: Place): Promise<
 
 async function setCoupon(id: number, fields: Partial<typeof coupons.$inferInsert>): Promise<void> {
   await withConnection(stores.database, (session) => session.update(coupons).set(fields).where(eq(coupons.id, id)));
-}
-
-async function reconcileOnce({ redisStock, database, editor, stock }: TestApi): Promise<void> {
-  const ignore = () => {};
-  await reconcile({
-    redisStock,
-    database,
-    settings: stores.config,
-    repair: editor.repair,
-    open: (couponId) => stock.open(couponId, true),
-    observer: {
-      drift: ignore,
-      repaired: ignore,
-      closed: ignore,
-      restored: ignore,
-      unknownCoupon: ignore,
-      round: ignore,
-    },
-    onFault: (fault) => {
-      throw fault;
-    },
-    stop: new AbortController().signal,
-  });
 }
 
 function failureOf(promise: Promise<unknown>): Promise<unknown> {

@@ -6,7 +6,7 @@ import { createKey, revokeKey } from '../../src/auth/api-key-store.ts';
 import { lockCoupon } from '../../src/coupon/catalog.ts';
 import { withTransaction } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
-import { startEntry } from '../started-entry.ts';
+import { endStarted, startEntry } from '../started-entry.ts';
 import { openStores, type Stores } from '../stores.ts';
 
 let stores: Stores;
@@ -15,20 +15,12 @@ beforeAll(async () => {
 });
 afterAll(() => stores?.close());
 
-const started = new Set<Bun.Subprocess>();
-afterEach(async () => {
-  for (const child of started) {
-    child.kill('SIGKILL');
-    await child.exited;
-  }
-  started.clear();
-});
+afterEach(endStarted);
 
 /** A server whose pools are so small that a flood would fill them in no time. */
 async function startServer(environment: Readonly<Record<string, string>> = {}) {
   const small = { KEYS_MS_MAX: '200', MYSQL_CONNECTIONS_MAX: '2', MYSQL_QUEUE_MAX: '10' };
   const server = startEntry(stores, 'src/server.ts', { environment: { ...small, ...environment } });
-  started.add(server.child);
   return { url: await server.url(), logOf: server.logOf };
 }
 

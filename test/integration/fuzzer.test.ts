@@ -8,7 +8,7 @@ import { createKey } from '../../src/auth/api-key-store.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
 import { findFuzzer } from '../../tools/test-programs.ts';
 import { AUDIENCE, ISSUER, SECRET, sign } from '../http/tokens.ts';
-import { startEntry } from '../started-entry.ts';
+import { endStarted, startEntry } from '../started-entry.ts';
 import { openStores, type Stores } from '../stores.ts';
 
 const OPERATOR_KEY = 'a-key-of-the-operator-of-the-fuzzer';
@@ -25,14 +25,7 @@ beforeAll(async () => {
   stores = await openStores();
   await stores.startWorker();
 });
-const started = new Set<Bun.Subprocess>();
-afterEach(async () => {
-  for (const child of started) {
-    child.kill('SIGKILL');
-    await child.exited;
-  }
-  started.clear();
-});
+afterEach(endStarted);
 afterAll(async () => {
   await stores.close();
   rmSync(folder, { recursive: true });
@@ -45,7 +38,6 @@ describe.skipIf(fuzzer === '')('a fuzzer that reads the document', () => {
       const tokens = { JWT_SECRET: SECRET, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
       const environment = { AUTH, ADMIN_API_KEY: OPERATOR_KEY, ...(AUTH === 'on' && tokens) };
       const server = startEntry(stores, 'src/server.ts', { environment });
-      started.add(server.child);
       const found = await fuzz(`${await server.url()}/swagger/json`, await configOf(AUTH === 'on'), PHASES[AUTH]);
       expect({ ...found, log: faultsIn(server.logOf()) }).toMatchObject({ ok: true, log: [] });
       // Every operation was tried, each several times.

@@ -6,7 +6,7 @@ import { installation } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { connect, issuingConnection } from '../../src/redis/connection.ts';
 import { claimInstallation, keepComparing } from '../../src/installation/installation.ts';
-import { INSTALLATION_KEY, partitionOf } from '../../src/stream/keys.ts';
+import { couponKeys, INSTALLATION_KEY, lostKey, partitionOf } from '../../src/stream/keys.ts';
 import { changePartitions } from '../../src/installation/repartition.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { eventually } from '../eventually.ts';
@@ -126,6 +126,8 @@ test('a Redis that takes over: processes on the former one accept nothing more, 
   const comparing = keepComparing(running, (fault) => faults.push(fault), stop.signal);
   expect(await api.issuers.scripted.issue(coupon.id, ['before'])).toEqual([{ kind: 'issued', sequence: 1 }]);
 
+  // It counted before.
+  await others.redis.set(lostKey(stores.keys(coupon.id)), 2);
   const moved = await join(stores, others);
   await moved.start();
   // The start returns only once the others had time to notice.
@@ -139,6 +141,8 @@ test('a Redis that takes over: processes on the former one accept nothing more, 
   await using other = await stores.createApi({ REDIS_URL: others.config.REDIS_URL });
   const written = { kind: 'issued', sequence: 2 } as const;
   expect(await other.issuers.synchronous.issue(coupon.id, ['before', 'between'])).toContainEqual(written);
+
+  expect(await other.audit(coupon.id)).toMatchObject({ lost: 2 });
 
   // Back, as the line says.
   await stores.redis.del(INSTALLATION_KEY);
@@ -174,6 +178,7 @@ test('the number of partitions is changed with nothing lost: what is unwritten r
   }
   const fields = writeEntry({ couponId: coupon.id, epoch: 1, firstSequence: 3, acceptedMs: 0, users: ['buried'] });
   await redis.xadd(stores.keys(coupon.id).dead, '*', 'entry', '1-0', 'reason', 'a test', ...fields.map(String));
+  await redis.set(lostKey(stores.keys(coupon.id)), 3);
   // Its partition may have the same number as before.
   const letters = partitionOf(coupon.id, partitions) === partitionOf(coupon.id, target) ? 0 : 1;
   expect(await changePartitions({ database, redis }, target)).toEqual({ from: partitions, letters });
@@ -185,6 +190,7 @@ test('the number of partitions is changed with nothing lost: what is unwritten r
   await process.start();
   process.leave();
   await using api = await stores.createApi({ PARTITIONS: target });
+  expect(await api.audit(coupon.id)).toMatchObject({ lost: 3 });
   // The two rows and the dead letter are still counted.
   expect(await api.issuers.scripted.issue(coupon.id, ['a', 'buried', 'c', 'd', 'e'])).toEqual([
     { kind: 'already issued', sequence: 1 },
@@ -205,6 +211,9 @@ test('a change of partitions that was interrupted lets no process start, and can
   before.leave();
   const fields = writeEntry({ couponId: 1, epoch: 1, firstSequence: 1, acceptedMs: 0, users: ['buried'] });
   await redis.xadd(stores.keys(1).dead, '*', 'entry', '1-0', 'reason', 'a test', ...fields.map(String));
+  const couponId = PARTITIONS;
+  const lost = lostKey(couponKeys(couponId, PARTITIONS));
+  await redis.set(lost, 4);
   // The letters have moved by then.
   const dies = { unlink: () => Promise.reject(new Error('interrupted')) };
   const dying = new Proxy(redis, {
@@ -221,11 +230,13 @@ test('a change of partitions that was interrupted lets no process start, and can
       process.leave();
     }
     await changePartitions({ database, redis }, to);
+    expect(await redis.get(lostKey(couponKeys(couponId, to)))).toBe('4');
     const process = await join(stores, stores, { PARTITIONS: to });
     await process.start();
     process.leave();
     await changePartitions({ database, redis }, PARTITIONS);
     expect(await redis.xlen(stores.keys(1).dead)).toBe(1);
+    expect(await redis.keys('*:lost')).toEqual([lost]);
   }
 });
 

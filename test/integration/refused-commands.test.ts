@@ -79,7 +79,10 @@ const runs: Readonly<Record<string, { readonly source: string; readonly run: Run
   },
   discard: {
     source: '../../src/stream/scripts/discard.lua',
-    run: async (redis, couponId) => discard(redis, { keys: stores.keys(couponId), id: await letterOf(couponId) }),
+    run: async (redis, couponId) => {
+      const owners = [{ userId: 'buried', sequence: 2 }];
+      return discard(redis, { keys: stores.keys(couponId), id: await letterOf(couponId), owners });
+    },
   },
 };
 

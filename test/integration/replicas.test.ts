@@ -11,6 +11,8 @@ import { issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { preflight } from '../../src/runtime/preflight.ts';
 import { createReadiness } from '../../src/runtime/readiness.ts';
 import { eventually } from '../eventually.ts';
+import { processesKey } from '../../src/stream/keys.ts';
+import { settle } from '../../src/stream/scripts/settle.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import { type ReplicatedRedis, startReplicatedRedis } from '../replicated-redis.ts';
 import { openStores, type Settings, type Stores, type TestApi } from '../stores.ts';
@@ -230,6 +232,54 @@ describe('offering', () => {
     });
   }, 60_000);
 
+  test('what an operator discarded is not put back, and whoever has its sequence by then keeps it', async () => {
+    await replicated(async ({ stores, createApi, cutAll, failOver }) => {
+      await using api = await createApi();
+      const issue = (id: number, ...users: string[]) => api.issuers.scripted.issue(id, users);
+      const ids = [await stores.coupon({ totalQuantity: 3 }), await stores.coupon({ totalQuantity: 3 })].map(
+        ({ id }) => id,
+      );
+      for (const id of ids) {
+        expect(await issue(id, 'a')).toEqual(winners(1));
+        expect(await issue(id, 'b')).toEqual(winners(1, 2));
+        const keys = stores.keys(id);
+        const [[entryId, fields] = ['', []]] = await stores.redis.xrevrange(keys.stream, '+', '-');
+        const deadLetters = [{ entryId, reason: 'a test', fields }];
+        await settle(stores.redis, { keys, entries: [{ id: entryId, users: 1 }], deadLetters });
+      }
+      for await (const { id } of api.deadLetters.list()) expect(await api.deadLetters.discard(id)).toBe(true);
+      await cutAll();
+      const [given = 0, free = 0] = ids;
+      expect(await issue(given, 'c')).toEqual(winners(1, 2));
+      await failOver(api);
+      expect(await issue(given, 'b', 'c', 'd')).toEqual([
+        { kind: 'issued', sequence: 3 },
+        { kind: 'already issued', sequence: 2 },
+        { kind: 'sold out' },
+      ]);
+      expect(await issue(free, 'x')).toEqual(winners(1, 2));
+      await api.offerAndCompare();
+      for (const id of ids)
+        expect(await api.audit(id)).toMatchObject({ lost: 0, missing: 0, unknown: 0, unexpected: 0 });
+    });
+  }, 60_000);
+
+  test('a process that comes removes the names of those that are gone, and all names go with the last', async () => {
+    await replicated(async ({ stores, createApi }) => {
+      const keys = processesKey(stores.keys(1));
+      const nowMs = Date.now();
+      await stores.redis.hset(keys, 'gone', `${nowMs - 60_000} a.b`, 'living', `${nowMs} a.b`);
+      await using api = await createApi();
+      await api.offerAndCompare();
+      for (const partition of api.redisStock.partitions)
+        expect(await stores.redis.pttl(processesKey(partition))).toBeWithin(1, 10_001);
+      expect((await stores.redis.hkeys(keys)).filter((name) => !/^[0-9a-f-]{36}$/.test(name))).toEqual(['living']);
+      expect(await stores.redis.hlen(keys)).toBe(2);
+      await api.close();
+      expect(await stores.redis.hkeys(keys)).toEqual(['living']);
+    });
+  }, 60_000);
+
   test('an opening does not wait for long for a process that is gone', async () => {
     await replicated(async ({ stores, createApi, inStep, failOver }) => {
       await using first = await createApi();
@@ -255,16 +305,19 @@ test('without either, an audit says how many answers were lost, and the stock is
     await cutAll();
     expect(await first.issuers.scripted.issue(id, names('b', 4))).toEqual(winners(4, 2));
     expect(await first.issuers.locked.issue(id, ['b5'])).toEqual(winners(1, 6));
+    // An answer too, though another process issued it.
+    expect(await other.issuers.scripted.issue(id, ['k'])).toEqual(winners(1, 7));
+    expect(await first.issuers.synchronous.issue(id, ['k'])).toEqual([{ kind: 'already issued', sequence: 7 }]);
     await failOver(first, other);
     // One of them asks again, and others get the same numbers.
     expect(await other.issuers.scripted.issue(id, ['b1', 'x', 'y'])).toEqual(winners(3, 2));
     await first.offerAndCompare();
     // b1 has the number that it was answered.
-    expect(await other.audit(id)).toMatchObject({ lost: 4, missing: 0, unknown: 0, unexpected: 0 });
-    expect(first.metrics.failoverIssues.of('lost').total()).toBe(4);
+    expect(first.metrics.failoverIssues.of('lost').total()).toBe(5);
+    expect(await other.audit(id)).toMatchObject({ lost: 5, missing: 0, unknown: 0, unexpected: 0 });
     // Counted once.
     await first.offerAndCompare();
-    expect(await other.audit(id)).toMatchObject({ lost: 4 });
+    expect(await other.audit(id)).toMatchObject({ lost: 5 });
     const rest = await other.issuers.scripted.issue(id, names('z', 7));
     expect(rest.filter(({ kind }) => kind === 'issued')).toEqual(winners(6, 5));
   });

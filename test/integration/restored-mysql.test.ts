@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { eq, gt, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { createCatalog } from '../../src/coupon/catalog.ts';
 import { type Coupon, ID_MAX } from '../../src/coupon/coupon.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
@@ -204,6 +205,16 @@ test('a coupon that MySQL does not have any more is reported, and its id is give
   const made = await api.catalog.create(draftOf(coupon));
   expect(made.id).toBeGreaterThan(coupon.id);
   expect(await api.issuers.scripted.issue(made.id, ['first'])).toEqual([{ kind: 'issued', sequence: 1 }]);
+});
+
+test('coupons that are made at the same time where the server gives ids again get one each', async () => {
+  const coupon = await stores.coupon();
+  const free = coupon.id + 1000;
+  const freeIdFrom = (id: number) => Promise.resolve(Math.max(id, free));
+  const catalog = createCatalog(stores.database, () => Promise.resolve(), freeIdFrom);
+  const draft = draftOf(coupon);
+  const made = await Promise.all(Array.from({ length: 5 }, () => catalog.create(draft)));
+  expect(made.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4].map((i) => free + i));
 });
 
 test('what a start tries in Redis is no coupon: it is not reported, and no id is given because of it', async () => {

@@ -5,23 +5,18 @@ import { sql } from 'drizzle-orm';
 import { withConnection } from '../../src/mysql/database.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { eventually } from '../eventually.ts';
-import { startEntry } from '../started-entry.ts';
+import { endStarted, startEntry } from '../started-entry.ts';
 import { openStores } from '../stores.ts';
 
-const started = new Set<Bun.Subprocess>();
 // The lock below is held longer than a worker should take to stop.
 const stores = await openStores({ settings: { TRANSACTION_MS_MAX: 19_000 } });
 afterAll(async () => {
-  for (const child of started) child.kill('SIGKILL');
+  await endStarted();
   await stores.close();
 });
 
-/** Ends with this file, whatever happens. */
-function start(entry: string, environment: Readonly<Record<string, string>> = {}) {
-  const entryStarted = startEntry(stores, entry, { environment });
-  started.add(entryStarted.child);
-  return entryStarted;
-}
+const start = (entry: string, environment: Readonly<Record<string, string>> = {}) =>
+  startEntry(stores, entry, { environment });
 
 /** Transactions of this database that wait for a lock. InnoDB refreshes the table only when it was not read for 100 ms. */
 async function lockWaits(): Promise<number> {

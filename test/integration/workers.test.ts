@@ -6,8 +6,8 @@ import { GROUP, partitionKeys } from '../../src/stream/keys.ts';
 import { removeConsumers } from '../../src/stream/scripts/remove-consumers.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { Inbox } from '../../workers/inbox.ts';
-import { reconcile } from '../../workers/reconcile.ts';
 import { eventually } from '../eventually.ts';
+import { reconcileOnce } from '../reconcile-once.ts';
 import { connectTo } from '../redis-database.ts';
 import { openStores } from '../stores.ts';
 
@@ -38,33 +38,8 @@ const inboxOf = (worker: string, connection: Redis = blocking) =>
   new Inbox(connection, keys, { ...config, WORKER_NAME: worker });
 
 /** One round of the reconciler, with how many consumers it removed. */
-async function reconcileOnce(settings: Partial<typeof config> = {}): Promise<number> {
-  let removed = -1;
-  const ignore = () => {};
-  await reconcile({
-    redisStock: api.redisStock,
-    database: stores.database,
-    settings: { ...config, ...settings },
-    repair: api.editor.repair,
-    open: (couponId) => api.stock.open(couponId, true),
-    observer: {
-      drift: ignore,
-      repaired: ignore,
-      closed: ignore,
-      restored: ignore,
-      unknownCoupon: ignore,
-      round: ({ consumers }) => {
-        removed = consumers;
-      },
-    },
-    onFault: (fault) => {
-      throw fault;
-    },
-    stop: new AbortController().signal,
-  });
-  await redis.del('reconciler');
-  return removed;
-}
+const removedByRound = (settings: Partial<typeof config> = {}) =>
+  reconcileOnce(api, { settings: { ...config, ...settings } });
 
 test('a round removes the consumers of forty workers that are gone, but for the one with an entry pending', async () => {
   await redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
@@ -73,14 +48,14 @@ test('a round removes the consumers of forty workers that are gone, but for the 
   await read('pod-7');
   expect(Object.keys(await consumersOf())).toHaveLength(40);
   // They have only just asked.
-  expect(await reconcileOnce({ CLAIM_IDLE_MS: 60_000 })).toBe(0);
+  expect(await removedByRound({ CLAIM_IDLE_MS: 60_000 })).toBe(0);
   await eventually('all but one to be removed', async () => {
-    await reconcileOnce();
+    await removedByRound();
     return Object.keys(await consumersOf()).length === 1;
   });
   // By now the last one has been idle for as long as the others.
   await Bun.sleep(2 * config.CLAIM_IDLE_MS + config.BLOCK_MS);
-  await reconcileOnce();
+  await removedByRound();
   expect(await consumersOf()).toEqual({ 'pod-7': 1 });
 });
 
@@ -97,7 +72,7 @@ test('what was pending for a dead worker is taken over, and then its consumer is
   expect(performance.now() - diedMs).toBeLessThan(config.CLAIM_IDLE_MS * 1.25 + config.BLOCK_MS + 3000);
   expect((await stores.rows(id)).map(({ userId }) => userId)).toEqual(['a', 'b']);
   await eventually('the dead one to be removed', async () => {
-    await reconcileOnce();
+    await removedByRound();
     return !('dead' in (await consumersOf(mine)));
   });
 });

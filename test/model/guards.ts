@@ -60,6 +60,7 @@ export const guardFiles = {
   'close: no dead letter waits': 'src/stock/closing.ts',
   'close: the epoch is the same under the row lock': 'src/stock/closing.ts',
   'discard: the state goes in the same step': 'src/stream/scripts/discard.lua',
+  'discard: what is remembered of it is not offered': 'src/stream/scripts/discard.lua',
   'remove: nothing was issued in Redis': 'src/stock/scripts/remove-unissued.lua',
   'remove: the lease of an opener ends too': 'src/stock/scripts/remove-unissued.lua',
   'discard: what MySQL lost is written again': 'docs/protocol.md',

@@ -219,7 +219,7 @@ function moveRows(n: State, toFile: boolean): void {
   }
 }
 
-function deadLetterSteps(s: State, emit: Emit): void {
+export function deadLetterSteps(s: State, emit: Emit): void {
   for (const [u, user] of s.users.entries()) {
     if (user.dead === 0) continue;
     emit('a dead letter is replayed: that of user', u + 1, (n) => replay(n, u));

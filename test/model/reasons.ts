@@ -92,6 +92,7 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'replicas: also "already issued" waits': { world: 'waiting', promise: nowhere },
   'replicas: a worker writes what a replica has': { world: 'waiting', promise: tooMany },
   'replicas: an opening counts what is offered': { world: 'offering', promise: anotherSequence },
+  'discard: what is remembered of it is not offered': { world: 'disowning', promise: anotherSequence },
   'replicas: workers offer what they have in hand': { world: 'offering', promise: tooMany },
   'replicas: a state that lacks what is offered is not proven': { world: 'offering', promise: anotherSequence },
 };

@@ -2,13 +2,14 @@
 //
 // An answer is a promise that Redis alone keeps until there is a row. Two ways to keep it through a promotion: `WAIT` (nothing is
 // answered, or written, before the replica has it), and offering (processes remember what they have accepted or have in hand, and
-// the next opening counts it). The backup of a state is what the replica has.
+// the next opening after a promotion counts it). The backup of a state is what the replica has.
 
 import { type Guard, holds, isLeftOut } from './guards.ts';
 import { restoreRedis } from './faults.ts';
 import { answer, type Emit, type takeWithin as TakeWithin, takeWithin } from './issuers.ts';
 import { openerSteps } from './openers.ts';
-import type { State, User, World } from './state.ts';
+import { deadLetterSteps } from './operators.ts';
+import { heldBy, type State, type User, type World } from './state.ts';
 import { workerSteps } from './worker.ts';
 
 type Taken = ReturnType<typeof TakeWithin>;
@@ -16,7 +17,7 @@ type Taken = ReturnType<typeof TakeWithin>;
 /** Every step of a world with a replica. */
 export function replicaSteps(s: State, world: World, emit: Emit): void {
   const waits = world.may.has('WAIT');
-  for (let u = 0; u < world.users; u += 1) requestSteps(s, u, waits, emit);
+  for (let u = 0; u < world.users; u += 1) requestSteps(s, u, world, emit);
   openerSteps(s, world, (name, who, step) =>
     emit(name, who, world.may.has('offer') ? withOffers(name, who, step) : step),
   );
@@ -25,10 +26,15 @@ export function replicaSteps(s: State, world: World, emit: Emit): void {
     const hasReplica = s.users.every((user) => user.stream === 0 || user.saved[2] === user.stream);
     if (!isRead || !waits || holds('replicas: a worker writes what a replica has', hasReplica)) emit(name, who, step);
   });
-  emit('the replica catches up', 0, (n) => {
-    n.savedRedis = { ...n.redis, lock: 0, opening: 0 };
-    for (const user of n.users) user.saved = [0, user.owner, user.stream, user.first, user.epoch, user.dead];
-  });
+  emit('the replica catches up', 0, catchUp);
+  if (world.may.has('dead letters'))
+    deadLetterSteps(s, (name, who, step) =>
+      emit(name, who, (n) => {
+        step(n);
+        // One that a promotion undoes is a dead letter again, and holds its sequence.
+        if (/ discarded/.test(name)) catchUp(n);
+      }),
+    );
   if (s.faults < world.faultsMax)
     emit('the replica is promoted', 0, (n) => {
       n.faults += 1;
@@ -43,8 +49,14 @@ export function replicaSteps(s: State, world: World, emit: Emit): void {
     });
 }
 
+function catchUp(n: State): void {
+  n.savedRedis = { ...n.redis, lock: 0, opening: 0 };
+  for (const user of n.users) user.saved = [0, user.owner, user.stream, user.first, user.epoch, user.dead];
+}
+
 /** `decided` is an answer that waits; `reserved` is what the process remembers that it answered. */
-function requestSteps(s: State, u: number, waits: boolean, emit: Emit): void {
+function requestSteps(s: State, u: number, { may }: World, emit: Emit): void {
+  const waits = may.has('WAIT');
   const mine = s.users[u];
   if (!mine) return;
   if (mine.decided > 0) {
@@ -54,7 +66,7 @@ function requestSteps(s: State, u: number, waits: boolean, emit: Emit): void {
       emit('WAIT returns, answered, for', u + 1, (n) => answerTo(n, u, [n.users[u]?.decided ?? 0]));
     return;
   }
-  emit('take, with no answer, for', u + 1, (n) => void takeWithin(n, [u]));
+  if (!may.has('every answer arrives')) emit('take, with no answer, for', u + 1, (n) => void takeWithin(n, [u]));
   emit(waits ? 'take, for' : 'take, answered, for', u + 1, (n) => {
     const taken = takeWithin(n, [u]);
     const user = n.users[u];
@@ -91,6 +103,8 @@ function withOffers(name: string, p: number, step: (n: State) => void): (n: Stat
   const isLoading = name.startsWith('opener reads');
   return (n) => {
     const opener = n.openers[p];
+    // Nothing is offered to the server that decided.
+    if (n.server === 1) return step(n);
     const isMissing = n.users.some((user) => offeredBy(user) > 0 && user.owner !== offeredBy(user));
     const proves = isLeftOut('replicas: a state that lacks what is offered is not proven');
     if (opener && name.startsWith('opener claims') && isMissing && !proves) opener.version = 0;
@@ -100,10 +114,10 @@ function withOffers(name: string, p: number, step: (n: State) => void): (n: Stat
   };
 }
 
-/** restore-entry.lua: what is offered and nowhere becomes an entry again. */
+/** restore-entry.lua: what is offered and nowhere becomes an entry again, unless somebody else has its sequence. */
 function putBack(n: State, user: User, epoch: number): void {
   const sequence = offeredBy(user);
-  if (sequence === 0 || user.row > 0 || user.stream > 0 || user.dead > 0) return;
+  if (sequence === 0 || heldBy(user) > 0 || n.users.some((other) => heldBy(other) === sequence)) return;
   Object.assign(user, { stream: sequence, first: sequence, epoch });
   for (const w of user.hand.keys()) if (user.hand[w]) user.gone[w] = 1;
 }

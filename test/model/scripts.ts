@@ -202,6 +202,7 @@ export function giveUpLetter(s: State, u: number): void {
     user.given.fill(0);
     withdraw(user);
     user.dead = user.first = user.epoch = user.promised = 0;
+    if (s.offers > 0 && !isLeftOut('discard: what is remembered of it is not offered')) user.reserved = 0;
   }
 }
 

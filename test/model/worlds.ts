@@ -220,6 +220,8 @@ export const worlds = {
   waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
   /** The same, and processes offer what they remember to an opening. */
   offering: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'offer'),
+  /** The same, and dead letters are discarded, of which processes still remember the answers. */
+  disowning: calm({ faultsMax: 2 }, 'replica', 'open', 'offer', 'every answer arrives', 'bad data', 'dead letters'),
   /** Another Redis takes over, and the former one comes back. */
   moving: calm({ openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 }, 'scripted', 'open', 'move'),
   /** Another number of partitions, and back. */

@@ -885,8 +885,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'workers/reconcile.ts',
-        from: 'sums.consumers += await removeConsumers(redis, { keys, idleMs });',
-        to: 'void removeConsumers;',
+        from: 'await removeConsumers(redis, { keys, idleMs })',
+        to: 'removeConsumers.length * idleMs * 0',
       },
     ],
     guard: [
@@ -1062,8 +1062,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/issuing/replicas.ts',
-        from: "(await mark(redis, { keys, server })) !== 'marked'",
-        to: '!keys',
+        from: "(await mark(node, { keys, server })) === 'marked'",
+        to: "keys.stream !== ''",
       },
     ],
     guard: [`${integration}/replicas.test.ts`, 'batches that wait share a WAIT, and others are decided meanwhile'],
@@ -1200,6 +1200,73 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
     guard: [`${integration}/archive.test.ts`, 'what is used while it is archived is used in the file, or was refused'],
+  },
+  {
+    name: 'a command that a node of a cluster did not answer is sent again',
+    changes: [
+      {
+        file: 'src/redis/cluster.ts',
+        from: "if (word === 'TRYAGAIN') return",
+        to: "if (word === 'TRYAGAIN' || error.name !== 'ReplyError') return",
+      },
+    ],
+    guard: [`${integration}/cluster.test.ts`, 'a command without a reply is not sent again'],
+  },
+  {
+    name: 'a node of a cluster that is gone ends the round of the reconciler',
+    changes: [
+      { file: 'workers/round-parts.ts', from: 'if (!isCluster(redis)) throw fault;', to: 'if (redis) throw fault;' },
+    ],
+    guard: [
+      `${integration}/cluster.test.ts`,
+      'a round of the reconciler does the work of all nodes but the one that is gone',
+    ],
+  },
+  {
+    name: 'the replicas of any node of a cluster are waited for',
+    changes: [{ file: 'src/issuing/replicas.ts', from: 'await node.wait(', to: 'await redis.wait(' }],
+    guard: [
+      `${integration}/cluster-replicas.test.ts`,
+      'a coupon is answered once a replica of its own node has it; a node without replicas holds up no other',
+    ],
+  },
+  {
+    name: 'an "already issued" of `POST /v1/issue` counts as no answer',
+    changes: [
+      {
+        file: 'src/stock/recent-answers.ts',
+        from: 'acceptedMs: 0, isPromised: true }',
+        to: 'acceptedMs: 0, isPromised }',
+      },
+    ],
+    guard: [
+      'test/unit/recent-answers.test.ts',
+      'only who has a sequence is an owner: issued now or before, and "already issued" is an answer',
+    ],
+  },
+  {
+    name: 'a change of partitions forgets what a failover lost',
+    changes: [{ file: 'src/installation/repartition.ts', from: '  await moveLost(redis, partitions);\n', to: '' }],
+    guard: [
+      `${integration}/installation.test.ts`,
+      'the number of partitions is changed with nothing lost: what is unwritten refuses, dead letters move',
+    ],
+  },
+  {
+    name: 'what was discarded is offered again',
+    changes: [{ file: 'src/stream/scripts/discard.lua', from: 'if #ARGV > 2 then', to: 'if #ARGV > 2e9 then' }],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'what an operator discarded is not put back, and whoever has its sequence by then keeps it',
+    ],
+  },
+  {
+    name: 'a process that stops does not count what it has just found to be lost',
+    changes: [{ file: 'src/wiring/offering.ts', from: '      await comparing;\n', to: '' }],
+    guard: [
+      `${integration}/replicas.test.ts`,
+      'without either, an audit says how many answers were lost, and the stock is exact all the same',
+    ],
   },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),

@@ -18,6 +18,7 @@ test('without arguments it takes a seed of its own, a minute and the server on t
 test('one kind of Redis is used at a time', () => {
   expect(readChaosOptions({ cluster: true }, 7).redis).toBe('cluster');
   expect(readChaosOptions({ sentinel: true }, 7).redis).toBe('sentinel');
+  expect(readChaosOptions({ cluster: true, 'replicas-min': '1' }, 7)).toMatchObject({ replicas: 0, replicasMin: 1 });
   expect(() => readChaosOptions({ cluster: true, sentinel: true }, 7)).toThrow('choose one');
 });
 
@@ -47,6 +48,7 @@ test.each([
   [{ minutes: '1.5' }, '--minutes must be'],
   [{ minutes: '' }, '--minutes must be'],
   [{ 'replicas-min': '1' }, '--replicas-min must be a whole number from 0 to 0'],
+  [{ sentinel: true, 'replicas-min': '1' }, '--replicas-min must be a whole number from 0 to 0'],
   [{ replicated: true, 'replicas-min': '3' }, '--replicas-min must be a whole number from 0 to 2'],
   [{ database: 'postgres' }, '--database must be'],
 ])('%j is refused in words', (given, words) => {

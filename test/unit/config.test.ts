@@ -239,11 +239,6 @@ describe('settings that are wrong together', () => {
     ['a network that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES is wrong'],
     ['an address that is none', { TRUSTED_PROXIES: '10.0.0.1,10.0.0.256' }, 'TRUSTED_PROXIES is wrong'],
     ['metrics of any process', { REUSE_PORT: 'on' }, 'REUSE_PORT is on without METRICS_PORT'],
-    [
-      'replicas of a cluster',
-      { REPLICAS_MIN: '1', REDIS_URL: 'rediss+cluster://a:6379,b:6379' },
-      'REPLICAS_MIN must be 0 with a Redis Cluster',
-    ],
     ['a CAPTCHA without its secret', { CAPTCHA_VERIFY_URL: url }, 'CAPTCHA_VERIFY_URL and CAPTCHA_SECRET'],
     ['a CAPTCHA without its address', { CAPTCHA_SECRET: 's' }, 'CAPTCHA_VERIFY_URL and CAPTCHA_SECRET'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS is wrong'],

@@ -50,19 +50,20 @@ test('once compared, answers stand under the new server, without those that were
   expect(doubtsOf(answers, 'new')).toEqual([]);
   const [kept] = answers.inDoubt(() => 'third').get(1) ?? [];
   expect(kept && ownersIn(kept)).toEqual([
-    { userId: 'a', sequence: 1, acceptedMs: 1000 },
-    { userId: 'c', sequence: 3, acceptedMs: 1000 },
+    { userId: 'a', sequence: 1, acceptedMs: 1000, isPromised: true },
+    { userId: 'c', sequence: 3, acceptedMs: 1000, isPromised: true },
   ]);
 });
 
-test('only who has a sequence is an owner: issued now or before', () => {
+test('only who has a sequence is an owner: issued now or before, and "already issued" is an answer', () => {
   const outcomes = [
     { kind: 'sold out' },
     { kind: 'issued', sequence: 7 },
     { kind: 'already issued', sequence: 2 },
   ] as const;
-  expect(ownersIn({ ...batch('old', 'a', 'b', 'c'), outcomes })).toEqual([
-    { userId: 'b', sequence: 7, acceptedMs: 1000 },
-    { userId: 'c', sequence: 2, acceptedMs: 0 },
-  ]);
+  for (const isPromised of [true, false])
+    expect(ownersIn({ ...batch('old', 'a', 'b', 'c'), outcomes, isPromised })).toEqual([
+      { userId: 'b', sequence: 7, acceptedMs: 1000, isPromised },
+      { userId: 'c', sequence: 2, acceptedMs: 0, isPromised: true },
+    ]);
 });

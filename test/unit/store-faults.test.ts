@@ -1,7 +1,7 @@
-// Shows that the reason of a failed start is a code, never a message that may hold addresses and names of users.
+// store-faults.test.ts -- The reason of a failed start is a code, never a message that may hold addresses and names of users.
 import { expect, test } from 'bun:test';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
-import { reasonOf } from '../../src/runtime/store-faults.ts';
+import { explainMysql, reasonOf } from '../../src/runtime/store-faults.ts';
 import { serverFault, socketFault } from './faults.ts';
 
 test.each([
@@ -20,4 +20,10 @@ test.each([
   ['nothing', undefined, 'unknown reason'],
 ])('the reason of a failure of %s', (_, failure, reason) => {
   expect(reasonOf(failure)).toBe(reason);
+});
+
+test('the number that Vitess has for most of its faults means nothing of any other server', () => {
+  const lineOf = (server: { readonly isVitess?: boolean }) => explainMysql(serverFault(1105), { server }).line;
+  expect(lineOf({ isVitess: true })).toContain('deploy/vitess/README.md');
+  for (const server of [{ isVitess: false }, {}]) expect(lineOf(server)).toMatch(/ER_SOMETHING 1105\): see its log$/);
 });

@@ -203,7 +203,7 @@ describe.skipIf(!programs)('on two shards', () => {
   test('a table that the vschema lacks is said, with the place of the vschema', async () => {
     const asked = withConnection(stores.database, (_, connection) => connection.query('SELECT * FROM not_in_vschema'));
     const error = await asked.catch((failure: unknown) => failure);
-    expect(explainMysql(error).line).toContain('deploy/vitess/README.md');
+    expect(explainMysql(error, stores.database).line).toContain('deploy/vitess/README.md');
   });
 
   test('issuing goes on after kill -9 of vtgate and all tablets', async () => {

@@ -1,7 +1,8 @@
 // letters.ts -- The callers of replay.lua and discard.lua: what an operator does with a dead letter.
 
 import { defineScript } from '../../redis/script.ts';
-import type { CouponKeys, PartitionKeys } from '../keys.ts';
+import type { Owner } from '../../coupon/issue-rows.ts';
+import { type CouponKeys, offerField, offersKey, type PartitionKeys } from '../keys.ts';
 
 interface ReplayInput {
   readonly keys: CouponKeys;
@@ -25,12 +26,20 @@ interface DiscardInput {
   readonly keys: CouponKeys | PartitionKeys;
   /** Id in the dead stream. */
   readonly id: string;
+  /** What it holds; empty where it does not say. */
+  readonly owners: readonly Owner[];
 }
+
+/** How long what was discarded is not offered: as long as a process may remember its answers (`ANSWERS_MS_MAX`). */
+const DISCARD_KEPT_MS = 600_000;
 
 /** Deletes a dead letter, and the state of its coupon. Returns whether it was still there. */
 export const discard = defineScript({
   source: new URL('./discard.lua', import.meta.url),
-  keys: ({ keys }: DiscardInput) => [keys.dead, keys.withdrawn, ...('state' in keys ? [keys.state, keys.opening] : [])],
-  args: ({ id }) => [id],
+  keys: ({ keys }: DiscardInput) => {
+    const ofCoupon = 'state' in keys ? [keys.state, keys.opening, offersKey(keys)] : [];
+    return [keys.dead, keys.withdrawn, ...ofCoupon];
+  },
+  args: ({ id, owners }) => [id, DISCARD_KEPT_MS, ...owners.map(offerField)],
   read: (reply) => reply.verdict('discarded', 'gone') === 'discarded',
 });

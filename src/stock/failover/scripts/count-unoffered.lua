@@ -8,12 +8,8 @@
 --- include ../../scripts/included/usable-state.lua
 local now, unoffered = nowMs(), 0
 local noted = redis.call('HGETALL', KEYS[1])
-for i = 1, #noted, 2 do
-  local at, server = string.match(noted[i + 1], '^(%d+) (.*)$')
-  if not at or now - tonumber(at) > tonumber(ARGV[2]) then
-    redis.call('HDEL', KEYS[1], noted[i])
-  elseif server ~= ARGV[1] then
-    unoffered = unoffered + 1
-  end
+for i = 2, #noted, 2 do
+  local at, server = string.match(noted[i], '^(%d+) (.*)$')
+  if at and now - tonumber(at) <= tonumber(ARGV[2]) and server ~= ARGV[1] then unoffered = unoffered + 1 end
 end
 return { 'counted', unoffered }
