@@ -13,6 +13,7 @@ import {
   readKey,
   readLimitedCallers,
   readLoad,
+  readLogging,
   readUsedIssue,
 } from './answers.ts';
 import type {
@@ -28,6 +29,8 @@ import type {
   IssueState,
   Key,
   Load,
+  Logging,
+  LoggingChange,
   UsedIssue,
 } from './api-types.ts';
 import { followProgress, type ProgressEvent } from './events.ts';
@@ -119,6 +122,11 @@ export interface CouponClient {
   load(options?: CallOptions): Promise<RequestResult<Load>>;
   /** Addresses and users that ask too often, as the process counts them that answers. */
   limitedCallers(options?: CallOptions): Promise<RequestResult<LimitedCallerList>>;
+  /** What is logged, which operators may change for up to an hour. */
+  readonly logging: {
+    read(options?: CallOptions): Promise<RequestResult<Logging>>;
+    change(change: LoggingChange, options?: CallOptions): Promise<RequestResult<Logging>>;
+  };
   /** The scopes of the API key in use. */
   key(options?: CallOptions): Promise<RequestResult<Key>>;
 }
@@ -148,6 +156,11 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
     load: (call) => send({ method: 'GET', path: '/v1/load', read: readLoad, isIdempotent: true }, call),
     limitedCallers: (call) =>
       send({ method: 'GET', path: '/v1/limited-callers', read: readLimitedCallers, isIdempotent: true }, call),
+    logging: {
+      read: (call) => send({ method: 'GET', path: '/v1/logging', read: readLogging, isIdempotent: true }, call),
+      change: (body, call) =>
+        send({ method: 'PATCH', path: '/v1/logging', body, read: readLogging, isIdempotent: true }, call),
+    },
     key: (call) => send({ method: 'GET', path: '/v1/key', read: readKey, isIdempotent: true }, call),
   };
 }

@@ -59,11 +59,11 @@ export function revokeKey(database: Database, id: number): Promise<boolean> {
 export function validKeys(database: Database): Promise<readonly StoredKey[]> {
   return readFromPrimary(database, async (session) => {
     const rows = await session
-      .select({ digest: apiKeys.digest, scopes: apiKeys.scopes })
+      .select({ name: apiKeys.name, digest: apiKeys.digest, scopes: apiKeys.scopes })
       .from(apiKeys)
       .where(isNull(apiKeys.dateRevoked))
       .limit(KEYS_MAX);
-    return rows.map(({ digest, scopes: text }) => ({ digest, scopes: readScopes(text) }));
+    return rows.map(({ scopes: text, ...key }) => ({ ...key, scopes: readScopes(text) }));
   });
 }
 

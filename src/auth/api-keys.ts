@@ -11,6 +11,7 @@ export type Scope = (typeof scopes)[number];
 
 /** A key as it is stored: never itself, only its SHA-256 digest in hexadecimal. */
 export interface StoredKey {
+  readonly name?: string;
   readonly digest: string;
   readonly scopes: readonly Scope[];
 }

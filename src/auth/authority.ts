@@ -4,7 +4,7 @@
 // any caller may issue and read a status; operator routes still require a key.
 
 import { hash } from 'node:crypto';
-import type { KeyRing, Scope } from './api-keys.ts';
+import type { KeyRing, Scope, StoredKey } from './api-keys.ts';
 import { type TokenFault, tokenFaults } from './hs256.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
 import type { Access } from '../http/document/openapi.ts';
@@ -37,8 +37,8 @@ export interface AuthorityDependencies {
   /** null: tokens of users are not accepted. */
   readonly tokens: Tokens | null;
   readonly retryAfterS: number;
-  /** Called for each 401, with its reason; the credential is not among it. */
-  readonly onRefused: (reason: RefusalReason) => void;
+  /** Called for each 401, with its reason; the credential is not to be logged. */
+  readonly onRefused: (reason: RefusalReason, request: Request) => void;
 }
 
 /** Why a caller is unauthenticated. `unknown credential`: neither a key, nor a token where none is taken. */
@@ -49,8 +49,8 @@ const SCHEME = 'bearer ';
 const CREDENTIAL_LENGTH_MAX = 8192;
 
 export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: AuthorityDependencies): Authority {
-  const missing = () => {
-    onRefused('none sent');
+  const missing = (request: Request) => {
+    onRefused('none sent', request);
     return problem(
       'UNAUTHENTICATED',
       'This route needs `Authorization: Bearer …`.',
@@ -58,44 +58,59 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
       { 'www-authenticate': 'Bearer' },
     );
   };
-  const unknown = (reason: RefusalReason) => {
-    onRefused(reason);
+  const unknown = (reason: RefusalReason, request: Request) => {
+    onRefused(reason, request);
     return invalidToken(reason);
   };
-  const toAnswer = (verified: Verified): Caller | Response => {
+  const toAnswer = (verified: Verified, request: Request): Caller | Response => {
     if (verified === 'unverifiable') return unverifiable(retryAfterS);
-    return typeof verified === 'string' ? unknown(verified) : verified;
+    return typeof verified === 'string' ? unknown(verified, request) : verified;
   };
   const admitKnown = (request: Request, scope: Scope): Caller | Response | Promise<Caller | Response> => {
     const credential = credentialOf(request);
-    if (credential === null) return missing();
+    if (credential === null) return missing(request);
     // In a rush nearly everybody is a user.
     const user = tokens === null ? null : tokens.recognize(credential);
     if (user !== null) return user;
     const digest = digestOf(credential);
     const key = keys.find(digest);
     if (key) return allows(key.scopes, scope) ? { userId: null, keyDigest: digest } : tooSmall(scope);
-    if (!tokens) return unknown('unknown credential');
+    if (!tokens) return unknown('unknown credential', request);
     const verified = tokens.verify(credential, digest);
-    return verified instanceof Promise ? verified.then(toAnswer) : toAnswer(verified);
+    return verified instanceof Promise
+      ? verified.then((known) => toAnswer(known, request))
+      : toAnswer(verified, request);
   };
-  const scopesOf = (request: Request) => {
+  const keyOf = (request: Request) => {
     if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
     const credential = credentialOf(request);
-    if (credential === null) return missing();
-    return keys.find(digestOf(credential))?.scopes ?? unknown('unknown credential');
+    if (credential === null) return missing(request);
+    return keys.find(digestOf(credential)) ?? unknown('unknown credential', request);
   };
   return {
     isOn,
     admit: isOn ? admitKnown : () => everybody,
     guard: (scope) => (request) => {
-      const granted = scopesOf(request);
-      if (granted instanceof Response) return granted;
-      return allows(granted, scope) ? null : tooSmall(scope);
+      const key = keyOf(request);
+      if (key instanceof Response) return key;
+      if (!allows(key.scopes, scope)) return tooSmall(scope);
+      admitted.set(request, key);
+      return null;
     },
-    scopesOf,
+    scopesOf: (request) => {
+      const key = keyOf(request);
+      return key instanceof Response ? key : key.scopes;
+    },
     prepare: async () => tokens?.prepare(),
   };
+}
+
+/** The key that a guard let a request through with: it may be revoked before the request is done. */
+const admitted = new WeakMap<Request, StoredKey>();
+
+/** Who sent a request that a guard let through. */
+export function operatorOf(request: Request): { readonly name: string } {
+  return { name: admitted.get(request)?.name ?? 'unknown' };
 }
 
 /** Operators with a key of this scope. */
