@@ -63,6 +63,7 @@ export const readLimitedCallers = listReaderOf<api.LimitedCallerList, 'limitedCa
   },
   {},
 );
+export const readLogging = readerOf<api.Logging>({ requestLog: 'string', until: 'string or null', shared: 'boolean' });
 export const readKey = readerOf<api.Key>({ scopes: 'list' });
 export const readDeadLetters = listReaderOf<api.DeadLetterList, 'deadLetters'>(
   'deadLetters',
@@ -97,19 +98,22 @@ export const readProgress = readerOf<Progress>({
   paused: 'boolean',
 });
 
-/** Why a request was refused. */
+/** Why a request was refused. With `requestId` the operators of the server find the request in their logs. */
 export interface Problem extends Omit<api.Problem, 'type' | 'title' | 'code'> {
   /** The member to branch on. `OTHER`: not a code that this client knows; a proxy may have answered. */
   readonly code: api.Problem['code'] | 'OTHER';
 }
 
-/** The problem in a body, or `OTHER` when there is none. `status` is that of the response. */
-export function readProblem(status: number, body: unknown): Problem {
+/** The problem in a body, or `OTHER` when there is none. Status and headers are those of the response. */
+export function readProblem({ status, headers }: Pick<Response, 'status' | 'headers'>, body: unknown): Problem {
+  const requestId = headers.get('x-request-id');
+  const identified = requestId !== null && { requestId };
   if (!hasMembers<api.Problem>(body, { code: problemCodes, detail: 'string' })) {
     return {
       code: 'OTHER',
       status,
       detail: `The response has status ${status} and no problem that this client knows.`,
+      ...identified,
     };
   }
   const { code, detail, sequence, dateUsed, issuedQuantity, faults } = body;
@@ -121,6 +125,7 @@ export function readProblem(status: number, body: unknown): Problem {
     ...(typeof dateUsed === 'string' && { dateUsed }),
     ...(typeof issuedQuantity === 'number' && { issuedQuantity }),
     ...(Array.isArray(faults) && { faults: faults.filter(isFault) }),
+    ...(typeof body.requestId === 'string' ? { requestId: body.requestId } : identified),
   };
 }
 

@@ -93,6 +93,8 @@ export interface components {
         /** @description What would have been right. The value sent is not repeated. */
         readonly expected: string;
       }[];
+      /** @description The `X-Request-Id` of the answer, to be named when asking for help. */
+      readonly requestId?: string;
     };
     readonly IssueState: {
       /**
@@ -155,6 +157,8 @@ export interface components {
       readonly status: 'ISSUED' | 'USED';
       /** @description When it was accepted, in UTC. */
       readonly dateIssued: string;
+      /** @description When its row was written, in UTC. */
+      readonly dateWritten: string;
       /** @description When it was used, in UTC; null before. */
       readonly dateUsed: string | null;
       /** @description What the coupon is called. */
@@ -517,6 +521,33 @@ export interface components {
        */
       readonly next: number | null;
     };
+    readonly Logging: {
+      /**
+       * @description one of fatal, error, warn, info, debug, trace, silent
+       * @enum {string}
+       */
+      readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+      /** @description off, errors, sampled:0.01 (any share) or on */
+      readonly requestLog: string;
+      /**
+       * Format: date-time
+       * @description when the settings of the processes are in effect again; null: they are
+       */
+      readonly until: string | null;
+      /** @description whether every process has it, or will within seconds; false while Redis does not answer */
+      readonly shared: boolean;
+    };
+    readonly LoggingChange: {
+      /**
+       * @description one of fatal, error, warn, info, debug, trace, silent
+       * @enum {string}
+       */
+      readonly logLevel?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+      /** @description off, errors, sampled:0.01 (any share) or on */
+      readonly requestLog?: string;
+      /** @description for how long: an integer from 1 to 60; 0: back to the settings of the processes */
+      readonly minutes: number;
+    };
     readonly Key: {
       /** @description what it may do; `admin` stands for all of them */
       readonly scopes: readonly ('issue' | 'read' | 'admin')[];
@@ -596,6 +627,8 @@ export type Load = components['schemas']['Load'];
 export type LimitedCallerList = components['schemas']['LimitedCallerList'];
 export type AuditTrailPage = components['schemas']['AuditTrailPage'];
 export type IssueReport = components['schemas']['IssueReport'];
+export type Logging = components['schemas']['Logging'];
+export type LoggingChange = components['schemas']['LoggingChange'];
 export type Key = components['schemas']['Key'];
 export type Drop = components['schemas']['Drop'];
 export type Readiness = components['schemas']['Readiness'];

@@ -15,6 +15,7 @@ import {
   readKey,
   readLimitedCallers,
   readLoad,
+  readLogging,
   readUsedIssue,
 } from './answers.ts';
 import type {
@@ -32,6 +33,8 @@ import type {
   IssueState,
   Key,
   Load,
+  Logging,
+  LoggingChange,
   UsedIssue,
 } from './api-types.ts';
 import { followProgress, type ProgressEvent } from './events.ts';
@@ -145,6 +148,11 @@ export interface CouponClient {
   limitedCallers(options?: CallOptions): Promise<RequestResult<LimitedCallerList>>;
   /** Who changed what, the newest first. */
   auditTrail(options?: AuditTrailOptions): Promise<RequestResult<AuditTrailPage>>;
+  /** What is logged, which operators may change for up to an hour. */
+  readonly logging: {
+    read(options?: CallOptions): Promise<RequestResult<Logging>>;
+    change(change: LoggingChange, options?: CallOptions): Promise<RequestResult<Logging>>;
+  };
   /** The scopes of the API key in use. */
   key(options?: CallOptions): Promise<RequestResult<Key>>;
 }
@@ -183,6 +191,11 @@ export function createCouponClient(options: CouponClientOptions): CouponClient {
       send({ method: 'GET', path: '/v1/limited-callers', read: readLimitedCallers, isIdempotent: true }, call),
     auditTrail: (call = {}) =>
       send({ method: 'GET', path: `/v1/audit-trail${queryOf(call)}`, read: readAuditTrail, isIdempotent: true }, call),
+    logging: {
+      read: (call) => send({ method: 'GET', path: '/v1/logging', read: readLogging, isIdempotent: true }, call),
+      change: (body, call) =>
+        send({ method: 'PATCH', path: '/v1/logging', body, read: readLogging, isIdempotent: true }, call),
+    },
     key: (call) => send({ method: 'GET', path: '/v1/key', read: readKey, isIdempotent: true }, call),
   };
 }

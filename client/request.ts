@@ -142,7 +142,7 @@ export function headersOf(
 
 /** Reads a response that is not 2xx. Throws when the connection breaks meanwhile. */
 export async function readFailure(response: Response): Promise<FailedAttempt> {
-  const problem = readProblem(response.status, parse(await response.text()));
+  const problem = readProblem(response, parse(await response.text()));
   const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
   if (response.status === 408 || response.status >= 500) {
     return { kind: 'ambiguous', problem, cause: null, retryAfterMs };
@@ -188,7 +188,7 @@ async function send<Value>(
     });
     if (!response.ok) return await readFailure(response);
     const value = request.read(parse(await response.text()));
-    if (value === null) return { ...NO_RESPONSE, problem: readProblem(response.status, null) };
+    if (value === null) return { ...NO_RESPONSE, problem: readProblem(response, null) };
     const isReplayed = response.headers.get('idempotency-replayed') === 'true';
     return { kind: 'done', value, isReplayed, serverMs: readDate(response.headers.get('date')) };
   } catch (cause) {

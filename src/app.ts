@@ -11,17 +11,20 @@ import { envelope } from './http/envelope.ts';
 import { problem } from './http/problem.ts';
 import { addressReader, type PeerOf } from './http/rate-limit/address.ts';
 import type { Limiter } from './http/rate-limit/limiter.ts';
+import { idsOf, requestIdOf } from './http/request-log/request-ids.ts';
+import type { RequestObserver } from './http/request-log/request-observer.ts';
 import { type EdenRoutes, plugin } from './http/route.ts';
 import { problemRoute, swaggerRoutes } from './http/document/swagger.ts';
 import { routeRefuser } from './http/unknown-route.ts';
 import { dropRoutes } from './issues/drop-routes.ts';
 import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';
-import { type EndpointDependencies, unavailableAnswers } from './issuing/endpoint.ts';
+import { type EndpointDependencies, logStoreFailure, unavailableAnswers } from './issuing/endpoint.ts';
 import { issueRoutes } from './issuing/routes.ts';
 import { type AuditTrailDependencies, auditTrailRoute } from './operations/audit-trail-routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
 import { type LimitedCallersDependencies, limitedCallersRoute } from './operations/limited-callers.ts';
 import { type ReportDependencies, reportRoute } from './operations/report-routes.ts';
+import { type LoggingRoutesDependencies, loggingRoutes } from './operations/logging-routes.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -32,6 +35,7 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
   LimitedCallersDependencies &
   AuditTrailDependencies &
   ReportDependencies &
+  LoggingRoutesDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -43,9 +47,9 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
     readonly limiters: { readonly user: Pick<Limiter, 'take'> | null; readonly address: Pick<Limiter, 'take'> | null };
     /** Without one, no CAPTCHA is required. */
     readonly humanVerifier?: HumanVerifier;
+    readonly requests: RequestObserver;
     /** The built pages. */
     readonly pages: readonly PageFile[];
-    readonly log: { error(fields: object, message: string): void };
   };
 
 /** The surface: any server that speaks the web's `Request` and `Response` can serve it. */
@@ -65,7 +69,9 @@ export function createApp(dependencies: AppDependencies): App {
   const isHuman =
     humanVerifier === undefined
       ? null
-      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error) => log.error({ error }, 'could not check a CAPTCHA'));
+      : humanCheck(humanVerifier, config.RETRY_AFTER_S, (error, request) =>
+          log.error({ ...idsOf(request), error }, 'could not check a CAPTCHA'),
+        );
   const surface = routes(dependencies, isHuman);
   const app = new Elysia({
     name: 'app',
@@ -77,8 +83,11 @@ export function createApp(dependencies: AppDependencies): App {
     // The only hook. Without it, Elysia sends the messages of errors to the caller.
     .onError(({ code, error, route, request }) => {
       if (code === 'NOT_FOUND') return unknownRoute(request);
-      if (error instanceof Unavailable) return unavailable(error.reason);
-      log.error({ route, error }, 'a request failed');
+      if (error instanceof Unavailable) {
+        logStoreFailure(log, request, error);
+        return unavailable(error.reason, requestIdOf(request));
+      }
+      log.error({ ...idsOf(request), route, error }, 'a request failed');
       return problem('INTERNAL');
     })
     .use(plugin(surface))
@@ -92,6 +101,7 @@ export function createApp(dependencies: AppDependencies): App {
       isAuthOn: dependencies.authority.isOn,
       limiter: limiters.address,
       addressOf: addressReader(config.TRUSTED_PROXIES),
+      requests: dependencies.requests,
     }),
   };
 }
@@ -106,6 +116,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     limitedCallersRoute(dependencies),
     auditTrailRoute(dependencies),
     reportRoute(dependencies),
+    ...loggingRoutes(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

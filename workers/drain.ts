@@ -12,6 +12,7 @@ import type { Config } from '../src/config/config.ts';
 import { holdOrphan } from '../src/operations/orphans.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
 import { InvariantViolation } from '../src/invariant.ts';
+import { inSpan, issuesText, ROOT_CONTEXT } from '../src/telemetry/tracing.ts';
 import { type Database, isOnVitess } from '../src/mysql/database.ts';
 import { errorNumber, isDataFault } from '../src/mysql/faults.ts';
 import type { Message } from './inbox.ts';
@@ -69,8 +70,16 @@ export async function drain(dependencies: DrainDependencies, messages: readonly 
   const isSharded = await retryUntilSuccess(dependencies, () => isOnVitess(database));
   const perCoupon = Map.groupBy(readable, ({ entry }) => entry.couponId).values();
   for (const group of isSharded ? perCoupon : [readable]) {
-    for (const chunk of chunksOf(group, settings.ROWS_PER_TRANSACTION_MAX)) await writeAndSettle(dependencies, chunk);
+    for (const chunk of chunksOf(group, settings.ROWS_PER_TRANSACTION_MAX)) await write(dependencies, chunk);
   }
+}
+
+/** In a span, that names the issues as the span of their batch does. */
+function write(dependencies: DrainDependencies, chunk: readonly Readable[]): Promise<void> {
+  const named = ({ entry: { couponId, firstSequence, users } }: Readable) =>
+    issuesText(couponId, firstSequence, users.length);
+  const options = () => ({ attributes: { 'coupon.issues': chunk.map(named) } });
+  return inSpan('write', options, ROOT_CONTEXT, () => writeAndSettle(dependencies, chunk));
 }
 
 /** Users that an entry of any version holds: so many were counted as unpersisted when it was appended. */

@@ -8,6 +8,7 @@ import type { StockKeeper } from '../src/stock/opening.ts';
 import { createRedisStock, type RedisStock } from '../src/stock/redis-stock.ts';
 import { createCouponEditor } from '../src/stock/editing.ts';
 import { measureStores, mismatchReporter, transactionMeter } from '../src/wiring/metrics.ts';
+import { wireLogging } from '../src/wiring/logging.ts';
 import { wireOffering } from '../src/wiring/offering.ts';
 import { closeDatabase, type Database, openDatabase } from '../src/mysql/database.ts';
 import { preflight } from '../src/runtime/preflight.ts';
@@ -79,7 +80,10 @@ async function work(): Promise<void> {
   );
   const comparing = keepComparing({ ...parts, settings: { PARTITIONS } }, mismatchReporter(metrics, log), stop.signal);
   const reconciled = reconciling(config, database, stock, redisStock, metrics, log, stop.signal);
+  const logging = wireLogging(config, redis, log);
+  logging.watch();
   await Promise.all([...draining, comparing, offering.keepOffering(stop.signal), reconciled]);
+  logging.stop();
   await offering.leave();
   await server.stop(config.SHUTDOWN_MS_MAX / 4);
   for (const connection of connections) connection.disconnect();

@@ -40,8 +40,8 @@ export interface AuthorityDependencies {
   /** null: tokens of users are not accepted. */
   readonly tokens: Tokens | null;
   readonly retryAfterS: number;
-  /** Called for each 401, with its reason; the credential is not among it. */
-  readonly onRefused: (reason: RefusalReason) => void;
+  /** Called for each 401, with its reason; the credential is not to be logged. */
+  readonly onRefused: (reason: RefusalReason, request: Request) => void;
 }
 
 /** Why a caller is unauthenticated. `unknown credential`: neither a key, nor a token where none is taken. */
@@ -52,8 +52,8 @@ const SCHEME = 'bearer ';
 const CREDENTIAL_LENGTH_MAX = 8192;
 
 export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: AuthorityDependencies): Authority {
-  const missing = () => {
-    onRefused('none sent');
+  const missing = (request: Request) => {
+    onRefused('none sent', request);
     return problem(
       'UNAUTHENTICATED',
       'This route needs `Authorization: Bearer …`.',
@@ -61,32 +61,34 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
       { 'www-authenticate': 'Bearer' },
     );
   };
-  const unknown = (reason: RefusalReason) => {
-    onRefused(reason);
+  const unknown = (reason: RefusalReason, request: Request) => {
+    onRefused(reason, request);
     return invalidToken(reason);
   };
-  const toAnswer = (verified: Verified): Caller | Response => {
+  const toAnswer = (verified: Verified, request: Request): Caller | Response => {
     if (verified === 'unverifiable') return unverifiable(retryAfterS);
-    return typeof verified === 'string' ? unknown(verified) : verified;
+    return typeof verified === 'string' ? unknown(verified, request) : verified;
   };
   const admitKnown = (request: Request, scope: Scope): Caller | Response | Promise<Caller | Response> => {
     const credential = credentialOf(request);
-    if (credential === null) return missing();
+    if (credential === null) return missing(request);
     // In a rush nearly everybody is a user.
     const user = tokens === null ? null : tokens.recognize(credential);
     if (user !== null) return user;
     const digest = digestOf(credential);
     const key = keys.find(digest);
     if (key) return allows(key.scopes, scope) ? { userId: null, keyDigest: digest } : tooSmall(scope);
-    if (!tokens) return unknown('unknown credential');
+    if (!tokens) return unknown('unknown credential', request);
     const verified = tokens.verify(credential, digest);
-    return verified instanceof Promise ? verified.then(toAnswer) : toAnswer(verified);
+    return verified instanceof Promise
+      ? verified.then((known) => toAnswer(known, request))
+      : toAnswer(verified, request);
   };
   const keyOf = (request: Request) => {
     if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
     const credential = credentialOf(request);
-    if (credential === null) return missing();
-    return keys.find(digestOf(credential)) ?? unknown('unknown credential');
+    if (credential === null) return missing(request);
+    return keys.find(digestOf(credential)) ?? unknown('unknown credential', request);
   };
   return {
     isOn,

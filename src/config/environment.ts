@@ -13,6 +13,7 @@ export const secretSettings: readonly string[] = [
   'ADMIN_API_KEY',
   'JWT_SECRET',
   'JWT_SECRET_PREVIOUS',
+  'REQUEST_LOG_SECRET',
   'CAPTCHA_SECRET',
   'JWT_JWKS_URL',
   'CAPTCHA_VERIFY_URL',

@@ -5,6 +5,7 @@
 
 import { hostname } from 'node:os';
 import { type TSchema, Type } from '@sinclair/typebox';
+import { LogLevel, REQUEST_LOG_MODE } from './log-settings.ts';
 
 const integer = (description: string, [fallback, minimum, maximum]: readonly [number, number, number]) =>
   Type.Integer({ default: fallback, minimum, maximum, description });
@@ -150,9 +151,17 @@ export const settings = Type.Object({
   }),
   URL_CHARACTERS_MAX: integer('length of a URL; beyond it 400', [2048, 256, 65_536]),
 
-  LOG_LEVEL: Type.Union(
-    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
-    { default: 'info', description: 'least severe level that is logged' },
+  LOG_LEVEL: Type.Union(LogLevel.anyOf, { default: 'info', description: 'least severe level that is logged' }),
+  REQUEST_LOG: string(
+    'requests that have a log line: `off`, `errors` (400 and above, but for 409 and 429), `sampled:0.01` (any share) or `on`',
+    { default: 'off', pattern: REQUEST_LOG_MODE },
+  ),
+  REQUEST_LOG_SECRET: optional(
+    'key of the hash under which these lines have a user, for `bun run find-user`; not set: they have none',
+    { minLength: 16 },
+  ),
+  SERVER_TIMING: flag(
+    '`on` says in `Server-Timing` how long a request took, how long it waited for its decision, and how long that took',
   ),
   ALLOW_VOLATILE_REDIS: flag(
     '`on` starts on a Redis that loses acknowledged issues in a crash, or evicts them when its memory is full (see durability)',

@@ -37,7 +37,7 @@ export function createHumanVerifier(url: string, secret: string, waitMsMax = VER
 export function humanCheck(
   verify: HumanVerifier,
   retryAfterS: number,
-  onFault: (error: unknown) => void,
+  onFault: (error: unknown, request: Request) => void,
 ): (request: Request) => Promise<Response | null> {
   return async (request) => {
     const token = request.headers.get(HEADER) ?? '';
@@ -47,7 +47,7 @@ export function humanCheck(
     try {
       if (await verify(token)) return null;
     } catch (error) {
-      onFault(error);
+      onFault(error, request);
       const detail = 'The CAPTCHA cannot be checked now. Nothing was decided.';
       return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, retryAfter(retryAfterS));
     }

@@ -161,16 +161,19 @@ export const ProblemDocument = Type.Object(
     faults: Type.Optional(
       Type.Array(FaultDocument, { description: 'With INVALID_REQUEST: everything that is wrong.' }),
     ),
+    requestId: Type.Optional(
+      Type.String({ description: 'The `X-Request-Id` of the answer, to be named when asking for help.' }),
+    ),
   },
   { $id: 'Problem', description: 'An error or a refusal, by RFC 9457.' },
 );
 
 /** Members that only some problems have. */
 export type ProblemMembers = Readonly<
-  Pick<Static<typeof ProblemDocument>, 'sequence' | 'dateUsed' | 'issuedQuantity' | 'faults'>
+  Pick<Static<typeof ProblemDocument>, 'sequence' | 'dateUsed' | 'issuedQuantity' | 'faults' | 'requestId'>
 >;
 
-/** The document of a problem as JSON text. Refusals that never differ are made once with this and sent many times. */
+/** The document of a problem as JSON text. */
 export function problemText(
   code: ProblemCode,
   detail: string = problems[code].when,
@@ -180,10 +183,29 @@ export function problemText(
   return JSON.stringify({ type: `/problems/${code}`, title, status, code, detail, ...members });
 }
 
-/** What `new Response` needs beside the text. Reused, since a rush answers the same refusal many times. */
+/** What `new Response` needs beside the text. */
 export function problemInit(code: ProblemCode, headers: Readonly<Record<string, string>> = {}): ResponseInit {
-  const common = { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' };
-  return { status: problems[code].status, headers: new Headers({ ...common, ...headers }) };
+  return { status: problems[code].status, headers: { ...common, ...headers } };
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+const common = { 'content-type': PROBLEM_TYPE, 'x-content-type-options': 'nosniff' };
+
+/** Makes answers that differ by the id of their request alone: a rush is answered millions of the same refusal. */
+export function problemMaker(
+  code: ProblemCode,
+  detail?: string,
+): (requestId: string, headers?: Readonly<Record<string, string>>) => Response {
+  const { status } = problems[code];
+  const toText = withRequestId(problemText(code, detail));
+  return (requestId, headers) =>
+    new Response(toText(requestId), { status, headers: { ...common, 'x-request-id': requestId, ...headers } });
+}
+
+/** Adds the id of a request to the text of a problem, as its last member. */
+export function withRequestId(text: string): (requestId: string) => string {
+  const open = text.slice(0, -1);
+  return (requestId) => `${open},"requestId":"${requestId}"}`;
 }
 
 /**

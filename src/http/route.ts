@@ -14,6 +14,7 @@ import {
   type RawParameters,
 } from './document/openapi.ts';
 import { type Fault, invalid, type ProblemDocument, type ProblemStatus } from './problem.ts';
+import { noteOf } from './request-log/request-notes.ts';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 type MaybePromise<Value> = Value | Promise<Value>;
@@ -138,7 +139,12 @@ function valueOf({ schema, read }: Parameter, text: string | null): unknown {
 /** The routes as a plugin of the framework. Handlers take only what they need, since Elysia prepares what their text mentions. */
 export function plugin<const Routes extends readonly Route[]>(routes: Routes) {
   const app = new Elysia({ name: 'routes' });
-  for (const { method, path, declaration, handle } of routes) {
+  for (const { method, path, declaration, handle: answer } of routes) {
+    const handle: Route['handle'] = (request, params) => {
+      const note = noteOf(request);
+      if (note) Object.assign(note, { endpoint: `${method} ${path}`, ...params });
+      return answer(request, params);
+    };
     // `parse: 'none'`: bodies are read within their limit, by their declaration.
     const hook = { parse: 'none', detail: operation(declaration) } as const;
     if (path.includes(':')) app.route(method, path, ({ request, params }) => handle(request, params), hook);

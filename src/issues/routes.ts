@@ -43,6 +43,7 @@ const OwnedIssueAnswer = Type.Object(
     sequence: Sequence,
     status: Type.String({ enum: ['ISSUED', 'USED'] }),
     dateIssued: Type.String({ description: 'When it was accepted, in UTC.' }),
+    dateWritten: Type.String({ description: 'When its row was written, in UTC.' }),
     dateUsed: Type.Union([Type.String(), Type.Null()], { description: 'When it was used, in UTC; null before.' }),
     title: Type.String({ description: 'What the coupon is called.' }),
     discountAmount: Type.Integer({ description: 'What it takes off.' }),
@@ -206,7 +207,8 @@ function listRoute({ authority, issues }: IssuesDependencies) {
       operationId: 'listUserIssues',
       tag: 'users',
       summary: 'What a user has',
-      description: 'Rows in MySQL, in order of coupon: an issue that was only just accepted is there a moment later.',
+      description: `Rows in MySQL, in order of coupon, by the index of users: an issue that was only just accepted is there a moment later.
+Which endpoint accepted it is not stored.`,
       access: usersWith(authority, 'read'),
       params: { userId: userIdParameter },
       query: pageParameters,
@@ -216,10 +218,11 @@ function listRoute({ authority, issues }: IssuesDependencies) {
     async ({ params, query }) => {
       const found = await issues.listOf(params.userId, { ...query, limit: query.limit + 1 });
       const { items, next } = cutPage(found, query, ({ couponId }) => couponId);
-      const shown = items.map(({ issuedMs, usedMs, ...issue }) => ({
+      const shown = items.map(({ issuedMs, writtenMs, usedMs, ...issue }) => ({
         ...issue,
         status: usedMs === null ? 'ISSUED' : 'USED',
         dateIssued: formatInstant(issuedMs),
+        dateWritten: formatInstant(writtenMs),
         dateUsed: usedMs === null ? null : formatInstant(usedMs),
       }));
       return { body: { issues: shown, next } };
@@ -234,6 +237,7 @@ const pageExample = {
       sequence: 37,
       status: 'ISSUED',
       dateIssued: '2026-12-01T01:00:00.123Z',
+      dateWritten: '2026-12-01T01:00:00.187Z',
       dateUsed: null,
       title: 'Winter sale: 5,000 off',
       discountAmount: 5000,

@@ -28,6 +28,8 @@ export interface OwnedIssue extends Row, Pick<Coupon, 'title' | 'discountAmount'
   readonly couponId: number;
   /** When it was accepted. */
   readonly issuedMs: number;
+  /** When its row was written. */
+  readonly writtenMs: number;
 }
 
 /** All throw what Redis or MySQL throw, and Unavailable. */
@@ -179,10 +181,15 @@ async function readOwned(session: Session, userId: string, { after, limit }: Pag
     .from(coupons)
     .where(inArray(coupons.id, couponIds));
   const byId = new Map(owned.map((coupon) => [coupon.id, coupon]));
-  return rows.flatMap(({ couponId, sequence, dateIssued, dateUsed }) => {
+  return rows.flatMap(({ couponId, sequence, dateIssued, dateCreated, dateUsed }) => {
     const coupon = byId.get(couponId);
     if (!coupon) return [];
     const { id: _, ...shown } = coupon;
-    return [{ couponId, sequence, issuedMs: dateIssued.getTime(), usedMs: dateUsed?.getTime() ?? null, ...shown }];
+    const times = {
+      issuedMs: dateIssued.getTime(),
+      writtenMs: dateCreated.getTime(),
+      usedMs: dateUsed?.getTime() ?? null,
+    };
+    return [{ couponId, sequence, ...times, ...shown }];
   });
 }

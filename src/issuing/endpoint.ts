@@ -9,8 +9,10 @@ import type { Caller } from '../auth/tokens.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';
-import { invalid, type ProblemCode, problem, problemInit, problemText, retryAfter } from '../http/problem.ts';
+import { invalid, problem, problemMaker, retryAfter } from '../http/problem.ts';
 import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
+import { idsOf, requestIdOf } from '../http/request-log/request-ids.ts';
+import { noteOf } from '../http/request-log/request-notes.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import type { IssuerName } from './issuer.ts';
 import type { IssuePipeline } from './pipeline.ts';
@@ -40,6 +42,7 @@ export interface EndpointDependencies {
     /** Called once for each request of an issue endpoint, just before its answer is sent. */
     readonly observeRequest: (endpoint: IssuerName, result: RequestResult, seconds: number) => void;
   };
+  readonly log: { error(fields: object, message: string): void };
 }
 
 /** Body of the three issue endpoints. */
@@ -79,7 +82,7 @@ export function issueEndpoint(
       const answer = await isHuman(request);
       if (answer !== null) return refused(resultOf(answer), startMs, answer);
     }
-    const decided = decide(request, body.couponId, userId, startMs, caller);
+    const decided = decide({ request, couponId: body.couponId, userId, startMs, caller });
     const answer = decided instanceof Promise ? await decided : decided;
     return allowance === null || !shouldSendHeaders(allowance) ? answer : setRateLimitHeaders(answer, allowance);
   };
@@ -90,66 +93,87 @@ function resultOf({ status }: Response): RequestResult {
   return status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'dependency';
 }
 
+/** A request that is admitted and read. */
+interface Admitted {
+  readonly request: Request;
+  readonly couponId: number;
+  readonly userId: string;
+  readonly startMs: number;
+  readonly caller: Caller;
+}
+
 /** Makes the way from an admitted request to its answer. */
 function decider(
   endpoint: IssuerName,
   status: 201 | 202,
   word: 'ISSUED' | 'ACCEPTED',
-  { config, issuance, issueOnce, metrics }: EndpointDependencies,
-): (
-  request: Request,
-  couponId: number,
-  userId: string,
-  startMs: number,
-  caller: Caller,
-) => Response | Promise<Response> {
+  { config, issuance, issueOnce, metrics, log }: EndpointDependencies,
+): (admitted: Admitted) => Response | Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
-  const observe = (result: RequestResult, startMs: number) =>
+  const observe = (result: RequestResult, { startMs }: Admitted) =>
     metrics.observeRequest(endpoint, result, (performance.now() - startMs) / 1000);
-  const fail = (cause: unknown, startMs: number): Response => {
+  const fail = (cause: unknown, admitted: Admitted): Response => {
     // Answered here and not in the app's `onError`: under overload this is the common answer, and must stay cheap. The
     // reason was logged where it was thrown, once for the whole batch.
     // Only the use of an issue waits for a row.
     const isKnown = cause instanceof Unavailable && cause.reason !== 'unwritten';
-    observe(isKnown ? cause.reason : 'failed', startMs);
-    if (cause instanceof Unavailable) return unavailable(cause.reason);
+    observe(isKnown ? cause.reason : 'failed', admitted);
+    if (cause instanceof Unavailable) return unavailable(cause.reason, requestIdOf(admitted.request));
     throw cause;
   };
-  const answerTo = (
-    outcome: Outcome,
-    couponId: number,
-    userId: string,
-    startMs: number,
-    replayed: boolean,
-  ): Response => {
-    observe(replayed ? 'already issued' : outcome.kind, startMs);
-    if (outcome.kind !== 'issued') return refuse(outcome);
+  const answerTo = (outcome: Outcome, admitted: Admitted, replayed: boolean): Response => {
+    observe(replayed ? 'already issued' : outcome.kind, admitted);
+    const requestId = requestIdOf(admitted.request);
+    if (outcome.kind !== 'issued') return refuse(outcome, requestId);
+    const { couponId, userId } = admitted;
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
-    const location = `/v1/coupons/${couponId}/issues/${encodeURIComponent(userId)}`;
-    const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', location };
+    const headers = {
+      'content-type': 'application/json',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestId,
+      location: `/v1/coupons/${couponId}/issues/${encodeURIComponent(userId)}`,
+    };
     return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
   };
-  return (request, couponId, userId, startMs, { keyDigest }) => {
+  return (admitted) => {
+    const { request, couponId, userId } = admitted;
+    const note = noteOf(request);
+    if (note) Object.assign(note, { couponId, userId });
     const header = request.headers.get('idempotency-key');
-    const failed = (cause: unknown) => fail(cause, startMs);
     if (header !== null) {
       const key = readKey(header);
       if (key === null) {
-        observe('invalid', startMs);
+        observe('invalid', admitted);
         return invalid([{ in: 'header', pointer: '/Idempotency-Key', expected: String(IdempotencyKey.description) }]);
       }
-      const keyed = { key, ...(keyDigest !== undefined && { keyDigest }), issuer: endpoint, couponId, userId };
-      return issueOnce(keyed).then((result) => {
-        if (result.kind === 'decided') return answerTo(result.outcome, couponId, userId, startMs, result.replayed);
-        observe(undecided[result.kind].result, startMs);
-        return undecided[result.kind].answer(config.RETRY_AFTER_S);
-      }, failed);
+      const { keyDigest } = admitted.caller;
+      const keyed = { key, ...(keyDigest !== undefined && { keyDigest }), issuer: endpoint, couponId, userId, note };
+      return issueOnce(keyed).then(
+        (result) => {
+          if (result.kind === 'decided') return answerTo(result.outcome, admitted, result.replayed);
+          observe(undecided[result.kind].result, admitted);
+          return undecided[result.kind].answer(config.RETRY_AFTER_S);
+        },
+        (cause: unknown) => {
+          logStoreFailure(log, request, cause);
+          return fail(cause, admitted);
+        },
+      );
     }
-    const decided = issuance.issue(endpoint, couponId, userId);
+    const decided = issuance.issue(endpoint, couponId, userId, note);
     // The refusal cache answers in the same turn, and in a rush most answers are its.
-    if (!(decided instanceof Promise)) return answerTo(decided, couponId, userId, startMs, false);
-    return decided.then((outcome) => answerTo(outcome, couponId, userId, startMs, false), failed);
+    if (!(decided instanceof Promise)) return answerTo(decided, admitted, false);
+    return decided.then(
+      (outcome) => answerTo(outcome, admitted, false),
+      (cause: unknown) => fail(cause, admitted),
+    );
   };
+}
+
+/** Logs a request that failed because a store did; the request of a batch is not, since its batch is. */
+export function logStoreFailure(log: EndpointDependencies['log'], request: Request, error: unknown): void {
+  if (!(error instanceof Unavailable) || error.reason !== 'dependency') return;
+  log.error({ ...idsOf(request), error }, 'store request failed; result unknown to the caller');
 }
 
 /** Why a request under an `Idempotency-Key` was not decided. */
@@ -192,35 +216,28 @@ function readKey(header: string): string | null {
   return header.startsWith('"') ? header.slice(1, -1).replaceAll(/\\(.)/g, '$1') : header;
 }
 
-function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>): Response {
-  if (outcome.kind === 'already issued') {
-    return problem('DUPLICATED_COUPON_ISSUE', undefined, { sequence: outcome.sequence });
-  }
-  const { text, init } = refusals[outcome.kind];
-  return new Response(text, init);
+function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>, requestId: string): Response {
+  if (outcome.kind !== 'already issued') return refusals[outcome.kind](requestId);
+  const members = { sequence: outcome.sequence, requestId };
+  return problem('DUPLICATED_COUPON_ISSUE', undefined, members, { 'x-request-id': requestId });
 }
 
-/** Refusals do not differ from one request to the next, and a rush answers millions: each is written once. */
 const refusals = {
-  'not exist': prebuilt('COUPON_NOT_EXIST'),
-  paused: prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon is paused.'),
-  'not started': prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has not started.'),
-  ended: prebuilt('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has ended.'),
-  'sold out': prebuilt('INVALID_COUPON_ISSUE_QUANTITY'),
+  'not exist': problemMaker('COUPON_NOT_EXIST'),
+  paused: problemMaker('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon is paused.'),
+  'not started': problemMaker('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has not started.'),
+  ended: problemMaker('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has ended.'),
+  'sold out': problemMaker('INVALID_COUPON_ISSUE_QUANTITY'),
 } satisfies Record<Refusal['kind'], unknown>;
 
-function prebuilt(code: ProblemCode, detail?: string) {
-  return { text: problemText(code, detail), init: problemInit(code) };
-}
-
 /** Makes the answers to `Unavailable`, which say whether something may have been decided: 503 with `Retry-After`. */
-export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason) => Response {
-  const answerOf = (detail: string) => problemText('FAIL_COUPON_ISSUE_REQUEST', detail);
+export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason, requestId: string) => Response {
+  const answerOf = (detail: string) => problemMaker('FAIL_COUPON_ISSUE_REQUEST', detail);
   const answers = {
     overloaded: answerOf('Too many requests are waiting. Nothing was decided for this one.'),
     stopping: answerOf('This server is stopping. Nothing was decided.'),
     dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
     unwritten: answerOf('The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.'),
   } satisfies Record<UnavailableReason, unknown>;
-  return (reason) => new Response(answers[reason], problemInit('FAIL_COUPON_ISSUE_REQUEST', retryAfter(retryAfterS)));
+  return (reason, requestId) => answers[reason](requestId, retryAfter(retryAfterS));
 }

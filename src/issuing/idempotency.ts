@@ -17,6 +17,7 @@ import type { Redis } from 'ioredis';
 import type { Caller } from '../auth/tokens.ts';
 import { keyPages } from '../redis/scan.ts';
 import type { Limiter } from '../http/rate-limit/limiter.ts';
+import type { RequestNote } from '../http/request-log/request-notes.ts';
 import type { IssuePipeline } from './pipeline.ts';
 import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable } from '../coupon/outcome.ts';
@@ -37,6 +38,8 @@ export interface KeyedRequest {
   readonly issuer: IssuerName;
   readonly couponId: number;
   readonly userId: string;
+  /** Of a request that is observed. */
+  readonly note?: RequestNote | undefined;
 }
 
 /** Decides one request under a key. Throws as `IssuePipeline.issue` does. */
@@ -61,7 +64,7 @@ export function createIssueOnce(dependencies: IdempotencyDependencies): IssueOnc
   const { redis, issuance, refusalOf, settings } = dependencies;
   const keepS = settings.IDEMPOTENCY_KEY_S;
   return async (asked) => {
-    const { issuer, couponId, userId } = asked;
+    const { issuer, couponId, userId, note: requestNote } = asked;
     const callersKey = nameOf(asked);
     const pending = `${issuer} ${couponId}`;
     const [lost, won] = [`${pending} lost`, `${pending} won`];
@@ -75,7 +78,7 @@ export function createIssueOnce(dependencies: IdempotencyDependencies): IssueOnc
       const earlier = await earlierAnswer(dependencies, issuer, couponId, userId);
       if (earlier) return earlier;
     }
-    const outcome = await issuance.issue(issuer, couponId, userId);
+    const outcome = await issuance.issue(issuer, couponId, userId, requestNote);
     if (noted === null) {
       if (outcome.kind === 'already issued') await markKey(redis, { ...callersKey, from: pending, to: lost, keepS });
     } else if (noted !== lost) {

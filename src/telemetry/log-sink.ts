@@ -1,7 +1,7 @@
-// log-sink.ts -- Where log lines go, standard output. A line that cannot be written, as on a full disk, is dropped and counted: a log
-// keeps no process from its work.
+// log-sink.ts -- Where log lines go, standard output, without waiting for it. What a full pipe does not take is held within a bound; what
+// cannot be written or held, as on a full disk, is dropped and counted: a log keeps no process from its work.
 
-import { writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 
 /** What pino writes to. */
 export interface LogSink {
@@ -9,42 +9,104 @@ export interface LogSink {
 }
 
 const STDOUT = 1;
+/** Some thousand lines: the pause of a reader that rotates its files, not one that hangs. */
+const HELD_BYTES_MAX = 1_048_576;
+/** Between two tries to write what is held. */
+const PAUSE_MS = 50;
 
 /**
  * @param name of the process, for the line that says how many were dropped
  * @param onDropped called for each line that is dropped
- * @param writeTo writes some bytes or more and returns how many; throws when it can write none
+ * @param writeTo writes some bytes or more and returns how many; throws when it can write none, with the code `EAGAIN` if it can later
  */
 export function createLogSink(
   name: string,
   onDropped: () => void = () => undefined,
-  writeTo: (bytes: Buffer) => number = (bytes) => writeSync(STDOUT, bytes),
+  writeTo: (bytes: Buffer) => number = writeToStdout,
 ): LogSink {
   let dropped = 0;
   // A part of a line was written, and the rest was not.
   let isTorn = false;
-  const put = (text: string): boolean => {
-    let rest = Buffer.from(isTorn ? `\n${text}` : text);
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const put = (bytes: Buffer): 'written' | 'failed' | { readonly rest: Buffer } => {
+    let rest = bytes;
     try {
       while (rest.length > 0) {
         rest = rest.subarray(writeTo(rest));
         isTorn = rest.length > 0;
       }
-      return true;
-    } catch {
-      return false;
+      return 'written';
+    } catch (error) {
+      return isFull(error) ? { rest } : 'failed';
     }
+  };
+  const afterTorn = (line: Buffer) => (isTorn ? Buffer.concat([Buffer.from('\n'), line]) : line);
+  const drop = () => {
+    dropped += 1;
+    onDropped();
+  };
+  const flush = () => {
+    timer = null;
+    const lines = held;
+    held = [];
+    heldBytes = 0;
+    for (const [at, line] of lines.entries()) {
+      // The first may be the rest of a line.
+      const result = put(at > 0 ? afterTorn(line) : line);
+      if (result === 'failed') drop();
+      else if (result !== 'written') return hold([result.rest, ...lines.slice(at + 1)]);
+    }
+    if (dropped > 0) reportDropped();
+  };
+  const hold = (lines: readonly Buffer[]) => {
+    held.push(...lines);
+    heldBytes += lines.reduce((sum, { length }) => sum + length, 0);
+    timer ??= setTimeout(flush, PAUSE_MS).unref();
+  };
+  const reportDropped = () => {
+    const fields = { level: 40, time: Date.now(), name, dropped, msg: 'log lines could not be written' };
+    const result = put(Buffer.from(`${JSON.stringify(fields)}\n`));
+    if (result === 'failed') return;
+    dropped = 0;
+    if (result !== 'written') hold([result.rest]);
   };
   return {
     write(line) {
-      if (!put(line)) {
-        dropped += 1;
-        onDropped();
+      const bytes = Buffer.from(line);
+      if (held.length > 0) {
+        if (heldBytes + bytes.length > HELD_BYTES_MAX) drop();
+        else hold([bytes]);
         return;
       }
-      if (dropped === 0) return;
-      const fields = { level: 40, time: Date.now(), name, dropped, msg: 'log lines could not be written' };
-      if (put(`${JSON.stringify(fields)}\n`)) dropped = 0;
+      const result = put(afterTorn(bytes));
+      if (result === 'failed') drop();
+      else if (result !== 'written') hold([result.rest]);
+      else if (dropped > 0) reportDropped();
     },
   };
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+}
+
+let stdout: number | undefined;
+
+function writeToStdout(bytes: Buffer): number {
+  return writeSync((stdout ??= openStdout()), bytes);
+}
+
+/**
+ * Standard output, where writing does not wait if it is a pipe. The pipe is opened once more, since the flag would else be changed for all
+ * who have it. Where the system does not allow that, writing waits.
+ */
+function openStdout(): number {
+  try {
+    const isPipe = fstatSync(STDOUT).isFIFO();
+    return isPipe ? openSync(`/proc/self/fd/${STDOUT}`, constants.O_WRONLY | constants.O_NONBLOCK) : STDOUT;
+  } catch {
+    return STDOUT;
+  }
 }

@@ -8,7 +8,7 @@ import { Throttle } from './throttle.ts';
 
 export type Log = Logger;
 
-/** Pause between two lines about one failure, such as an outage, which would otherwise write one per request. */
+/** First pause between two lines about one failure, such as an outage, which would otherwise write one per request. */
 const FAULT_PAUSE_MS = 5000;
 
 /** Pino's number of the level. */
@@ -44,9 +44,9 @@ export function createLog(name: 'api' | 'worker', level: string, onDropped?: () 
   return pino(options, createLogSink(name, onDropped));
 }
 
-/** What makes two lines one: message and cause, whatever numbers are in it. */
+/** What makes two lines one: message and cause, whatever numbers and digests are in it. */
 function kindOf(message: string, error: unknown): string {
-  return `${message} ${JSON.stringify(describeFault(error)).replace(/\d+/g, '#')}`;
+  return `${message} ${JSON.stringify(describeFault(error)).replace(/[\da-f]{8,}|\d+/gi, '#')}`;
 }
 
 /**

@@ -5,6 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { InvariantViolation } from '../invariant.ts';
 import { poolNames } from '../mysql/database.ts';
 import { scriptNames } from '../redis/script.ts';
+import { recordSpan } from './tracing.ts';
 import { counter, type Exposed, gauge, type Histogram, histogram, SECONDS } from './registry.ts';
 
 const promises = ['P1', 'P2', 'P3', 'P4', 'P5', 'other'] as const;
@@ -55,10 +56,13 @@ export function createProcessMetrics() {
   };
 }
 
-/** Observes the time of a script by its name. A script that was not defined when the metrics were created is left out. */
+/** Observes the time of a script by its name, and makes a span of it. A script that was not defined when the metrics were created is left out. */
 export function scriptMeter({ scriptSeconds }: ProcessMetrics): (script: string, seconds: number) => void {
   const series = new Map<string, Histogram>([...scriptNames].map((script) => [script, scriptSeconds.of(script)]));
-  return (script, seconds) => series.get(script)?.observe(seconds);
+  return (script, seconds) => {
+    series.get(script)?.observe(seconds);
+    recordSpan(`script ${script}`, seconds);
+  };
 }
 
 /** Which promise a failure breaks; null when it breaks none. */

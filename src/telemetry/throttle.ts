@@ -1,8 +1,11 @@
-// throttle.ts -- Writes the first of many equal log lines, then one per pause with the number of those left out: an outage of a
-// store is a line now and then, not a line per request.
+// throttle.ts -- Writes the first of many equal log lines, then one after each pause with the number of those left out, and the pauses
+// grow: an outage of a minute is a few lines, not a line per request.
 
-/** Kinds of lines that are remembered at a time; any other is written, so that memory is bounded and nothing is lost. */
-const KINDS_MAX = 1000;
+/** Kinds of lines that are remembered at a time; all others count as one kind, so that lines and memory are bounded. */
+const KINDS_MAX = 20;
+const OTHERS = 'others';
+/** How often a pause may double while lines go on. */
+const DOUBLINGS_MAX = 3;
 
 interface Held {
   count: number;
@@ -15,6 +18,7 @@ export class Throttle {
   readonly #pauseMs: number;
   readonly #held = new Map<string, Held>();
 
+  /** @param pauseMs the first pause of a kind */
   constructor(pauseMs: number) {
     this.#pauseMs = pauseMs;
   }
@@ -26,25 +30,29 @@ export class Throttle {
    * @param write writes the line, given how many before it were left out
    */
   line(kind: string, write: (leftOut: number) => void): void {
-    const held = this.#held.get(kind);
+    const known = this.#held.has(kind) || this.#held.size < KINDS_MAX ? kind : OTHERS;
+    const held = this.#held.get(known);
     if (held) {
       held.count += 1;
       held.write = write;
       return;
     }
     write(0);
-    if (this.#held.size < KINDS_MAX) this.#pause(kind);
+    this.#pause(known, 0);
   }
 
-  #pause(kind: string): void {
+  #pause(kind: string, doublings: number): void {
     const held: Held = { count: 0, write: () => undefined };
     this.#held.set(kind, held);
-    const timer = setTimeout(() => {
-      this.#held.delete(kind);
-      if (held.count === 0) return;
-      held.write(held.count - 1);
-      this.#pause(kind);
-    }, this.#pauseMs);
+    const timer = setTimeout(
+      () => {
+        this.#held.delete(kind);
+        if (held.count === 0) return;
+        held.write(held.count - 1);
+        this.#pause(kind, Math.min(doublings + 1, DOUBLINGS_MAX));
+      },
+      this.#pauseMs * 2 ** doublings,
+    );
     // A line that is left out keeps no process running.
     timer.unref();
   }

@@ -6,6 +6,7 @@ import { type Authority, createAuthority, digestOf } from '../auth/authority.ts'
 import { KeyRing } from '../auth/api-keys.ts';
 import type { createAuthMetrics } from '../auth/metrics.ts';
 import { createTokens, JWKS_RENEWAL_MS } from '../auth/tokens.ts';
+import { idsOf } from '../http/request-log/request-ids.ts';
 import { type Counted, countRequests } from '../http/rate-limit/count-requests.ts';
 import { Limiter } from '../http/rate-limit/limiter.ts';
 import { validKeys } from '../auth/api-key-store.ts';
@@ -69,9 +70,9 @@ export async function openAccess({ config, database, redis, log, metrics }: Acce
       keys,
       tokens,
       retryAfterS: config.RETRY_AFTER_S,
-      onRefused: (reason) => {
+      onRefused: (reason, request) => {
         metrics.unauthenticated.of(reason).add();
-        log.warn({ reason }, `a caller was turned away (401): ${reason}`);
+        log.warn({ ...idsOf(request), reason }, `a caller was turned away (401): ${reason}`);
       },
     }),
     limiters,

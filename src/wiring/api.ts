@@ -15,6 +15,7 @@ import { createIssueOnce } from '../issuing/idempotency.ts';
 import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
 import { readBacklog } from '../stream/backlog.ts';
+import { partitionOf } from '../stream/keys.ts';
 import type { Load } from '../operations/routes.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
@@ -43,6 +44,7 @@ import { type ApiMetrics, measureStock, measureStores, transactionMeter } from '
 import { closeDatabase, type Database, openDatabase, throughPool } from '../mysql/database.ts';
 import { issuingConnection, type OnFault, subscribingConnection } from '../redis/connection.ts';
 import { wireOffering } from './offering.ts';
+import { wireRequestLog } from './logging.ts';
 import type { Log } from '../telemetry/log.ts';
 import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
 
@@ -64,10 +66,8 @@ interface Opened extends Foundation {
 }
 
 export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
-  const onRedisFault = (error: unknown) => {
-    metrics.redisFaults.of().add();
-    log.warn({ error }, 'the connection to Redis failed; trying again');
-  };
+  const faults = createFaultObservers(metrics, log);
+  const { onRedisFault, onStoreFault } = faults;
   const { redis, subscriber, connections, redisStock } = connectRedis(config, onRedisFault);
   const database = openDatabase(config, transactionMeter(metrics));
   const foundation: Foundation = { redisStock, database, settings: config };
@@ -76,20 +76,17 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const onRequested = measureStock(metrics, { database, snapshots });
   const { answers, stock, leave, ...offering } = wireOffering(foundation, metrics, log);
   const opened: Opened = { ...foundation, stock, answers, epochInRedis: createEpochReader(redisStock) };
-  const onStoreFault = (error: unknown) => {
-    metrics.storeFailures.of().add();
-    log.error({ error }, 'store request failed; result unknown to the caller');
-  };
   const reader = createCouponReader(foundation, onStoreFault);
   const issuers = createIssuers(opened, reader, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
-  const observer = createPipelineObserver(metrics, log, onRequested);
+  const observer = createPipelineObserver(metrics, log, onRequested, redisStock);
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
-  const { releaseWaiters, ...after } = createAfterIssuing({ ...opened, snapshots, reader }, onStoreFault);
+  const { releaseWaiters, ...after } = createAfterIssuing({ ...opened, snapshots, reader }, faults);
+  const requestLog = wireRequestLog(config, redis, log);
   const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
-  const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: onStoreFault });
+  const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: faults.onBackgroundFault });
   return {
     redis,
     redisStock,
@@ -117,17 +114,40 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     ),
     ...createOperations(foundation, metrics, onStoreFault),
     ...offering,
-    /** Subscribes to edits of coupons; call it once the connections are open. */
-    listen: () => listen(subscriber),
+    ...requestLog,
+    /** Subscribes to edits of coupons, and follows changes of the log; call it once the connections are open. */
+    listen: async () => {
+      await listen(subscriber);
+      requestLog.logging.watch();
+    },
     /** Ends long polls and event streams, so that a server can stop. */
     releaseWaiters,
     /** Answers the requests under way, then ends the connections. */
     async close() {
+      requestLog.logging.stop();
       await releaseWaiters();
       await issuance.drain();
       await leave();
       for (const connection of connections) connection.disconnect();
       await closeDatabase(database);
+    },
+  };
+}
+
+type FaultObservers = ReturnType<typeof createFaultObservers>;
+
+function createFaultObservers(metrics: ApiMetrics, log: Log) {
+  // Of a request: it is logged where the request is known.
+  const onStoreFault = () => metrics.storeFailures.of().add();
+  return {
+    onStoreFault,
+    onBackgroundFault(error: unknown) {
+      onStoreFault();
+      log.error({ error }, 'store request failed; result unknown to the caller');
+    },
+    onRedisFault(error: unknown) {
+      metrics.redisFaults.of().add();
+      log.warn({ error }, 'the connection to Redis failed; trying again');
     },
   };
 }
@@ -156,7 +176,7 @@ function createIssuers(opened: Opened, reader: CouponReader, observer: LockObser
 /** What users ask about issues after they were accepted. */
 function createAfterIssuing(
   { snapshots, reader, ...opened }: Opened & { readonly snapshots: Snapshots; readonly reader: CouponReader },
-  onFault: (fault: unknown) => void,
+  { onStoreFault, onBackgroundFault: onFault }: FaultObservers,
 ) {
   const { settings } = opened;
   const database = throughPool(opened.database, 'public');
@@ -166,7 +186,7 @@ function createAfterIssuing(
   const exists = (couponId: number) => reader.exists(couponId, 'public');
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(createIssues({ ...opened, database, exists, watch }), onFault),
+    issues: withStoreErrors(createIssues({ ...opened, database, exists, watch }), onStoreFault),
     progress,
     places: new Places(settings),
     readPublic: (couponId: number) => reader.read(couponId),
@@ -209,6 +229,7 @@ function createPipelineObserver(
   metrics: ApiMetrics,
   log: Log,
   requested: PipelineObserver['requested'],
+  redisStock: Pick<RedisStock, 'partitions'>,
 ): PipelineObserver {
   const seriesOf = (issuer: IssuerName) => {
     return { batchUsers: metrics.batchUsers.of(issuer), decisionSeconds: metrics.decisionSeconds.of(issuer) };
@@ -223,11 +244,13 @@ function createPipelineObserver(
     },
     refusedByCache: () => refusalCacheHits.add(),
     requested,
-    failed(issuer, failure) {
+    failed(issuer, failure, { couponId, users }) {
       metrics.failedBatches.of(issuer).add();
       const promise = promiseBrokenBy(failure);
       if (promise) metrics.brokenPromises.of(promise).add();
-      log.error({ issuer, promise, error: failure }, 'a batch failed; its results are unknown to the callers');
+      const partition = partitionOf(couponId, redisStock.partitions.length);
+      const batch = { issuer, couponId, partition, users, promise, error: failure };
+      log.error(batch, 'a batch failed; its results are unknown to the callers');
     },
   };
 }

@@ -23,6 +23,7 @@ import {
   scriptMeter,
 } from '../telemetry/process-metrics.ts';
 import { expose, type Gauge } from '../telemetry/registry.ts';
+import { recordSpan } from '../telemetry/tracing.ts';
 
 /** How often a store is asked, however often Prometheus asks. */
 const AGE_MS_MAX = 1000;
@@ -54,11 +55,14 @@ interface MeasuredStores {
   readonly settings: Pick<Config, 'UNPERSISTED_USERS_MAX' | 'MYSQL_CONNECTIONS_MAX' | 'ALLOW_VOLATILE_REDIS'>;
 }
 
-/** Transactions of a database that is about to be opened. */
+/** Transactions of a database that is about to be opened, as metrics and spans. */
 export function transactionMeter({ transactionSeconds }: Metrics): OnTransaction {
   const committed = transactionSeconds.of('committed');
   const failed = transactionSeconds.of('failed');
-  return (result, seconds) => (result === 'committed' ? committed : failed).observe(seconds);
+  return (result, seconds) => {
+    (result === 'committed' ? committed : failed).observe(seconds);
+    recordSpan('transaction', seconds, result === 'failed');
+  };
 }
 
 /** Logs and shows whether the stores belong together. */

@@ -43,6 +43,18 @@ describe('issues', () => {
     expect(requests).toEqual(['GET /v1/coupons/1/issues/issued?waitMs=500']);
   });
 
+  test('a problem has the id of its request', async () => {
+    const { result } = await call((client) => client.use({ couponId: 1, userId: 'none' }));
+    expect(result).toMatchObject({
+      kind: 'refused',
+      problem: { code: 'ISSUE_NOT_EXIST', requestId: expect.stringMatching(/^[\da-f]{12}-/) as unknown },
+    });
+    // Of a proxy that says it in a header alone.
+    const page = { status: 403, headers: { 'x-request-id': 'of-the-proxy' }, body: '<h1>Forbidden</h1>' };
+    const { result: refused } = await call((client) => client.use({ couponId: 1, userId: 'u1' }), [page]);
+    expect(refused).toMatchObject({ kind: 'refused', problem: { code: 'OTHER', requestId: 'of-the-proxy' } });
+  });
+
   test('an issue is used', async () => {
     const { result } = await call((client) => client.use({ couponId: 1, userId: 42 }));
     const dateUsed = '2026-12-01T00:00:00.000Z';
@@ -135,6 +147,19 @@ describe('the clock of the server', () => {
 });
 
 describe('operations', () => {
+  test('what is logged is read and changed', async () => {
+    const { result, requests } = await call(async (client) => [
+      await client.logging.read(),
+      await client.logging.change({ requestLog: 'errors', minutes: 5 }),
+    ]);
+    const value = { logLevel: 'info', requestLog: 'off', until: null, shared: true };
+    expect(result).toMatchObject([
+      { kind: 'done', value },
+      { kind: 'done', value },
+    ]);
+    expect(requests).toEqual(['GET /v1/logging', 'PATCH /v1/logging']);
+  });
+
   test('the load and the key are read', async () => {
     const { result } = await call((client) => Promise.all([client.load(), client.key()]), ['reset']);
     expect(result).toEqual([

@@ -131,7 +131,7 @@ describe('the status of an issue', () => {
     const token = await sign();
     const bodies = new Set<string>();
     for (const path of ['1/issues/issued', '1/issues/none', '99/issues/issued', '99/issues/none']) {
-      const headers = { authorization: `Bearer ${token}` };
+      const headers = { authorization: `Bearer ${token}`, 'x-request-id': 'of-this-test' };
       const answer = await app.fetch(new Request(`http://localhost/v1/coupons/${path}`, { headers }));
       expect(answer.status).toBe(403);
       bodies.add(await answer.text());

@@ -30,6 +30,8 @@ const callers = {
 async function ask(route: string, credential: string | null, body?: object): Promise<Response> {
   const [method = '', path = ''] = route.split(' ');
   const headers = new Headers(body === undefined ? {} : { 'content-type': 'application/json' });
+  // Nothing else may tell two refusals apart.
+  headers.set('x-request-id', 'of-this-test');
   if (credential !== null) headers.set('authorization', `Bearer ${credential}`);
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
   return app.fetch(new Request(`http://localhost${path}`, { method, headers, ...sent }));
@@ -64,6 +66,8 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['GET /v1/audit-trail', READ],
   ['GET /v1/reports/issues', READ],
   ['GET /v1/load', READ],
+  ['GET /v1/logging', READ],
+  ['PATCH /v1/logging', ADMIN, {}],
   ['GET /v1/key', KEY],
   ['GET /v1/coupons/1/events', OPEN],
   ['GET /v1/drops/1', OPEN],

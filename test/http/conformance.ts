@@ -51,6 +51,7 @@ async function expectProblem(answer: Response, code: ProblemCode): Promise<Recor
     status,
     code,
     detail: expect.stringMatching(/^[A-Z].*\.$/) as unknown,
+    requestId: answer.headers.get('x-request-id'),
   });
   expect(JSON.stringify(document)).not.toContain('internal:');
   return document;
@@ -101,6 +102,7 @@ function describeIssuing(ask: Ask): void {
         code: 'DUPLICATED_COUPON_ISSUE',
         detail: problems.DUPLICATED_COUPON_ISSUE.when,
         sequence: 12,
+        requestId: document['requestId'],
       });
     });
   }
@@ -726,6 +728,7 @@ function describeIssueLife(ask: Ask): void {
           sequence: 37,
           status: 'USED',
           dateIssued: '2026-12-01T00:00:00.000Z',
+          dateWritten: '2026-12-01T00:00:00.064Z',
           dateUsed: '2026-12-01T00:00:00.001Z',
           title: 'Winter sale',
           discountAmount: 5000,

@@ -28,7 +28,10 @@ interface Operation {
   }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
-    Record<string, { readonly description: string; readonly content?: Readonly<Record<string, Media>> }>
+    Record<
+      string,
+      { readonly description: string; readonly headers?: object; readonly content?: Readonly<Record<string, Media>> }
+    >
   >;
 }
 
@@ -113,8 +116,10 @@ test('every route is documented, and nothing else', () => {
     'GET /v1/limited-callers',
     'GET /v1/load',
     'GET /v1/reports/issues',
+    'GET /v1/logging',
     'GET /v1/users/{userId}/issues',
     'PATCH /v1/coupons/{couponId}',
+    'PATCH /v1/logging',
     'POST /v1/coupons',
     'POST /v1/coupons/{couponId}/issues/{userId}/use',
     'POST /v1/coupons/{couponId}/open',
@@ -177,7 +182,8 @@ describe.each(operations)('$route', ({ method, path, operation }) => {
 
   test('shows every answer: description, schema and example', () => {
     expect(Object.keys(operation.responses)).toContain('500');
-    for (const [status, { description, content = {} }] of Object.entries(operation.responses)) {
+    for (const [status, { description, headers, content = {} }] of Object.entries(operation.responses)) {
+      expect(headers).toHaveProperty('X-Request-Id');
       const media = Object.values(content);
       expect({ status, described: description.length > 2, kinds: media.length }).toEqual({
         status,

@@ -6,6 +6,7 @@ import { changesTerms, type Coupon } from '../../src/coupon/coupon.ts';
 import type { Readiness } from '../../src/operations/health-routes.ts';
 import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/auth/authority.ts';
 import { Limiter } from '../../src/http/rate-limit/limiter.ts';
+import { RequestObserver } from '../../src/http/request-log/request-observer.ts';
 import { tokensWith } from './tokens.ts';
 import { KeyRing, type Scope, type StoredKey } from '../../src/auth/api-keys.ts';
 import type { Audit } from '../../src/operations/audit.ts';
@@ -88,11 +89,12 @@ export interface Calls {
   readonly waited: number[];
   readonly observed: unknown[];
   readonly logged: unknown[];
+  readonly logging: unknown[];
 }
 
 /** An app on fakes, and the calls that it makes of them. */
 export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; calls: Calls } {
-  const calls: Calls = { issued: [], created: [], waited: [], observed: [], logged: [] };
+  const calls: Calls = { issued: [], created: [], waited: [], observed: [], logged: [], logging: [] };
   const app = createApp({
     config: fakeConfig,
     authority: fakeAuthority(),
@@ -141,6 +143,15 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
     deadLetters: fakeDeadLetters,
     load: async () => load,
     listTrail: async ({ after, limit }) => trail.filter(({ id }) => after === 0 || id < after).slice(0, limit),
+    requests: new RequestObserver({ mode: 'off', isTimed: false, hashUser: null, write: () => {} }),
+    logging: {
+      current: () => ({ logLevel: 'info', requestLog: 'off', untilMs: null }),
+      change: async (settings, durationMs) => {
+        calls.logging.push({ ...settings, durationMs });
+        return true;
+      },
+    },
+    onLoggingChanged: (by, settings) => calls.logging.push({ by, ...settings }),
     pages,
     readiness: async () => ready,
     metrics: {
@@ -298,6 +309,7 @@ function ownedIssues(after: number): readonly OwnedIssue[] {
       couponId: id,
       sequence: 37,
       issuedMs: coupon.startMs,
+      writtenMs: coupon.startMs + 64,
       usedMs: id % 2 ? null : coupon.startMs + 1,
       title,
       discountAmount,

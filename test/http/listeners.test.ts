@@ -116,7 +116,7 @@ test('a coupon that is not announced is there for operators alone, and for all o
   await using site = await open();
   const { url, statusOf } = site;
   const bodyOf = async (path: string) => {
-    const answer = await fetch(url + path);
+    const answer = await fetch(url + path, { headers: { 'x-request-id': 'of-this-test' } });
     return [answer.status, await answer.text()];
   };
   for (const path of ['/v1/drops/:id', '/v1/coupons/:id/events']) {

@@ -83,7 +83,7 @@ function describeWire(port: () => number): void {
   test('a body that is announced too large is refused before it is sent', async () => {
     const wire = await openWire(port());
     wire.write(head('POST /v1/issue HTTP/1.1', json, 'Content-Length: 9000000000'));
-    expect(await wire.until(/"detail":"[^"]+"}/)).toMatch(/^HTTP\/1.1 413 [^]*PAYLOAD_TOO_LARGE/);
+    expect(await wire.until(/"requestId":"[^"]+"}/)).toMatch(/^HTTP\/1.1 413 [^]*PAYLOAD_TOO_LARGE/);
     wire.destroy();
   });
 
@@ -91,7 +91,7 @@ function describeWire(port: () => number): void {
     const wire = await openWire(port());
     wire.write(head('POST /v1/issue HTTP/1.1', json, 'Transfer-Encoding: chunked'));
     for (let piece = 0; piece * 1024 <= BODY_BYTES_MAX; piece += 1) wire.write(`400\r\n${'x'.repeat(1024)}\r\n`);
-    expect(await wire.until(/"detail":"[^"]+"}/)).toMatch(/^HTTP\/1.1 413 [^]*PAYLOAD_TOO_LARGE/);
+    expect(await wire.until(/"requestId":"[^"]+"}/)).toMatch(/^HTTP\/1.1 413 [^]*PAYLOAD_TOO_LARGE/);
     wire.destroy();
   });
 

@@ -871,8 +871,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/telemetry/log-sink.ts',
-        from: '    } catch {\n      return false;',
-        to: '    } catch (error) {\n      if (error) throw error;\n      return false;',
+        from: "      return isFull(error) ? { rest } : 'failed';",
+        to: '      throw error;',
       },
     ],
     guard: [

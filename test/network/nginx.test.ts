@@ -75,7 +75,8 @@ function issue(couponId: number): string {
 function problemIn({ status, head, body }: Answer): string {
   expect(head).toContain('content-type: application/problem+json');
   expect(head).toContain('x-content-type-options: nosniff');
-  const { type, code, title, ...rest } = JSON.parse(body) as Record<string, string>;
+  const { type, code, title, requestId, ...rest } = JSON.parse(body) as Record<string, string>;
+  expect(head).toContain(`x-request-id: ${requestId}`);
   if (code === undefined || !isProblemCode(code)) return expect.unreachable(`no code of the table: ${body}`);
   const { status: known, title: words } = problems[code];
   expect([type, title, Number(rest['status']), status]).toEqual([`/problems/${code}`, words, known, known]);

@@ -59,18 +59,20 @@ describe('the image', () => {
   test.each(entries)('%s starts with the files of the image, and names the missing settings', async (entry) => {
     const args = /keys|dead/.test(entry)
       ? ['list']
-      : /reconcile|archive/.test(entry)
-        ? ['--coupon', '1']
-        : /partitions/.test(entry)
-          ? ['8']
-          : [];
+      : /find-user/.test(entry)
+        ? ['kim']
+        : /reconcile|archive/.test(entry)
+          ? ['--coupon', '1']
+          : /partitions/.test(entry)
+            ? ['8']
+            : [];
     const child = Bun.spawn([process.execPath, entry, ...args], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '' },
       stdout: 'ignore',
       stderr: 'pipe',
     });
-    expect(await new Response(child.stderr).text()).toMatch(/(DATABASE_URL|REDIS_URL) is not set/);
+    expect(await new Response(child.stderr).text()).toMatch(/(DATABASE_URL|REDIS_URL|REQUEST_LOG_SECRET) is not set/);
     expect(await child.exited).toBe(1);
   });
 
@@ -201,7 +203,8 @@ describe('the compose file', () => {
     expect(answers.length).toBeGreaterThan(6);
     for (const [, status, answer = ''] of answers) {
       const { code, detail } = JSON.parse(answer) as { code: ProblemCode; detail: string };
-      expect([status, answer]).toEqual([String(problems[code].status), problemText(code, detail)]);
+      const expected = problemText(code, detail, { requestId: '$named_request' });
+      expect([status, answer]).toEqual([String(problems[code].status), expected]);
     }
     const statuses = [...text.matchAll(/^error_page ([\d ]+) =(\d+) (\S+);$/gm)];
     for (const [, , status, page] of statuses) expect(text).toMatch(new RegExp(`${page} {[^}]*return ${status} `));
@@ -225,7 +228,8 @@ describe('the compose file', () => {
       const expected = [...variables, ...files.map((name) => `${name}_FILE`)];
       expect(expected.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
     }
-    const access = /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS|KEEP)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$/;
+    const access =
+      /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS|KEEP)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$|^REQUEST_LOG|^SERVER_TIMING$/;
     const worker = environmentOf('worker');
     expect(variables.filter((name) => !access.test(name) && !(name in worker))).toEqual([]);
   });

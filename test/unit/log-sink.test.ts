@@ -2,6 +2,54 @@
 
 import { expect, test } from 'bun:test';
 import { createLogSink } from '../../src/telemetry/log-sink.ts';
+import { eventually } from '../eventually.ts';
+
+/** A pipe that takes nothing until its reader goes on. */
+function hangingPipe() {
+  const state = { isRead: false, text: '' };
+  return {
+    state,
+    write(bytes: Buffer): number {
+      if (!state.isRead) throw Object.assign(new Error('try again'), { code: 'EAGAIN' });
+      const taken = bytes.subarray(0, 7);
+      state.text += taken.toString('latin1');
+      return taken.length;
+    },
+  };
+}
+
+test('what a full pipe does not take is held and written in order, without waiting, and dropped beyond the bound', async () => {
+  const pipe = hangingPipe();
+  let dropped = 0;
+  const sink = createLogSink('api', () => (dropped += 1), pipe.write);
+  const line = (i: number) => `{"msg":"${String(i).padStart(1000)}"}\n`;
+  for (let i = 0; i < 2000; i += 1) sink.write(line(i));
+  expect(dropped).toBeGreaterThan(900);
+  pipe.state.isRead = true;
+  await eventually('the rest to be written', () => pipe.state.text.includes('could not be written'));
+  const kept = Array.from({ length: 2000 - dropped }, (_, i) => line(i)).join('');
+  expect(pipe.state.text.slice(0, kept.length)).toBe(kept);
+  expect(JSON.parse(pipe.state.text.slice(kept.length))).toMatchObject({ level: 40, dropped });
+});
+
+test('a process whose log nobody reads goes on, and says how many lines were dropped', () => {
+  const script = `
+    const { createLogSink } = await import('${import.meta.dir}/../../src/telemetry/log-sink.ts');
+    let dropped = 0;
+    const sink = createLogSink('api', () => (dropped += 1));
+    for (let i = 0; i < 3000; i += 1) sink.write('x'.repeat(999) + '\\n');
+    console.error(dropped);
+    process.exit(0);`;
+  // The reader hangs until the writer has ended.
+  const pipeline = '{ "$@"; echo $? >&2; } | { sleep 5; wc -c >&2; }';
+  const { stderr } = Bun.spawnSync(['sh', '-c', pipeline, 'sh', process.execPath, '-e', script]);
+  const [dropped = 0, exitCode, bytes] = stderr.toString().trim().split('\n').map(Number);
+  expect({ dropped: dropped > 1500, exitCode, bytes: (bytes ?? 0) > 0 }).toEqual({
+    dropped: true,
+    exitCode: 0,
+    bytes: true,
+  });
+}, 15_000);
 
 /** A disk with room for so many bytes, as many at a time. */
 function diskOf(size: number, atATime = 1000) {

@@ -46,10 +46,21 @@ test('lines of other kinds are written beside it', () => {
   ]);
 });
 
-test('when more kinds are remembered than it may hold, further lines are written, and none is lost', () => {
-  const { lines, line } = written(10_000);
-  for (let i = 0; i < 1200; i++) line(`kind ${i}`, 'x');
-  line('kind 1199', 'x');
-  line('kind 1', 'x');
-  expect(lines).toHaveLength(1201);
+test('kinds beyond those that are remembered count as one, so that no flood of them is a flood of lines', async () => {
+  const { lines, line } = written(50);
+  for (let i = 0; i < 1000; i++) line(`kind ${i}`, `${i}`);
+  expect(lines).toHaveLength(21);
+  await eventually('the end of the pause', () => lines.length > 21);
+  expect(lines.slice(21)).toEqual([['999', 978]]);
+});
+
+test('the pauses grow while lines go on, up to a bound', async () => {
+  const { lines, line } = written(20);
+  const startMs = performance.now();
+  while (lines.length < 7) {
+    line('outage', 'n');
+    await Bun.sleep(1);
+  }
+  // 20, 40, 80, and then 160 each.
+  expect(performance.now() - startMs).toBeGreaterThan(20 + 40 + 80 + 3 * 160 - 20);
 });

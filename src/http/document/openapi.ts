@@ -35,6 +35,9 @@ export const info = {
 A timeout, a 503, a 500 or a broken connection is *indeterminate*: the coupon may or may not have been issued. Retry to
 find out: \`DUPLICATED_COUPON_ISSUE\` with a \`sequence\` means that the user has it.
 
+Every answer has \`X-Request-Id\`, and every problem document \`requestId\`: name it when you ask for help. A request may bring its own,
+1 to 128 letters, digits and \`_.:=+/-\`; any other is replaced.
+
 Every error is an \`application/problem+json\` document (RFC 9457) with a stable \`code\`. Unknown paths answer
 \`NOT_FOUND\`, a wrong method on a known path \`METHOD_NOT_ALLOWED\` with \`Allow\`. Every path may answer \`INTERNAL\`, and
 \`MALFORMED_REQUEST\` for a URL that is too long; where an operator limits addresses, every path but \`/livez\`, \`/readyz\` and
@@ -179,7 +182,7 @@ function toAnswers(answers: Readonly<Record<number, Answer>>): Responses {
       status,
       {
         description,
-        headers: toHeaders(headers),
+        headers: toHeaders({ ...headers, ...requestIdHeader }),
         ...(example !== undefined && {
           content: {
             [type ?? (schema ? 'application/json' : 'text/plain')]: {
@@ -201,7 +204,7 @@ function toProblems(codes: readonly ProblemCode[]): Responses {
       String(status),
       {
         description: group.map((code) => `\`${code}\`: ${problems[code].when}`).join('\n\n'),
-        headers: toHeaders(problemHeaders(status)),
+        headers: toHeaders({ ...problemHeaders(status), ...requestIdHeader }),
         content: {
           'application/problem+json': {
             schema: reference(ProblemDocument),
@@ -229,8 +232,12 @@ function problemHeaders(status: number): Readonly<Record<string, string>> {
   return {};
 }
 
+/** Of every answer. */
+const requestIdHeader = { 'X-Request-Id': 'The id of the request: its own, or one that was made for it.' };
+
 function exampleOf(code: ProblemCode): unknown {
-  return JSON.parse(problemText(code, problems[code].when, exampleMembers[code]));
+  const members = { ...exampleMembers[code], requestId: '5f1d0c52a7e3-2k' };
+  return JSON.parse(problemText(code, problems[code].when, members));
 }
 
 /** What only some problems have. */

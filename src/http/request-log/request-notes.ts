@@ -1,0 +1,35 @@
+// request-notes.ts -- What the parts that a request passes note of it for its log line, its span and `Server-Timing`.
+
+import type { SpanContext } from '@opentelemetry/api';
+
+/** The note of a request that is observed; of others there is none, so that they cost nothing. */
+export interface RequestNote {
+  /** Method and pattern of the path, which names nobody. */
+  endpoint?: string;
+  couponId?: number | string;
+  /** Never logged as it is. */
+  userId?: string;
+  /** How many users its batch had, how long it waited for the decision to begin, and how long the decision took. */
+  batchUsers?: number;
+  waitMs?: number;
+  decisionMs?: number;
+  /** The span of the request. */
+  readonly spanContext?: SpanContext | undefined;
+}
+
+const notes = new WeakMap<Request, RequestNote>();
+
+/** Undefined for a request that is not observed. */
+export function noteOf(request: Request): RequestNote | undefined {
+  return notes.get(request);
+}
+
+export function keepNote(request: Request, note: RequestNote): void {
+  notes.set(request, note);
+}
+
+/** Gives a copy of a request the note of the original. */
+export function copyNote(original: Request, copy: Request): void {
+  const note = notes.get(original);
+  if (note) notes.set(copy, note);
+}

@@ -1,0 +1,44 @@
+// logging.ts -- Wires what is logged: levels and the request log, as they were configured and as operators change them for a while.
+
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/config.ts';
+import { RequestObserver } from '../http/request-log/request-observer.ts';
+import { hashUser } from '../http/request-log/user-hash.ts';
+import { Logging, type LogSettings } from '../operations/logging.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** Of an API: with its request log. */
+export function wireRequestLog(config: Config, redis: Redis, log: Log) {
+  const { REQUEST_LOG: mode, REQUEST_LOG_SECRET: secret } = config;
+  // It has no level: whether there are lines is said by its mode.
+  const requestLog = log.child({}, { level: 'info' });
+  const requests = new RequestObserver({
+    mode,
+    isTimed: config.SERVER_TIMING === 'on',
+    hashUser: secret === undefined ? null : (userId) => hashUser(secret, userId),
+    write: (line) => requestLog.info(line, 'request'),
+  });
+  if (mode !== 'off' && secret === undefined) {
+    log.warn('REQUEST_LOG_SECRET is not set: the lines of the request log say nothing of the user');
+  }
+  const logging = wireLogging(config, redis, log, ({ requestLog: now }) => requests.setMode(now));
+  const onLoggingChanged = (by: string, { untilMs, ...settings }: ReturnType<Logging['current']>) => {
+    const until = untilMs === null ? null : new Date(untilMs).toISOString();
+    // Written whatever the level is now, and each of them.
+    requestLog.info({ by, ...settings, until }, 'an operator has changed what is logged');
+  };
+  return { requests, logging, onLoggingChanged };
+}
+
+/** @param apply is called with what is in effect, beside the level */
+export function wireLogging(config: Config, redis: Redis, log: Log, apply: (settings: LogSettings) => void = () => {}) {
+  return new Logging({
+    redis,
+    configured: { logLevel: config.LOG_LEVEL, requestLog: config.REQUEST_LOG },
+    apply: (settings) => {
+      log.level = settings.logLevel;
+      apply(settings);
+    },
+    onFault: (error) => log.debug({ error }, 'could not read from Redis what operators want logged; trying again'),
+  });
+}
