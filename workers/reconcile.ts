@@ -5,7 +5,7 @@
 // One worker at a time does it, under a lease in Redis; a second one would do no harm, and the same work twice.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm';
 import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
@@ -21,7 +21,7 @@ import { settle } from '../src/stream/scripts/settle.ts';
 import { moveHomeBack, restoreLost } from '../src/stock/restoring.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
-import { type Database, readFromPrimary } from '../src/mysql/database.ts';
+import { type Database, readFromPrimary, withConnection } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
 import { askServers } from '../src/redis/connection.ts';
 
@@ -99,6 +99,7 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
     await settle(redis, { keys, entries: [], deadLetters: [] });
     sums.consumers += await removeConsumers(redis, { keys, idleMs });
   }
+  await forgetErasureKeys(dependencies);
   await restoreHomes(dependencies);
   await openWaiting(dependencies, waiting);
   for await (const page of openCoupons(dependencies)) {
@@ -113,6 +114,13 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   }
   observer.round(sums);
   return true;
+}
+
+/** Nobody can ask for a coupon that is long over, so that nothing needs to lead from a pseudonym to its user any more. */
+async function forgetErasureKeys({ database, settings }: ReconcileDependencies): Promise<void> {
+  const isOver = sql`${coupons.dateIssueEnd} < UTC_TIMESTAMP(3) - INTERVAL ${settings.CLOSE_AFTER_MS * 1000} MICROSECOND`;
+  const isForgotten = and(eq(coupons.stockHome, 'mysql'), isNotNull(coupons.erasureKey), isOver);
+  await withConnection(database, (session) => session.update(coupons).set({ erasureKey: null }).where(isForgotten));
 }
 
 function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {

@@ -2,6 +2,7 @@
 
 import { type Coupon, UNLIMITED } from '../coupon/coupon.ts';
 import { defineScript } from '../redis/script.ts';
+import { offersKey } from '../stream/keys.ts';
 import type { StateInput } from './decision-scripts.ts';
 
 /**
@@ -54,6 +55,20 @@ export const removeUnissued = defineScript({
     const kind = reply.verdict('removed', 'not open', 'issued');
     return kind === 'issued' ? { kind, issued: reply.whole(1) } : { kind };
   },
+});
+
+interface EraseOwnerInput extends Pick<StateInput, 'keys'> {
+  readonly userId: string;
+  readonly pseudonym: string;
+  readonly erasureKey: string;
+}
+
+/** Gives what an erased user has of a coupon to their pseudonym. */
+export const eraseOwner = defineScript({
+  source: new URL('./scripts/erase-owner.lua', import.meta.url),
+  keys: ({ keys }: EraseOwnerInput) => [keys.state, keys.owners, offersKey(keys)],
+  args: ({ userId, pseudonym, erasureKey }) => [userId, pseudonym, erasureKey],
+  read: (reply) => reply.verdict('erased', 'absent'),
 });
 
 /** The first half of closing a coupon, found to be over under this epoch. */

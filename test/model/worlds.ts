@@ -200,6 +200,8 @@ export const worlds = {
   waiting: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'WAIT'),
   /** The same, and processes offer what they remember to an opening. */
   offering: calm({ users: 3, epochMax: 3 }, 'replica', 'open', 'offer'),
+  /** A user is erased while they ask, an opener reads, and workers have their entry in hand. */
+  erasing: calm({ users: 1 }, 'erase'),
   /** Another Redis takes over, and the former one comes back. */
   moving: calm({ openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 }, 'scripted', 'open', 'move'),
   /** Another number of partitions, and back. */

@@ -257,8 +257,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stock/opening.ts',
-        from: "  return coupon?.stockHome === 'redis' && coupon.epoch === epoch;\n",
-        to: '  return coupon !== null || epoch > 0;\n',
+        from: "  return coupon?.stockHome === 'redis' && coupon.epoch === epoch ? coupon : null;\n",
+        to: '  return epoch > 0 ? coupon : null;\n',
       },
     ],
     guard: [
@@ -762,6 +762,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a user who occurs twice in a batch gets two',
     changes: [{ file: `${scripts}/take.lua`, from: ' or seen[user]', to: '' }],
     guard: ['test/contract/issuer.test.ts', 'gives a user who occurs twice in a batch one coupon'],
+  },
+  {
+    name: 'an erased user is looked up by the id alone',
+    changes: [
+      {
+        file: `${scripts}/take.lua`,
+        from: 'tonumber(owned[i] or erased[i])',
+        to: 'tonumber(owned[i])',
+      },
+    ],
+    guard: [
+      `${integration}/erasing.test.ts`,
+      'does not get the coupon again, by any endpoint, also after Redis lost it',
+    ],
   },
   {
     name: 'the end of the period is still within it',

@@ -26,6 +26,7 @@ const entries = [
   'src/commands/dead-letters.ts',
   'src/commands/reconcile.ts',
   'src/commands/partitions.ts',
+  'src/commands/erase.ts',
 ];
 
 describe('the version', () => {
@@ -60,7 +61,7 @@ describe('the image', () => {
       ? ['list']
       : /reconcile/.test(entry)
         ? ['--coupon', '1']
-        : /partitions/.test(entry)
+        : /partitions|erase/.test(entry)
           ? ['8']
           : [];
     const child = Bun.spawn([process.execPath, entry, ...args], {
