@@ -116,11 +116,23 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
   return true;
 }
 
+/** By the clock of MySQL, in milliseconds. */
+const overMs = sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`;
+
 /** Nobody can ask for a coupon that is long over, so that nothing needs to lead from a pseudonym to its user any more. */
 async function forgetErasureKeys({ database, settings }: ReconcileDependencies): Promise<void> {
-  const isOver = sql`${coupons.dateIssueEnd} < UTC_TIMESTAMP(3) - INTERVAL ${settings.CLOSE_AFTER_MS * 1000} MICROSECOND`;
-  const isForgotten = and(eq(coupons.stockHome, 'mysql'), isNotNull(coupons.erasureKey), isOver);
-  await withConnection(database, (session) => session.update(coupons).set({ erasureKey: null }).where(isForgotten));
+  const isOver = sql`${isNotNull(coupons.erasureKey)} AND ${eq(coupons.stockHome, 'mysql')} AND ${overMs} >= ${settings.CLOSE_AFTER_MS}`;
+  const found = await readFromPrimary(database, (session) =>
+    session.select({ id: coupons.id }).from(coupons).where(isOver),
+  );
+  // One by one, since they may be in several shards of Vitess; compared again, since one may have been prolonged.
+  for (const { id } of found)
+    await withConnection(database, (session) =>
+      session
+        .update(coupons)
+        .set({ erasureKey: null })
+        .where(and(eq(coupons.id, id), isOver)),
+    );
 }
 
 function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {
@@ -133,7 +145,7 @@ function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readon
         version: coupons.version,
         totalQuantity: coupons.totalQuantity,
         issuedQuantity: coupons.issuedQuantity,
-        overMs: sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`.mapWith(Number),
+        overMs: overMs.mapWith(Number),
       })
       .from(coupons)
       .where(sql`${eq(coupons.stockHome, 'redis')} AND ${gt(coupons.id, after)}`)

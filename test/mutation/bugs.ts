@@ -778,6 +778,31 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'an opening takes the key of pseudonyms that it read before the owners',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: 'const { erasureKey } = claimed;',
+        to: 'const { erasureKey } = coupon;',
+      },
+    ],
+    guard: [
+      `${integration}/erasing.test.ts`,
+      'at every step of an erasure, and of an opening beside it, the user has the coupon',
+    ],
+  },
+  {
+    name: 'a change is made though the audit trail cannot be written',
+    changes: [
+      {
+        file: 'src/auth/audit-trail.ts',
+        from: '  await tx.insert(auditTrail).values({',
+        to: '  void tx.insert(auditTrail).values({',
+      },
+    ],
+    guard: [`${integration}/audit-trail.test.ts`, 'what cannot be recorded is not changed'],
+  },
+  {
     name: 'the end of the period is still within it',
     changes: [{ file: `${scripts}/take.lua`, from: 'if now >= tonumber(state[6])', to: 'if now > tonumber(state[6])' }],
     guard: [
