@@ -4,7 +4,7 @@ std = 'lua51'
 read_globals = {
   'redis', 'KEYS', 'ARGV', 'cjson', 'cmsgpack', 'struct',
   -- Defined by the files that a script includes (see src/redis/script.ts).
-  'accept', 'isKnownForm', 'isServer', 'issuedIn', 'lastSequence', 'nowMs', 'withdraw',
+  'ERASED_FORM', 'accept', 'erasedAmong', 'isKnownForm', 'isServer', 'issuedIn', 'lastSequence', 'nowMs', 'withdraw',
 }
 allow_defined = false
 max_line_length = 160

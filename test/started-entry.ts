@@ -9,6 +9,8 @@ const root = resolve(import.meta.dir, '..');
 export interface EntryOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Arguments of the entry. */
+  readonly words?: readonly string[];
   /** Runs the program that follows it. */
   readonly launcher?: readonly string[];
 }
@@ -28,9 +30,9 @@ export async function endStarted(): Promise<void> {
 export function startEntry(
   { config }: Pick<Stores, 'config'>,
   entry: string,
-  { environment = {}, cwd = root, launcher = [] }: EntryOptions = {},
+  { environment = {}, cwd = root, launcher = [], words = [] }: EntryOptions = {},
 ) {
-  const child = Bun.spawn([...launcher, process.execPath, join(root, entry)], {
+  const child = Bun.spawn([...launcher, process.execPath, join(root, entry), ...words], {
     cwd,
     env: {
       PATH: process.env['PATH'] ?? '',

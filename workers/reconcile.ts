@@ -6,7 +6,7 @@
 // that fails, or a partition, is left out of the round, and the work of the others goes on.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
 import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
@@ -25,7 +25,7 @@ import { holdOrphan } from '../src/operations/orphans.ts';
 import { forgetRequestsOf } from '../src/issuing/idempotency.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
-import { type Database, readFromPrimary } from '../src/mysql/database.ts';
+import { type Database, readFromPrimary, withConnection } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
 import { askServer, isCluster, primariesOf } from '../src/redis/connection.ts';
 import { createRoundParts } from './round-parts.ts';
@@ -100,6 +100,7 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<bo
     waiting.push(counted && counted.users);
     sums.consumers += counted?.consumers ?? 0;
   }
+  await forgetErasureKeys(dependencies);
   for (const node of primariesOf(redis)) await parts.ofNode(node, () => restoreHomes(dependencies, node));
   await openWaiting(dependencies, waiting);
   for await (const page of openCoupons(dependencies)) {
@@ -145,6 +146,25 @@ async function tidyPartition(
   return { users, consumers: await removeConsumers(redis, { keys, idleMs }) };
 }
 
+/** By the clock of MySQL, in milliseconds. */
+const overMs = sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`;
+
+/** Nobody can ask for a coupon that is long over, so that nothing needs to lead from a pseudonym to its user any more. */
+async function forgetErasureKeys({ database, settings }: ReconcileDependencies): Promise<void> {
+  const isOver = sql`${isNotNull(coupons.erasureKey)} AND ${eq(coupons.stockHome, 'mysql')} AND ${overMs} >= ${settings.CLOSE_AFTER_MS}`;
+  const found = await readFromPrimary(database, (session) =>
+    session.select({ id: coupons.id }).from(coupons).where(isOver),
+  );
+  // One by one, since they may be in several shards of Vitess; compared again, since one may have been prolonged.
+  for (const { id } of found)
+    await withConnection(database, (session) =>
+      session
+        .update(coupons)
+        .set({ erasureKey: null })
+        .where(and(eq(coupons.id, id), isOver)),
+    );
+}
+
 function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {
   const keyOf = ({ id }: OpenCoupon) => id;
   return keysetPages(database, PAGE, keyOf, (session, after, limit) =>
@@ -155,7 +175,7 @@ function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readon
         version: coupons.version,
         totalQuantity: coupons.totalQuantity,
         issuedQuantity: coupons.issuedQuantity,
-        overMs: sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`.mapWith(Number),
+        overMs: overMs.mapWith(Number),
       })
       .from(coupons)
       .where(sql`${eq(coupons.stockHome, 'redis')} AND ${gt(coupons.id, after)}`)

@@ -35,9 +35,10 @@ type Action =
   | 'dead-letter.discard'
   | 'key.create'
   | 'key.revoke'
-  | 'partitions.change';
+  | 'partitions.change'
+  | 'user.erase';
 
-/** Values as JSON. No user ids, no secrets. */
+/** Values as JSON. No secrets, and no user ids but pseudonyms. */
 type Facts = Readonly<Record<string, unknown>>;
 
 export interface Change {

@@ -97,14 +97,23 @@ export async function lockCoupon(tx: Session, id: number): Promise<Coupon | null
 /** The part of a coupon that decides about a batch, and the bookkeeping that goes with it. */
 export type DecidingCoupon = Pick<
   Coupon,
-  'totalQuantity' | 'issuedQuantity' | 'startMs' | 'endMs' | 'paused' | 'stockHome' | 'epoch' | 'archivedMs'
+  | 'totalQuantity'
+  | 'issuedQuantity'
+  | 'startMs'
+  | 'endMs'
+  | 'paused'
+  | 'stockHome'
+  | 'epoch'
+  | 'archivedMs'
+  | 'erasureKey'
 >;
 
 /** The statement for `readThenWrite` that locks the row of a coupon until the transaction ends; `lockedCoupon` reads its rows. */
 export function lockStatement(id: number): string {
   invariant(Number.isSafeInteger(id), 'a coupon id that was never checked reached SQL');
   return `SELECT total_quantity AS totalQuantity, issued_quantity AS issuedQuantity, date_issue_start AS dateIssueStart,
-                 date_issue_end AS dateIssueEnd, paused, stock_home AS stockHome, epoch, date_archived AS dateArchived
+                 date_issue_end AS dateIssueEnd, paused, stock_home AS stockHome, epoch, date_archived AS dateArchived,
+                 erasure_key AS erasureKey
             FROM coupons WHERE id = ${id} FOR UPDATE`;
 }
 
@@ -112,9 +121,10 @@ export function lockStatement(id: number): string {
 export function lockedCoupon(rows: Rows): DecidingCoupon | null {
   const row = rows[0] as LockedRow | undefined;
   if (row === undefined) return null;
-  const { dateIssueStart, dateIssueEnd, dateArchived, paused, ...rest } = row;
+  const { dateIssueStart, dateIssueEnd, dateArchived, paused, erasureKey, ...rest } = row;
   return {
     ...rest,
+    ...(erasureKey !== null && { erasureKey }),
     startMs: dateIssueStart.getTime(),
     endMs: dateIssueEnd.getTime(),
     archivedMs: dateArchived?.getTime() ?? null,
@@ -123,11 +133,12 @@ export function lockedCoupon(rows: Rows): DecidingCoupon | null {
 }
 
 /** As the driver reads the columns, by their types in the schema. */
-interface LockedRow extends Omit<DecidingCoupon, 'startMs' | 'endMs' | 'archivedMs' | 'paused'> {
+interface LockedRow extends Omit<DecidingCoupon, 'startMs' | 'endMs' | 'archivedMs' | 'paused' | 'erasureKey'> {
   readonly dateIssueStart: Date;
   readonly dateIssueEnd: Date;
   readonly dateArchived?: Date | null;
   readonly paused: 0 | 1;
+  readonly erasureKey: string | null;
 }
 
 /** The coupon, or null. */
@@ -227,11 +238,12 @@ function selectCoupons(session: Session, condition: SQL | undefined) {
 }
 
 function toCoupon(row: typeof coupons.$inferSelect): Coupon {
-  const { dateIssueStart, dateIssueEnd, dateArchived, dateCreated, dateUpdated, ...rest } = row;
+  const { dateIssueStart, dateIssueEnd, dateArchived, dateCreated, dateUpdated, erasureKey, ...rest } = row;
   // It would be rounded to the id of another coupon.
   invariant(row.id <= ID_MAX, 'MySQL has a coupon whose id is no safe integer');
   return {
     ...rest,
+    ...(erasureKey !== null && { erasureKey }),
     startMs: dateIssueStart.getTime(),
     endMs: dateIssueEnd.getTime(),
     archivedMs: dateArchived?.getTime() ?? null,

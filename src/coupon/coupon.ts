@@ -33,6 +33,8 @@ export interface Coupon {
   readonly archivedMs: number | null;
   /** Rises with every edit. */
   readonly version: number;
+  /** The key of pseudonyms, while there are erased users who must not get it again; see pseudonym.ts. */
+  readonly erasureKey?: string;
   readonly createdMs: number;
   readonly updatedMs: number;
 }

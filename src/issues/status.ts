@@ -109,7 +109,7 @@ async function currentStatus(
   }
   if (seen.kind === 'not open') throw new Unavailable('dependency', 'the state of a coupon does not stay in Redis');
   const sequence = seen.owners.get(userId);
-  if (sequence === undefined) return { kind: 'none' };
+  if (sequence === undefined || seen.erased.has(userId)) return { kind: 'none' };
   // It says once more what was answered, and perhaps to a process that did not wait.
   await redisStock.confirm?.(redisStock.keysOf(couponId), seen.server);
   return { kind: 'accepted', sequence };

@@ -12,7 +12,6 @@
 // A key belongs to its caller: the user, and the API key if there is one. It is stored only when the request can succeed: a refusal
 // that is known leaves nothing behind. Keys are bounded per caller (`IDEMPOTENCY_CALLER_KEYS_MAX`) and in all (`IDEMPOTENCY_KEYS_MAX`).
 
-import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Caller } from '../auth/tokens.ts';
 import { keyPages } from '../redis/scan.ts';
@@ -23,6 +22,7 @@ import type { IssuerName } from './issuer.ts';
 import { type Outcome, type Refusal, Unavailable } from '../coupon/outcome.ts';
 import { type CallersKey, markKey, noteKey } from './scripts/key-scripts.ts';
 import type { Issues } from '../issues/status.ts';
+import { idempotencyKey, shortDigest } from '../stream/keys.ts';
 
 /** The result of a request under a key. `replayed`: the issue was made by an earlier request under the same key. */
 export type KeyedOutcome =
@@ -93,13 +93,9 @@ export function createIssueOnce(dependencies: IdempotencyDependencies): IssueOnc
   };
 }
 
-/** Digests, since keys are texts of callers, of any length that fits a header. Of 128 bits, which cannot be hit on purpose. */
+/** Digests, since keys are texts of callers, of any length that fits a header. */
 function nameOf({ key, keyDigest = '', userId }: KeyedRequest): CallersKey {
-  return { caller: `idempotency:${shortDigest(`${keyDigest} ${userId}`)}`, field: shortDigest(key) };
-}
-
-function shortDigest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return { caller: idempotencyKey(keyDigest, userId), field: shortDigest(key) };
 }
 
 /**

@@ -5,6 +5,7 @@
 // appended to the stream all the same, so that a crash between the two loses nothing; the worker later finds the rows written.
 
 import { lockedCoupon, lockStatement } from '../coupon/catalog.ts';
+import { pseudonymOf } from '../coupon/pseudonym.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
 import { InvariantViolation, invariant } from '../invariant.ts';
 import {
@@ -41,16 +42,26 @@ export function createSynchronous({ database, take, exists, epochInRedis, drop }
   const inRedis = new Set<number>();
   /** Coupons for which looking the users up first has proved necessary. */
   const lookedUp = new Set<number>();
+  /** The keys of pseudonyms of coupons with erased users. */
+  const erasureKeys = new Map<number, string>();
   const issueInMysql = async (couponId: number, users: readonly string[]) => {
     const asked = epochInRedis(couponId);
     // Before the transaction, so that a Redis that is slow is not waited for under the row lock.
     const epochMin = typeof asked === 'number' ? asked : await asked;
-    if (!lookedUp.has(couponId)) {
+    const known = erasureKeys.get(couponId);
+    // The unique key does not find those who were erased.
+    if (known === undefined && !lookedUp.has(couponId)) {
       const outcomes = await issueToNew(database, couponId, users, epochMin);
-      if (outcomes !== 'owners among') return outcomes;
+      if (outcomes !== 'owners among' && !isErased(outcomes)) return outcomes;
       hint(lookedUp, couponId);
     }
-    const outcomes = await issueWithLookup(database, couponId, users, epochMin);
+    let outcomes = await issueWithLookup(database, couponId, users, epochMin, known);
+    if (isErased(outcomes)) {
+      if (erasureKeys.size >= HINTS_MAX) erasureKeys.clear();
+      erasureKeys.set(couponId, outcomes.erasureKey);
+      outcomes = await issueWithLookup(database, couponId, users, epochMin, outcomes.erasureKey);
+    }
+    if (isErased(outcomes)) throw new Unavailable('dependency', 'the key of pseudonyms of a coupon changes');
     if (outcomes === 'behind') return outcomes;
     if (!outcomes?.some(({ kind }) => kind === 'already issued' || kind === 'sold out')) lookedUp.delete(couponId);
     return outcomes;
@@ -103,10 +114,17 @@ async function issueToNew(
 }
 
 /** Issues under the row lock, looking each user up. */
-async function issueWithLookup(database: Database, couponId: number, users: readonly string[], epochMin: number) {
+async function issueWithLookup(
+  database: Database,
+  couponId: number,
+  users: readonly string[],
+  epochMin: number,
+  erasureKey?: string,
+): Promise<Planned> {
+  const pseudonyms = erasureKey === undefined ? [] : users.map((user) => pseudonymOf(erasureKey, user));
   try {
-    return await readThenWrite(database, readingOf(couponId, users), (rows) =>
-      planIssue(couponId, users, epochMin, rows),
+    return await readThenWrite(database, readingOf(couponId, [...users, ...pseudonyms]), (rows) =>
+      planIssue(couponId, users, epochMin, rows, { erasureKey, pseudonyms }),
     );
   } catch (error) {
     if (error instanceof DuplicateRow) throw new InvariantViolation('P2: rows changed under the lock of their coupon');
@@ -114,8 +132,15 @@ async function issueWithLookup(database: Database, couponId: number, users: read
   }
 }
 
-/** The outcomes; null when the stock is in Redis; `behind` when MySQL is older than what Redis has. */
-type Planned = readonly Outcome[] | null | 'behind';
+/**
+ * The outcomes; null when the stock is in Redis; `behind` when MySQL is older than what Redis has; a key when users of the coupon were
+ * erased, and others must be looked up by its pseudonyms too.
+ */
+type Planned = readonly Outcome[] | null | 'behind' | { readonly erasureKey: string };
+
+function isErased(planned: Planned | 'owners among'): planned is { readonly erasureKey: string } {
+  return typeof planned === 'object' && planned !== null && 'erasureKey' in planned;
+}
 
 /** The outcomes, and the statements that make them true. `epochMin`: the epoch that Redis knows the coupon under. */
 function planIssue(
@@ -123,15 +148,22 @@ function planIssue(
   users: readonly string[],
   epochMin: number,
   [locked = [], known = []]: readonly Rows[],
+  { erasureKey, pseudonyms }: { erasureKey?: string | undefined; pseudonyms: readonly string[] } = { pseudonyms: [] },
 ): WritePlan<Planned> {
   const coupon = lockedCoupon(locked);
   if (!coupon) return { write: [], result: users.map(() => refusal['not exist']) };
   if (coupon.archivedMs !== null) return { write: [], result: users.map(() => refusal.ended) };
   if (coupon.stockHome === 'redis') return { write: [], result: null };
   if (coupon.epoch < epochMin) return { write: [], result: 'behind' };
+  if (coupon.erasureKey !== undefined && coupon.erasureKey !== erasureKey)
+    return { write: [], result: { erasureKey: coupon.erasureKey } };
   const { highest, nowMs, owners } = parseKnown(known);
   const next = highest + 1;
   const stock = { ...coupon, next, until: lastSequence(next, coupon.issuedQuantity, coupon.totalQuantity) };
+  for (const [i, pseudonym] of pseudonyms.entries()) {
+    const sequence = owners.get(pseudonym);
+    if (sequence !== undefined) owners.set(users[i] ?? '', sequence);
+  }
   const { outcomes, taken } = decide(stock, owners, users, nowMs);
   const issues = taken.map((userId, i): Issue => {
     return { couponId, epoch: coupon.epoch, sequence: next + i, userId, acceptedMs: nowMs };
@@ -164,7 +196,7 @@ interface Known {
   readonly highest: number;
   readonly nowMs: number;
   /** Which of the users have the coupon, and under which sequence. */
-  readonly owners: ReadonlyMap<string, number>;
+  readonly owners: Map<string, number>;
 }
 
 /** The first row has no owner: it is the highest sequence and the clock. */

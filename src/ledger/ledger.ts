@@ -8,11 +8,13 @@
 //   stock is left, else a dead letter;
 // - the stock is gone: a dead letter, P1;
 // - the coupon is archived: a dead letter.
+// An entry that was accepted before its user was erased is written for their pseudonym.
 // The usual case is that every row is new, so it is tried first, with one statement and no reading.
 
-import { inArray, sql } from 'drizzle-orm';
-import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import { couponIssues, coupons, erasedUsers } from '../../drizzle/schema.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
+import { pseudonymOf } from '../coupon/pseudonym.ts';
 import { invariant } from '../invariant.ts';
 import {
   type Database,
@@ -70,6 +72,7 @@ interface LockedCoupon {
   readonly epoch: number;
   /** Null unless its rows are in a file. */
   readonly archived: Date | null;
+  readonly erasureKey: string | null;
 }
 
 type LockedCoupons = ReadonlyMap<number, LockedCoupon>;
@@ -96,7 +99,9 @@ export async function writeEntries(
       const older = entries.filter((entry) => isOlder(entry, locked));
       const withdrawn = older.length === 0 ? older : await withdrawnAmong(older);
       const kept = withdrawn.length === 0 ? entries : entries.filter((entry) => !withdrawn.includes(entry));
-      const issues = kept.flatMap(issuesOf).sort((a, b) => a.couponId - b.couponId || a.sequence - b.sequence);
+      const issues = (await withPseudonyms(tx, kept.flatMap(issuesOf), locked)).sort(
+        (a, b) => a.couponId - b.couponId || a.sequence - b.sequence,
+      );
       return { ...(await write(tx, issues, locked)), withdrawn };
     });
   try {
@@ -110,6 +115,29 @@ export async function writeEntries(
 /** The issues of an entry, one per user. */
 export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users }: Entry): Issue[] {
   return users.map((userId, i) => ({ couponId, epoch, sequence: firstSequence + i, userId, acceptedMs }));
+}
+
+/** Calls users who were erased by their pseudonyms. Asks only about coupons of which somebody was. */
+async function withPseudonyms(tx: Session, issues: Issue[], locked: LockedCoupons): Promise<Issue[]> {
+  const erased = new Map<Issue, string>();
+  for (const [couponId, { erasureKey }] of locked) {
+    if (erasureKey === null) continue;
+    const mine = issues.filter((issue) => issue.couponId === couponId);
+    for (let i = 0; i < mine.length; i += ROWS_PER_STATEMENT_MAX) {
+      const page = new Map(
+        mine.slice(i, i + ROWS_PER_STATEMENT_MAX).map((issue) => [pseudonymOf(erasureKey, issue.userId), issue]),
+      );
+      const rows = await tx
+        .select({ pseudonym: erasedUsers.pseudonym })
+        .from(erasedUsers)
+        .where(and(eq(erasedUsers.couponId, couponId), inArray(erasedUsers.pseudonym, [...page.keys()])));
+      for (const { pseudonym } of rows) {
+        const issue = page.get(pseudonym);
+        if (issue) erased.set(issue, pseudonym);
+      }
+    }
+  }
+  return erased.size === 0 ? issues : issues.map((issue) => ({ ...issue, userId: erased.get(issue) ?? issue.userId }));
 }
 
 /**
@@ -254,6 +282,7 @@ async function lockCoupons(tx: Session, couponIds: readonly number[], locksMax: 
         issued: coupons.issuedQuantity,
         epoch: coupons.epoch,
         archived: coupons.dateArchived,
+        erasureKey: coupons.erasureKey,
       })
       .from(coupons)
       .where(inArray(coupons.id, ids.slice(i, i + locksMax)))

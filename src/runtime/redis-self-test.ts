@@ -12,7 +12,7 @@ import { markKey, noteKey } from '../issuing/scripts/key-scripts.ts';
 import { nodeOf, primariesOf, serverOf } from '../redis/connection.ts';
 import { isWriteRefusal, refusedRights, rightsFault, type Trial } from '../redis/rights.ts';
 import { look, mark, put, restoreEntry, take } from '../stock/decision-scripts.ts';
-import { applyEdit, close, hold, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
+import { applyEdit, close, eraseOwner, hold, lowerTotal, removeUnissued } from '../stock/edit-scripts.ts';
 import { countUnoffered, noteOffered, offer } from '../stock/offer-scripts.ts';
 import { beginOpening, endOpening, finishOpening, loadOwners, proveState } from '../stock/opening-scripts.ts';
 import {
@@ -26,7 +26,7 @@ import {
   processesKey,
   waitMarkKey,
 } from '../stream/keys.ts';
-import { discard, replay } from '../stream/scripts/letters.ts';
+import { discard, replaceLetter, replay } from '../stream/scripts/letters.ts';
 import { removeConsumers } from '../stream/scripts/remove-consumers.ts';
 import { settle } from '../stream/scripts/settle.ts';
 
@@ -250,6 +250,7 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   await put(redis, { ...lease, ...bounds, token: handle.value, epoch: 1, version: 1, next: 3, taken: ['third'] });
   await lock.release(handle);
   await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'], acceptedMs: 0 });
+  await eraseOwner(redis, { keys, userId: 'first', pseudonym: 'erased', erasureKey: 'test' });
   await mark(redis, lease);
   await offer(redis, {
     keys,
@@ -280,6 +281,8 @@ async function editAndClose(redis: Redis, keys: TestKeys): Promise<void> {
   await hold(redis, state);
   await removeUnissued(redis, state);
   await endOpening(redis, { keys, token });
-  if (discarded) await discard(redis, { keys, id: discarded[0], owners: [{ userId: 'first', sequence: 1 }] });
+  if (discarded) await replaceLetter(redis, { keys, id: discarded[0], fields: ['test', 'replaced'] });
+  const [replaced] = await redis.xrange(keys.dead, '-', '+', 'COUNT', 1);
+  if (replaced) await discard(redis, { keys, id: replaced[0], owners: [{ userId: 'first', sequence: 1 }] });
   await close(redis, { keys, epoch: 1 });
 }

@@ -13,15 +13,33 @@ export interface StateInput {
   readonly server: string;
 }
 
+/** What users are called where some were erased. Without it, or with another key, scripts on users answer `erased`. */
+export interface Pseudonyms {
+  readonly erasureKey: string;
+  /** One for each user, in the same order. */
+  readonly names: readonly string[];
+}
+
+/** Nothing was done: ask again with the pseudonyms of this key. */
+export interface Erased {
+  readonly kind: 'erased';
+  readonly erasureKey: string;
+}
+
+const pseudonymArgs = (pseudonyms: Pseudonyms | undefined) =>
+  pseudonyms ? [pseudonyms.erasureKey, pseudonyms.names.join(',')] : [];
+
 interface TakeInput extends StateInput {
   readonly couponId: number;
   readonly unpersistedUsersMax: number;
   /** In order of arrival, 1 to 1,000. */
   readonly users: readonly string[];
+  readonly pseudonyms?: Pseudonyms | undefined;
 }
 
 /** The verdict of `take`. With any other kind than `decided` nothing was written. */
 type TakeReply =
+  | Erased
   | { readonly kind: 'not open' | 'overloaded' }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | {
@@ -38,15 +56,19 @@ type TakeReply =
 /** Parts of the reply of `take` before the first number. */
 const TAKE_HEAD = 3;
 
+const takeVerdicts = ['erased', 'not open', 'overloaded', 'paused', 'not started', 'ended'] as const;
+
 /** Decides for a batch of users in one atomic step. */
 export const take = defineScript<TakeInput, TakeReply>({
   source: new URL('./scripts/take.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
-  args: ({ couponId, server, unpersistedUsersMax, users }) => {
-    return [couponId, server, unpersistedUsersMax, users.join(','), entryVersion(users)];
+  args: ({ couponId, server, unpersistedUsersMax, users, pseudonyms }) => {
+    const asked = users.join(',');
+    return [couponId, server, unpersistedUsersMax, asked, entryVersion(users), ...pseudonymArgs(pseudonyms)];
   },
   read: (reply, { users, server }) => {
-    const verdict = reply.verdict('decided', 'all issued', 'not open', 'overloaded', 'paused', 'not started', 'ended');
+    const verdict = reply.verdict('decided', 'all issued', ...takeVerdicts);
+    if (verdict === 'erased') return { kind: verdict, erasureKey: reply.text(1) };
     if (verdict === 'not open' || verdict === 'overloaded') return { kind: verdict };
     if (verdict !== 'decided' && verdict !== 'all issued') return { kind: 'refused', refusal: refusal[verdict] };
     // The common case of a rush: one number stands for all.
@@ -70,6 +92,7 @@ function outcomeOf(number: number): Outcome {
 interface LookInput extends StateInput {
   /** At most 1,000; may be empty. */
   readonly users: readonly string[];
+  readonly pseudonyms?: Pseudonyms | undefined;
 }
 
 /** The stock of a coupon that is open in Redis, at one instant. */
@@ -86,6 +109,8 @@ export interface OpenStock {
   readonly issued: number;
   /** The sequence of each user asked for who has the coupon. */
   readonly owners: ReadonlyMap<string, number>;
+  /** Those among them who were erased: the coupon is not theirs to see and to use any more. */
+  readonly erased: ReadonlySet<string>;
 }
 
 export type LookReply = OpenStock | { readonly kind: 'not open' };
@@ -94,22 +119,28 @@ export type LookReply = OpenStock | { readonly kind: 'not open' };
 const LOOK_HEAD = 10;
 
 /** Reads the stock of a coupon, and which of some users have it. */
-export const look = defineScript<LookInput, LookReply>({
+export const look = defineScript<LookInput, LookReply | Erased>({
   source: new URL('./scripts/look.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners],
-  args: ({ server, users }) => [server, users.join(',')],
+  args: ({ server, users, pseudonyms }) => [server, users.join(','), ...pseudonymArgs(pseudonyms)],
   read: (reply, { server, users }) => {
-    if (reply.verdict('open', 'not open') === 'not open') return { kind: 'not open' };
+    const verdict = reply.verdict('open', 'not open', 'erased');
+    if (verdict === 'erased') return { kind: verdict, erasureKey: reply.text(1) };
+    if (verdict === 'not open') return { kind: verdict };
     const paused = reply.whole(8);
     const isWhole = reply.length >= LOOK_HEAD && (reply.length - LOOK_HEAD) % 2 === 0;
     if (!isWhole || (paused !== 0 && paused !== 1)) return reply.malformed();
     const owners = new Map<string, number>();
-    for (let at = LOOK_HEAD; at < reply.length; at += 2)
-      owners.set(users[reply.whole(at) - 1] ?? reply.malformed(), reply.whole(at + 1));
+    const erased = new Set<string>();
+    for (let at = LOOK_HEAD; at < reply.length; at += 2) {
+      const user = users[Math.abs(reply.whole(at)) - 1] ?? reply.malformed();
+      owners.set(user, reply.whole(at + 1));
+      if (reply.whole(at) < 0) erased.add(user);
+    }
     const [nowMs, epoch, version] = [reply.whole(1), reply.whole(2), reply.whole(3)];
     const [next, until, startMs, endMs] = [reply.whole(4), reply.whole(5), reply.whole(6), reply.whole(7)];
     const stock = { next, until, startMs, endMs, paused: paused === 1 };
-    return { kind: 'open', server, nowMs, epoch, version, stock, issued: reply.whole(9), owners };
+    return { kind: 'open', server, nowMs, epoch, version, stock, issued: reply.whole(9), owners, erased };
   },
 });
 

@@ -57,6 +57,20 @@ export const removeUnissued = defineScript({
   },
 });
 
+interface EraseOwnerInput extends Pick<StateInput, 'keys'> {
+  readonly userId: string;
+  readonly pseudonym: string;
+  readonly erasureKey: string;
+}
+
+/** Gives what an erased user has of a coupon to their pseudonym. */
+export const eraseOwner = defineScript({
+  source: new URL('./scripts/erase-owner.lua', import.meta.url),
+  keys: ({ keys }: EraseOwnerInput) => [keys.state, keys.owners, offersKey(keys)],
+  args: ({ userId, pseudonym, erasureKey }) => [userId, pseudonym, erasureKey],
+  read: (reply) => reply.verdict('erased', 'absent'),
+});
+
 /** The first half of closing a coupon, found to be over under this epoch. */
 export const close = defineScript({
   source: new URL('./scripts/close.lua', import.meta.url),

@@ -45,21 +45,25 @@ interface FinishOpeningInput extends Omit<OpeningInput, 'leaseMs'> {
   readonly version: number;
   /** How far the clock of MySQL is ahead of that of Redis, in milliseconds; 0 when they agree as far as can be told. */
   readonly aheadMs: number;
+  readonly erasureKey?: string | undefined;
 }
 
 /** The form of the states that this release writes: the meaning of all fields. A change of one is another form; see docs/releases.md. */
 const STATE_FORM = 1;
+/** With the key of pseudonyms. */
+const ERASED_FORM = '1e';
 
 /** Swaps in what was loaded: the one place that writes a coupon's state as a whole. */
 export const finishOpening = defineScript({
   source: new URL('./scripts/finish-opening.lua', import.meta.url),
   keys: ({ keys, token }: FinishOpeningInput) => [keys.state, keys.owners, keys.opening, loadingKey(keys, token)],
-  args: ({ token, owners, server, stock, epoch, version, aheadMs }) => {
+  args: ({ token, owners, server, stock, epoch, version, aheadMs, erasureKey }) => {
     const { next, until, startMs: start, endMs: end } = stock;
     // Sequences below `next` without an owner. Owners must always be `next - 1 - gap`, else some were lost.
     const gap = next - 1 - owners;
     const settings = { start, end, paused: stock.paused ? 1 : 0, epoch, version, ahead: aheadMs };
-    const state = { form: STATE_FORM, run: server, next, until, gap, ...settings };
+    const form = erasureKey === undefined ? { form: STATE_FORM } : { form: ERASED_FORM, erased: erasureKey };
+    const state = { ...form, run: server, next, until, gap, ...settings };
     return [token, owners, ...Object.entries(state).flat()];
   },
   read: (reply) => reply.verdict('opened', 'superseded', 'incomplete'),
@@ -69,11 +73,16 @@ export const finishOpening = defineScript({
 export const proveState = defineScript({
   source: new URL('./scripts/prove-state.lua', import.meta.url),
   keys: ({ keys }: ProveStateInput) => [keys.state, keys.opening],
-  args: ({ token, server, aheadMs }) => [token, server, aheadMs],
+  args: ({ token, server, aheadMs, erasureKey }) => [
+    token,
+    server,
+    aheadMs,
+    ...(erasureKey === undefined ? [] : [erasureKey]),
+  ],
   read: (reply) => reply.verdict('opened', 'superseded'),
 });
 
-type ProveStateInput = Omit<OpeningInput, 'leaseMs'> & Pick<FinishOpeningInput, 'aheadMs'>;
+type ProveStateInput = Omit<OpeningInput, 'leaseMs'> & Pick<FinishOpeningInput, 'aheadMs' | 'erasureKey'>;
 
 /** Abandons an opening that found nothing to open, or failed. */
 export const endOpening = defineScript({

@@ -139,7 +139,7 @@ async function openUnderLease(attempt: Attempt): Promise<Opened | null> {
     }
     const aheadMs = aheadOf(claimed.nowMs, beforeMs, await redisStock.nowMs(attempt.couponId));
     const opened = claimed.proven
-      ? await prove(attempt, aheadMs)
+      ? await prove(attempt, aheadMs, claimed.coupon.erasureKey)
       : await rebuild(attempt, claimed.coupon, aheadMs, offered);
     if (opened === 'open') await redisStock.confirm?.(lease.keys, lease.server);
     return opened;
@@ -189,8 +189,12 @@ async function claim(tx: Session, { couponId, evenWhenOver, begun }: Attempt, ma
   return { coupon: { ...coupon, epoch }, nowMs, proven: false, isKept: false };
 }
 
-async function prove({ redisStock, lease, onOpened, couponId }: Attempt, aheadMs: number): Promise<Opened | null> {
-  if ((await redisStock.proveState(lease, aheadMs)) !== 'opened') return null;
+async function prove(
+  { redisStock, lease, onOpened, couponId }: Attempt,
+  aheadMs: number,
+  erasureKey: string | undefined,
+): Promise<Opened | null> {
+  if ((await redisStock.proveState(lease, aheadMs, erasureKey)) !== 'opened') return null;
   onOpened(couponId, 'proven', 0);
   return 'open';
 }
@@ -209,11 +213,15 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number, offere
   const until = lastSequence(next, loaded.owners, coupon.totalQuantity);
   const stock: Stock = { startMs: coupon.startMs, endMs: coupon.endMs, paused: coupon.paused, next, until };
   const { redisStock, lease, onOpened, onRestored, couponId } = attempt;
-  if (!(await isClaimed(attempt, coupon.epoch))) {
+  const claimed = await readClaimed(attempt, coupon.epoch);
+  if (!claimed) {
     await redisStock.endOpening(lease);
     return null;
   }
-  if ((await redisStock.finishOpening(lease, loaded.owners, stock, coupon, aheadMs)) !== 'opened') return null;
+  // The key as it is after all owners were read: where there is a pseudonym among them, there is a key.
+  const { erasureKey } = claimed;
+  const named = { epoch: coupon.epoch, version: coupon.version, ...(erasureKey !== undefined && { erasureKey }) };
+  if ((await redisStock.finishOpening(lease, loaded.owners, stock, named, aheadMs)) !== 'opened') return null;
   // As it was before step 1 changed it.
   onOpened(couponId, coupon.stockHome === 'mysql' ? 'first' : 'rebuilt', loaded.owners);
   if (loaded.restored.size === 0) return 'open';
@@ -225,10 +233,10 @@ async function rebuild(attempt: Attempt, coupon: Coupon, aheadMs: number, offere
   return 'open';
 }
 
-/** Whether MySQL still has the claim. One that failed over without it has issued since, perhaps to users that were not there to be read. */
-async function isClaimed({ database, couponId }: Attempt, epoch: number): Promise<boolean> {
+/** The coupon, if MySQL still has the claim. One that failed over without it has issued since, perhaps to users that were not there to be read. */
+async function readClaimed({ database, couponId }: Attempt, epoch: number): Promise<Coupon | null> {
   const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
-  return coupon?.stockHome === 'redis' && coupon.epoch === epoch;
+  return coupon?.stockHome === 'redis' && coupon.epoch === epoch ? coupon : null;
 }
 
 interface Loaded {

@@ -11,8 +11,19 @@ import { invariant } from '../invariant.ts';
 import { askServer, clockOf, serverOf } from '../redis/connection.ts';
 import { keyPages } from '../redis/scan.ts';
 import { type CouponKeys, couponKeys, type PartitionKeys, partitionKeys } from '../stream/keys.ts';
-import { type Confirm, look, type OpenStock, put, restoreEntry, type StateInput, take } from './decision-scripts.ts';
-import { applyEdit, close, hold, lowerTotal, removeUnissued } from './edit-scripts.ts';
+import { pseudonymOf } from '../coupon/pseudonym.ts';
+import {
+  type Confirm,
+  type Erased,
+  look,
+  type OpenStock,
+  type Pseudonyms,
+  put,
+  restoreEntry,
+  type StateInput,
+  take,
+} from './decision-scripts.ts';
+import { applyEdit, close, eraseOwner, hold, lowerTotal, removeUnissued } from './edit-scripts.ts';
 import {
   beginOpening,
   endOpening,
@@ -68,18 +79,52 @@ export function createRedisStock(
 
 type KeysOf = (couponId: number) => CouponKeys;
 
+/** Coupons with erased users whose key a process remembers. */
+const ERASURE_KEYS_MAX = 10_000;
+
+/** Asks with the pseudonyms of the users where some of the coupon were erased: once more, if that was not known. */
+function createAsker() {
+  const erasureKeys = new Map<number, string>();
+  return async <Reply extends { readonly kind: string }>(
+    couponId: number,
+    users: readonly string[],
+    ask: (pseudonyms?: Pseudonyms) => Promise<Reply | Erased>,
+  ): Promise<Exclude<Reply, Erased>> => {
+    const known = erasureKeys.get(couponId);
+    const first = await (known === undefined ? ask() : ask(pseudonymsOf(known, users)));
+    if (!isErased(first)) return first as Exclude<Reply, Erased>;
+    if (erasureKeys.size >= ERASURE_KEYS_MAX) erasureKeys.clear();
+    erasureKeys.set(couponId, first.erasureKey);
+    const second = await ask(pseudonymsOf(first.erasureKey, users));
+    if (isErased(second)) throw new Unavailable('dependency', 'the key of pseudonyms of a coupon changes');
+    return second as Exclude<Reply, Erased>;
+  };
+}
+
+function isErased(reply: { readonly kind: string }): reply is Erased {
+  return reply.kind === 'erased';
+}
+
+function pseudonymsOf(erasureKey: string, users: readonly string[]): Pseudonyms {
+  return { erasureKey, names: users.map((user) => pseudonymOf(erasureKey, user)) };
+}
+
 function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) {
+  const asking = createAsker();
   return {
     /** Decides for a batch of users. Throws Unavailable while the server is not known. */
     take: async (couponId: number, users: readonly string[]) => {
       const keys = keysOf(couponId);
       // The connection asks by itself, once; if that failed, every batch would be refused until the next connection.
       if (serverOf(redis, keys.state) === '') await askServer(redis, keys.state);
-      return take(redis, { keys, server: knownServer(redis, keys), couponId, unpersistedUsersMax, users });
+      const server = knownServer(redis, keys);
+      return asking(couponId, users, (pseudonyms) =>
+        take(redis, { keys, server, couponId, unpersistedUsersMax, users, pseudonyms }),
+      );
     },
     /** Reads the stock, and which of the users have the coupon. */
     look: (couponId: number, users: readonly string[] = []) =>
-      look(redis, { ...stateOf(redis, keysOf(couponId)), users }),
+      asking(couponId, users, (pseudonyms) => look(redis, { ...stateOf(redis, keysOf(couponId)), users, pseudonyms })),
     /** Issues to `taken`, if the lock is still held under `token` and nothing changed since `seen`. */
     put: (couponId: number, token: string, seen: OpenStock, taken: readonly string[]) => {
       const { server, epoch, version, stock } = seen;
@@ -149,9 +194,15 @@ function openingOf(redis: Redis, keysOf: KeysOf) {
       return { lease, begun: await beginOpening(redis, lease) };
     },
     loadOwners: (lease: OpeningInput, owners: readonly (string | number)[]) => loadOwners(redis, { ...lease, owners }),
-    finishOpening: (lease: OpeningInput, owners: number, stock: Stock, { epoch, version }: Coupon, aheadMs: number) =>
-      finishOpening(redis, { ...lease, owners, stock, epoch, version, aheadMs }),
-    proveState: (lease: OpeningInput, aheadMs: number) => proveState(redis, { ...lease, aheadMs }),
+    finishOpening: (
+      lease: OpeningInput,
+      owners: number,
+      stock: Stock,
+      { epoch, version, erasureKey }: Pick<Coupon, 'epoch' | 'version' | 'erasureKey'>,
+      aheadMs: number,
+    ) => finishOpening(redis, { ...lease, owners, stock, epoch, version, aheadMs, erasureKey }),
+    proveState: (lease: OpeningInput, aheadMs: number, erasureKey?: string) =>
+      proveState(redis, { ...lease, aheadMs, erasureKey }),
     /** The clock of the Redis that decides about a coupon. */
     nowMs: (couponId: number) => clockOf(redis, keysOf(couponId).state),
     endOpening: (lease: OpeningInput) => endOpening(redis, lease),
@@ -166,6 +217,8 @@ function editsOf(redis: Redis, keysOf: KeysOf) {
     lowerTotal: ({ id, version }: Coupon, total: number) =>
       lowerTotal(redis, { ...stateOf(redis, keysOf(id)), version, total }),
     removeUnissued: (couponId: number) => removeUnissued(redis, stateOf(redis, keysOf(couponId))),
+    eraseOwner: (couponId: number, erased: Omit<Parameters<typeof eraseOwner>[1], 'keys'>) =>
+      eraseOwner(redis, { keys: keysOf(couponId), ...erased }),
     close: (couponId: number, epoch: number) => close(redis, { keys: keysOf(couponId), epoch }),
     hold: (couponId: number) => hold(redis, { keys: keysOf(couponId) }),
   };

@@ -65,7 +65,7 @@ async function* waitingParts(
 }
 
 /** The id of the last entry that was ever added to a stream. */
-async function lastAdded(redis: Redis, stream: string): Promise<string> {
+export async function lastAdded(redis: Redis, stream: string): Promise<string> {
   try {
     const info = (await redis.xinfo('STREAM', stream)) as readonly unknown[];
     return String(info[info.indexOf('last-generated-id') + 1]);

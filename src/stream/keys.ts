@@ -1,5 +1,6 @@
 // keys.ts -- The keys of coupons and their streams in Redis. The tag in braces keeps all keys of one decision in one Cluster slot.
 
+import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { prefixOf } from '../redis/scan.ts';
 
@@ -25,6 +26,16 @@ export interface CouponKeys extends PartitionKeys {
   readonly opening: string;
   /** String with a lease: the Redlock lock. */
   readonly lock: string;
+}
+
+/** Hash of the idempotency keys that a user has used, through an API key or with their own token (''). The id itself is not in it. */
+export function idempotencyKey(keyDigest: string, userId: string): string {
+  return `idempotency:${shortDigest(`${keyDigest} ${userId}`)}`;
+}
+
+/** Of 128 bits, which cannot be hit on purpose. */
+export function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
 
 /** Where a Redis is marked as one of this installation. */

@@ -66,7 +66,7 @@ const draft = {
   dateIssueEnd: '2036-01-01T00:00:00.000Z',
 };
 
-test('a coupon over its life is told with who changed it, from where, from what and to what', async () => {
+test('the changes of a coupon over its life are listed with who made them, from where, from what and to what', async () => {
   const made = await createKey(stores.database, { name: '쇼핑몰 "운영"', scopes: ['admin'] });
   await Bun.sleep(300);
   const byKey = { key: made.key, from: '2001:db8:1:2:3:4:5:6' };
@@ -104,7 +104,7 @@ test('a coupon over its life is told with who changed it, from where, from what 
   for (const instant of instants) expect(Math.abs(instant - Date.now())).toBeLessThan(60_000);
 });
 
-test('a deleted coupon is still told', async () => {
+test('a deleted coupon is still listed', async () => {
   const { body: created } = await ask('POST', '/v1/coupons', { body: draft });
   const { id } = created as { id: number };
   expect((await ask('DELETE', `/v1/coupons/${id}`)).status).toBe(204);
@@ -166,7 +166,7 @@ test('dead letters leave how many users they hold, and not who they are', async 
   expect(JSON.stringify(await trail('?limit=100'))).not.toContain('the-user');
 });
 
-test('keys are told by name and scopes, and never with what opens anything', async () => {
+test('keys are listed by name and scopes, and never with their secrets', async () => {
   const { code, out } = await run('keys', ['create', '--scope', 'issue', '--name', 'backend of the shop']);
   expect(code).toBe(0);
   const [{ to } = { to: null }] = await listTrail(stores.database, { after: 0, limit: 1, couponId: null, key: null });

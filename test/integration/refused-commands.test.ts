@@ -8,7 +8,8 @@ import type { Redis } from 'ioredis';
 import { look, put, take } from '../../src/stock/decision-scripts.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { GROUP } from '../../src/stream/keys.ts';
-import { discard, replay } from '../../src/stream/scripts/letters.ts';
+import { eraseOwner } from '../../src/stock/edit-scripts.ts';
+import { discard, replaceLetter, replay } from '../../src/stream/scripts/letters.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { serverOf } from '../../src/redis/connection.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
@@ -34,7 +35,14 @@ const letterOf = async (couponId: number): Promise<string> => {
 const fieldsOf = (couponId: number) =>
   writeEntry({ couponId, epoch: 1, firstSequence: 2, acceptedMs: 0, users: ['buried'] });
 
-const runs: Readonly<Record<string, { readonly source: string; readonly run: Run }>> = {
+interface Script {
+  readonly source: string;
+  readonly run: Run;
+  /** Where it does not call all commands of the file that it includes. */
+  readonly calls?: readonly string[];
+}
+
+const runs: Readonly<Record<string, Script>> = {
   take: {
     source: '../../src/stock/scripts/take.lua',
     run: (redis, couponId) => {
@@ -83,6 +91,19 @@ const runs: Readonly<Record<string, { readonly source: string; readonly run: Run
       const owners = [{ userId: 'buried', sequence: 2 }];
       return discard(redis, { keys: stores.keys(couponId), id: await letterOf(couponId), owners });
     },
+  },
+  'replace-letter': {
+    source: '../../src/stream/scripts/replace-letter.lua',
+    run: async (redis, couponId) => {
+      const fields = ['entry', '1-0', ...fieldsOf(couponId).map(String)];
+      return replaceLetter(redis, { keys: stores.keys(couponId), id: await letterOf(couponId), fields });
+    },
+  },
+  'erase-owner': {
+    source: '../../src/stock/scripts/erase-owner.lua',
+    calls: ['HDEL', 'HGET', 'HSET'],
+    run: (redis, couponId) =>
+      eraseOwner(redis, { keys: stores.keys(couponId), userId: 'a', pseudonym: 'erased-a', erasureKey: 'key' }),
   },
 };
 
@@ -135,8 +156,8 @@ async function without<Result>(command: string, use: (redis: Redis) => Promise<R
   }
 }
 
-describe.each(Object.entries(runs))('%s', (name, { source, run }) => {
-  test.each(commandsIn(source))(
+describe.each(Object.entries(runs))('%s', (name, { source, run, calls = commandsIn(source) }) => {
+  test.each(calls)(
     `a script that is refused one of its commands leaves everything as it was: ${name} without %s`,
     async (command) => {
       const couponId = await prepared();

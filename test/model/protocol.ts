@@ -2,6 +2,7 @@
 
 import { auditSteps, watched } from './audit.ts';
 import { consumerSteps } from './consumers.ts';
+import { erasingSteps } from './erasing.ts';
 import { faultSteps } from './faults.ts';
 import { type Emit, issuerSteps } from './issuers.ts';
 import { openerSteps } from './openers.ts';
@@ -17,6 +18,7 @@ export function stepsFrom(s: State, world: World, each: Emit): void {
   const emit = watched(world, all);
   if (world.hasTwoPlaces) return movingSteps(s, world, emit);
   if (world.may.has('replica')) return replicaSteps(s, world, emit);
+  if (world.may.has('erase')) return erasingSteps(s, emit);
   issuerSteps(s, world, emit);
   openerSteps(s, world, emit);
   workerSteps(s, world, emit);

@@ -4,6 +4,7 @@
 // be exchanged. Sequences are 0 for none. All values fit a byte.
 
 import { type Audit, newAudit } from './audit.ts';
+import { type Erasing, newErasing } from './erasing.ts';
 import { type Group, newGroup } from './consumers.ts';
 import { newPlaces, type Places } from './moving.ts';
 
@@ -142,6 +143,8 @@ export interface State {
   audits: Audit[];
   /** In a world with one, see consumers.ts. */
   groups: Group[];
+  /** In a world in which a user is erased, see erasing.ts. */
+  erasings: Erasing[];
   /** A broken promise that only the step itself could see: an index into `faultNames`. */
   wrong: number;
 }
@@ -165,6 +168,7 @@ export const wrongs = [
   'issued while paused',
   'P2: a user has two rows',
   'P3: what an issue promises is changed',
+  'the id of an erased user is there again',
 ] as const;
 
 /** How large a world is, and what may happen in it. */
@@ -252,6 +256,7 @@ export function initialState(world: World): State {
     places: world.hasTwoPlaces ? [newPlaces()] : [],
     audits: world.may.has('audit') ? [newAudit()] : [],
     groups: world.may.has('remove consumers') ? [newGroup(world.workers)] : [],
+    erasings: world.may.has('erase') ? [newErasing()] : [],
     wrong: 0,
   };
 }

@@ -257,8 +257,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/stock/opening.ts',
-        from: "  return coupon?.stockHome === 'redis' && coupon.epoch === epoch;\n",
-        to: '  return coupon !== null || epoch > 0;\n',
+        from: "  return coupon?.stockHome === 'redis' && coupon.epoch === epoch ? coupon : null;\n",
+        to: '  return epoch > 0 ? coupon : null;\n',
       },
     ],
     guard: [
@@ -762,6 +762,45 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a user who occurs twice in a batch gets two',
     changes: [{ file: `${scripts}/take.lua`, from: ' or seen[user]', to: '' }],
     guard: ['test/contract/issuer.test.ts', 'gives a user who occurs twice in a batch one coupon'],
+  },
+  {
+    name: 'an erased user is looked up by the id alone',
+    changes: [
+      {
+        file: `${scripts}/take.lua`,
+        from: 'tonumber(owned[i] or erased[i])',
+        to: 'tonumber(owned[i])',
+      },
+    ],
+    guard: [
+      `${integration}/erasing.test.ts`,
+      'does not get the coupon again, by any endpoint, also after Redis lost it',
+    ],
+  },
+  {
+    name: 'an opening takes the key of pseudonyms that it read before the owners',
+    changes: [
+      {
+        file: 'src/stock/opening.ts',
+        from: 'const { erasureKey } = claimed;',
+        to: 'const { erasureKey } = coupon;',
+      },
+    ],
+    guard: [
+      `${integration}/erasing.test.ts`,
+      'at every step of an erasure, and of an opening beside it, the user has the coupon',
+    ],
+  },
+  {
+    name: 'a change is made though the audit trail cannot be written',
+    changes: [
+      {
+        file: 'src/auth/audit-trail.ts',
+        from: '  await tx.insert(auditTrail).values({',
+        to: '  void tx.insert(auditTrail).values({',
+      },
+    ],
+    guard: [`${integration}/audit-trail.test.ts`, 'what cannot be recorded is not changed'],
   },
   {
     name: 'the end of the period is still within it',

@@ -27,6 +27,7 @@ const entries = [
   'src/commands/reconcile.ts',
   'src/commands/archive.ts',
   'src/commands/partitions.ts',
+  'src/commands/erase.ts',
 ];
 
 describe('the version', () => {
@@ -63,7 +64,7 @@ describe('the image', () => {
         ? ['kim']
         : /reconcile|archive/.test(entry)
           ? ['--coupon', '1']
-          : /partitions/.test(entry)
+          : /partitions|erase/.test(entry)
             ? ['8']
             : [];
     const child = Bun.spawn([process.execPath, entry, ...args], {

@@ -69,6 +69,7 @@ const cases: readonly Case[] = [
       understood: [
         [['not open'], { kind: 'not open' }],
         [['overloaded'], { kind: 'overloaded' }],
+        [['erased', 'k'], { kind: 'erased', erasureKey: 'k' }],
         [['paused'], { kind: 'refused', refusal: { kind: 'paused' } }],
         [['not started'], { kind: 'refused', refusal: { kind: 'not started' } }],
         [['ended'], { kind: 'refused', refusal: { kind: 'ended' } }],
@@ -89,6 +90,7 @@ const cases: readonly Case[] = [
       ],
       malformed: [
         ['sold out'],
+        ['erased', 1],
         ['not exist'],
         [0],
         ['decided'],
@@ -113,6 +115,24 @@ const cases: readonly Case[] = [
       words: [2, state, owners, 'run1', 'a,b'],
       understood: [
         [['not open'], { kind: 'not open' }],
+        [['erased', 'k'], { kind: 'erased', erasureKey: 'k' }],
+        [
+          ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, -2, '5', 1, '7'],
+          {
+            kind: 'open',
+            server: 'run1',
+            nowMs: 150,
+            epoch: 3,
+            version: 2,
+            stock,
+            issued: 6,
+            owners: new Map([
+              ['b', 5],
+              ['a', 7],
+            ]),
+            erased: new Set(['b']),
+          },
+        ],
         [
           ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 1, '7'],
           {
@@ -124,6 +144,7 @@ const cases: readonly Case[] = [
             stock,
             issued: 6,
             owners: new Map([['a', 7]]),
+            erased: new Set(),
           },
         ],
         [
@@ -137,11 +158,13 @@ const cases: readonly Case[] = [
             stock: { ...stock, until: -1, paused: true },
             issued: 7,
             owners: new Map(),
+            erased: new Set(),
           },
         ],
       ],
       malformed: [
         ['shut'],
+        ['erased'],
         ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 1],
         ['open', 150, '3', '2', '8', '10', '100', '200', '0', 6, 3, '7'],
         ['open', 150, '3', '2', '8', '10', '100', '200', null, 6, 1, '7'],

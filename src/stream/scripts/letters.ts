@@ -1,4 +1,4 @@
-// letters.ts -- The callers of replay.lua and discard.lua: what an operator does with a dead letter.
+// letters.ts -- The callers of replay.lua, discard.lua and replace-letter.lua: what an operator does with a dead letter.
 
 import { defineScript } from '../../redis/script.ts';
 import type { Owner } from '../../coupon/issue-rows.ts';
@@ -19,6 +19,22 @@ export const replay = defineScript({
   keys: ({ keys }: ReplayInput) => [keys.stream, keys.unpersisted, keys.dead, keys.opening, keys.withdrawn],
   args: ({ id, users, fields }) => [id, users, ...fields],
   read: (reply) => (reply.verdict('replayed', 'gone') === 'gone' ? null : reply.text(1)),
+});
+
+interface ReplaceLetterInput {
+  readonly keys: PartitionKeys;
+  /** Id in the dead stream. */
+  readonly id: string;
+  /** Names and values of the letter in turn. */
+  readonly fields: readonly string[];
+}
+
+/** Puts another dead letter in the place of one. */
+export const replaceLetter = defineScript({
+  source: new URL('./replace-letter.lua', import.meta.url),
+  keys: ({ keys }: ReplaceLetterInput) => [keys.dead],
+  args: ({ id, fields }) => [id, ...fields],
+  read: (reply) => reply.verdict('replaced', 'gone'),
 });
 
 interface DiscardInput {

@@ -14,11 +14,14 @@ local function isServer(name)
   return string.find(redis.call('INFO', 'replication'), replication, 1, true) ~= nil
 end
 
+--- The form of states with the field `erased`, the key of pseudonyms: a release that ignored it would give a coupon to erased users again.
+local ERASED_FORM = '1e'
+
 --- Whether the state has a form that this release knows: the field `form`, which the releases that knew only one left out.
 --- A later one is neither used nor rebuilt over, since two releases that rebuild each other's states in turn give numbers twice.
 local function isKnownForm()
   local form = redis.call('HGET', KEYS[1], 'form')
-  return not form or form == '1'
+  return not form or form == '1' or form == ERASED_FORM
 end
 
 --- How many were issued, or nil for a state that must be compared with MySQL or rebuilt before it is used: one that is missing,
@@ -35,4 +38,12 @@ end
 --- JavaScript and Lua all hold exactly.
 local function lastSequence(gap, total)
   return math.min(gap + total, 9007199254740991)
+end
+
+--- The sequences of erased users by their pseudonyms, in the order of these; an empty table where nobody was erased.
+local function erasedAmong(erasureKey, pseudonyms)
+  if not erasureKey then return {} end
+  local names = {}
+  for name in string.gmatch(pseudonyms, '[^,]+') do names[#names + 1] = name end
+  return redis.call('HMGET', KEYS[2], unpack(names))
 end
