@@ -40,7 +40,7 @@ function createTable() {
     ),
     reconciled: counter(
       'coupon_reconciled_coupons_total',
-      'Coupons that the reconciler compared, repaired and closed, whose issues it restored to MySQL, and that MySQL does not have',
+      'Coupons that the reconciler compared, repaired and closed, whose issues it restored to MySQL, and of which Redis has issues and MySQL has no row',
       ['result', ['compared', 'repaired', 'closed', 'restored', 'orphaned']],
     ),
     reconcileFaults: counter(

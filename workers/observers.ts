@@ -69,7 +69,6 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
       log.error({ couponId, issues }, 'MySQL lost what Redis knows of a coupon; its issues are written again');
     },
     unknownCoupon(couponId, left) {
-      metrics.reconciled.of('orphaned').add();
       if (left === 'removed') {
         log.warn(
           { couponId },
@@ -77,6 +76,7 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
         );
         return;
       }
+      metrics.reconciled.of('orphaned').add();
       log.warn(
         { couponId },
         'Redis has issues of a coupon that MySQL does not have, which is stopped; restore its row, or run `bun run reconcile --coupon N --discard`',

@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Page } from 'playwright-core';
 import { listTrail } from '../../src/auth/audit-trail.ts';
+import { couponIssues } from '../../drizzle/schema.ts';
+import { withConnection } from '../../src/mysql/database.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
@@ -68,6 +70,8 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByRole('button', { name: 'Count now' }).click();
     await page.getByText('Every promise is kept.').waitFor();
     expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Count now', 'Show the days']);
+    await page.getByRole('button', { name: 'Show the days' }).click();
+    await page.getByText('Nothing in these days.').waitFor();
     await runKey('revoke', read.id);
     await page.getByText('Your key is not accepted any more: it was revoked.').waitFor();
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
@@ -186,6 +190,17 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     expect(await reasons.count()).toBe(2);
     for (const label of ['Discount', 'Smallest order']) expect(await page.getByLabel(label).isEditable()).toBe(false);
     await passes(page, 'edit-issued-coupon');
+    const dateIssued = new Date();
+    await withConnection(system.stores.database, (session) =>
+      session
+        .insert(couponIssues)
+        .values({ couponId: id, sequence: 1, userId: 'kim', dateIssued, dateUsed: dateIssued }),
+    );
+    await page.goto(`/console#/coupons/${id}`);
+    await page.getByRole('button', { name: 'Show the days' }).click();
+    await page.getByRole('cell', { name: '1,000' }).waitFor();
+    await passes(page, 'days-of-a-coupon');
+    await page.goto(`/console#/coupons/${id}/edit`);
     await page.getByLabel('Title').fill('Promised still');
     await page.getByRole('button', { name: 'Save changes' }).click();
     await page.getByRole('heading', { name: 'Promised still', exact: true }).waitFor();

@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { couponKeys, partitionKeys } from '../../src/stream/keys.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
+import { archiving } from './archiving.ts';
 import type { Cluster } from './cluster.ts';
 import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';
@@ -39,6 +40,7 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
       ? [...serverFaults('vtgate and all tablets', (of) => of.vitess?.vitess ?? null), ...shardFaults(cluster.vitess)]
       : []),
     ...(cluster.redisFaults || replicatedRedis ? [] : collapses),
+    archiving,
   ];
 }
 

@@ -84,41 +84,49 @@ async function run(...args: string[]) {
   return { code: await child.exited, out, error };
 }
 
-test('a coupon that was deleted by SQL is issued by no endpoint after a round, and keeps what it promised until its row is back', async () => {
-  await using api = await stores.createApi();
-  const { id } = await stores.coupon({ totalQuantity: 10 });
-  for (const [i, name] of issuerNames.entries())
-    expect(await api.issuance.issue(name, id, `user-${i}`)).toEqual({ kind: 'issued', sequence: i + 1 });
-  {
+test.each([
+  ['', false],
+  [', and Redis was restarted', true],
+])(
+  'a coupon that was deleted by SQL is issued by no endpoint after a round, and keeps what it promised until its row is back%s',
+  async (_, isRestarted) => {
+    await using api = await stores.createApi();
+    const { id } = await stores.coupon({ totalQuantity: 10 });
+    for (const [i, name] of issuerNames.entries())
+      expect(await api.issuance.issue(name, id, `user-${i}`)).toEqual({ kind: 'issued', sequence: i + 1 });
+    {
+      await using worker = await stores.startWorker();
+      await worker.drained();
+    }
+    const row = await deleteBySql(id);
+    expect((await round(api)).get(id)).toBe('held');
+    for (const name of issuerNames) {
+      await eventually(
+        `${name} to refuse it`,
+        async () => (await api.issuance.issue(name, id, `late-${name}`)).kind === 'not exist',
+      );
+    }
+    expect(await stores.redis.hlen(stores.keys(id).owners)).toBe(3);
+    await round(api);
+    await withConnection(stores.database, (session) => session.insert(coupons).values({ ...row, issuedQuantity: 0 }));
+    // As after a restart: the state is that of another server.
+    if (isRestarted) await stores.redis.hset(stores.keys(id).state, 'run', 'another.server');
     await using worker = await stores.startWorker();
+    await round(api);
     await worker.drained();
-  }
-  const row = await deleteBySql(id);
-  expect((await round(api)).get(id)).toBe('held');
-  for (const name of issuerNames) {
-    await eventually(
-      `${name} to refuse it`,
-      async () => (await api.issuance.issue(name, id, `late-${name}`)).kind === 'not exist',
-    );
-  }
-  expect(await stores.redis.hlen(stores.keys(id).owners)).toBe(3);
-  await round(api);
-  await withConnection(stores.database, (session) => session.insert(coupons).values({ ...row, issuedQuantity: 0 }));
-  await using worker = await stores.startWorker();
-  await round(api);
-  await worker.drained();
-  await round(api);
-  expect((await stores.rows(id)).map(({ userId }) => userId)).toEqual(['user-0', 'user-1', 'user-2']);
-  await eventually('it to be issued again', async () => {
-    const outcome = await api.issuance.issue('scripted', id, 'after');
-    return 'sequence' in outcome && outcome.sequence === 4;
-  });
-  await worker.drained();
-  const audit = await auditCoupon({ redisStock: api.redisStock, database: stores.database }, id);
-  expect(audit).toMatchObject({ rows: 4, missing: 0, unknown: 0, unexpected: 0 });
-  await deleteBySql(id);
-  expect((await run('--coupon', String(id), '--discard')).code).toBe(0);
-});
+    await round(api);
+    expect((await stores.rows(id)).map(({ userId }) => userId)).toEqual(['user-0', 'user-1', 'user-2']);
+    await eventually('it to be issued again', async () => {
+      const outcome = await api.issuance.issue('scripted', id, 'after');
+      return 'sequence' in outcome && outcome.sequence === 4;
+    });
+    await worker.drained();
+    const audit = await auditCoupon({ redisStock: api.redisStock, database: stores.database }, id);
+    expect(audit).toMatchObject({ rows: 4, missing: 0, unknown: 0, unexpected: 0 });
+    await deleteBySql(id);
+    expect((await run('--coupon', String(id), '--discard')).code).toBe(0);
+  },
+);
 
 test('the first dead letter of a missing coupon stops it', async () => {
   await using api = await stores.createApi();

@@ -1202,13 +1202,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: `${scripts}/hold.lua`,
-        from: "if state[1] == '1' and redis.call('HLEN', KEYS[2]) == 0 then",
-        to: 'if state[1] then',
+        from: "if next == 1 and redis.call('HLEN', KEYS[2]) == 0 then",
+        to: 'if next then',
       },
     ],
     guard: [
       `${integration}/orphans.test.ts`,
       'a coupon that was deleted by SQL is issued by no endpoint after a round, and keeps what it promised until its row is back',
+    ],
+  },
+  {
+    name: 'the stock of a coupon that MySQL does not have gets another version',
+    changes: [
+      {
+        file: `${scripts}/hold.lua`,
+        from: "'until', next - 1)",
+        to: "'until', next - 1, 'version', 99)",
+      },
+    ],
+    guard: [
+      `${integration}/orphans.test.ts`,
+      'a coupon that was deleted by SQL is issued by no endpoint after a round, and keeps what it promised until its row is back, and Redis was restarted',
     ],
   },
   {
