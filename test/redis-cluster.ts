@@ -153,6 +153,12 @@ export async function moveSlot(cluster: Nodes, slot: number, to: ClusterNode): P
   for (const { redis } of [to, from]) await redis.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
 }
 
+/** kill -9; from then on no test asks it about the cluster. */
+export async function killNode({ server, redis }: ClusterNode): Promise<void> {
+  await server.kill();
+  await eventually('its connection to end', () => redis.status !== 'ready');
+}
+
 export async function replicasOf({ nodes }: Nodes): Promise<ClusterNode[]> {
   const roles = await Promise.all(nodes.map(({ redis }) => redis.info('replication')));
   return nodes.filter((_, i) => roles[i]?.includes('role:slave'));

@@ -8,7 +8,16 @@ import type { Redis } from 'ioredis';
 import { partitionKeys } from '../../src/stream/keys.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { eventually } from '../eventually.ts';
-import { mastersOf, moveSlot, ownerOf, replicasOf, slotOf, startRedisCluster, whole } from '../redis-cluster.ts';
+import {
+  killNode,
+  mastersOf,
+  moveSlot,
+  ownerOf,
+  replicasOf,
+  slotOf,
+  startRedisCluster,
+  whole,
+} from '../redis-cluster.ts';
 import { startSentinelSetup } from '../redis-sentinel.ts';
 import { connectTo } from '../redis-database.ts';
 import type { Fault } from './faults.ts';
@@ -46,9 +55,10 @@ async function startCluster(folder: string, replicasMin: number): Promise<ManyRe
     {
       name: 'kill -9 a master, and its replica takes over',
       async inflict(_, random) {
-        const { server, redis } = random.pick(await mastersOf(cluster));
+        const node = random.pick(await mastersOf(cluster));
+        const { server, redis } = node;
         if (replicasMin === 0) await copied(redis, 1);
-        await server.kill();
+        await killNode(node);
         const isReplaced = async () => !(await mastersOf(cluster)).some((each) => each.server === server);
         await eventually('the replica to take over', isReplaced);
         await server.restart();
