@@ -187,6 +187,12 @@ export function cutOff({ nodes }: Nodes, node: ClusterNode): () => void {
   };
 }
 
+/** kill -9; from then on no test asks it about the cluster. */
+export async function killNode({ server, redis }: ClusterNode): Promise<void> {
+  await server.kill();
+  await eventually('its connection to end', () => redis.status !== 'ready');
+}
+
 /** All of them, or those of one master. */
 export async function replicasOf({ nodes }: Nodes, master?: ClusterNode): Promise<ClusterNode[]> {
   const roles = await Promise.all(nodes.map(({ redis }) => redis.info('replication')));

@@ -12,6 +12,7 @@ import { eventually } from '../eventually.ts';
 import {
   type ClusterNode,
   cutOff,
+  killNode,
   mastersOf,
   moveSlot,
   ownerOf,
@@ -96,7 +97,7 @@ function clusterFaults(cluster: PrivateCluster, waitsForReplicas: boolean): Faul
     await whole(cluster);
   };
   const killed = async (...nodes: readonly ClusterNode[]) => {
-    await Promise.all(nodes.map(({ server }) => server.kill()));
+    await Promise.all(nodes.map(killNode));
     await takenOver(cluster, ...nodes);
     await Promise.all(nodes.map(({ server }) => server.restart()));
     await whole(cluster);
@@ -128,7 +129,7 @@ function clusterFaults(cluster: PrivateCluster, waitsForReplicas: boolean): Faul
         await replica.server.kill('SIGSTOP');
         await pause(random.between(...HICCUP_MS));
         await inStep(master.redis, REPLICAS - 1);
-        await master.server.kill();
+        await killNode(master);
         await takenOver(cluster, master);
         await replica.server.kill('SIGCONT');
         await master.server.restart();

@@ -13,6 +13,7 @@ import { startLoad } from '../load.ts';
 import { brokenPromises } from '../promises.ts';
 import {
   type ClusterNode,
+  killNode,
   mastersOf,
   moveSlot,
   ownerOf,
@@ -84,7 +85,7 @@ test('kill -9 of a master whose replica lags loses nothing that was answered', a
   // It goes on issuing, and nobody may be answered.
   const issuedBefore = await api.redisStock.countOwners(id);
   await eventually('more to be issued', async () => (await api.redisStock.countOwners(id)) > issuedBefore);
-  await master.server.kill();
+  await killNode(master);
   await eventually('the replica to take over', async () => (await mastersOf(cluster)).includes(lagging.replica));
   await lagging.rejoin();
   await master.server.restart();

@@ -24,6 +24,7 @@ import { eventually } from '../eventually.ts';
 import { startLoad } from '../load.ts';
 import {
   type ClusterNode,
+  killNode,
   mastersOf,
   moveSlot,
   ownerOf,
@@ -174,7 +175,7 @@ test('a round of the reconciler does the work of all nodes but the one that is g
   invariant(gone && others.length > 0, 'no master is without a replica');
   const isGone = await Promise.all(ids.map(async (id) => (await placeOf(id)).owner === gone));
   const faults: unknown[] = [];
-  await gone.server.kill();
+  await killNode(gone);
   try {
     await eventually('the connection to be lost', () =>
       primariesOf(api.redis).some(({ status }) => status !== 'ready'),

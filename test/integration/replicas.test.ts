@@ -232,7 +232,7 @@ describe('offering', () => {
     });
   }, 60_000);
 
-  test('what an operator discarded is not put back, and whoever has its sequence by then keeps it', async () => {
+  test('what an operator discarded is not put back, and the user who got its sequence since keeps it', async () => {
     await replicated(async ({ stores, createApi, cutAll, failOver }) => {
       await using api = await createApi();
       const issue = (id: number, ...users: string[]) => api.issuers.scripted.issue(id, users);

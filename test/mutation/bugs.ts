@@ -1310,7 +1310,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [{ file: 'src/stream/scripts/discard.lua', from: 'if #ARGV > 2 then', to: 'if #ARGV > 2e9 then' }],
     guard: [
       `${integration}/replicas.test.ts`,
-      'what an operator discarded is not put back, and whoever has its sequence by then keeps it',
+      'what an operator discarded is not put back, and the user who got its sequence since keeps it',
     ],
   },
   {
