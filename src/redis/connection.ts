@@ -53,11 +53,20 @@ const opened = new WeakSet<Redis>();
 /** In what the kinds differ. */
 type KindOptions = Pick<RedisOptions, 'enableOfflineQueue' | 'commandTimeout' | 'socketTimeout'>;
 
+/** One that can be connected again after it was ended. */
+class LastingRedis extends Redis {
+  override connect(): Promise<void> {
+    // Ended while it asks the sentinels, ioredis still counts it as ended later, and would not reconnect after its next loss.
+    this['manuallyClosing'] = false;
+    return super.connect();
+  }
+}
+
 /** Without a listener for errors, ioredis prints them itself, with the address of the server. */
 function create(options: ConnectionOptions, onFault: OnFault): Redis {
   const retryStrategy = (attempt: number) => (opened.has(redis) ? Math.min(attempt * 50, RECONNECT_MS_MAX) : null);
   // Where no sentinel names a primary, as while they choose one, ioredis would give up for good without a strategy of its own.
-  const redis: Redis = new Redis({ ...options, retryStrategy, sentinelRetryStrategy: retryStrategy });
+  const redis: Redis = new LastingRedis({ ...options, retryStrategy, sentinelRetryStrategy: retryStrategy });
   redis.once('ready', () => opened.add(redis));
   return redis.on('error', (fault) => {
     if (opened.has(redis)) onFault(fault);

@@ -14,20 +14,22 @@ const RECONNECT_MS = 500;
 export function followSentinels(redis: Redis, settings: Sentinels): void {
   const { sentinels = [], name = '' } = settings;
   let watchers: Redis[] = [];
-  let last = '';
-  let isOutdated = false;
-  /** The name, and the addresses before and after. Every sentinel says it, some a second after the first. */
-  const leave = (switched: string) => {
-    if (!switched.startsWith(`${name} `) || switched === last) return;
-    last = switched;
-    // Ended while it connects, it would end for good; it may be on its way to the former one.
-    if (redis.status === 'ready') redis.disconnect(true);
-    else isOutdated = true;
+  let former = '';
+  /** `text`: the name, then the address before and the one after. Every sentinel says it, some a second after the first. */
+  const note = (text: string) => {
+    const [switched, host, port] = text.split(' ');
+    if (switched !== name) return;
+    former = `${host} ${port}`;
+    leaveFormer();
+  };
+  const leaveFormer = () => {
+    const { remoteAddress, remotePort } = redis.stream;
+    // One that is being made may lead there too, and is looked at once it is ready.
+    if (redis.status === 'ready' && `${remoteAddress} ${remotePort}` === former) redis.disconnect(true);
   };
   redis.on('ready', () => {
-    if (isOutdated) redis.disconnect(true);
-    isOutdated = false;
-    if (watchers.length === 0) watchers = sentinels.map((address) => watch(address, settings, leave));
+    leaveFormer();
+    if (watchers.length === 0) watchers = sentinels.map((address) => watch(address, settings, note));
   });
   redis.on('end', () => {
     for (const watcher of watchers.splice(0)) watcher.disconnect();

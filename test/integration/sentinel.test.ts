@@ -76,6 +76,7 @@ test('a failover that is announced while a connection is being made does not end
   const ended: string[] = [];
   const connection = Object.assign(new EventEmitter(), {
     status: 'ready',
+    stream: { remoteAddress: 'a', remotePort: 1 },
     disconnect: () => ended.push(connection.status),
   });
   followSentinels(connection as unknown as Redis, { sentinels: [{ host, port: Number(port) }], name: 'mine' });
@@ -86,14 +87,37 @@ test('a failover that is announced while a connection is being made does not end
   connection.status = 'connecting';
   await publish('other a 1 b 2');
   await publish('mine a 1 b 2');
-  await eventually('the connection to be made again', () => {
+  await eventually('the connection to the former one to be given up', () => {
     Object.assign(connection, { status: 'ready' }).emit('ready');
-    connection.status = 'connecting';
+    if (ended.length === 0) connection.status = 'connecting';
     return ended.length > 0;
   });
+  Object.assign(connection, { stream: { remoteAddress: 'b', remotePort: 2 } }).emit('ready');
   connection.emit('end');
   publisher.disconnect();
   expect(ended).toEqual(['ready']);
+});
+
+test('a connection that was ended while it asked the sentinels, and connected then, reconnects after a loss', async () => {
+  const redis = issuingConnection({ ...stores.config, ...quick, REDIS_URL: setup.url }, () => undefined);
+  const ended = redis.connect().then(
+    () => 'connected',
+    () => 'ended',
+  );
+  redis.disconnect();
+  expect(await ended).toBe('ended');
+  await connect(redis);
+  const id = await redis.client('ID');
+  const other = await connectTo(`redis://127.0.0.1:${await setup.primaryPort()}`);
+  await other.client('KILL', 'ID', id);
+  other.disconnect();
+  await eventually('another connection', () =>
+    redis.client('ID').then(
+      (now) => now !== id,
+      () => false,
+    ),
+  );
+  redis.disconnect();
 });
 
 test('a primary that dies is replaced, and what its replicas had is kept', async () => {
