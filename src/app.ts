@@ -20,6 +20,7 @@ import { type EndpointDependencies, unavailableAnswers } from './issuing/endpoin
 import { issueRoutes } from './issuing/routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
 import { type LimitedCallersDependencies, limitedCallersRoute } from './operations/limited-callers.ts';
+import { type PreflightRouteDependencies, preflightRoute } from './operations/preflight/preflight-route.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -28,6 +29,7 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
   CouponDependencies &
   OperationsDependencies &
   LimitedCallersDependencies &
+  PreflightRouteDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -100,6 +102,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     ...couponRoutes(dependencies),
     ...operationsRoutes(dependencies),
     limitedCallersRoute(dependencies),
+    preflightRoute(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

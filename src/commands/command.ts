@@ -1,9 +1,13 @@
 // command.ts -- The one policy of commands for usage and exit codes: 0 done, 1 failed, 2 called wrongly.
 
-import { databaseSettings, readConfig } from '../config/config.ts';
+import { parseArgs } from 'node:util';
+import { type Config, databaseSettings, readConfig } from '../config/config.ts';
+import { markedPartitions } from '../installation/installation.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
 import { startOrExplain } from '../operator-error.ts';
-import { explainMysql, explainStoreFailure } from '../runtime/store-faults.ts';
+import { connect, issuingConnection } from '../redis/connection.ts';
+import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
+import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 
 /** Thrown for wrong arguments: `message` is one line, and the usage is printed below it. */
 export class UsageError extends Error {
@@ -42,4 +46,44 @@ export async function withDatabase(work: (database: Database) => Promise<void>):
   } finally {
     await closeDatabase(database);
   }
+}
+
+/** What a command about coupons works with. */
+export interface CommandStores {
+  readonly redisStock: RedisStock;
+  readonly database: Database;
+  readonly settings: Config;
+}
+
+/** Runs `work` on both stores of the environment. */
+export async function withStores(work: (stores: CommandStores) => Promise<void>): Promise<void> {
+  await withDatabase(async (database) => {
+    const settings = readConfig();
+    // A command that fails says so itself.
+    const redis = issuingConnection(settings, () => undefined);
+    try {
+      await connect(redis).catch((error: unknown) => {
+        throw explainStoreFailure(error, explainRedis);
+      });
+      const redisStock = createRedisStock(redis, settings);
+      redisStock.setPartitions(settings.PARTITIONS ?? (await markedPartitions(redis)));
+      await work({ redisStock, database, settings });
+    } finally {
+      redis.disconnect();
+    }
+  });
+}
+
+/** The value of `--coupon`, and whether `--all` stands in its place, where that may be. @throws UsageError */
+export function readCouponOption(args: string[], mayBeAll: boolean): number | 'all' {
+  let values: { readonly coupon?: string | undefined; readonly all?: boolean | undefined };
+  try {
+    values = parseArgs({ args, options: { coupon: { type: 'string' }, all: { type: 'boolean' } } }).values;
+  } catch {
+    throw new UsageError(`wrong option: ${args.join(' ')}`);
+  }
+  if (mayBeAll && values.all && values.coupon === undefined) return 'all';
+  if (values.all || values.coupon === undefined || !/^[1-9]\d{0,14}$/.test(values.coupon))
+    throw new UsageError('--coupon must be the id of a coupon');
+  return Number(values.coupon);
 }

@@ -1,56 +1,76 @@
-// reconcile.ts -- Entry of `bun run reconcile --coupon N`: compares one coupon in Redis with MySQL now, and writes again what MySQL lost.
+// reconcile.ts -- Entry of `bun run reconcile`: compares coupons in Redis with MySQL now, and writes again what MySQL lost.
 //
-// Workers do the same by themselves, in every round; this is for an operator who has just restored MySQL and wants to see it done.
+// Workers do the same by themselves, in every round; this is for an operator who has just restored a store and wants to see it done.
 
-import { parseArgs } from 'node:util';
-import { readConfig } from '../config/config.ts';
-import type { Database } from '../mysql/database.ts';
-import { markedPartitions } from '../installation/installation.ts';
-import { auditCoupon } from '../operations/audit.ts';
+import type { Audit } from '../operations/audit.ts';
+import { readAudit } from '../operations/audit.ts';
 import { OperatorError } from '../operator-error.ts';
-import { connect, issuingConnection } from '../redis/connection.ts';
 import { createStockKeeper } from '../stock/opening.ts';
-import { createRedisStock } from '../stock/redis-stock.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
-import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
-import { runCommand, UsageError, withDatabase } from './command.ts';
+import { type CommandStores, readCouponOption, runCommand, withStores } from './command.ts';
 
-await runCommand('usage: bun run reconcile --coupon N', async (args) => {
-  const couponId = readCoupon(args);
-  await withDatabase((database) => reconcileOne(database, couponId));
+await runCommand('usage: bun run reconcile --coupon N | --all', async (args) => {
+  const couponId = readCouponOption(args, true);
+  await withStores((stores) => (couponId === 'all' ? reconcileAll(stores) : reconcileOne(stores, couponId)));
 });
 
-function readCoupon(args: string[]): number {
-  let coupon: string | undefined;
-  try {
-    coupon = parseArgs({ args, options: { coupon: { type: 'string' } } }).values.coupon;
-  } catch {
-    throw new UsageError(`wrong option: ${args.join(' ')}`);
-  }
-  if (coupon === undefined || !/^[1-9]\d{0,14}$/.test(coupon))
-    throw new UsageError('--coupon must be the id of a coupon');
-  return Number(coupon);
+/** What was done about one coupon. */
+interface Reconciled {
+  readonly isHomeMoved: boolean;
+  /** Issues that are entries again. */
+  readonly restored: number;
+  /** Sequences below the next one that no user has. */
+  readonly unowned: number;
+  /** Null: MySQL has no such coupon. */
+  readonly audit: Audit | null;
 }
 
-async function reconcileOne(database: Database, couponId: number): Promise<void> {
-  const settings = readConfig();
-  const redis = issuingConnection(settings, () => undefined);
-  try {
-    await connect(redis).catch((error: unknown) => {
-      throw explainStoreFailure(error, explainRedis);
-    });
-    const redisStock = createRedisStock(redis, settings);
-    redisStock.setPartitions(settings.PARTITIONS ?? (await markedPartitions(redis)));
-    const dependencies = { redisStock, database, settings };
-    const stock = createStockKeeper({ ...dependencies, onOpened: () => undefined, onBlocked: () => undefined });
-    if (await moveHomeBack(dependencies, couponId)) console.log('Redis is the home of its stock again.');
-    // A state that must be proven first, as after a restart of Redis, cannot be read.
-    if ((await redisStock.epochOf(couponId)) > 0) await stock.open(couponId, true);
-    console.log(`${await restoreLost(dependencies, couponId)} issue(s) that MySQL lost are on their way to it.`);
-    const audit = await auditCoupon(dependencies, couponId);
-    if (!audit) throw new OperatorError(`MySQL has no coupon ${couponId}; restore its row first`);
-    console.log(JSON.stringify(audit, null, 2));
-  } finally {
-    redis.disconnect();
+async function reconcileOne(stores: CommandStores, couponId: number): Promise<void> {
+  const { isHomeMoved, restored, unowned, audit } = await reconcile(stores, couponId);
+  if (isHomeMoved) console.log('Redis is the home of its stock again.');
+  console.log(`${restored} issue(s) that MySQL lost are on their way to it.`);
+  if (!audit) throw new OperatorError(`MySQL has no coupon ${couponId}; restore its row first`);
+  console.log(`${unowned} sequence(s) belong to nobody: ${UNOWNED}.`);
+  console.log(JSON.stringify(audit, null, 2));
+}
+
+const UNOWNED = 'lost with a store, or discarded';
+
+/** Every coupon that has a state in Redis, with a line for each. */
+async function reconcileAll(stores: CommandStores): Promise<void> {
+  const ids = new Set<number>();
+  for await (const page of stores.redisStock.couponIds()) for (const id of page) ids.add(id);
+  const sums = { restored: 0, unowned: 0, faults: 0 };
+  for (const id of [...ids].sort((a, b) => a - b)) {
+    const { restored, unowned, audit } = await reconcile(stores, id);
+    sums.restored += restored;
+    sums.unowned += unowned;
+    if (!audit) {
+      sums.faults += 1;
+      console.log(`coupon ${id}: MySQL does not have it; restore its row, then replay its dead letters`);
+      continue;
+    }
+    const { rows, unpersisted, dead, missing, unknown, unexpected, lost } = audit;
+    if (missing + unknown + unexpected > 0) sums.faults += 1;
+    const counts = Object.entries({ rows, unpersisted, dead, missing, unknown, unexpected, lost });
+    const named = counts.map(([name, count]) => `${name} ${count}`).join(', ');
+    console.log(`coupon ${id}: ${restored} put back, ${unowned} of nobody; ${named}`);
   }
+  console.log(`${ids.size} coupon(s). ${sums.restored} issue(s) that MySQL lost are on their way to it.`);
+  console.log(`${sums.unowned} sequence(s) belong to nobody: ${UNOWNED}.`);
+  if (sums.faults > 0) throw new OperatorError(`${sums.faults} coupon(s) need attention: see the lines above`);
+}
+
+async function reconcile(stores: CommandStores, couponId: number): Promise<Reconciled> {
+  const { redisStock } = stores;
+  const isHomeMoved = await moveHomeBack(stores, couponId);
+  const stock = createStockKeeper({ ...stores, onOpened: () => undefined, onBlocked: () => undefined });
+  // A state that must be proven first, as after a restart of Redis, cannot be read.
+  if ((await redisStock.epochOf(couponId)) > 0) await stock.open(couponId, true);
+  let restored = 0;
+  // A call has a bound; what it put back is known to the next one.
+  for (let more = 1; more > 0; restored += more) more = await restoreLost(stores, couponId);
+  const seen = await redisStock.look(couponId);
+  const unowned = seen.kind === 'open' ? seen.stock.next - 1 - seen.issued : 0;
+  return { isHomeMoved, restored, unowned, audit: await readAudit(stores, couponId) };
 }

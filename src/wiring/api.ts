@@ -15,6 +15,11 @@ import { createPipeline, type IssuePipeline, type PipelineObserver } from '../is
 import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
 import { readBacklog } from '../stream/backlog.ts';
 import type { Load } from '../operations/routes.ts';
+import { checkDrop } from '../operations/preflight/checks.ts';
+import { readFacts } from '../operations/preflight/facts.ts';
+import type { Preflight } from '../operations/preflight/findings.ts';
+import { fileLimitFault } from '../runtime/file-limit.ts';
+import { socketBacklog } from '../runtime/socket-backlog.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { Places } from '../issues/places.ts';
@@ -109,8 +114,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
           refusalOf: knownRefusals(refusals, reader, config),
           allKeys: createKeyLimiter(config, redis, onRedisFault),
         }),
-        load: createLoad(redisStock, metrics),
-        audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
+        ...createReadings(foundation, metrics),
       },
       onStoreFault,
     ),
@@ -233,6 +237,24 @@ function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
       metrics.inFlight.of(issuer).set(batchesInFlight);
     }
   });
+}
+
+/** What operators read. */
+function createReadings(foundation: Foundation, metrics: ApiMetrics) {
+  return {
+    load: createLoad(foundation.redisStock, metrics),
+    audit: (couponId: number) => readAudit(foundation, couponId),
+    preflight: createPreflight(foundation),
+  };
+}
+
+function createPreflight(foundation: Foundation): (couponId: number) => Promise<Preflight | null> {
+  const { settings } = foundation;
+  const host = () => ({ filesFault: fileLimitFault(settings), socketBacklog: socketBacklog() });
+  return async (couponId) => {
+    const facts = await readFacts({ ...foundation, host }, couponId);
+    return facts && checkDrop(facts, settings);
+  };
 }
 
 function createLoad(redisStock: RedisStock, metrics: ApiMetrics): () => Promise<Load> {

@@ -66,7 +66,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Count now' }).click();
     await page.getByText('Every promise is kept.').waitFor();
-    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Count now']);
+    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Check now', 'Count now']);
     await runKey('revoke', read.id);
     await page.getByText('Your key is not accepted any more: it was revoked.').waitFor();
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
@@ -285,6 +285,31 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await passes(page, 'watch-sold-out');
     for (const { faults } of opened) expect(faults).toEqual([]);
     await Promise.all(opened.map((each) => each.page.context().close()));
+  });
+
+  test.concurrent('before a drop the console says whether it will hold, and what to do, in both languages', async () => {
+    const soon = { title: 'Tomorrow', totalQuantity: 5000, startMs: Date.now() + 86_400_000 };
+    const { id } = await system.stores.coupon(soon);
+    const { page, faults } = await signedIn();
+    await page.goto(`/console#/coupons/${id}`);
+    await page.getByRole('button', { name: 'Check now' }).click();
+    await page.getByText('It may not hold: see the warnings.').waitFor();
+    await page.getByText('5,000 pieces take at most 2 MB in Redis and 1 MB in MySQL.').waitFor();
+    const memory = page.getByRole('listitem').filter({ hasText: 'Memory of Redis' });
+    await memory.getByText('Set maxmemory of Redis').waitFor();
+    const opening = page.getByRole('listitem').filter({ hasText: 'Opening' });
+    await opening.getByText('its first request waits').waitFor();
+    await passes(page, 'preflight');
+    await page.getByRole('button', { name: 'Warm up' }).click();
+    await page.getByText('The stock is ready in Redis.').waitFor();
+    await page.getByRole('button', { name: 'Check now' }).click();
+    await opening.getByText('open in Redis', { exact: true }).waitFor();
+    await page.getByLabel('Language').selectOption('한국어');
+    await page.getByText('버티지 못할 수 있습니다. 경고를 확인하세요.').waitFor();
+    await page.getByText('Redis에 noeviction과 함께 maxmemory를 설정하세요.').waitFor();
+    await passes(page, 'preflight-korean');
+    expect(faults).toEqual([]);
+    await page.context().close();
   });
 
   test.concurrent('a dead letter is replayed, and one that cannot be read is discarded after a question', async () => {

@@ -24,6 +24,7 @@ const entries = [
   'src/commands/migrate.ts',
   'src/commands/keys.ts',
   'src/commands/dead-letters.ts',
+  'src/commands/preflight.ts',
   'src/commands/reconcile.ts',
   'src/commands/partitions.ts',
 ];
@@ -58,7 +59,7 @@ describe('the image', () => {
   test.each(entries)('%s starts with the files of the image, and names the missing settings', async (entry) => {
     const args = /keys|dead/.test(entry)
       ? ['list']
-      : /reconcile/.test(entry)
+      : /reconcile|preflight/.test(entry)
         ? ['--coupon', '1']
         : /partitions/.test(entry)
           ? ['8']
