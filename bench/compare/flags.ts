@@ -17,7 +17,7 @@ export interface Flags {
   readonly readme: boolean;
 }
 
-const parts = ['compare', 'growth', 'million', 'alone', 'flood'] as const;
+const parts = ['compare', 'growth', 'million', 'alone', 'flood', 'sizes'] as const;
 export type Part = (typeof parts)[number];
 
 export const help = `bun run bench [flags]      without a part, the comparison of all cases
@@ -27,6 +27,7 @@ export const help = `bun run bench [flags]      without a part, the comparison o
   --million          1,000,000 requests for 100,000 coupons from 2,000 connections
   --alone            one request with no load, beside its unavoidable round trips
   --flood            a crowd, alone and beside 1,500 strangers who ask for coupons that do not exist
+  --sizes            bytes of an owner, an entry that waits and a row, by the length of user ids
   --all              all of these
   --only a,b         compare only these cases (the echo always takes part)
   --rounds N         rounds of the comparison (5)

@@ -294,7 +294,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.goto(`/console#/coupons/${id}`);
     await page.getByRole('button', { name: 'Check now' }).click();
     await page.getByText('It may not hold: see the warnings.').waitFor();
-    await page.getByText('5,000 pieces take at most 2 MB in Redis and 1 MB in MySQL.').waitFor();
+    await page.getByText('5,000 pieces take at most 2 MB in Redis and 2 MB in MySQL.').waitFor();
     const memory = page.getByRole('listitem').filter({ hasText: 'Memory of Redis' });
     await memory.getByText('Set maxmemory of Redis').waitFor();
     const opening = page.getByRole('listitem').filter({ hasText: 'Opening' });

@@ -213,8 +213,8 @@ export const preflight: Preflight = {
   couponId: 1,
   status: 'error',
   pieces: 1000,
-  redisBytes: 232_000,
-  mysqlBytes: 142_500,
+  redisBytes: 245_000,
+  mysqlBytes: 316_000,
   processes: null,
   unpersisted: 1,
   checks: [

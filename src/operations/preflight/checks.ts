@@ -105,7 +105,7 @@ function checkMemory(
   const here = [drop, ...others].filter((each) => each.primary === primary);
   const needed = redisBytesOf(here, drop, settings);
   const limit = maxBytes || machineBytes;
-  const room = Math.max(0, Math.floor((limit - usedBytes) / (OWNER_BYTES.most + WAITING_BYTES.most)));
+  const room = Math.max(0, Math.floor((limit - usedBytes) / (OWNER_BYTES + WAITING_BYTES)));
   const uses = `uses ${megabytes(usedBytes)} of ${megabytes(limit)}${maxBytes > 0 ? '' : ', which is the whole machine'}`;
   const isUnlimited = here.some(({ left }) => left === null);
   const needs = `what is issued meanwhile takes ${megabytes(needed)} at most`;
@@ -124,7 +124,7 @@ function checkMemory(
 function redisBytesOf(drops: readonly Drop[], own: Drop, { UNPERSISTED_USERS_MAX }: PreflightSettings): number {
   const owners = drops.reduce((sum, { newOwners }) => sum + (newOwners ?? 0), 0);
   const waiting = drops.includes(own) ? Math.min(own.left ?? 0, UNPERSISTED_USERS_MAX) : 0;
-  return owners * OWNER_BYTES.most + waiting * WAITING_BYTES.most;
+  return owners * OWNER_BYTES + waiting * WAITING_BYTES;
 }
 
 function checkReplicas(address: string, found: RedisFacts, { REPLICAS_MIN }: PreflightSettings): PreflightCheck {

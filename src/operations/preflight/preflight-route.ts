@@ -16,8 +16,8 @@ const example: Preflight = {
   couponId: 1,
   status: 'warning',
   pieces: 1000,
-  redisBytes: 232_000,
-  mysqlBytes: 142_500,
+  redisBytes: 245_000,
+  mysqlBytes: 316_000,
   processes: 3,
   unpersisted: 0,
   checks: [
