@@ -2,12 +2,14 @@
 //
 // Workers do the same by themselves, in every round; this is for an operator who has just restored a store and wants to see it done.
 
-import type { Audit } from '../operations/audit.ts';
-import { readAudit } from '../operations/audit.ts';
+import { type Audit, readAudit } from '../operations/audit.ts';
 import { OperatorError } from '../operator-error.ts';
 import { createStockKeeper } from '../stock/opening.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
 import { type CommandStores, readCouponOption, runCommand, withStores } from './command.ts';
+
+/** Why a sequence below the next one belongs to nobody. */
+const UNOWNED = 'lost with a store, or discarded';
 
 await runCommand('usage: bun run reconcile --coupon N | --all', async (args) => {
   const couponId = readCouponOption(args, true);
@@ -33,8 +35,6 @@ async function reconcileOne(stores: CommandStores, couponId: number): Promise<vo
   console.log(`${unowned} sequence(s) belong to nobody: ${UNOWNED}.`);
   console.log(JSON.stringify(audit, null, 2));
 }
-
-const UNOWNED = 'lost with a store, or discarded';
 
 /** Every coupon that has a state in Redis, with a line for each. */
 async function reconcileAll(stores: CommandStores): Promise<void> {

@@ -27,6 +27,8 @@ export interface RedisFacts extends RedisDurability {
   readonly clientsMax: number;
   /** Whether the last write or rewrite of its AOF failed. */
   readonly isAofFailing: boolean;
+  /** Clients that wait for something, such as a worker for entries. */
+  readonly blockedClients: number;
   readonly ahead: Ahead;
   readonly links: readonly ReplicaLink[];
 }
@@ -94,6 +96,7 @@ async function readFacts(redis: Redis): Promise<RedisFacts> {
     clients: Number(fact('connected_clients')),
     clientsMax: Number(fact('maxclients')),
     isAofFailing: /^aof_last_(write|bgrewrite)_status:err/m.test(information),
+    blockedClients: Number(fact('blocked_clients')),
     ahead: [clockMs - answeredMs, clockMs - askedMs],
     links: [...links].map(([, host = '', port, state, lag]) => {
       return { host, port: Number(port), isOnline: state === 'online', lagS: Number(lag) };

@@ -40,6 +40,7 @@ const redis: RedisFacts = {
   clients: 20,
   clientsMax: 10_000,
   isAofFailing: false,
+  blockedClients: 1,
   ahead: [-1, 1],
   links: [{ host: '10.0.0.2', port: 6379, isOnline: true, lagS: 0 }],
 };
@@ -57,7 +58,7 @@ const healthy: Facts = {
   servers: [server, replica],
   others: [],
   backlog,
-  workers: 1,
+  hasWorker: true,
   rowsPerS: 10_000,
   processes: 3,
   mysql: { nowMs: 1.9e12, ahead: [-1, 1], flushAtCommit: 1, connectionsMax: 151, connections: 20 },
@@ -101,10 +102,10 @@ const cases: readonly (readonly [FindingCode, Partial<Facts>, Partial<PreflightS
   ['MEMORY_UNKNOWN', { others: [{ ...other, left: null, newOwners: null, startMs: 1e12 }] }],
   ['BACKLOG_SHORT', { backlog: { ...backlog, unpersistedUsers: 1 } }],
   ['BACKLOG_SHORT', { others: [{ ...other, left: 1, newOwners: 1, partition: 1, startMs: 1e12 }] }],
-  ['NO_WORKER', { workers: 0 }],
+  ['NO_WORKER', { hasWorker: false }],
   ['WRITING_BEHIND', { backlog: { ...backlog, oldestMs: 10_001 } }],
   ['WRITING_UNKNOWN', { rowsPerS: null }],
-  ['WRITING_UNKNOWN', { workers: null }],
+  ['WRITING_UNKNOWN', { hasWorker: null }],
   // Three processes and one more, 28 connections each.
   ['MYSQL_CONNECTIONS_SHORT', withMysql({ connectionsMax: 111 })],
   ['MYSQL_CONNECTIONS_SHORT', { processes: null, ...withMysql({ connections: 124 }) }],
@@ -148,7 +149,10 @@ test('every finding has a case', () => {
 });
 
 test('what is not known hides nothing that is wrong', () => {
-  const { status } = checkDrop({ ...healthy, rowsPerS: null, workers: null, backlog: null, processes: null }, settings);
+  const { status } = checkDrop(
+    { ...healthy, rowsPerS: null, hasWorker: null, backlog: null, processes: null },
+    settings,
+  );
   expect(status).toBe('error');
 });
 

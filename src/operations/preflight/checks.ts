@@ -156,18 +156,20 @@ function checkBacklog(
   return finding('backlog', waits + left > most ? 'BACKLOG_SHORT' : 'OK', detail);
 }
 
-function checkWriting({ workers, rowsPerS, backlog, drop }: Facts): PreflightCheck {
+function checkWriting({ hasWorker, rowsPerS, backlog, drop }: Facts): PreflightCheck {
   const oldestMs = backlog?.oldestMs ?? 0;
   const code = () => {
-    if (workers === 0) return 'NO_WORKER';
+    if (hasWorker === false) return 'NO_WORKER';
     if (oldestMs > BEHIND_MS_MAX) return 'WRITING_BEHIND';
-    return rowsPerS === null || workers === null ? 'WRITING_UNKNOWN' : 'OK';
+    return rowsPerS === null || hasWorker === null ? 'WRITING_UNKNOWN' : 'OK';
   };
   const rate = rowsPerS === null ? 'no row was written just now' : `${figure(rowsPerS)} rows a second`;
   const whole =
     rowsPerS === null || drop.left === null ? '' : `: this drop is written in ${figure(drop.left / rowsPerS)} s`;
   const oldest = oldestMs > 0 ? `, the oldest entry is ${figure(oldestMs / 1000)} s old` : '';
-  return finding('writing', code(), `${workers ?? 'unknown'} workers, ${rate}${whole}${oldest}`);
+  const reads =
+    hasWorker === null ? 'it is not known whether a worker reads' : hasWorker ? 'a worker reads' : 'no worker reads';
+  return finding('writing', code(), `${reads}, ${rate}${whole}${oldest}`);
 }
 
 function checkMysql({ mysql, processes }: Facts, settings: PreflightSettings): PreflightCheck[] {

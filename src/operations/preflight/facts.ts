@@ -64,8 +64,8 @@ export interface Facts extends HostFacts {
   readonly others: readonly (Drop & { readonly id: number; readonly startMs: number })[];
   /** Null: Redis does not answer. */
   readonly backlog: PartitionBacklog | null;
-  /** That read the partition; null where Redis does not say. */
-  readonly workers: number | null;
+  /** Whether a worker reads, of this partition or any of its server; null where Redis does not say. */
+  readonly hasWorker: boolean | null;
   /** Written just now; null while nothing is. */
   readonly rowsPerS: number | null;
   readonly processes: number | null;
@@ -101,15 +101,19 @@ export async function readFacts(dependencies: PreflightDependencies, couponId: n
   );
   const keys = redisStock.keysOf(couponId);
   const orNull = <Value>(read: Promise<Value>) => read.catch(() => null);
-  const [seen, servers, backlogs, workers, processes] = await Promise.all([
+  const [seen, servers, backlogs, recent, processes] = await Promise.all([
     orNull(redisStock.look(couponId)),
     readServers(redis),
     orNull(readBacklog(redis, redisStock.partitions)),
-    countWorkers(redis, keys, settings),
+    wasReadLately(redis, keys, settings),
     orNull(countProcesses(redis, keys, settings)),
   ]);
   const isOpen = seen?.kind === 'open';
   const drop = dropOf(redisStock, coupon, isOpen ? seen.issued : coupon.issuedQuantity, isOpen);
+  // One that gets nothing is only seen to wait: reading without a result leaves no trace in Redis 7.0.
+  const isWaitedFor = servers.some(
+    ({ primary, facts }) => primary === drop.primary && (facts?.blockedClients ?? 0) > 0,
+  );
   const isWriting = backlogs?.partitions.some(({ unpersistedUsers }) => unpersistedUsers > 0) ?? false;
   return {
     ...host(),
@@ -122,7 +126,7 @@ export async function readFacts(dependencies: PreflightDependencies, couponId: n
       return { ...other, id: each.id, startMs: each.startMs };
     }),
     backlog: backlogs?.partitions[drop.partition] ?? null,
-    workers,
+    hasWorker: recent === null ? null : recent || isWaitedFor,
     rowsPerS: isWriting ? await readRowRate(database) : null,
     processes,
     mysql,
@@ -185,18 +189,18 @@ async function readRowRate(database: Database): Promise<number | null> {
   return rows > 0 ? (rows * 1000) / (performance.now() - startMs) : null;
 }
 
-/** Consumers that were there within the time after which the reconciler removes them. */
-async function countWorkers(
+/** Whether a consumer got something within the time after which the reconciler removes it; null where Redis does not say. */
+async function wasReadLately(
   redis: Redis,
   { stream }: PartitionKeys,
   { CLAIM_IDLE_MS, BLOCK_MS }: PreflightSettings,
-): Promise<number | null> {
+): Promise<boolean | null> {
   try {
     const consumers = (await redis.xinfo('CONSUMERS', stream, GROUP)) as readonly (readonly (string | number)[])[];
     const idleMsOf = (fields: readonly (string | number)[]) => Number(fields[fields.indexOf('idle') + 1]);
-    return consumers.filter((fields) => idleMsOf(fields) < CLAIM_IDLE_MS + BLOCK_MS).length;
+    return consumers.some((fields) => idleMsOf(fields) < CLAIM_IDLE_MS + BLOCK_MS);
   } catch (error) {
     // Made by the first worker.
-    return error instanceof Error && /^(NOGROUP|ERR no such key)/.test(error.message) ? 0 : null;
+    return error instanceof Error && /^(NOGROUP|ERR no such key)/.test(error.message) ? false : null;
   }
 }
