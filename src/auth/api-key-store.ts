@@ -55,6 +55,17 @@ export function revokeKey(database: Database, id: number): Promise<boolean> {
   });
 }
 
+/** Ends every key; returns how many were valid. */
+export function revokeAllKeys(database: Database): Promise<number> {
+  return withConnection(database, async (session) => {
+    const [{ affectedRows }] = await session
+      .update(apiKeys)
+      .set({ dateRevoked: new Date() })
+      .where(isNull(apiKeys.dateRevoked));
+    return affectedRows;
+  });
+}
+
 /** Every valid key, as requests are checked against it. */
 export function validKeys(database: Database): Promise<readonly StoredKey[]> {
   return readFromPrimary(database, async (session) => {

@@ -24,6 +24,7 @@ const entries = [
   'src/commands/migrate.ts',
   'src/commands/keys.ts',
   'src/commands/dead-letters.ts',
+  'src/commands/detach.ts',
   'src/commands/preflight.ts',
   'src/commands/reconcile.ts',
   'src/commands/partitions.ts',
