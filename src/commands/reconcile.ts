@@ -8,7 +8,7 @@ import { createStockKeeper } from '../stock/opening.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
 import { type CommandStores, readCouponOption, runCommand, withStores } from './command.ts';
 
-/** Why a sequence below the next one belongs to nobody. */
+/** Why a sequence below the next one has no owner. */
 const UNOWNED = 'lost with a store, or discarded';
 
 await runCommand('usage: bun run reconcile --coupon N | --all', async (args) => {
@@ -32,7 +32,7 @@ async function reconcileOne(stores: CommandStores, couponId: number): Promise<vo
   if (isHomeMoved) console.log('Redis is the home of its stock again.');
   console.log(`${restored} issue(s) that MySQL lost are on their way to it.`);
   if (!audit) throw new OperatorError(`MySQL has no coupon ${couponId}; restore its row first`);
-  console.log(`${unowned} sequence(s) belong to nobody: ${UNOWNED}.`);
+  console.log(`${unowned} sequence(s) are unowned: ${UNOWNED}.`);
   console.log(JSON.stringify(audit, null, 2));
 }
 
@@ -54,10 +54,10 @@ async function reconcileAll(stores: CommandStores): Promise<void> {
     if (missing + unknown + unexpected > 0) sums.faults += 1;
     const counts = Object.entries({ rows, unpersisted, dead, missing, unknown, unexpected, lost });
     const named = counts.map(([name, count]) => `${name} ${count}`).join(', ');
-    console.log(`coupon ${id}: ${restored} put back, ${unowned} of nobody; ${named}`);
+    console.log(`coupon ${id}: ${restored} put back, ${unowned} unowned; ${named}`);
   }
   console.log(`${ids.size} coupon(s). ${sums.restored} issue(s) that MySQL lost are on their way to it.`);
-  console.log(`${sums.unowned} sequence(s) belong to nobody: ${UNOWNED}.`);
+  console.log(`${sums.unowned} sequence(s) are unowned: ${UNOWNED}.`);
   if (sums.faults > 0) throw new OperatorError(`${sums.faults} coupon(s) need attention: see the lines above`);
 }
 

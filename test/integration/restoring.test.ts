@@ -188,7 +188,7 @@ describe.skipIf(!isPlayable)('restored', () => {
     const { out, err, code } = await run('src/commands/reconcile.ts', ['--all']);
     expect({ err, code }).toEqual({ err: '', code: 0 });
     const counts = 'rows 10, unpersisted 10, dead 0, missing 0, unknown 0, unexpected 0, lost 0';
-    expect(out).toContain(`coupon ${id}: 10 put back, 0 of nobody; ${counts}\n`);
+    expect(out).toContain(`coupon ${id}: 10 put back, 0 unowned; ${counts}\n`);
     expect(out).toMatch(/^\d+ coupon\(s\)\. 10 issue\(s\) that MySQL lost are on their way to it\.$/m);
     const after = await start();
     await written(id, 20);
@@ -216,7 +216,7 @@ describe.skipIf(!isPlayable)('restored', () => {
     const { out, code } = await run('src/commands/reconcile.ts', ['--all']);
     expect(code).toBe(0);
     const counts = 'rows 20, unpersisted 0, dead 0, missing 0, unknown 0, unexpected 0, lost 0';
-    expect(out).toContain(`coupon ${id}: 0 put back, 0 of nobody; ${counts}\n`);
+    expect(out).toContain(`coupon ${id}: 0 put back, 0 unowned; ${counts}\n`);
     const after = await start();
     const all = new Map([...first, ...second]);
     expect(await issue(after.url, id, [...all.keys()])).toEqual(all);
@@ -272,7 +272,7 @@ describe.skipIf(!isPlayable)('restored', () => {
       await restoreAof(aof);
       const { out, code } = await run('src/commands/reconcile.ts', ['--all']);
       expect(code).toBe(0);
-      expect(out).toContain(`coupon ${id}: ${older === 'Redis' ? 0 : 5} put back, 0 of nobody; `);
+      expect(out).toContain(`coupon ${id}: ${older === 'Redis' ? 0 : 5} put back, 0 unowned; `);
       const after = await start();
       const known = new Map([...first, ...second]);
       await written(id, 10);
