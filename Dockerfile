@@ -1,6 +1,6 @@
 # Dockerfile -- One image for every process; the command says which: the API (as it is), `bun workers/worker.ts`,
 # `bun src/commands/migrate.ts`, `bun src/commands/keys.ts`, `bun src/commands/dead-letters.ts`,
-# `bun src/commands/reconcile.ts`, `bun src/commands/archive.ts`, `bun src/commands/partitions.ts`. It runs without root and needs no writable disk but /tmp.
+# `bun src/commands/reconcile.ts`, `bun src/commands/archive.ts`, `bun src/commands/partitions.ts`, `bun src/commands/preflight.ts`, `bun src/commands/detach.ts`. It runs without root and needs no writable disk but /tmp.
 
 # The version that the types in package.json are pinned to.
 ARG BUN_VERSION=1.4.5

@@ -21,6 +21,7 @@ import { type Report, readReport, reportFolder, writeReport } from './report/rep
 import { comparisonTable, markdownTable } from './report/tables.ts';
 import { targetTable } from './report/targets.ts';
 import { rush } from './rush/million.ts';
+import { sizes } from './sizes/sizes.ts';
 import { bindToCores } from './testbed/cores.ts';
 import { describeMachine, type Machine } from './testbed/machine.ts';
 import { openTestbed, type Testbed } from './testbed/testbed.ts';
@@ -54,6 +55,8 @@ async function bench(flags: Flags, cleanup: Cleanup): Promise<void> {
   if (flags.parts.has('latency')) await latency(testbed, flags);
   if (flags.parts.has('burst')) await burst(testbed, flags);
   if (flags.parts.has('million')) await runMillion(testbed, machine);
+  // Last: it stops the worker.
+  if (flags.parts.has('sizes')) say(`\n${markdownTable(await sizes(testbed))}`);
   say(`\n${markdownTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
   if (!flags.profile) return;
   // A process writes its profile when it ends.

@@ -52,6 +52,12 @@ export const readIssueReport = listReaderOf<api.IssueReport, 'days'>(
   { date: 'string', couponId: 'number', issued: 'number', used: 'number', discount: 'number' },
   { next: 'number or null', archived: 'list' },
 );
+const preflightStatuses = ['ok', 'unknown', 'warning', 'error'] as const;
+export const readPreflight = listReaderOf<api.Preflight, 'checks'>(
+  'checks',
+  { name: 'string', status: preflightStatuses, code: 'string', detail: 'string', server: 'string or null' },
+  { couponId: 'number', status: preflightStatuses },
+);
 export const readDrop = readerOf<api.Drop>({ couponId: 'number', title: 'string', version: 'number', now: 'string' });
 export const readLoad = readerOf<api.Load>({ process: 'string', uptimeMs: 'number', unpersisted: 'number' });
 export const readLimitedCallers = listReaderOf<api.LimitedCallerList, 'limitedCallers'>(

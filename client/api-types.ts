@@ -548,6 +548,112 @@ export interface components {
       /** @description for how long: an integer from 1 to 60; 0: back to the settings of the processes */
       readonly minutes: number;
     };
+    readonly Preflight: {
+      /**
+       * Format: int64
+       * @description id of a coupon: an integer from 1 to 9007199254740991
+       */
+      readonly couponId: number;
+      /**
+       * @description the worst of the checks
+       * @enum {string}
+       */
+      readonly status: 'ok' | 'unknown' | 'warning' | 'error';
+      /**
+       * Format: int64
+       * @description what can still be issued; null without limit
+       */
+      readonly pieces: number | null;
+      /**
+       * Format: int64
+       * @description what that takes in Redis at most, with its backlog; null without limit
+       */
+      readonly redisBytes: number | null;
+      /**
+       * Format: int64
+       * @description what its rows take in MySQL; null without limit
+       */
+      readonly mysqlBytes: number | null;
+      /**
+       * Format: int64
+       * @description APIs and workers that live, as far as they offer; null where they do not
+       */
+      readonly processes: number | null;
+      /**
+       * Format: int64
+       * @description users in the partition of the coupon who are not yet rows; null where Redis does not answer
+       */
+      readonly unpersisted: number | null;
+      readonly checks: readonly {
+        /**
+         * @description what was checked
+         * @enum {string}
+         */
+        readonly name:
+          | 'period'
+          | 'opening'
+          | 'servers'
+          | 'memory'
+          | 'backlog'
+          | 'writing'
+          | 'mysqlConnections'
+          | 'redisConnections'
+          | 'files'
+          | 'limits'
+          | 'clocks'
+          | 'replicas'
+          | 'fsync'
+          | 'otherDrops'
+          | 'sockets';
+        /**
+         * @description how it is
+         * @enum {string}
+         */
+        readonly status: 'ok' | 'unknown' | 'warning' | 'error';
+        /**
+         * @description what was found; stable
+         * @enum {string}
+         */
+        readonly code:
+          | 'OK'
+          | 'COUPON_OVER'
+          | 'COUPON_PAUSED'
+          | 'COUPON_NOT_OPENED'
+          | 'SERVER_SILENT'
+          | 'REPLICA_UNREACHABLE'
+          | 'MEMORY_SHORT'
+          | 'MEMORY_NEAR'
+          | 'MEMORY_UNBOUNDED'
+          | 'MEMORY_UNKNOWN'
+          | 'BACKLOG_SHORT'
+          | 'NO_WORKER'
+          | 'WRITING_BEHIND'
+          | 'WRITING_UNKNOWN'
+          | 'MYSQL_CONNECTIONS_SHORT'
+          | 'REDIS_CONNECTIONS_SHORT'
+          | 'CONNECTIONS_UNKNOWN'
+          | 'FILES_SHORT'
+          | 'LIMITS_OFF'
+          | 'LIMITS_ONE_ADDRESS'
+          | 'CLOCKS_APART'
+          | 'REPLICAS_MISSING'
+          | 'REPLICAS_BEHIND'
+          | 'REPLICAS_UNGUARDED'
+          | 'FSYNC_OFF'
+          | 'FSYNC_LATE'
+          | 'FSYNC_FAILING'
+          | 'FSYNC_UNKNOWN'
+          | 'OTHER_DROPS'
+          | 'SOCKETS_SHORT'
+          | 'SOCKETS_UNKNOWN';
+        /** @description the figures */
+        readonly detail: string;
+        /** @description what to do */
+        readonly advice: string;
+        /** @description of which server, where there may be several */
+        readonly server: string | null;
+      }[];
+    };
     readonly Key: {
       /** @description what it may do; `admin` stands for all of them */
       readonly scopes: readonly ('issue' | 'read' | 'admin')[];
@@ -629,6 +735,7 @@ export type AuditTrailPage = components['schemas']['AuditTrailPage'];
 export type IssueReport = components['schemas']['IssueReport'];
 export type Logging = components['schemas']['Logging'];
 export type LoggingChange = components['schemas']['LoggingChange'];
+export type Preflight = components['schemas']['Preflight'];
 export type Key = components['schemas']['Key'];
 export type Drop = components['schemas']['Drop'];
 export type Readiness = components['schemas']['Readiness'];

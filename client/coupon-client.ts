@@ -16,6 +16,7 @@ import {
   readLimitedCallers,
   readLoad,
   readLogging,
+  readPreflight,
   readUsedIssue,
 } from './answers.ts';
 import type {
@@ -35,6 +36,7 @@ import type {
   Load,
   Logging,
   LoggingChange,
+  Preflight,
   UsedIssue,
 } from './api-types.ts';
 import { followProgress, type ProgressEvent } from './events.ts';
@@ -125,6 +127,8 @@ export interface CouponClient {
     /** Opens the stock in Redis before the first request does. */
     open(couponId: number, options?: CallOptions): Promise<RequestResult<Coupon>>;
     audit(couponId: number, options?: CallOptions): Promise<RequestResult<Audit>>;
+    /** Whether a drop will hold: each check green, or with what to do. */
+    preflight(couponId: number, options?: CallOptions): Promise<RequestResult<Preflight>>;
   };
   readonly drops: {
     /** What is public of a coupon, with the clock of the server. Requires no authentication; may be a second old. */
@@ -233,6 +237,8 @@ function couponCalls(send: Send) {
       send({ method: 'POST', path: `${path(couponId)}/open`, read: readCoupon, isIdempotent: true }, call),
     audit: (couponId, call) =>
       send({ method: 'GET', path: `${path(couponId)}/audit`, read: readAudit, isIdempotent: true }, call),
+    preflight: (couponId, call) =>
+      send({ method: 'GET', path: `${path(couponId)}/preflight`, read: readPreflight, isIdempotent: true }, call),
   };
   return calls;
 }

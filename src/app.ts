@@ -25,6 +25,7 @@ import { type HealthDependencies, healthRoutes } from './operations/health-route
 import { type LimitedCallersDependencies, limitedCallersRoute } from './operations/limited-callers.ts';
 import { type ReportDependencies, reportRoute } from './operations/report-routes.ts';
 import { type LoggingRoutesDependencies, loggingRoutes } from './operations/logging-routes.ts';
+import { type PreflightRouteDependencies, preflightRoute } from './operations/preflight/preflight-route.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
 
 /** What the surface needs of the rest. */
@@ -36,6 +37,7 @@ export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuma
   AuditTrailDependencies &
   ReportDependencies &
   LoggingRoutesDependencies &
+  PreflightRouteDependencies &
   HealthDependencies & {
     readonly config: {
       readonly URL_CHARACTERS_MAX: number;
@@ -117,6 +119,7 @@ function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['is
     auditTrailRoute(dependencies),
     reportRoute(dependencies),
     ...loggingRoutes(dependencies),
+    preflightRoute(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

@@ -72,6 +72,18 @@ async function recorded<Result>(database: Database, work: (session: Session) => 
   return (await isOnVitess(database)) ? withConnection(database, work) : withTransaction(database, work);
 }
 
+/** Ends every key; returns how many were valid. */
+export function revokeAllKeys(database: Database, by: Actor): Promise<number> {
+  return recorded(database, async (session) => {
+    const [{ affectedRows }] = await session
+      .update(apiKeys)
+      .set({ dateRevoked: new Date() })
+      .where(isNull(apiKeys.dateRevoked));
+    await record(session, by, { action: 'key.revoke', couponId: null, from: null, to: { revoked: affectedRows } });
+    return affectedRows;
+  });
+}
+
 /** Every valid key, as requests are checked against it. */
 export function validKeys(database: Database): Promise<readonly StoredKey[]> {
   return readFromPrimary(database, async (session) => {

@@ -1,5 +1,6 @@
 // command.ts -- The one policy of commands for usage and exit codes: 0 done, 1 failed, 2 called wrongly.
 
+import { parseArgs } from 'node:util';
 import { type Config, databaseSettings, readConfig } from '../config/config.ts';
 import { markedPartitions } from '../installation/installation.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
@@ -47,7 +48,7 @@ export async function withDatabase(work: (database: Database) => Promise<void>):
   }
 }
 
-/** Both stores of the environment. */
+/** What a command about coupons works with. */
 export interface CommandStores {
   readonly redisStock: RedisStock;
   readonly database: Database;
@@ -58,6 +59,7 @@ export interface CommandStores {
 export async function withStores(work: (stores: CommandStores) => Promise<void>): Promise<void> {
   await withDatabase(async (database) => {
     const settings = readConfig();
+    // A command that fails says so itself.
     const redis = issuingConnection(settings, () => undefined);
     try {
       await connect(redis).catch((error: unknown) => {
@@ -70,4 +72,18 @@ export async function withStores(work: (stores: CommandStores) => Promise<void>)
       redis.disconnect();
     }
   });
+}
+
+/** The value of `--coupon`, and whether `--all` stands in its place, where that may be. @throws UsageError */
+export function readCouponOption(args: string[], mayBeAll: boolean): number | 'all' {
+  let values: { readonly coupon?: string | undefined; readonly all?: boolean | undefined };
+  try {
+    values = parseArgs({ args, options: { coupon: { type: 'string' }, all: { type: 'boolean' } } }).values;
+  } catch {
+    throw new UsageError(`wrong option: ${args.join(' ')}`);
+  }
+  if (mayBeAll && values.all && values.coupon === undefined) return 'all';
+  if (values.all || values.coupon === undefined || !/^[1-9]\d{0,14}$/.test(values.coupon))
+    throw new UsageError('--coupon must be the id of a coupon');
+  return Number(values.coupon);
 }

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { type Scope, scopes } from '../auth/api-keys.ts';
 import { commandActor } from '../auth/audit-trail.ts';
-import { createKey, listKeys, revokeKey } from '../auth/api-key-store.ts';
+import { createKey, listKeys, revokeAllKeys, revokeKey } from '../auth/api-key-store.ts';
 import { isReadable } from '../http/text.ts';
 import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
@@ -12,6 +12,7 @@ import { runCommand, UsageError, withDatabase } from './command.ts';
 const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backend"]   creates a key and shows it, once
        bun run keys list                                                  lists the keys, without their secrets
        bun run keys revoke <id>                                           revokes a key, everywhere within KEYS_MS_MAX
+       bun run keys revoke --all                                          revokes all of them, as after a copy for staging
 
 Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
 
@@ -22,6 +23,8 @@ await runCommand(USAGE, (args) => withDatabase(readCommand(args)));
 function readCommand(args: string[]): (database: Database) => Promise<void> {
   const { values, positionals } = parseArguments(args);
   const [command, id, ...more] = positionals;
+  if (command === 'revoke' && id === undefined && values.all) return revokeAll;
+  if (values.all) throw new UsageError(`wrong command: ${args.join(' ')}`);
   if (command === 'create' && id === undefined) {
     const granted = readScopes(values.scope);
     const name = values.name ?? granted.join(' and ');
@@ -37,7 +40,11 @@ function readCommand(args: string[]): (database: Database) => Promise<void> {
 
 function parseArguments(args: string[]) {
   try {
-    const options = { scope: { type: 'string', multiple: true }, name: { type: 'string' } } as const;
+    const options = {
+      scope: { type: 'string', multiple: true },
+      name: { type: 'string' },
+      all: { type: 'boolean' },
+    } as const;
     return parseArgs({ args, options, allowPositionals: true });
   } catch {
     // The message of `parseArgs` spans several sentences.
@@ -69,4 +76,8 @@ async function list(database: Database): Promise<void> {
 async function revoke(database: Database, id: number): Promise<void> {
   if (!(await revokeKey(database, id, BY))) throw new OperatorError(`there is no valid key ${id}`);
   console.error(`Key ${id} is revoked.`);
+}
+
+async function revokeAll(database: Database): Promise<void> {
+  console.error(`${await revokeAllKeys(database, BY)} key(s) are revoked.`);
 }

@@ -1,52 +1,97 @@
-// reconcile.ts -- Entry of `bun run reconcile`: compares one coupon in Redis with MySQL now, and writes again what MySQL lost; or lists and
+// reconcile.ts -- Entry of `bun run reconcile`: compares coupons in Redis with MySQL now, and writes again what MySQL lost; or lists and
 // discards what Redis has of coupons that MySQL does not have.
 //
-// Workers do the first by themselves, in every round; this is for an operator who has just restored MySQL and wants to see it done.
+// Workers do the first by themselves, in every round; this is for an operator who has just restored a store and wants to see it done.
 
-import { parseArgs } from 'node:util';
 import { forgetRequestsOf } from '../issuing/idempotency.ts';
-import { auditCoupon } from '../operations/audit.ts';
+import { type Audit, readAudit } from '../operations/audit.ts';
 import { createDeadLetters } from '../operations/dead-letters.ts';
 import { countOrphan, orphanPages, removeOrphan } from '../operations/orphans.ts';
 import { OperatorError } from '../operator-error.ts';
 import { createStockKeeper } from '../stock/opening.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
-import { type CommandStores, runCommand, UsageError, withStores } from './command.ts';
+import { type CommandStores, readCouponOption, runCommand, withStores } from './command.ts';
 
-const usage = `usage: bun run reconcile --coupon N             write again what MySQL lost of a coupon, and count it
+const usage = `usage: bun run reconcile --coupon N | --all     write again what MySQL lost of a coupon, or of all, and count it
        bun run reconcile --orphans              list what Redis has of coupons that MySQL does not have
        bun run reconcile --coupon N --discard   remove what Redis has of such a coupon, its users' issues included`;
+
+/** Why a sequence below the next one has no owner. */
+const UNOWNED = 'lost with a store, or discarded';
 
 await runCommand(usage, (args) => withStores(readWork(args)));
 
 function readWork(args: string[]): (stores: CommandStores) => Promise<void> {
-  let values: { coupon?: string | undefined; orphans?: boolean | undefined; discard?: boolean | undefined };
-  try {
-    const options = { coupon: { type: 'string' }, orphans: { type: 'boolean' }, discard: { type: 'boolean' } } as const;
-    values = parseArgs({ args, options }).values;
-  } catch {
-    throw new UsageError(`wrong option: ${args.join(' ')}`);
-  }
-  const { coupon, orphans, discard } = values;
-  if (orphans && coupon === undefined && !discard) return listOrphans;
-  if (orphans || coupon === undefined || !/^[1-9]\d{0,14}$/.test(coupon))
-    throw new UsageError('--coupon must be the id of a coupon');
-  return (stores) => (discard ? discardOrphan : reconcileOne)(stores, Number(coupon));
+  if (args.length === 1 && args[0] === '--orphans') return listOrphans;
+  const discards = args.includes('--discard');
+  const couponId = readCouponOption(
+    args.filter((arg) => arg !== '--discard'),
+    !discards,
+  );
+  if (couponId === 'all') return reconcileAll;
+  return (stores) => (discards ? discardOrphan : reconcileOne)(stores, couponId);
+}
+
+/** What was done about one coupon. */
+interface Reconciled {
+  readonly isHomeMoved: boolean;
+  /** Issues that are entries again. */
+  readonly restored: number;
+  /** Sequences below the next one that no user has. */
+  readonly unowned: number;
+  /** Null: MySQL has no such coupon. */
+  readonly audit: Audit | null;
 }
 
 async function reconcileOne(stores: CommandStores, couponId: number): Promise<void> {
-  const { redisStock } = stores;
-  const stock = createStockKeeper({ ...stores, onOpened: () => undefined, onBlocked: () => undefined });
-  if (await moveHomeBack(stores, couponId)) console.log('Redis is the home of its stock again.');
-  // A state that must be proven first, as after a restart of Redis, cannot be read.
-  if ((await redisStock.epochOf(couponId)) > 0) await stock.open(couponId, true);
-  console.log(`${await restoreLost(stores, couponId)} issue(s) that MySQL lost are on their way to it.`);
-  const audit = await auditCoupon(stores, couponId);
+  const { isHomeMoved, restored, unowned, audit } = await reconcile(stores, couponId);
+  if (isHomeMoved) console.log('Redis is the home of its stock again.');
+  console.log(`${restored} issue(s) that MySQL lost are on their way to it.`);
   if (!audit)
     throw new OperatorError(
       `MySQL has no coupon ${couponId}; restore its row first, or discard what Redis has of it with --discard`,
     );
+  console.log(`${unowned} sequence(s) are unowned: ${UNOWNED}.`);
   console.log(JSON.stringify(audit, null, 2));
+}
+
+/** Every coupon that has a state in Redis, with a line for each. */
+async function reconcileAll(stores: CommandStores): Promise<void> {
+  const ids = new Set<number>();
+  for await (const page of stores.redisStock.couponIds()) for (const id of page) ids.add(id);
+  const sums = { restored: 0, unowned: 0, faults: 0 };
+  for (const id of [...ids].sort((a, b) => a - b)) {
+    const { restored, unowned, audit } = await reconcile(stores, id);
+    sums.restored += restored;
+    sums.unowned += unowned;
+    if (!audit) {
+      sums.faults += 1;
+      console.log(`coupon ${id}: MySQL does not have it; restore its row, then replay its dead letters`);
+      continue;
+    }
+    const { rows, unpersisted, dead, missing, unknown, unexpected, lost } = audit;
+    if (missing + unknown + unexpected > 0) sums.faults += 1;
+    const counts = Object.entries({ rows, unpersisted, dead, missing, unknown, unexpected, lost });
+    const named = counts.map(([name, count]) => `${name} ${count}`).join(', ');
+    console.log(`coupon ${id}: ${restored} put back, ${unowned} unowned; ${named}`);
+  }
+  console.log(`${ids.size} coupon(s). ${sums.restored} issue(s) that MySQL lost are on their way to it.`);
+  console.log(`${sums.unowned} sequence(s) are unowned: ${UNOWNED}.`);
+  if (sums.faults > 0) throw new OperatorError(`${sums.faults} coupon(s) need attention: see the lines above`);
+}
+
+async function reconcile(stores: CommandStores, couponId: number): Promise<Reconciled> {
+  const { redisStock } = stores;
+  const isHomeMoved = await moveHomeBack(stores, couponId);
+  const stock = createStockKeeper({ ...stores, onOpened: () => undefined, onBlocked: () => undefined });
+  // A state that must be proven first, as after a restart of Redis, cannot be read.
+  if ((await redisStock.epochOf(couponId)) > 0) await stock.open(couponId, true);
+  let restored = 0;
+  // A call has a bound; what it put back is known to the next one.
+  for (let more = 1; more > 0; restored += more) more = await restoreLost(stores, couponId);
+  const seen = await redisStock.look(couponId);
+  const unowned = seen.kind === 'open' ? seen.stock.next - 1 - seen.issued : 0;
+  return { isHomeMoved, restored, unowned, audit: await readAudit(stores, couponId) };
 }
 
 async function listOrphans(stores: CommandStores): Promise<void> {

@@ -187,7 +187,7 @@ export const settings = Type.Object({
   ),
   WAITING_USERS_MAX: integer('users waiting per coupon and endpoint; beyond it 503', [20_000, 1, 1_000_000]),
   UNPERSISTED_USERS_MAX: integer(
-    'accepted users per partition not yet in MySQL; beyond it 503: about 30 bytes of Redis memory each',
+    'accepted users per partition not yet in MySQL; beyond it 503: 13 to 110 bytes of Redis memory each (see scaling)',
     [1_000_000, 1, 100_000_000],
   ),
   BODY_BYTES_MAX: integer('size of a request body; an issue needs about 100', [4096, 64, 1_048_576]),

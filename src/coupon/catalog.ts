@@ -1,6 +1,6 @@
 // catalog.ts -- The coupons as MySQL keeps them: make, read, list; and, under the row lock, change and delete.
 
-import { and, desc, eq, gt, gte, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, gte, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { type Actor, record, SYSTEM } from '../auth/audit-trail.ts';
 import type { Page } from '../http/pagination.ts';
@@ -153,6 +153,14 @@ export async function readCoupons(session: Session, ids: readonly number[]): Pro
   invariant(ids.every(Number.isSafeInteger), 'an id that was never checked reached SQL');
   // Written out: to bind a thousand ids takes longer than to look them up.
   return (await selectCoupons(session, sql`${coupons.id} IN (${sql.raw(ids.join())})`)).map(toCoupon);
+}
+
+/** Other coupons that are issued at some time between two instants and are not sold out by their rows, at most `limit`, by id. */
+export async function readCouponsBetween(session: Session, id: number, fromMs: number, toMs: number, limit: number) {
+  const isBetween = and(gt(coupons.dateIssueEnd, new Date(fromMs)), lt(coupons.dateIssueStart, new Date(toMs)));
+  const isLeft = or(isNull(coupons.totalQuantity), lt(coupons.issuedQuantity, coupons.totalQuantity));
+  const others = and(ne(coupons.id, id), eq(coupons.paused, false), isBetween, isLeft);
+  return (await selectCoupons(session, others).orderBy(coupons.id).limit(limit)).map(toCoupon);
 }
 
 /** Writes changes and raises the version to `version`. The caller holds the row lock. */

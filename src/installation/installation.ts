@@ -49,18 +49,23 @@ interface Mark {
   readonly layout: number;
   readonly id: string;
   readonly generation: number;
+  /** Whether it is new, and MySQL does not know it yet: the states there are older than the rows. */
+  readonly isNew: boolean;
 }
 
 const claimScript = defineScript({
   source: new URL('./scripts/claim-installation.lua', import.meta.url),
   keys: () => [INSTALLATION_KEY],
-  args: ({ name, partitions, layout, id, generation }: Mark) => [name, partitions, layout, id, generation],
+  args: ({ name, partitions, layout, id, generation, isNew }: Mark) => {
+    return [name, partitions, layout, id, generation, isNew ? 1 : 0];
+  },
   read: (reply): Mark => ({
     name: reply.text(0),
     partitions: reply.whole(1),
     layout: reply.whole(2),
     id: reply.text(3),
     generation: reply.whole(4),
+    isNew: reply.whole(5) === 1,
   }),
 });
 
@@ -100,12 +105,17 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
   const { name, partitions } = row;
   // The generation that this Redis begins, should it be one that nobody has marked yet.
   const generation = row.redisId === null ? row.generation : row.generation + 1;
-  const mark = await claimScript(redis, { name, partitions, layout: LAYOUT, id: randomUUID(), generation });
+  const isNew = row.redisId !== null;
+  const mark = await claimScript(redis, { name, partitions, layout: LAYOUT, id: randomUUID(), generation, isNew });
   const wrong = markFault(mark, row);
   if (wrong) throw new OperatorError(wrong);
-  if (mark.id === row.redisId) return partitions;
-  // It may have counted before: its states are then older than the rows, and name this very server.
-  if (row.redisId !== null) await dropStates(redis);
+  if (mark.id === row.redisId) {
+    if (mark.isNew) await redis.hdel(INSTALLATION_KEY, 'new');
+    return partitions;
+  }
+  // It may have counted before: its states are then older than the rows, and name this very server. A mark that is not new was known to
+  // MySQL, which then went back to before that: what those states have is all that is left of some issues.
+  if (mark.isNew) await dropStates(redis);
   const former = row.redisId === null ? isNull(installation.redisId) : eq(installation.redisId, row.redisId);
   const [now] = await withTransaction(database, async (session) => {
     await session
@@ -116,6 +126,7 @@ async function claim({ database, redis, settings }: InstallationDependencies): P
   });
   // Another one was faster.
   if (now?.redisId !== mark.id) throw new OperatorError(replaced(now ?? row));
+  await redis.hdel(INSTALLATION_KEY, 'new');
   if (row.redisId !== null) await pause(TAKEOVER_MS);
   return partitions;
 }
@@ -148,8 +159,13 @@ async function compare({ database, redis, settings }: InstallationDependencies):
   if (!row) return 'DATABASE_URL: the row of the installation is gone from MySQL; restart the process';
   const { name, partitions, redisId, generation } = row;
   // An emptied Redis that counted before still counts.
-  const mark = await claimScript(redis, { name, partitions, layout: LAYOUT, id: redisId ?? '', generation });
-  return rowFault(row, settings.PARTITIONS) ?? markFault(mark, row) ?? (mark.id === redisId ? null : replaced(row));
+  const seen = { name, partitions, layout: LAYOUT, id: redisId ?? '', generation, isNew: false };
+  const mark = await claimScript(redis, seen);
+  const fault = rowFault(row, settings.PARTITIONS) ?? markFault(mark, row);
+  if (fault !== null || mark.id === redisId) return fault;
+  return mark.generation > generation
+    ? 'REDIS_URL: this Redis took over since the backup that MySQL was restored from; restart one process, which tells MySQL'
+    : replaced(row);
 }
 
 /** By its id, so that Vitess asks the one shard that has it. */

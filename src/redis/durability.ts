@@ -79,7 +79,7 @@ function addressOf(host = 'host', port: number | string = 6379): string {
 }
 
 /** A fact of INFO; empty when it is not there. */
-function factIn(information: string, name: string): string {
+export function factIn(information: string, name: string): string {
   return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(information)?.[1] ?? '';
 }
 

@@ -10,8 +10,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Config } from '../config/config.ts';
-import { askServer, isCluster, primariesOf, serverOf } from '../redis/connection.ts';
-import { type CouponKeys, offerField, offersKey, processesKey } from '../stream/keys.ts';
+import { askServer, clockOf, isCluster, primariesOf, serverOf } from '../redis/connection.ts';
+import { type CouponKeys, offerField, offersKey, type PartitionKeys, processesKey } from '../stream/keys.ts';
 import { countUnoffered, noteOffered, offer } from './offer-scripts.ts';
 import type { OpeningInput } from './opening-scripts.ts';
 import { type AnsweredBatch, type AnsweredOwner, ownersIn, type RecentAnswers } from './recent-answers.ts';
@@ -57,6 +57,17 @@ const OWNERS_PER_OFFER_MAX = 5000;
  */
 export function isOffering(redis: Redis, { OFFERING }: OffersDependencies['settings']): boolean {
   return OFFERING === 'on' && !isCluster(redis);
+}
+
+/** Processes that live and may offer in a partition; null where none does. Throws what Redis throws. */
+export async function countProcesses(
+  redis: Redis,
+  keys: PartitionKeys,
+  settings: OffersDependencies['settings'],
+): Promise<number | null> {
+  if (!isOffering(redis, settings)) return null;
+  const [notes, nowMs] = await Promise.all([redis.hgetall(processesKey(keys)), clockOf(redis, keys.stream)]);
+  return Object.values(notes).filter((note) => nowMs - Number.parseInt(note, 10) <= ALIVE_MS).length;
 }
 
 export function createOffers({ redisStock, answers, name, settings }: OffersDependencies): Offers {

@@ -17,6 +17,11 @@ import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts'
 import { readBacklog } from '../stream/backlog.ts';
 import { partitionOf } from '../stream/keys.ts';
 import type { Load } from '../operations/routes.ts';
+import { checkDrop } from '../operations/preflight/checks.ts';
+import { readFacts } from '../operations/preflight/facts.ts';
+import type { Preflight } from '../operations/preflight/findings.ts';
+import { fileLimitFault } from '../runtime/file-limit.ts';
+import { socketBacklog } from '../runtime/socket-backlog.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { Places } from '../issues/places.ts';
@@ -198,11 +203,8 @@ function createAfterIssuing(
 }
 
 /** What operators watch and recover with, throwing as the rest of the API does. */
-function createOperations(
-  { redisStock, database }: Foundation,
-  metrics: ApiMetrics,
-  onFault: (fault: unknown) => void,
-) {
+function createOperations(foundation: Foundation, metrics: ApiMetrics, onFault: (fault: unknown) => void) {
+  const { redisStock, database } = foundation;
   const { list, ...letters } = createDeadLetters(redisStock, recordIn(database));
   const deadLetters: DeadLetters = {
     list: () => iterateWithStoreErrors(list(), onFault),
@@ -212,6 +214,7 @@ function createOperations(
     load: createLoad(redisStock, metrics),
     audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
     report: createReports(database),
+    preflight: createPreflight(foundation),
     listTrail: (filter: TrailFilter) => listTrail(database, filter),
   };
   return { deadLetters, ...withStoreErrors(reading, onFault) };
@@ -271,6 +274,15 @@ function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
       metrics.inFlight.of(issuer).set(batchesInFlight);
     }
   });
+}
+
+function createPreflight(foundation: Foundation): (couponId: number) => Promise<Preflight | null> {
+  const { settings } = foundation;
+  const host = () => ({ filesFault: fileLimitFault(settings), socketBacklog: socketBacklog() });
+  return async (couponId) => {
+    const facts = await readFacts({ ...foundation, host }, couponId);
+    return facts && checkDrop(facts, settings);
+  };
 }
 
 function createLoad(redisStock: RedisStock, metrics: ApiMetrics): () => Promise<Load> {

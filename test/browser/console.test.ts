@@ -69,7 +69,12 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Count now' }).click();
     await page.getByText('Every promise is kept.').waitFor();
-    expect(await page.getByRole('button').allTextContents()).toEqual(['Sign out', 'Count now', 'Show the days']);
+    expect(await page.getByRole('button').allTextContents()).toEqual([
+      'Sign out',
+      'Check now',
+      'Count now',
+      'Show the days',
+    ]);
     await page.getByRole('button', { name: 'Show the days' }).click();
     await page.getByText('Nothing in these days.').waitFor();
     await runKey('revoke', read.id);
@@ -319,6 +324,35 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await passes(page, 'watch-sold-out');
     for (const { faults } of opened) expect(faults).toEqual([]);
     await Promise.all(opened.map((each) => each.page.context().close()));
+  });
+
+  test.concurrent('before a drop the console says whether it will hold, and what to do, in both languages', async () => {
+    const soon = { title: 'Tomorrow', totalQuantity: 5000, startMs: Date.now() + 86_400_000 };
+    const { id } = await system.stores.coupon(soon);
+    const { page, faults } = await signedIn();
+    await page.goto(`/console#/coupons/${id}`);
+    // A worker that gets nothing is seen while it waits, which it does most of the time.
+    await eventually('a worker to be seen', async () => {
+      await page.getByRole('button', { name: 'Check now' }).click();
+      await page.getByText(/^It (may|will) not hold/).waitFor();
+      return page.getByText('It may not hold: see the warnings.').isVisible();
+    });
+    await page.getByText('5,000 pieces take at most 2 MB in Redis and 2 MB in MySQL.').waitFor();
+    const memory = page.getByRole('listitem').filter({ hasText: 'Memory of Redis' });
+    await memory.getByText('Set maxmemory of Redis').waitFor();
+    const opening = page.getByRole('listitem').filter({ hasText: 'Opening' });
+    await opening.getByText('its first request waits').waitFor();
+    await passes(page, 'preflight');
+    await page.getByRole('button', { name: 'Warm up' }).click();
+    await page.getByText('The stock is ready in Redis.').waitFor();
+    await page.getByRole('button', { name: 'Check now' }).click();
+    await opening.getByText('open in Redis', { exact: true }).waitFor();
+    await page.getByLabel('Language').selectOption('한국어');
+    await page.getByText('버티지 못할 수 있습니다. 경고를 확인하세요.').waitFor();
+    await page.getByText('Redis에 noeviction과 함께 maxmemory를 설정하세요.').waitFor();
+    await passes(page, 'preflight-korean');
+    expect(faults).toEqual([]);
+    await page.context().close();
   });
 
   test.concurrent('a dead letter is replayed, and one that cannot be read is discarded after a question', async () => {

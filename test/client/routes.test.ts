@@ -11,7 +11,7 @@ import {
 } from '../../client/coupon-client.ts';
 import { problems } from '../../src/http/problem.ts';
 import type { Progress as ServerProgress } from '../../src/issues/progress.ts';
-import { fakeApp, limitedCallers, load, OPERATOR_KEY } from '../http/fakes.ts';
+import { fakeApp, limitedCallers, load, OPERATOR_KEY, preflight } from '../http/fakes.ts';
 import { type Mishap, startFlakyServer } from './flaky-server.ts';
 
 /** Some time: a test of its own looks which. */
@@ -106,6 +106,9 @@ describe('coupons', () => {
     expect(open).toMatchObject({ kind: 'done', value: { id: 7 } });
     const { result: audit } = await call((client) => client.coupons.audit(1));
     expect(audit).toMatchObject({ kind: 'done', value: { rows: 36, owners: 37, missing: 0 } });
+    const { result: checked, requests } = await call((client) => client.coupons.preflight(1));
+    expect(checked).toEqual({ kind: 'done', value: preflight, isReplayed: false, serverMs } as never);
+    expect(requests).toEqual(['GET /v1/coupons/1/preflight']);
   });
 
   test('an edit names the version that was seen, and is refused at another', async () => {

@@ -55,6 +55,7 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['GET /v1/coupons', READ],
   ['GET /v1/coupons/1', READ],
   ['GET /v1/coupons/1/audit', READ],
+  ['GET /v1/coupons/1/preflight', READ],
   ['POST /v1/coupons', ADMIN, {}],
   ['PATCH /v1/coupons/1', ADMIN, {}],
   ['DELETE /v1/coupons/1', ADMIN],
@@ -105,6 +106,7 @@ describe('a refusal says the same', () => {
     ['issuing', ({ couponId, userId }) => ['POST /v2/issue-async', { couponId: Number(couponId), userId }]],
     ['a coupon', ({ couponId }) => [`GET /v1/coupons/${couponId}`]],
     ['an audit', ({ couponId }) => [`GET /v1/coupons/${couponId}/audit`]],
+    ['a preflight', ({ couponId }) => [`GET /v1/coupons/${couponId}/preflight`]],
     ['deleting', ({ couponId }) => [`DELETE /v1/coupons/${couponId}`]],
   ];
   test.each(asked)('of %s, whether user and coupon exist or not', async (_, routeOf) => {

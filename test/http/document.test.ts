@@ -110,6 +110,7 @@ test('every route is documented, and nothing else', () => {
     'GET /v1/coupons/{couponId}/audit',
     'GET /v1/coupons/{couponId}/events',
     'GET /v1/coupons/{couponId}/issues/{userId}',
+    'GET /v1/coupons/{couponId}/preflight',
     'GET /v1/dead-letters',
     'GET /v1/drops/{couponId}',
     'GET /v1/key',

@@ -10,6 +10,7 @@ import { RequestObserver } from '../../src/http/request-log/request-observer.ts'
 import { tokensWith } from './tokens.ts';
 import { KeyRing, type Scope, type StoredKey } from '../../src/auth/api-keys.ts';
 import type { Audit } from '../../src/operations/audit.ts';
+import { finding, type Preflight } from '../../src/operations/preflight/findings.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/coupon/outcome.ts';
 import type { IssueStatus, OwnedIssue, Use } from '../../src/issues/status.ts';
 
@@ -140,6 +141,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
       next: null,
     }),
     audit: async (couponId) => (couponId > 25 ? null : audit),
+    preflight: async (couponId) => (couponId > 25 ? null : preflight),
     deadLetters: fakeDeadLetters,
     load: async () => load,
     listTrail: async ({ after, limit }) => trail.filter(({ id }) => after === 0 || id < after).slice(0, limit),
@@ -245,6 +247,23 @@ const audit: Audit = {
   unexpected: 0,
   outsidePeriod: 0,
   lost: 0,
+};
+
+/** One check of each kind. */
+export const preflight: Preflight = {
+  couponId: 1,
+  status: 'error',
+  pieces: 1000,
+  redisBytes: 245_000,
+  mysqlBytes: 316_000,
+  processes: null,
+  unpersisted: 1,
+  checks: [
+    finding('memory', 'MEMORY_SHORT', 'uses 2 MB of 2 MB', '127.0.0.1:6379'),
+    finding('writing', 'WRITING_UNKNOWN', 'one worker'),
+    finding('limits', 'LIMITS_OFF', 'none'),
+    finding('files', 'OK', 'enough'),
+  ],
 };
 
 export const load = {

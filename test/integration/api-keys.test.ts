@@ -87,6 +87,14 @@ describe('bun run keys', () => {
     expect((await key('list')).out).toMatch(new RegExp(`^${id}\t.*\trevoked `, 'm'));
   });
 
+  test('revokes all keys, and says how many were valid', async () => {
+    for (const name of ['one', 'two']) await createKey(stores.database, { name, scopes: ['read'] });
+    expect(await key('revoke', '--all')).toMatchObject({ code: 0, err: '2 key(s) are revoked.\n' });
+    expect(await validKeys(stores.database)).toEqual([]);
+    expect(await key('revoke', '--all')).toMatchObject({ code: 0, err: '0 key(s) are revoked.\n' });
+    expect(await key('revoke', '1', '--all')).toMatchObject({ code: 2 });
+  });
+
   test('prints its usage for unknown arguments', async () => {
     // A line end, nothing to be seen, and a character too many.
     const names = ['a\nb', '\u3164', '\u{1f39f}'.repeat(101)].map((name) => [

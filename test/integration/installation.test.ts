@@ -160,6 +160,58 @@ test('a Redis that takes over: processes on the former one accept nothing more, 
   moved.leave();
 }, 30_000);
 
+test('a MySQL of before a Redis took over takes it as it is: what it alone knows is kept', async () => {
+  const stores = await newStores();
+  const others = await newStores();
+  const first = await join(stores, stores);
+  await first.start();
+  first.leave();
+  const { id } = await stores.coupon();
+  const backup = await withConnection(stores.database, (session) => session.select().from(installation));
+  const second = await join(stores, others);
+  await second.start();
+  expect(await others.redis.hget(INSTALLATION_KEY, 'new')).toBeNull();
+  await using api = await stores.createApi({ REDIS_URL: others.config.REDIS_URL });
+  expect(await api.issuers.scripted.issue(id, ['a', 'b'])).toMatchObject([{ sequence: 1 }, { sequence: 2 }]);
+  for (const { redisId, generation } of backup) {
+    await withConnection(stores.database, (session) => session.update(installation).set({ redisId, generation }));
+  }
+  await stores.edit(id, { stockHome: 'mysql', epoch: 0 });
+  const faults: (string | null)[] = [];
+  const stop = new AbortController();
+  const comparing = keepComparing(second.dependencies, (fault) => faults.push(fault), stop.signal);
+  await eventually('a running process to notice', () => faults.length === 1);
+  expect(faults[0]).toMatch(/^REDIS_URL: this Redis took over since the backup that MySQL was restored from/);
+  const back = await join(stores, others);
+  await back.start();
+  const keys = stores.keys(id);
+  expect(await others.redis.hgetall(keys.owners)).toEqual({ a: '1', b: '2' });
+  expect(await withConnection(stores.database, (session) => session.select().from(installation))).toMatchObject([
+    { redisId: await others.redis.hget(INSTALLATION_KEY, 'id'), generation: 2 },
+  ]);
+  await eventually('it to go on', () => faults.at(-1) === null);
+  stop.abort();
+  await comparing;
+  for (const { leave } of [second, back]) leave();
+}, 30_000);
+
+test('taking over that was interrupted is begun again, and drops the states all the same', async () => {
+  const stores = await newStores();
+  const others = await newStores();
+  const first = await join(stores, stores);
+  await first.start();
+  first.leave();
+  const { state } = others.keys(1);
+  await others.redis.hset(state, { epoch: 1 });
+  const marked = await stores.redis.hgetall(INSTALLATION_KEY);
+  await others.redis.hset(INSTALLATION_KEY, { ...marked, id: crypto.randomUUID(), generation: 2, new: 1 });
+  const second = await join(stores, others);
+  await second.start();
+  expect(await others.redis.exists(state)).toBe(0);
+  expect(await others.redis.hget(INSTALLATION_KEY, 'new')).toBeNull();
+  second.leave();
+}, 30_000);
+
 test('the number of partitions is changed with nothing lost: what is unwritten refuses, dead letters move', async () => {
   const stores = await newStores();
   const partitions = stores.config.PARTITIONS;

@@ -9,6 +9,7 @@ export function faultSteps(s: State, world: World, emit: Emit): void {
   if (s.known !== s.server) emit('the API connects to Redis again', 0, (n) => void (n.known = n.server));
   if (may.has('time') && s.time < TIME_MAX) emit('time passes', 0, (n) => void (n.time += 1));
   if (s.saved === 0 && may.has('back up') && s.faults < world.faultsMax) emit('both stores are backed up', 0, backUp);
+  if (may.has('back up apart')) bothSteps(s, world, emit);
   if (s.faults >= world.faultsMax) return;
   const fault = (kind: string, change: (n: State) => void) => {
     if (!may.has(kind)) return;
@@ -68,6 +69,48 @@ export function faultSteps(s: State, world: World, emit: Emit): void {
   });
 }
 
+/** How far the backups are: of MySQL alone, of Redis alone, of both. */
+const [OF_MYSQL, OF_REDIS, OF_BOTH] = [2, 3, 4];
+
+/** Backups that were taken at different instants, and are both restored while no process runs, as docs/restoring.md asks. */
+function bothSteps(s: State, world: World, emit: Emit): void {
+  if (s.saved === 0 || s.saved === OF_REDIS)
+    emit('MySQL alone is backed up', 0, (n) => {
+      n.saved = n.saved === 0 ? OF_MYSQL : OF_BOTH;
+      n.savedSql = { ...n.sql, lock: 0 };
+      for (const user of n.users) user.saved[0] = user.row;
+    });
+  if (s.saved === 0 || s.saved === OF_MYSQL)
+    emit('Redis alone is backed up', 0, (n) => {
+      n.saved = n.saved === 0 ? OF_REDIS : OF_BOTH;
+      n.savedRedis = { ...n.redis };
+      for (const user of n.users)
+        user.saved = [user.saved[0] ?? 0, user.owner, user.stream, user.first, user.epoch, user.dead];
+    });
+  if (s.saved === OF_BOTH && s.faults < world.faultsMax)
+    emit('every process is stopped, and both stores go back', 0, (n) => {
+      n.faults += 1;
+      stopAll(n);
+      n.sql = { ...n.savedSql };
+      for (const user of n.users) user.row = user.saved[0] ?? 0;
+      n.behind = n.savedRedis.run === 0 ? 0 : 1;
+      restoreRedis(n);
+      anotherServer(n, 0);
+    });
+}
+
+/** What processes had in hand is gone. */
+function stopAll(n: State): void {
+  for (const [p] of n.openers.entries()) endOpener(n, p);
+  n.locked = { at: 0, server: 0, epoch: 0, version: 0, next: 0 };
+  n.synchronous = { at: 0, epoch: 0, forget: 0 };
+  n.workers = n.workers.map(() => ({ at: 0, stale: 0, older: 0 }));
+  for (const user of n.users) {
+    user.reserved = user.decided = 0;
+    for (const each of [user.hand, user.under, user.letter, user.gone]) each.fill(0);
+  }
+}
+
 function backUp(n: State): void {
   n.saved = 1;
   n.savedSql = { ...n.sql };
@@ -112,7 +155,7 @@ function abortEdit(n: State): void {
  * What no store has any more cannot be kept: acknowledged data was lost. What a process had in hand at that moment may still be
  * written, after the numbers were given out again; from then on a number may be another than the one that was answered.
  */
-function forgive(n: State): void {
+export function forgive(n: State): void {
   for (const user of n.users) {
     const isInHand = user.hand.some((sequence, w) => sequence > 0 && user.gone[w] === 1 && user.row !== sequence);
     if (isInHand || (user.reserved > 0 && heldBy(user) !== user.reserved)) n.lossy = 1;

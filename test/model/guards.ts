@@ -74,6 +74,8 @@ export const guardFiles = {
   'installation: taking over waits for the others': 'src/installation/installation.ts',
   'installation: a Redis that was replaced does not come back': 'src/installation/installation.ts',
   'installation: what takes over has no states': 'src/installation/installation.ts',
+  'installation: a Redis that counted keeps its states': 'src/installation/installation.ts',
+  'restoring: no process starts with a Redis that was replaced': 'docs/restoring.md',
   'moving: paused, and nothing waits': 'docs/releases.md',
   'repartition: every process is stopped': 'docs/releases.md',
   'repartition: nothing waits': 'src/installation/repartition.ts',

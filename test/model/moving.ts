@@ -6,8 +6,9 @@
 
 import { holds, isLeftOut } from './guards.ts';
 import { type Emit, issuerSteps } from './issuers.ts';
-import { openerSteps } from './openers.ts';
-import type { State, User, World } from './state.ts';
+import { forgive } from './faults.ts';
+import { openerSteps, reset } from './openers.ts';
+import { heldBy, type State, type User, type World } from './state.ts';
 import { workerSteps } from './worker.ts';
 
 /** What is known of the two places. Arrays have the first place first. */
@@ -23,10 +24,15 @@ export interface Places {
   taking: number;
   at: number;
   paused: number;
+  /** The place whose mark is new and not yet in MySQL, from 1; 0: none. */
+  marking: number;
+  /** In a backup of MySQL: which place counts, and its generation. */
+  backup: number[];
 }
 
 export const newPlaces = (): Places => {
-  return { counts: 1, generation: 1, marks: [1, 0], accepts: [1, 0], taking: 0, at: 0, paused: 0 };
+  const places = { counts: 1, generation: 1, marks: [1, 0], accepts: [1, 0], taking: 0, at: 0, paused: 0 };
+  return { ...places, marking: 0, backup: [0, 0] };
 };
 
 /** Every step of a world with two places. */
@@ -60,7 +66,34 @@ export function movingSteps(s: State, world: World, emit: Emit): void {
   else if (now.taking === 0) emit('the operator resumes', 0, (n) => change(n, { paused: 0 }));
   if (world.may.has('move')) moveSteps(s, now, emit);
   if (world.may.has('repartition')) repartitionSteps(s, now, emit);
+  if (world.may.has('MySQL goes back to the backup')) restoreSteps(s, world, now, emit);
 }
+
+/** MySQL goes back, perhaps to before another Redis took over. Which one that was is in the marks alone, then. */
+function restoreSteps(s: State, world: World, now: Places, emit: Emit): void {
+  if (s.saved === 0)
+    emit('MySQL is backed up', 0, (n) => {
+      n.saved = 1;
+      n.savedSql = { ...n.sql };
+      for (const user of n.users) user.saved[0] = user.row;
+      change(n, { backup: [now.counts, now.generation] });
+    });
+  const [counts = 1, generation = 1] = now.backup;
+  if (s.saved === 0 || s.faults >= world.faultsMax || now.taking > 0) return;
+  emit('MySQL goes back to the backup', 0, (n) => {
+    n.faults += 1;
+    n.behind = 1;
+    n.sql = { ...n.savedSql };
+    for (const user of n.users) user.row = user.saved[0] ?? 0;
+    for (const place of [0, 1]) within(n, place, ({ redis }) => void (redis.opening = 0));
+    for (const [p] of n.openers.entries()) reset(n, p);
+    change(n, { counts, generation });
+    forgive(n);
+  });
+}
+
+/** Whether another Redis took over since what MySQL knows. */
+const wasReplaced = ({ marks }: Places, place: number): boolean => (marks[1 - place] ?? 0) > (marks[place] ?? 0);
 
 /** Does a step with the places exchanged, if it is one of the second. */
 function within(n: State, place: number, step: (n: State) => void): void {
@@ -89,6 +122,12 @@ function setAccepts(n: State, place: number, accepts: number): void {
   if (now) now.accepts[place] = accepts;
 }
 
+/** After a restore processes start with the Redis that they used before it. */
+function isOfBefore(s: State, now: Places, place: number): boolean {
+  const isOf = s.behind === 0 || !wasReplaced(now, place);
+  return holds('restoring: no process starts with a Redis that was replaced', isOf);
+}
+
 /** What processes that use a place do by themselves: they compare every second, stop, and start again. */
 function processSteps(s: State, place: number, emit: Emit): void {
   const [now] = s.places;
@@ -100,7 +139,7 @@ function processSteps(s: State, place: number, emit: Emit): void {
     if (!isCounting && sees)
       emit(`the processes notice that another place counts${suffix}`, 0, (n) => setAccepts(n, place, 0));
     emit(`all processes are stopped${suffix}`, 0, (n) => setAccepts(n, place, 0));
-  } else if (now.taking === 0 && (isCounting || !sees) && (now.marks[place] ?? 0) > 0)
+  } else if (now.taking === 0 && (isCounting || !sees) && (now.marks[place] ?? 0) > 0 && isOfBefore(s, now, place))
     emit(`processes start${suffix}`, 0, (n) => setAccepts(n, place, 1));
 }
 
@@ -112,27 +151,34 @@ function moveSteps(s: State, now: Places, emit: Emit): void {
   const former = now.counts - 1;
   const place = 1 - former;
   const mark = now.marks[place] ?? 0;
-  const isByPlan = now.paused === 1 && s.users.every((user) => !isWaiting(user, former));
+  // After a restore, what MySQL lost is written again first.
+  const isLost = (user: User) => s.behind === 1 && heldBy(user) === 0 && user.promised > 0;
+  const isByPlan = now.paused === 1 && s.users.every((user) => !isWaiting(user, former) && !isLost(user));
   // One that was replaced is started by mistake.
   const isAllowed = mark === 0 ? holds('moving: paused, and nothing waits', isByPlan) : mark > now.generation;
   if (
     now.taking === 0 &&
     now.generation < 3 &&
-    holds('installation: a Redis that was replaced does not come back', isAllowed)
+    holds('installation: a Redis that was replaced does not come back', isAllowed) &&
+    isOfBefore(s, now, place)
   )
     emit('a process starts with the other Redis, and marks it', 0, (n) => {
       const [places] = n.places;
       if (!places) return;
-      if (mark === 0) places.marks[place] = places.generation + 1;
-      change(n, { taking: place + 1, at: 1 });
+      const isNew = mark === 0;
+      if (isNew) places.marks[place] = places.generation + 1;
+      change(n, { taking: place + 1, at: 1, marking: isNew ? place + 1 : places.marking });
     });
   if (now.taking > 0 && now.at === 1)
     emit('it writes to MySQL that this one counts', 0, (n) => {
-      if (!isLeftOut('installation: what takes over has no states')) dropStates(n, now.taking - 1);
+      const isNew = now.marking === now.taking;
+      const drops = isNew || isLeftOut('installation: a Redis that counted keeps its states');
+      if (drops && !isLeftOut('installation: what takes over has no states')) dropStates(n, now.taking - 1);
       change(n, {
         counts: now.taking,
         generation: Math.max(now.generation + 1, now.marks[now.taking - 1] ?? 0),
         at: 2,
+        marking: 0,
       });
     });
   const isNoticed = now.accepts[2 - now.taking] === 0 || isLeftOut('installation: what does not count accepts nothing');
@@ -142,7 +188,7 @@ function moveSteps(s: State, now: Places, emit: Emit): void {
       change(n, { taking: 0, at: 0 });
     });
   const isIdle = now.accepts[place] === 0 && now.taking === 0 && now.paused === 1;
-  if (isIdle && mark > 0 && s.users.every((user) => !isWaiting(user, place)))
+  if (isIdle && mark > 0 && wasReplaced(now, place) && s.users.every((user) => !isWaiting(user, place)))
     emit('the operator deletes the mark of the Redis that was replaced', 0, (n) => {
       const [places] = n.places;
       if (places) places.marks[place] = 0;
@@ -210,7 +256,8 @@ export function settleIn(s: State, world: World): void {
     change(s, { taking: 3 - now.counts, at: 2 });
     while (now.at > 0) repartition(s);
   }
-  exchange(s, now.counts - 1);
+  // A process that starts after a restore finds the Redis that took over before it.
+  exchange(s, s.behind === 1 && wasReplaced(now, now.counts - 1) ? 2 - now.counts : now.counts - 1);
   for (const user of s.users) user.away.fill(0);
   s.others = [];
   s.places = [];

@@ -224,7 +224,8 @@ export function deadLetterSteps(s: State, emit: Emit): void {
     if (user.dead === 0) continue;
     emit('a dead letter is replayed: that of user', u + 1, (n) => replay(n, u));
     // What only Redis knows would go with the state. A restore takes longer than what a worker has still to settle.
-    const isKnown = lostIn(s).length === 0 && s.workers.every(({ at }) => at < 2);
+    const isProven = s.redis.run === 0 || s.redis.run === s.server;
+    const isKnown = isProven && lostIn(s).length === 0 && s.workers.every(({ at }) => at < 2);
     if (!holds('discard: what MySQL lost is written again', s.behind === 0 || isKnown)) continue;
     emit('a dead letter is discarded: that of user', u + 1, (n) => {
       if (isLeftOut('discard: the state goes in the same step')) {

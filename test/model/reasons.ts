@@ -85,6 +85,8 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'installation: taking over waits for the others': { world: 'moving', promise: nowhere },
   'installation: a Redis that was replaced does not come back': { world: 'moving', promise: nowhere },
   'installation: what takes over has no states': { world: 'moving', promise: nowhere },
+  'installation: a Redis that counted keeps its states': { world: 'displacing', promise: nowhere },
+  'restoring: no process starts with a Redis that was replaced': { world: 'displacing', promise: nowhere },
   'moving: paused, and nothing waits': { world: 'moving', promise: nowhere },
   'repartition: every process is stopped': { world: 'repartitioning', promise: nowhere },
   'repartition: nothing waits': { world: 'repartitioning', promise: nowhere },

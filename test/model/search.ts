@@ -145,7 +145,8 @@ function tell(world: World, hashes: readonly string[]): readonly string[] {
   return hashes.slice(1).map((wanted) => {
     const before = state;
     let words = '';
-    stepsFrom(before, world, (name, who, change) => {
+    // Of a copy, since a world with two places exchanges them while it names the steps of the second.
+    stepsFrom(structuredClone(before), world, (name, who, change) => {
       if (words) return;
       const n = structuredClone(before);
       change(n);

@@ -278,8 +278,15 @@ export function heldBy(user: User): number {
 }
 
 export function countHolders(s: State): number {
-  const isKnown = (user: User) => heldBy(user) > 0 || (s.behind === 1 && s.redis.run > 0 && user.owner > 0);
+  const isKnown = (user: User) => heldBy(user) > 0 || (s.behind === 1 && ownerOf(s, user) > 0);
   return s.users.reduce((sum, user) => sum + (isKnown(user) ? 1 : 0), 0);
+}
+
+/** The sequence of a user by the state in Redis: of two, by the one that took over last. */
+function ownerOf(s: State, user: User): number {
+  const [first = 0, second = 0] = s.places[0]?.marks ?? [];
+  if (second > first) return (s.others[0]?.redis.run ?? 0) > 0 ? (user.away[0] ?? 0) : 0;
+  return s.redis.run > 0 ? user.owner : 0;
 }
 
 export function countOwners(s: State): number {
@@ -308,7 +315,7 @@ export function isStranded(s: State): boolean {
 
 /** Whether what was promised to a user who holds something is kept. */
 export function isKept(s: State, user: User): boolean {
-  if (s.behind && s.redis.run > 0 && user.owner === user.promised) return true;
+  if (s.behind && ownerOf(s, user) === user.promised) return true;
   // Where processes offer what they remember.
   if (s.offers > 0 && user.reserved === user.promised) return true;
   return s.lossy ? heldBy(user) > 0 : heldBy(user) === user.promised;

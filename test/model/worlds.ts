@@ -224,6 +224,33 @@ export const worlds = {
   disowning: calm({ faultsMax: 2 }, 'replica', 'open', 'offer', 'every answer arrives', 'bad data', 'dead letters'),
   /** A user is erased while they ask, an opener reads, and workers have their entry in hand. */
   erasing: calm({ users: 1 }, 'erase'),
+  /** Both stores go back to backups of different instants, the one or the other older. */
+  rewinding: calm(
+    { users: 3, faultsMax: 1, epochMax: 3 },
+    'scripted',
+    'synchronous',
+    'open',
+    'reconcile',
+    'back up apart',
+  ),
+  /** The same, with dead letters. */
+  'rewinding letters': calm(
+    { faultsMax: 2, epochMax: 3 },
+    'scripted',
+    'open',
+    'bad data',
+    'dead letters',
+    'reconcile',
+    'back up apart',
+  ),
+  /** Another Redis takes over, and MySQL goes back to before that. */
+  displacing: calm(
+    { openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 3 },
+    'scripted',
+    'open',
+    'move',
+    'MySQL goes back to the backup',
+  ),
   /** Another Redis takes over, and the former one comes back. */
   moving: calm({ openers: 2, workers: 2, hasTwoPlaces: true, epochMax: 4 }, 'scripted', 'open', 'move'),
   /** Another number of partitions, and back. */

@@ -590,13 +590,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     changes: [
       {
         file: 'src/installation/installation.ts',
-        from: '  if (row.redisId !== null) await dropStates(redis);\n',
+        from: '  if (mark.isNew) await dropStates(redis);\n',
         to: '',
       },
     ],
     guard: [
       `${integration}/installation.test.ts`,
       'a Redis that takes over: processes on the former one accept nothing more, and none can start there',
+    ],
+  },
+  {
+    name: 'a Redis that took over since the backup of MySQL loses its states',
+    changes: [
+      {
+        file: 'src/installation/installation.ts',
+        from: '  if (mark.isNew) await dropStates(redis);\n',
+        to: '  await dropStates(redis);\n',
+      },
+    ],
+    guard: [
+      `${integration}/installation.test.ts`,
+      'a MySQL of before a Redis took over takes it as it is: what it alone knows is kept',
     ],
   },
   {

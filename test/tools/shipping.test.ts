@@ -24,6 +24,8 @@ const entries = [
   'src/commands/migrate.ts',
   'src/commands/keys.ts',
   'src/commands/dead-letters.ts',
+  'src/commands/detach.ts',
+  'src/commands/preflight.ts',
   'src/commands/reconcile.ts',
   'src/commands/archive.ts',
   'src/commands/partitions.ts',
@@ -62,7 +64,7 @@ describe('the image', () => {
       ? ['list']
       : /find-user/.test(entry)
         ? ['kim']
-        : /reconcile|archive/.test(entry)
+        : /reconcile|archive|preflight/.test(entry)
           ? ['--coupon', '1']
           : /partitions|erase/.test(entry)
             ? ['8']

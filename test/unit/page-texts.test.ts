@@ -1,11 +1,13 @@
 // page-texts.test.ts -- The texts of the pages: the same in every language but for their words.
 
 import { describe, expect, test } from 'bun:test';
+import { preflightTexts } from '../../web/console/preflight/preflight-texts.ts';
 import { consoleTexts } from '../../web/console/texts.ts';
 import { dropTexts } from '../../web/drop/texts.ts';
 
 describe.each([
   ['console', consoleTexts],
+  ['preflight', preflightTexts],
   ['drop', dropTexts],
 ] as const)('%s', (_, { en, ko }) => {
   test('both languages have the same keys, in the same order', () => {

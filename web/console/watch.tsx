@@ -12,6 +12,7 @@ import { type Point, pointBetween, type Seen, withPoint } from './history.ts';
 import { Loaded } from './loaded.tsx';
 import { useNowMs } from './now.ts';
 import { addressOf } from './place.ts';
+import { PreflightCard } from './preflight/preflight-card.tsx';
 import { Plot } from './plot.tsx';
 import { announce, announceFailure, say } from './say.ts';
 import { asOperator, follower, mayChange } from './session.ts';
@@ -26,6 +27,7 @@ export function Watch({ id }: { readonly id: number }) {
           <Head coupon={coupon} progress={progress} connected={connected} aheadMs={aheadMs} onChanged={readAgain} />
           <Stock coupon={coupon} progress={progress} />
           <Plots points={points} />
+          <PreflightCard id={id} />
           <AuditCard id={id} />
           <HistoryCard id={id} version={coupon.version} />
           <ReportCard id={id} />
