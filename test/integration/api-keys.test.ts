@@ -53,6 +53,7 @@ describe('the store', () => {
     const [rows] = await withConnection(stores.database, (session) => session.execute(sql`SELECT * FROM api_keys`));
     expect(JSON.stringify(rows)).not.toContain(made.key.slice(3, 20));
     expect(await validKeys(stores.database)).toContainEqual({
+      name: 'shop',
       digest: digestOf(made.key),
       scopes: ['issue', 'read'],
     });
