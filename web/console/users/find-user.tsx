@@ -110,7 +110,7 @@ function OneCoupon({ user }: { readonly user: string }) {
   };
   return (
     <form
-      class="card"
+      class="card letter"
       aria-labelledby="one-coupon"
       onSubmit={(event) => {
         event.preventDefault();
