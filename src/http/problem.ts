@@ -192,14 +192,15 @@ export const PROBLEM_TYPE = 'application/problem+json';
 const common = { 'content-type': PROBLEM_TYPE, 'x-content-type-options': 'nosniff' };
 
 /** Makes answers that differ by the id of their request alone: a rush is answered millions of the same refusal. */
-export function problemMaker(
-  code: ProblemCode,
-  detail?: string,
-): (requestId: string, headers?: Readonly<Record<string, string>>) => Response {
-  const { status } = problems[code];
+export function problemMaker(code: ProblemCode, detail?: string): (requestId: string) => Response {
   const toText = withRequestId(problemText(code, detail));
-  return (requestId, headers) =>
-    new Response(toText(requestId), { status, headers: { ...common, 'x-request-id': requestId, ...headers } });
+  // Each answer copies them, which costs half of what new ones would.
+  const headers = new Headers(common);
+  const init = { status: problems[code].status, headers };
+  return (requestId) => {
+    headers.set('x-request-id', requestId);
+    return new Response(toText(requestId), init);
+  };
 }
 
 /** Adds the id of a request to the text of a problem, as its last member. */

@@ -11,7 +11,7 @@ import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from 
 import { bodyReader } from '../http/body.ts';
 import { invalid, problem, problemMaker, retryAfter } from '../http/problem.ts';
 import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
-import { idsOf, requestIdOf } from '../http/request-log/request-ids.ts';
+import { idsOf, newRequestId, requestIdOf } from '../http/request-log/request-ids.ts';
 import { noteOf } from '../http/request-log/request-notes.ts';
 import type { IssueOnce, KeyedOutcome } from './idempotency.ts';
 import type { IssuerName } from './issuer.ts';
@@ -110,6 +110,8 @@ function decider(
   { config, issuance, issueOnce, metrics, log }: EndpointDependencies,
 ): (admitted: Admitted) => Response | Promise<Response> {
   const unavailable = unavailableAnswers(config.RETRY_AFTER_S);
+  // Each answer copies them, which costs half of what new ones would.
+  const headers = new Headers({ 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
   const observe = (result: RequestResult, { startMs }: Admitted) =>
     metrics.observeRequest(endpoint, result, (performance.now() - startMs) / 1000);
   const fail = (cause: unknown, admitted: Admitted): Response => {
@@ -123,17 +125,16 @@ function decider(
   };
   const answerTo = (outcome: Outcome, admitted: Admitted, replayed: boolean): Response => {
     observe(replayed ? 'already issued' : outcome.kind, admitted);
-    const requestId = requestIdOf(admitted.request);
+    const { request, couponId, userId } = admitted;
+    // Nobody else asks for the id of a request that is answered here, unless it is observed.
+    const requestId = noteOf(request) ? requestIdOf(request) : newRequestId(request);
     if (outcome.kind !== 'issued') return refuse(outcome, requestId);
-    const { couponId, userId } = admitted;
+    headers.set('x-request-id', requestId);
+    headers.set('location', `/v1/coupons/${couponId}/issues/${encodeURIComponent(userId)}`);
     const text = `{"couponId":${couponId},"userId":"${userId}","sequence":${outcome.sequence},"status":"${word}"}`;
-    const headers = {
-      'content-type': 'application/json',
-      'x-content-type-options': 'nosniff',
-      'x-request-id': requestId,
-      location: `/v1/coupons/${couponId}/issues/${encodeURIComponent(userId)}`,
-    };
-    return new Response(text, { status, headers: replayed ? { ...headers, 'idempotency-replayed': 'true' } : headers });
+    const answer = new Response(text, { status, headers });
+    if (replayed) answer.headers.set('idempotency-replayed', 'true');
+    return answer;
   };
   return (admitted) => {
     const { request, couponId, userId } = admitted;
@@ -239,5 +240,9 @@ export function unavailableAnswers(retryAfterS: number): (reason: UnavailableRea
     dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
     unwritten: answerOf('The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.'),
   } satisfies Record<UnavailableReason, unknown>;
-  return (reason, requestId) => answers[reason](requestId, retryAfter(retryAfterS));
+  return (reason, requestId) => {
+    const answer = answers[reason](requestId);
+    answer.headers.set('retry-after', retryAfter(retryAfterS)['retry-after']);
+    return answer;
+  };
 }

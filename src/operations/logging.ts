@@ -1,12 +1,11 @@
 // logging.ts -- What is logged, as operators change it for up to an hour: in this process immediately, in all others within seconds.
 //
-// The change stands in Redis, in the hash of the installation, which every process may read. While Redis does not answer it is in effect
-// in this process alone, and handed on later.
+// The change stands in Redis until it ends. While Redis does not answer, or its user may not, it is in effect in this process alone, and
+// handed on later.
 
 import type { Redis } from 'ioredis';
 import type { Static } from '@sinclair/typebox';
 import type { LogLevel } from '../config/log-settings.ts';
-import { INSTALLATION_KEY } from '../stream/keys.ts';
 
 export interface LogSettings {
   /** Of LOG_LEVEL. */
@@ -29,7 +28,7 @@ export interface LoggingDependencies {
   readonly onFault: (error: unknown) => void;
 }
 
-const FIELD = 'logging';
+const KEY = 'logging';
 /** Between two looks for a change that was made elsewhere. */
 const PAUSE_MS = 2000;
 
@@ -77,11 +76,13 @@ export class Logging {
     const { redis, onFault } = this.#dependencies;
     try {
       if (!this.#isShared) {
-        await redis.hset(INSTALLATION_KEY, FIELD, JSON.stringify(this.#change));
+        const change = this.#change;
+        if (change) await redis.set(KEY, JSON.stringify(change), 'PX', Math.max(1, change.untilMs - Date.now()));
+        else await redis.del(KEY);
         this.#isShared = true;
       }
-      const shared = await redis.hget(INSTALLATION_KEY, FIELD);
-      if (this.#isShared) this.#use(shared === null ? null : (JSON.parse(shared) as LogChange | null));
+      const shared = await redis.get(KEY);
+      if (this.#isShared) this.#use(shared === null ? null : (JSON.parse(shared) as LogChange));
     } catch (error) {
       // The connection ends before the answer to the last look.
       if (!this.#isStopped) onFault(error);

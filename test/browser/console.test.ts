@@ -412,6 +412,58 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
+  test.concurrent('an operator finds what a user has and since when, and looks for one coupon, in both languages', async () => {
+    const [{ id }, { id: other }] = await Promise.all([
+      system.stores.coupon({ title: 'For somebody' }),
+      system.stores.coupon({ title: 'For nobody' }),
+    ]);
+    const user = 'Kim|42@example.com';
+    const issued = await fetch(`${system.url}/v2/issue-async`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ couponId: id, userId: user }),
+    });
+    expect(issued.status).toBe(202);
+    await system.worker.drained();
+    const [{ page, faults }, { page: phone, faults: phoneFaults }] = await Promise.all([
+      signedIn(),
+      signedIn({ phone: true, dark: true, language: 'ko-KR' }),
+    ]);
+    await page.getByRole('link', { name: 'Find a user' }).click();
+    const find = async (userId: string) => {
+      await page.getByLabel('User id').fill(userId);
+      await page.getByRole('button', { name: 'Find' }).first().click();
+    };
+    await find('nobody-here');
+    await page.getByText('nobody-here has no coupon that is a row in MySQL.').waitFor();
+    await find(user);
+    await page.getByRole('heading', { name: `For somebody #${id}` }).waitFor();
+    const [row] = await system.stores.rows(id);
+    const shown = await page.locator('.facts dd').allTextContents();
+    const exact = new Date(row?.issuedMs ?? 0).toLocaleString('en-GB', {
+      minute: '2-digit',
+      second: '2-digit',
+      fractionalSecondDigits: 3,
+    });
+    expect([shown[0], shown[1]?.includes(exact), shown[3]]).toEqual(['1', true, 'not used']);
+    await page.getByLabel('Coupon id').fill(String(id));
+    await page.keyboard.press('Enter');
+    await page.getByText(`${user} has number 1 of coupon ${id}.`).waitFor();
+    await page.getByLabel('Coupon id').fill(String(other));
+    await page.keyboard.press('Enter');
+    await page.getByText(`${user} does not have coupon ${other}.`).waitFor();
+    await passes(page, 'find-user');
+    // The user is in no address, which a browser would keep.
+    expect(page.url()).toEndWith('/console#/users');
+    await phone.goto('/console#/users');
+    await phone.getByLabel('사용자 ID').fill(user);
+    await phone.keyboard.press('Enter');
+    await phone.getByText('미사용').waitFor();
+    await passes(phone, 'find-user-phone-dark-korean');
+    expect([faults, phoneFaults]).toEqual([[], []]);
+    await Promise.all([page.context().close(), phone.context().close()]);
+  });
+
   test.concurrent('the console is complete on a phone, in dark mode and in Korean', async () => {
     await system.stores.coupon({ title: '겨울 세일 5,000원 할인', totalQuantity: 1000 });
     const { page, faults } = await signedIn({ phone: true, dark: true, language: 'ko-KR' });

@@ -920,6 +920,31 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'the request log names users',
+    changes: [
+      {
+        file: 'src/http/request-log/request-observer.ts',
+        from: 'const user = userId !== undefined && hashUser ? hashUser(userId) : undefined;',
+        to: 'const user = hashUser ? userId : undefined;',
+      },
+    ],
+    guard: [
+      'test/http/request-log.test.ts',
+      'other routes have lines too, by the pattern of their path, and so has what is no route',
+    ],
+  },
+  {
+    name: 'problems that were made without knowing the request do not name it',
+    changes: [
+      {
+        file: 'src/http/envelope.ts',
+        from: 'return isIdentified || type !== PROBLEM_TYPE ? answer : identified(answer, requestIdOf(request));',
+        to: 'return isIdentified || type === PROBLEM_TYPE ? answer : identified(answer, requestIdOf(request));',
+      },
+    ],
+    guard: ['test/http/request-ids.test.ts', 'every answer has an id, and every problem has it in its text too'],
+  },
+  {
     name: 'a log line that cannot be written is an error',
     changes: [
       {

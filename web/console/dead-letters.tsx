@@ -87,7 +87,7 @@ function sequencesOf({ firstSequence, users }: DeadLetter): string {
   return users === 1 ? String(firstSequence) : `${firstSequence}–${firstSequence + users - 1}`;
 }
 
-function Fact({ name, value }: { readonly name: string; readonly value: string }) {
+export function Fact({ name, value }: { readonly name: string; readonly value: string }) {
   return (
     <div>
       <dt>{name}</dt>

@@ -12,6 +12,7 @@ import { addressOf, type Place, place } from './place.ts';
 import { news, say } from './say.ts';
 import { mayChange, session, signOut } from './session.ts';
 import { SignIn } from './sign-in.tsx';
+import { FindUser } from './users/find-user.tsx';
 import { Watch } from './watch.tsx';
 
 effect(() => {
@@ -38,17 +39,18 @@ function Console() {
 }
 
 function Frame() {
+  const { kind } = place.value;
   const link = (to: Place, words: string, current: boolean) => (
     <a href={addressOf(to)} aria-current={current ? 'page' : undefined}>
       {words}
     </a>
   );
-  const isDead = place.value.kind === 'dead letters';
   return (
     <header class="frame">
       <nav aria-label={say('title')}>
-        {link({ kind: 'coupons', after: 0 }, say('coupons'), !isDead)}
-        {mayChange.value && link({ kind: 'dead letters' }, say('deadLetters'), isDead)}
+        {link({ kind: 'coupons', after: 0 }, say('coupons'), kind !== 'dead letters' && kind !== 'users')}
+        {link({ kind: 'users' }, say('findUser'), kind === 'users')}
+        {mayChange.value && link({ kind: 'dead letters' }, say('deadLetters'), kind === 'dead letters')}
       </nav>
       <div class="row tight">
         {!mayChange.value && <span class="badge">{say('readOnly')}</span>}
@@ -79,7 +81,7 @@ function Content({ at }: { readonly at: Place }) {
   }, [address]);
   return (
     <main id="content" ref={main} tabIndex={-1} key={address}>
-      {mayChange.value || at.kind === 'coupons' || at.kind === 'watch' ? viewOf(at) : <LookOnly />}
+      {mayChange.value || ['coupons', 'watch', 'users'].includes(at.kind) ? viewOf(at) : <LookOnly />}
     </main>
   );
 }
@@ -102,6 +104,8 @@ function viewOf(at: Place) {
       return <CreateCoupon />;
     case 'dead letters':
       return <DeadLetters />;
+    case 'users':
+      return <FindUser />;
     case 'watch':
       return <Watch id={at.id} />;
     case 'edit':

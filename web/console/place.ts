@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 
 export type Place =
   | { readonly kind: 'coupons'; readonly after: number }
-  | { readonly kind: 'new' | 'dead letters' }
+  | { readonly kind: 'new' | 'dead letters' | 'users' }
   | { readonly kind: 'watch' | 'edit'; readonly id: number };
 
 /** The current place. */
@@ -23,6 +23,8 @@ export function addressOf(to: Place): string {
       return '#/new';
     case 'dead letters':
       return '#/dead-letters';
+    case 'users':
+      return '#/users';
     case 'watch':
       return `#/coupons/${to.id}`;
     case 'edit':
@@ -39,5 +41,6 @@ function readPlace(hash: string): Place {
   if (id !== undefined) return { kind: verb === undefined ? 'watch' : 'edit', id: Number(id) };
   if (hash === '#/new') return { kind: 'new' };
   if (hash === '#/dead-letters') return { kind: 'dead letters' };
+  if (hash === '#/users') return { kind: 'users' };
   return { kind: 'coupons', after: Number(/^#\/after\/(\d{1,15})$/.exec(hash)?.[1] ?? 0) };
 }

@@ -42,3 +42,10 @@ export function wholeNumber(value: number): string {
 export function instant(iso: string): string {
   return new Date(iso).toLocaleString(language.value, { dateStyle: 'medium', timeStyle: 'short' });
 }
+
+/** The same to the millisecond, to be compared with what somebody says and with logs. */
+export function exactInstant(iso: string): string {
+  const date = { year: 'numeric', month: 'short', day: 'numeric' } as const;
+  const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 } as const;
+  return new Date(iso).toLocaleString(language.value, { ...date, ...time });
+}

@@ -14,13 +14,19 @@ const made = new WeakMap<Request, string>();
 
 /** The id of a request, the same whenever it is asked for. */
 export function requestIdOf(request: Request): string {
-  const sent = request.headers.get('x-request-id');
-  if (sent !== null && VALID.test(sent)) return sent;
   const known = made.get(request);
   if (known !== undefined) return known;
-  const id = `${PROCESS}-${((count += 1)).toString(36)}`;
+  const id = newRequestId(request);
   made.set(request, id);
   return id;
+}
+
+/** The id of a request for code that asks once: it is not remembered, which would cost as much as all the rest. */
+export function newRequestId(request: Request): string {
+  const sent = request.headers.get('x-request-id');
+  if (sent !== null && VALID.test(sent)) return sent;
+  count += 1;
+  return `${PROCESS}-${count.toString(36)}`;
 }
 
 /** Gives a copy of a request the id of the original. */

@@ -18,18 +18,21 @@ export interface RequestNote {
 }
 
 const notes = new WeakMap<Request, RequestNote>();
+/** Looking into an empty map for each request costs more than looking here. */
+let isAnyKept = false;
 
 /** Undefined for a request that is not observed. */
 export function noteOf(request: Request): RequestNote | undefined {
-  return notes.get(request);
+  return isAnyKept ? notes.get(request) : undefined;
 }
 
 export function keepNote(request: Request, note: RequestNote): void {
+  isAnyKept = true;
   notes.set(request, note);
 }
 
 /** Gives a copy of a request the note of the original. */
 export function copyNote(original: Request, copy: Request): void {
-  const note = notes.get(original);
+  const note = noteOf(original);
   if (note) notes.set(copy, note);
 }
