@@ -100,6 +100,8 @@ async function startNode(options: RedisClusterOptions, index: number): Promise<C
     'cluster-node-timeout': String(nodeTimeoutMs),
     // A replica that was never in step with its master may take over in a test.
     'cluster-replica-validity-factor': '0',
+    // A master that gives its last slot away stays one.
+    'cluster-allow-replica-migration': 'no',
     ...options.settings,
   };
   const server = await startRedisServer({ folder: join(folder, `node-${index}`), settings });
@@ -201,7 +203,7 @@ export async function replicasOf({ nodes }: Nodes, master?: ClusterNode): Promis
   return nodes.filter((_, i) => isMeant(roles[i]));
 }
 
-/** Until every node serves all slots, and every replica is in step. */
+/** Until every node serves all slots, all agree on who owns them, and every replica is in step. */
 export function whole({ nodes }: Nodes): Promise<void> {
   return eventually('the cluster to be whole', async () => {
     const found = await Promise.all(
@@ -209,6 +211,16 @@ export function whole({ nodes }: Nodes): Promise<void> {
     ).catch(() => []);
     const isWell = (text: string) =>
       text.includes('cluster_state:ok') && (text.includes('role:master') || text.includes('master_link_status:up'));
-    return found.length === nodes.length && found.every(isWell);
+    if (found.length < nodes.length || !found.every(isWell)) return false;
+    const views = await Promise.all(nodes.map((node) => slotRanges({ nodes: [node] })));
+    const owners = views.map((ranges) =>
+      ranges
+        .map(([from, to, [, port]]) => `${from}-${to} ${port}`)
+        .toSorted()
+        .join(),
+    );
+    const ports = new Set(views[0]?.map(([, , [, port]]) => port));
+    const areMasters = nodes.every(({ server }, i) => !ports.has(server.port) || found[i]?.includes('role:master'));
+    return areMasters && new Set(owners).size === 1;
   });
 }

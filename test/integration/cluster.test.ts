@@ -1,6 +1,6 @@
 // cluster.test.ts -- The product on a Redis Cluster: the tests of one Redis hold there, and slots and masters change under load.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -50,6 +50,8 @@ beforeAll(async () => {
   stores = await openStores({ redisUrl: cluster.url, settings: quick });
   api = await stores.createApi();
 });
+// A machine that stands still for longer than the node timeout may have replaced a master.
+beforeEach(() => whole(cluster));
 afterAll(async () => {
   await stores?.close();
   await cluster?.stop();
