@@ -31,11 +31,15 @@ type Action =
   | 'coupon.edit'
   | 'coupon.delete'
   | 'coupon.open'
+  | 'coupon.archive'
+  | 'coupon.restore'
+  | 'coupon.discard'
   | 'dead-letter.replay'
   | 'dead-letter.discard'
   | 'key.create'
   | 'key.revoke'
   | 'partitions.change'
+  | 'logging.change'
   | 'user.erase';
 
 /** Values as JSON. No secrets, and no user ids but pseudonyms. */

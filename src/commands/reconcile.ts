@@ -3,6 +3,7 @@
 //
 // Workers do the first by themselves, in every round; this is for an operator who has just restored a store and wants to see it done.
 
+import { commandActor, recordIn } from '../auth/audit-trail.ts';
 import { forgetRequestsOf } from '../issuing/idempotency.ts';
 import { type Audit, readAudit } from '../operations/audit.ts';
 import { createDeadLetters } from '../operations/dead-letters.ts';
@@ -16,6 +17,8 @@ const usage = `usage: bun run reconcile --coupon N | --all     write again what 
        bun run reconcile --orphans              list what Redis has of coupons that MySQL does not have
        bun run reconcile --coupon N --discard   remove what Redis has of such a coupon, its users' issues included`;
 
+/** In the audit trail. */
+const BY = commandActor('reconcile');
 /** Why a sequence below the next one has no owner. */
 const UNOWNED = 'lost with a store, or discarded';
 
@@ -114,6 +117,8 @@ async function discardOrphan(stores: CommandStores, couponId: number): Promise<v
   const { owners, waiting, letters } = await countOrphan(redisStock, couponId);
   if (waiting > 0)
     throw new OperatorError(`${waiting} entries of coupon ${couponId} wait; a worker makes dead letters of them first`);
+  const change = { action: 'coupon.discard', from: { owners, deadLetters: letters.length }, to: null } as const;
+  await recordIn(stores.database)(BY, { ...change, couponId });
   if (!(await removeOrphan(stores, couponId))) throw new OperatorError(`MySQL has coupon ${couponId}: it is no orphan`);
   const deadLetters = createDeadLetters(redisStock);
   for (const id of letters) await deadLetters.discard(id);

@@ -6,6 +6,7 @@
 // 3. The rows are deleted in pages, each compared with the file under its lock.
 // The way back writes the missing rows, compares all of them with the file, and takes the mark away last.
 
+import { commandActor, record } from '../auth/audit-trail.ts';
 import { and, asc, between, count, eq, gt, sql } from 'drizzle-orm';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { lockCoupon, readCoupon, setArchived } from '../coupon/catalog.ts';
@@ -34,6 +35,8 @@ export interface ArchiveDependencies {
   readonly say: (step: string) => void;
 }
 
+/** In the audit trail. */
+const BY = commandActor('archive');
 /** Rows in one transaction. */
 const PAGE = 1000;
 
@@ -96,6 +99,7 @@ export async function restoreArchive(dependencies: ArchiveDependencies, path: st
     if (rows !== head.rows)
       throw new OperatorError(`coupon ${head.couponId} has ${rows} rows, and ${path} ${head.rows}`);
     await setArchived(tx, coupon, false);
+    await record(tx, BY, { action: 'coupon.restore', couponId: head.couponId, from: null, to: { rows } });
   });
   await announce(dependencies.redisStock, head.couponId);
   return head.rows;
@@ -115,6 +119,7 @@ async function markArchived({ redisStock, database }: ArchiveDependencies, coupo
       );
     if ((await readKnownEpoch(redisStock, couponId)) > coupon.epoch)
       throw new OperatorError(`MySQL is older than Redis: run \`bun run reconcile --coupon ${couponId}\` first`);
+    await record(tx, BY, { action: 'coupon.archive', couponId, from: null, to: null });
     return (await setArchived(tx, coupon, true)).archivedMs ?? 0;
   });
   // What processes have cached of it says that it can be used.

@@ -1,6 +1,7 @@
 // logging-routes.ts -- What is logged, read and changed by operators while the processes run.
 
 import { Type } from '@sinclair/typebox';
+import type { Actor } from '../auth/audit-trail.ts';
 import { type Authority, operatorOf, operatorsWith } from '../auth/authority.ts';
 import { LogLevel, REQUEST_LOG_MODE } from '../config/log-settings.ts';
 import { formatInstant } from '../http/instant.ts';
@@ -11,8 +12,8 @@ export interface LoggingRoutesDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
   readonly authority: Pick<Authority, 'guard'>;
   readonly logging: Pick<Logging, 'current' | 'change'>;
-  /** Called after each change, with the name of the operator's key: the place for an audit trail. */
-  readonly onLoggingChanged: (by: string, settings: ReturnType<Logging['current']>) => void;
+  /** Called after each change. */
+  readonly onLoggingChanged: (by: Actor, settings: ReturnType<Logging['current']>) => void;
 }
 
 const MINUTES_MAX = 60;
@@ -93,7 +94,7 @@ function changeRoute({ config, authority, logging, onLoggingChanged }: LoggingRo
     async ({ request, body: { minutes, ...changed } }) => {
       const shared = await logging.change(changed, minutes * 60_000);
       const now = logging.current();
-      onLoggingChanged(operatorOf(request).name, now);
+      onLoggingChanged(operatorOf(request), now);
       return { body: toAnswer(now, shared) };
     },
   );

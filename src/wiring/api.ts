@@ -89,7 +89,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
   const { releaseWaiters, ...after } = createAfterIssuing({ ...opened, snapshots, reader }, faults);
-  const requestLog = wireRequestLog(config, redis, log);
+  const requestLog = wireRequestLog(config, redis, database, log);
   const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: faults.onBackgroundFault });
   return {

@@ -1,14 +1,16 @@
 // logging.ts -- Wires what is logged: levels and the request log, as they were configured and as operators change them for a while.
 
 import type { Redis } from 'ioredis';
+import { type Actor, recordIn } from '../auth/audit-trail.ts';
 import type { Config } from '../config/config.ts';
+import type { Database } from '../mysql/database.ts';
 import { RequestObserver } from '../http/request-log/request-observer.ts';
 import { hashUser } from '../http/request-log/user-hash.ts';
 import { Logging, type LogSettings } from '../operations/logging.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** Of an API: with its request log. */
-export function wireRequestLog(config: Config, redis: Redis, log: Log) {
+export function wireRequestLog(config: Config, redis: Redis, database: Database, log: Log) {
   const { REQUEST_LOG: mode, REQUEST_LOG_SECRET: secret } = config;
   // It has no level: whether there are lines is said by its mode.
   const requestLog = log.child({}, { level: 'info' });
@@ -22,10 +24,13 @@ export function wireRequestLog(config: Config, redis: Redis, log: Log) {
     log.warn('REQUEST_LOG_SECRET is not set: the lines of the request log say nothing of the user');
   }
   const logging = wireLogging(config, redis, log, ({ requestLog: now }) => requests.setMode(now));
-  const onLoggingChanged = (by: string, { untilMs, ...settings }: ReturnType<Logging['current']>) => {
+  const onLoggingChanged = (by: Actor, { untilMs, ...settings }: ReturnType<Logging['current']>) => {
     const until = untilMs === null ? null : new Date(untilMs).toISOString();
     // Written whatever the level is now, and each of them.
-    requestLog.info({ by, ...settings, until }, 'an operator has changed what is logged');
+    requestLog.info({ by: by.name, ...settings, until }, 'an operator has changed what is logged');
+    const change = { action: 'logging.change', couponId: null, from: null, to: { ...settings, until } } as const;
+    // Not waited for: while MySQL is away is when more is to be logged.
+    recordIn(database)(by, change).catch((error: unknown) => log.warn({ error }, 'a change was not recorded'));
   };
   return { requests, logging, onLoggingChanged };
 }

@@ -153,7 +153,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
         return true;
       },
     },
-    onLoggingChanged: (by, settings) => calls.logging.push({ by, ...settings }),
+    onLoggingChanged: (by, settings) => calls.logging.push({ by: by.name, ...settings }),
     pages,
     readiness: async () => ready,
     metrics: {

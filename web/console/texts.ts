@@ -114,6 +114,9 @@ const en = {
   'coupon.create': 'Created',
   'coupon.edit': 'Changed',
   'coupon.open': 'Warmed up',
+  'coupon.archive': 'Archived',
+  'coupon.restore': 'Restored from its file',
+  'coupon.discard': 'Removed from Redis',
   'dead-letter.replay': 'Dead letter replayed',
   'dead-letter.discard': 'Dead letter discarded',
   report: 'By day',
@@ -155,6 +158,7 @@ const en = {
   NONE: '{user} does not have coupon {coupon}.',
   ACCEPTED: '{user} has number {sequence} of coupon {coupon}: accepted, and not yet a row.',
   ISSUED: '{user} has number {sequence} of coupon {coupon}.',
+  ARCHIVED: 'The issues of coupon {coupon} are archived in a file.',
   USED: '{user} has used number {sequence} of coupon {coupon}.',
 };
 
@@ -274,6 +278,9 @@ const ko: Record<TextName, string> = {
   'coupon.create': '생성',
   'coupon.edit': '변경',
   'coupon.open': '미리 열기',
+  'coupon.archive': '보관',
+  'coupon.restore': '보관 파일에서 복원',
+  'coupon.discard': 'Redis에서 제거',
   'dead-letter.replay': '저장 실패 항목 다시 처리',
   'dead-letter.discard': '저장 실패 항목 버림',
   report: '일별 집계',
@@ -315,6 +322,7 @@ const ko: Record<TextName, string> = {
   NONE: '{user} 님은 쿠폰 {coupon}이 없습니다.',
   ACCEPTED: '{user} 님은 쿠폰 {coupon}의 {sequence}번입니다. 승인되었고 아직 저장 전입니다.',
   ISSUED: '{user} 님은 쿠폰 {coupon}의 {sequence}번입니다.',
+  ARCHIVED: '쿠폰 {coupon}의 발급 내역은 파일로 보관되어 있습니다.',
   USED: '{user} 님은 쿠폰 {coupon}의 {sequence}번을 사용했습니다.',
 };
 
