@@ -1078,7 +1078,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'an idempotency key is the same for every caller',
-    changes: [{ file: 'src/issuing/idempotency.ts', from: '`${keyDigest} ${userId}`', to: "''" }],
+    changes: [{ file: 'src/stream/keys.ts', from: '`${keyDigest} ${userId}`', to: "''" }],
     guard: [
       `${integration}/idempotency.test.ts`,
       'a key belongs to its caller: under the same text another user, and another API key, ask for themselves',
