@@ -185,7 +185,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
-  test.concurrent('what users of a coupon were promised cannot be edited, and the form says why', async () => {
+  test('what users of a coupon were promised cannot be edited, and the form says why', async () => {
     const { id } = await system.stores.coupon({ title: 'Promised' });
     await system.stores.edit(id, { issuedQuantity: 1 });
     const { page, faults } = await signedIn();
@@ -326,7 +326,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await Promise.all(opened.map((each) => each.page.context().close()));
   });
 
-  test.concurrent('before a drop the console says whether it will hold, and what to do, in both languages', async () => {
+  test('before a drop the console says whether it will hold, and what to do, in both languages', async () => {
     const soon = { title: 'Tomorrow', totalQuantity: 5000, startMs: Date.now() + 86_400_000 };
     const { id } = await system.stores.coupon(soon);
     const { page, faults } = await signedIn();
@@ -383,7 +383,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
-  test.concurrent('the history of a coupon says who changed what, and grows with each change', async () => {
+  test('the history of a coupon says who changed what, and grows with each change', async () => {
     const { id, key } = await makeKey('admin,read');
     const { id: couponId } = await system.stores.coupon({ title: 'With a history' });
     const { page, faults } = await system.open({ at: system.guardedUrl });
@@ -412,7 +412,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await page.context().close();
   });
 
-  test.concurrent('an operator finds what a user has and since when, and looks for one coupon, in both languages', async () => {
+  test('an operator finds what a user has and since when, and looks for one coupon, in both languages', async () => {
     const [{ id }, { id: other }] = await Promise.all([
       system.stores.coupon({ title: 'For somebody' }),
       system.stores.coupon({ title: 'For nobody' }),

@@ -34,13 +34,16 @@ let api: TestApi;
 /** It does not. */
 let careless: TestApi;
 
+/** Several servers, on a machine that has much else to do. */
+const START_MS_MAX = 120_000;
+
 beforeAll(async () => {
   // The third has none.
   cluster = await startRedisCluster({ folder, masters: 3, replicas: 2, nodeTimeoutMs: 1500 });
   stores = await openStores({ redisUrl: cluster.url, settings: quick });
   api = await stores.createApi({ REPLICAS_MIN: 1 });
   careless = await stores.createApi();
-});
+}, START_MS_MAX);
 afterAll(async () => {
   await stores?.close();
   await cluster?.stop();

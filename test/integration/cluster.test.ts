@@ -45,11 +45,14 @@ let cluster: PrivateCluster;
 let stores: Stores;
 let api: TestApi;
 
+/** Several servers, on a machine that has much else to do. */
+const START_MS_MAX = 120_000;
+
 beforeAll(async () => {
   cluster = await startRedisCluster({ folder, masters: 3, replicas: 1, nodeTimeoutMs: NODE_TIMEOUT_MS });
   stores = await openStores({ redisUrl: cluster.url, settings: quick });
   api = await stores.createApi();
-});
+}, START_MS_MAX);
 // A machine that stands still for longer than the node timeout may have replaced a master.
 beforeEach(() => whole(cluster));
 afterAll(async () => {

@@ -73,7 +73,7 @@ export function erasingSteps(s: State, emit: Emit): void {
       if (!now) return;
       change(now, n);
       const places = [now.row, now.stream, now.dead, now.owner];
-      if (now.eraser === ERASED && n.wrong === 0 && places.some((place) => has(place, ID))) n.wrong = 8;
+      if (now.eraser === ERASED && n.wrong === 0 && places.some((place) => has(place, ID))) n.wrong = 9;
     });
   askingSteps(e, each);
   openingSteps(e, each);

@@ -7,7 +7,7 @@ import { type GuardRun, runGuards } from './run-guards.ts';
 /** Parallel runs: each is a process, and mostly waits for the stores. */
 const RUNS_AT_ONCE = 3;
 /** A run may be the last of all. */
-const WAIT_MS_MAX = 300_000;
+const WAIT_MS_MAX = 900_000;
 
 /** Each bug's run; settled when it is done. */
 const runs = new Map<PlantedBug | null, PromiseWithResolvers<GuardRun>>(
