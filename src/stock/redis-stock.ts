@@ -166,15 +166,11 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
         cursor = next;
       } while (cursor !== '0');
     },
-    /**
-     * Drops a state that contradicts the rows, and the lease of an opening under way, which may have read what was true before.
-     * The next request opens the coupon.
-     */
+    /** Drops a state that contradicts the rows, and the lease of an opening, which may have read what was true before. */
     drop: async (couponId: number): Promise<void> => {
       const { state, opening } = keysOf(couponId);
       await redis.unlink(state, opening);
     },
-
     /** Ends the lease of an opening under way, which then reads everything again. */
     async interruptOpening(couponId: number): Promise<void> {
       await redis.unlink(keysOf(couponId).opening);

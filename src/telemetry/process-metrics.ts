@@ -48,6 +48,10 @@ export function createProcessMetrics() {
       'coupon_log_dropped_lines_total',
       'Log lines that could not be written, as on a full disk, and were dropped',
     ),
+    droppedConnections: counter(
+      'coupon_dropped_connections_total',
+      'New connections that the system dropped since its start because a queue of a listening socket was full; of all processes here',
+    ),
     clockSkew: gauge(
       'coupon_clock_skew_seconds',
       'How far the clock of a store is ahead of the clock of this process',
@@ -79,10 +83,6 @@ export function createRuntimeMetrics() {
     memory: gauge('process_resident_memory_bytes', 'Resident memory'),
     openFiles: gauge('process_open_fds', 'Open file descriptors'),
     maxFiles: gauge('process_max_fds', 'Limit of open file descriptors'),
-    listenOverflows: counter(
-      'coupon_listen_overflows_total',
-      'New connections that the system dropped since its start because a queue of a listening socket was full; of all processes here',
-    ),
     lagP50: gauge('nodejs_eventloop_lag_p50_seconds', 'Delay of the event loop since the last scrape, median'),
     lagP99: gauge('nodejs_eventloop_lag_p99_seconds', 'Delay of the event loop since the last scrape, 99th percentile'),
     lagMax: gauge('nodejs_eventloop_lag_max_seconds', 'Delay of the event loop since the last scrape, maximum'),
@@ -90,11 +90,14 @@ export function createRuntimeMetrics() {
 }
 
 /** Reads them at each scrape. File descriptors are counted on Linux only. */
-export function measureRuntime(metrics: ReturnType<typeof createRuntimeMetrics>, onRender: Exposed['onRender']): void {
+export function measureRuntime(
+  metrics: ReturnType<typeof createRuntimeMetrics> & Pick<ProcessMetrics, 'droppedConnections'>,
+  onRender: Exposed['onRender'],
+): void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const cpu = metrics.cpu.of();
-  const overflows = metrics.listenOverflows.of();
+  const overflows = metrics.droppedConnections.of();
   metrics.start.of().set(Math.round(Date.now() / 1000 - process.uptime()));
   onRender(() => {
     const { user, system } = process.cpuUsage();

@@ -45,7 +45,7 @@ export function exposeMetrics<Table extends object>(own: Table, readingMsMax: nu
   const runtime = createRuntimeMetrics();
   const table = { ...own, ...createProcessMetrics(), ...createOpeningMetrics(), ...createStreamMetrics() };
   const exposed = expose({ ...table, ...runtime }, table.collectErrors.of(), readingMsMax);
-  measureRuntime(runtime, exposed.onRender);
+  measureRuntime({ ...table, ...runtime }, exposed.onRender);
   return { ...table, ...exposed };
 }
 

@@ -158,7 +158,7 @@ describe('/v1/logging', () => {
     ]);
     expect(calls.logging).toEqual([
       { logLevel: 'debug', requestLog: 'sampled:0.01', durationMs: 1_800_000 },
-      { by: 'fakes', logLevel: 'info', requestLog: 'off', untilMs: null },
+      { by: 'with admin', logLevel: 'info', requestLog: 'off', untilMs: null },
     ]);
   });
 

@@ -48,7 +48,6 @@ test.each([
   [{ minutes: '1.5' }, '--minutes must be'],
   [{ minutes: '' }, '--minutes must be'],
   [{ 'replicas-min': '1' }, '--replicas-min must be a whole number from 0 to 0'],
-  [{ sentinel: true, 'replicas-min': '1' }, '--replicas-min must be a whole number from 0 to 0'],
   [{ replicated: true, 'replicas-min': '3' }, '--replicas-min must be a whole number from 0 to 2'],
   [{ database: 'postgres' }, '--database must be'],
 ])('%j is refused in words', (given, words) => {
