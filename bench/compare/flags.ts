@@ -28,7 +28,7 @@ export const help = `bun run bench [flags]      without a part, the comparison o
   --alone            one request with no load, beside its unavoidable round trips
   --flood            a crowd, alone and beside 1,500 strangers who ask for coupons that do not exist
   --latency          each endpoint at 25, 50 and 75 % of what it carries, in an open model, beside the echo at the same rate
-  --burst            20,000 new connections within half a second, also while the API stands still
+  --burst            20,000 new connections within half a second (fewer where files are few), also while the API stands still
   --sizes            bytes of an owner, an entry that waits and a row, by the length of user ids
   --all              all of these
   --only a,b         compare only these cases (the echo always takes part)
