@@ -35,6 +35,11 @@ const keyText = customType<{ data: string }>({
   dataType: () => 'char(43) CHARACTER SET ascii COLLATE ascii_bin',
 });
 
+/** A code of a coupon, or a pattern of codes. */
+const codeText = customType<{ data: string }>({
+  dataType: () => 'varchar(64) CHARACTER SET ascii COLLATE ascii_bin',
+});
+
 const instant = (name: string) => datetime(name, { fsp: 3, mode: 'date' });
 
 export const coupons = mysqlTable(
@@ -49,6 +54,14 @@ export const coupons = mysqlTable(
     issuedQuantity: bigint('issued_quantity', { mode: 'number', unsigned: true }).notNull().default(0),
     discountAmount: int('discount_amount', { unsigned: true }).notNull(),
     minAvailableAmount: int('min_available_amount', { unsigned: true }).notNull(),
+    /** ISO 4217. */
+    currency: char('currency', { length: 3 }).notNull().default('KRW'),
+    /** When its issues can be used: between two instants, or so many days from issuing, as src/coupon/terms.ts says. */
+    usableFrom: instant('usable_from'),
+    usableUntil: instant('usable_until'),
+    usableDays: int('usable_days', { unsigned: true }),
+    /** Of these days: a name of the IANA. */
+    timeZone: varchar('time_zone', { length: 64 }).notNull().default('UTC'),
     dateIssueStart: instant('date_issue_start').notNull(),
     dateIssueEnd: instant('date_issue_end').notNull(),
     paused: boolean('paused').notNull().default(false),
@@ -83,9 +96,15 @@ export const couponIssues = mysqlTable(
     dateIssued: instant('date_issued').notNull(),
     /** NULL until redeemed. */
     dateUsed: instant('date_used'),
+    /** What it was used for, such as the id of an order; NULL where the caller named nothing, and of erased users. */
+    reference: varchar('reference', { length: 128 }),
+    /** When an operator ended it; NULL while it counts for its user. */
+    dateRevoked: instant('date_revoked'),
     // Left to the server: two calls of a function for each row are a tenth of what inserting it costs.
     dateCreated: instant('date_created').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
     dateUpdated: instant('date_updated').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
+    /** Which accepted it; NULL where that is not known, as in rows of earlier releases. Written by number: another one goes to the end. */
+    endpoint: mysqlEnum('endpoint', ['POST /v1/issue', 'POST /v1/issue-async', 'POST /v2/issue-async']),
   },
   (table) => [
     // Inserts append, and no sequence exists twice.
@@ -103,6 +122,55 @@ export const erasedUsers = mysqlTable(
     pseudonym: userIdText('pseudonym').notNull(),
   },
   (table) => [primaryKey({ columns: [table.couponId, table.pseudonym] })],
+);
+
+/** How the codes of a coupon are generated; see src/codes/pattern.ts. */
+export const codePatterns = mysqlTable(
+  'code_patterns',
+  {
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).primaryKey(),
+    pattern: codeText('pattern').notNull(),
+    prefix: codeText('prefix').notNull(),
+    /** Characters of a code. */
+    length: int('length', { unsigned: true }).notNull(),
+    /** Secret, and never changed: another key would give every issue another code. */
+    codeKey: keyText('code_key').notNull(),
+  },
+  // Serves "of which coupon is this code".
+  (table) => [index('code_patterns_by_prefix').on(table.prefix, table.length)],
+);
+
+/** Uploads of codes. The rows of one count from the instant on at which it is complete; see src/codes/importing.ts. */
+export const codeImports = mysqlTable(
+  'code_imports',
+  {
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    /** A random number. */
+    importId: bigint('import_id', { mode: 'number', unsigned: true }).notNull(),
+    /** The position before its first code. */
+    after: bigint('after_position', { mode: 'number', unsigned: true }).notNull(),
+    codes: bigint('codes', { mode: 'number', unsigned: true }).notNull().default(0),
+    complete: boolean('complete').notNull().default(false),
+    /** When it last added codes: one that is not complete and old is over, and its rows are removed. */
+    dateTouched: instant('date_touched').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.couponId, table.importId] })],
+);
+
+export const importedCodes = mysqlTable(
+  'imported_codes',
+  {
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    importId: bigint('import_id', { mode: 'number', unsigned: true }).notNull(),
+    /** The sequence of the issue that it belongs to. */
+    position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
+    code: codeText('code').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.couponId, table.importId, table.position] }),
+    // No code twice in an upload; also serves "of which issue is this code".
+    uniqueIndex('imported_codes_by_code').on(table.code, table.couponId, table.importId),
+  ],
 );
 
 /** Who changed what; rows are only ever added. See src/auth/audit-trail.ts. */
@@ -157,4 +225,101 @@ export const apiKeys = mysqlTable('api_keys', {
   dateCreated: instant('date_created').notNull(),
   /** NULL while it is valid. No index: there are at most a few hundred, and all are read together. */
   dateRevoked: instant('date_revoked'),
+});
+
+/** Events of coupons that are not new rows, added with the change they report. See src/webhooks/outbox.ts. */
+export const outbox = mysqlTable(
+  'outbox',
+  {
+    id: bigint('id', { mode: 'number', unsigned: true }).notNull().autoincrement(),
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    /** The place of the event among those of its coupon, from 1; NULL until a worker has given it. */
+    position: bigint('position', { mode: 'number', unsigned: true }),
+    kind: varchar('kind', { length: 32 }).notNull(),
+    /** Delivered after the row with this sequence: that of the issue, or the highest one when the coupon changed. */
+    sequence: bigint('sequence', { mode: 'number', unsigned: true }).notNull(),
+    /** Of what is recorded once, such as that a coupon ended at an instant; NULL for what may happen again. */
+    onceKey: varchar('once_key', { length: 40 }),
+    // JSON, as text, as in the audit trail.
+    facts: text('facts'),
+    dateCreated: instant('date_created').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.id, table.couponId] }),
+    // Serves the reading of a coupon's events in order.
+    uniqueIndex('outbox_by_position').on(table.couponId, table.position),
+    uniqueIndex('outbox_once').on(table.couponId, table.onceKey),
+    // Serves the search for events without a position.
+    index('outbox_without_position').on(table.position, table.id),
+    // Serves the removing of old ones.
+    index('outbox_by_date').on(table.dateCreated),
+  ],
+);
+
+/** Where events are delivered to. See src/webhooks/webhook-store.ts. */
+export const webhooks = mysqlTable('webhooks', {
+  id: bigint('id', { mode: 'number', unsigned: true }).primaryKey().autoincrement(),
+  url: varchar('url', { length: 2048 }).notNull(),
+  /** The worker signs with it, so it is stored as it is. */
+  secret: varchar('secret', { length: 100 }).notNull(),
+  /** With commas, such as `issue.created,issue.used`. */
+  kinds: varchar('kinds', { length: 200 }).notNull(),
+  /** `paused` by an operator; `failed` after failing for days, `gone` after an answer 410: until an operator resumes it. */
+  state: mysqlEnum('state', ['active', 'paused', 'failed', 'gone']).notNull(),
+  /** Requests that failed since the last one that succeeded. */
+  failures: int('failures', { unsigned: true }).notNull().default(0),
+  dateFailingSince: instant('date_failing_since'),
+  dateNextTry: instant('date_next_try'),
+  lastError: varchar('last_error', { length: 200 }),
+  dateCreated: instant('date_created').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
+});
+
+/**
+ * How far a webhook has received the events of a coupon: rows up to a sequence, events of the outbox up to a position. With 0 for a
+ * webhook: the last position that was given.
+ */
+export const webhookCursors = mysqlTable(
+  'webhook_cursors',
+  {
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    webhookId: bigint('webhook_id', { mode: 'number', unsigned: true }).notNull(),
+    sequence: bigint('sequence', { mode: 'number', unsigned: true }).notNull(),
+    position: bigint('position', { mode: 'number', unsigned: true }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.couponId, table.webhookId] })],
+);
+
+/** Requests to webhooks and their results, kept for some days. */
+export const webhookDeliveries = mysqlTable(
+  'webhook_deliveries',
+  {
+    id: bigint('id', { mode: 'number', unsigned: true }).notNull().autoincrement(),
+    webhookId: bigint('webhook_id', { mode: 'number', unsigned: true }).notNull(),
+    couponId: bigint('coupon_id', { mode: 'number', unsigned: true }).notNull(),
+    messageId: varchar('message_id', { length: 64 }).notNull(),
+    events: int('events', { unsigned: true }).notNull(),
+    /** The ids of the first and the last event. */
+    firstEvent: varchar('first_event', { length: 64 }).notNull(),
+    lastEvent: varchar('last_event', { length: 64 }).notNull(),
+    /** The HTTP status; NULL without an answer. */
+    status: int('status', { unsigned: true }),
+    /** NULL for a success. */
+    error: varchar('error', { length: 200 }),
+    durationMs: int('duration_ms', { unsigned: true }).notNull(),
+    dateCreated: instant('date_created').notNull().default(sql`CURRENT_TIMESTAMP(3)`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.id, table.couponId] }),
+    // Serves the list of a webhook, the newest first.
+    index('webhook_deliveries_by_webhook').on(table.webhookId, table.id),
+    // Serves the removing of old ones.
+    index('webhook_deliveries_by_date').on(table.dateCreated),
+  ],
+);
+
+/** Who alone may do something for now. See src/mysql/lease.ts. */
+export const leases = mysqlTable('leases', {
+  name: varchar('name', { length: 32 }).primaryKey(),
+  owner: varchar('owner', { length: 128 }).notNull(),
+  dateUntil: instant('date_until').notNull(),
 });

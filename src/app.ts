@@ -4,6 +4,7 @@ import { type DefinitionBase, Elysia, type MetadataBase, type SingletonBase } fr
 import type { Authority } from './auth/authority.ts';
 import { keyRoutes } from './auth/routes.ts';
 import { Unavailable } from './coupon/outcome.ts';
+import { type CodesDependencies, codesRoutes } from './codes/routes.ts';
 import { type CouponDependencies, couponRoutes } from './coupon/routes.ts';
 import { type PageFile, pageRoutes } from './http/assets.ts';
 import { humanCheck, type HumanVerifier } from './http/captcha.ts';
@@ -16,9 +17,13 @@ import type { RequestObserver } from './http/request-log/request-observer.ts';
 import { type EdenRoutes, plugin } from './http/route.ts';
 import { problemRoute, swaggerRoutes } from './http/document/swagger.ts';
 import { routeRefuser } from './http/unknown-route.ts';
+import { type CodeRoutesDependencies, codeRoutes } from './issues/code-routes.ts';
+import { dropPages, type DropPageSettings } from './drops/drop-page.ts';
 import { dropRoutes } from './issues/drop-routes.ts';
+import { type FeedDependencies, feedRoute } from './issues/feed-routes.ts';
 import { type IssuesDependencies, issuesRoutes } from './issues/routes.ts';
 import { type EndpointDependencies, logStoreFailure, unavailableAnswers } from './issuing/endpoint.ts';
+import { issueManyRoute } from './issuing/many/issue-many.ts';
 import { issueRoutes } from './issuing/routes.ts';
 import { type AuditTrailDependencies, auditTrailRoute } from './operations/audit-trail-routes.ts';
 import { type HealthDependencies, healthRoutes } from './operations/health-routes.ts';
@@ -27,19 +32,26 @@ import { type ReportDependencies, reportRoute } from './operations/report-routes
 import { type LoggingRoutesDependencies, loggingRoutes } from './operations/logging-routes.ts';
 import { type PreflightRouteDependencies, preflightRoute } from './operations/preflight/preflight-route.ts';
 import { type OperationsDependencies, operationsRoutes } from './operations/routes.ts';
+import { type TimelineRouteDependencies, timelineRoute } from './operations/timeline/timeline-route.ts';
+import { type WebhookRoutesDependencies, webhookRoutes } from './webhooks/routes.ts';
 
 /** What the surface needs of the rest. */
 export type AppDependencies = Omit<EndpointDependencies, 'userLimiter' | 'isHuman'> &
   IssuesDependencies &
+  FeedDependencies &
+  CodeRoutesDependencies &
   CouponDependencies &
+  CodesDependencies &
   OperationsDependencies &
   LimitedCallersDependencies &
   AuditTrailDependencies &
   ReportDependencies &
   LoggingRoutesDependencies &
   PreflightRouteDependencies &
+  TimelineRouteDependencies &
+  WebhookRoutesDependencies &
   HealthDependencies & {
-    readonly config: {
+    readonly config: DropPageSettings & {
       readonly URL_CHARACTERS_MAX: number;
       readonly TRUSTED_PROXIES?: string;
       readonly CORS_ORIGINS?: string;
@@ -93,7 +105,7 @@ export function createApp(dependencies: AppDependencies): App {
       return problem('INTERNAL');
     })
     .use(plugin(surface))
-    .use(pageRoutes(dependencies.pages))
+    .use(pageRoutes(...dropPages(dependencies)))
     .use(swaggerRoutes(surface, dependencies.authority.isOn));
   const unknownRoute = routeRefuser(app.routes);
   return {
@@ -112,14 +124,24 @@ export function createApp(dependencies: AppDependencies): App {
 function routes(dependencies: AppDependencies, isHuman: EndpointDependencies['isHuman']) {
   return [
     ...issueRoutes({ ...dependencies, userLimiter: dependencies.limiters.user, isHuman }),
+    issueManyRoute({
+      ...dependencies,
+      userLimiter: dependencies.limiters.user,
+      addressLimiter: dependencies.limiters.address,
+    }),
     ...issuesRoutes(dependencies),
+    feedRoute(dependencies),
+    ...codeRoutes(dependencies),
     ...couponRoutes(dependencies),
+    ...codesRoutes(dependencies),
     ...operationsRoutes(dependencies),
     limitedCallersRoute(dependencies),
     auditTrailRoute(dependencies),
     reportRoute(dependencies),
     ...loggingRoutes(dependencies),
     preflightRoute(dependencies),
+    timelineRoute(dependencies),
+    ...webhookRoutes(dependencies),
     ...keyRoutes(dependencies),
     ...dropRoutes(dependencies),
     ...healthRoutes(dependencies),

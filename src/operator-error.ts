@@ -6,13 +6,16 @@ export class OperatorError extends Error {
 }
 
 /**
- * Runs an entry. An OperatorError ends the process with its message alone.
+ * Runs an entry with the arguments of the process; `--help` prints `usage` and does nothing else. An OperatorError ends the process with
+ * its message alone.
  *
  * @throws everything else that `start` throws: a bug of ours, which is shown with its stack
  */
-export async function startOrExplain(start: () => Promise<void>): Promise<void> {
+export async function startOrExplain(usage: string, start: (args: string[]) => Promise<void>): Promise<void> {
+  const args = process.argv.slice(2);
+  if (args.includes('--help') || args.includes('-h')) return console.log(usage);
   try {
-    await start();
+    await start(args);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     console.error(error.message);

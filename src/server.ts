@@ -20,7 +20,12 @@ import { startOrExplain } from './operator-error.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createApiMetrics, mismatchReporter } from './wiring/metrics.ts';
 
-await startOrExplain(start);
+const USAGE = `usage: bun run start   (the API; settings come from the environment, see docs/configuration.md)
+
+Needs DATABASE_URL and REDIS_URL, and authentication: ADMIN_API_KEY, JWT_SECRET or JWT_JWKS_URL, or AUTH=off. On SIGTERM it answers
+the requests in progress and exits. \`bun run dev\` starts everything, with private stores.`;
+
+await startOrExplain(USAGE, start);
 
 async function start(): Promise<void> {
   const config = readConfig();
@@ -71,9 +76,9 @@ async function start(): Promise<void> {
         });
   const stop = new AbortController();
   const comparing = keepComparing({ ...parts, settings: { PARTITIONS } }, mismatchReporter(metrics, log), stop.signal);
-  const watching = Promise.all([comparing, issuing.keepOffering(stop.signal)]);
+  const watching = Promise.all([comparing, issuing.keepOffering(stop.signal), issuing.keepCodesClean(stop.signal)]);
   onStopSignal(config.SHUTDOWN_MS_MAX, log, async () => {
-    log.info('stopping: answering the requests under way');
+    log.info('stopping: answering the requests in progress');
     stop.abort();
     probe.stop();
     access.stop();

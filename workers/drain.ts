@@ -170,13 +170,13 @@ async function bisect(dependencies: DrainDependencies, chunk: readonly Readable[
 
 /** The dead letter of one issue: an entry of its own, so that it can be replayed under its sequence. */
 function letterOf({ issue, reason }: DeadIssue, chunk: readonly Readable[]): DeadLetter {
+  const { couponId, epoch, sequence: firstSequence, acceptedMs, endpoint, userId, erasedId = userId } = issue;
   const source = chunk.find(({ entry }) =>
     issuesOf(entry).some(
-      (each) => each.couponId === issue.couponId && each.userId === issue.userId && each.sequence === issue.sequence,
+      (each) => each.couponId === couponId && each.userId === erasedId && each.sequence === firstSequence,
     ),
   );
-  const { couponId, epoch, sequence: firstSequence, acceptedMs, userId } = issue;
-  const fields = writeEntry({ couponId, epoch, firstSequence, acceptedMs, users: [userId] });
+  const fields = writeEntry({ couponId, epoch, firstSequence, acceptedMs, users: [userId], endpoint });
   if (!source) throw new InvariantViolation('P3: a dead issue comes from no entry');
   return { entryId: source.id, reason, fields };
 }

@@ -47,6 +47,23 @@ function createTable() {
       'coupon_reconcile_faults_total',
       'Rounds of the reconciler that failed, and of others the parts that did: a node of a cluster, a partition, a coupon',
     ),
+    webhookEvents: counter('coupon_webhook_events_total', 'Events that webhooks have received'),
+    webhookRequests: counter('coupon_webhook_requests_total', 'Requests to webhooks by their result', [
+      'result',
+      ['delivered', 'failed'],
+    ]),
+    webhookFailingSeconds: gauge(
+      'coupon_webhook_failing_seconds',
+      'How long the webhook that fails the longest has failed, as the worker that delivers sees it',
+    ),
+    webhooksStopped: gauge(
+      'coupon_stopped_webhooks',
+      'Webhooks that are stopped, since they failed for too long or answered 410, as the worker that delivers sees it',
+    ),
+    webhookFaults: counter(
+      'coupon_webhook_faults_total',
+      'Rounds of looking for events to deliver that failed on our side, and deliveries that did',
+    ),
     lastRound: gauge(
       'coupon_reconcile_last_round_timestamp_seconds',
       'When this worker last finished a round of reconciling; only one worker at a time does',

@@ -5,6 +5,7 @@ import type { Log } from '../src/telemetry/log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { DrainObserver } from './drain.ts';
 import type { ReconcileObserver } from './reconcile.ts';
+import type { WebhookObserver } from './webhooks.ts';
 
 /** Observes one partition. */
 export function createDrainObserver(metrics: WorkerMetrics, log: Log, partition: number): DrainObserver {
@@ -44,7 +45,7 @@ export function createDrainObserver(metrics: WorkerMetrics, log: Log, partition:
         return;
       }
       metrics.brokenPromises.of(promiseOf(reason)).add();
-      log.error({ partition, reason, users }, 'P3: a dead letter: accepted issues that cannot be rows');
+      log.error({ partition, reason, users }, 'P3: a dead letter: accepted issues that could not be written as rows');
     },
   };
 }
@@ -62,7 +63,7 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
     },
     closed(couponId) {
       metrics.reconciled.of('closed').add();
-      log.info({ couponId }, 'closed a coupon that is long over');
+      log.info({ couponId }, 'closed a coupon that ended long ago');
     },
     restored(couponId, issues) {
       metrics.reconciled.of('restored').add();
@@ -76,6 +77,8 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
         );
         return;
       }
+      // Without a state that this release knows there was nothing to stop.
+      if (left === 'gone') return;
       metrics.reconciled.of('orphaned').add();
       log.warn(
         { couponId },
@@ -86,6 +89,27 @@ export function createReconcileObserver(metrics: WorkerMetrics, log: Log): Recon
       metrics.reconciled.of('compared').add(sums.coupons);
       metrics.lastRound.of().set(Date.now() / 1000);
       log.debug(sums, 'reconciled');
+    },
+  };
+}
+
+/** Observes deliveries to webhooks. URLs are not logged, since they may hold a secret of the receiver. */
+export function createWebhookObserver(metrics: WorkerMetrics, log: Log): WebhookObserver {
+  return {
+    delivered(events) {
+      metrics.webhookEvents.of().add(events);
+      metrics.webhookRequests.of('delivered').add();
+    },
+    failed(webhookId, error, end) {
+      metrics.webhookRequests.of('failed').add();
+      if (end === null) log.warn({ webhookId, error }, 'a request to a webhook failed; it is sent again');
+      else log.error({ webhookId, error, state: end }, 'a webhook is stopped until an operator resumes it');
+    },
+    webhooks(targets) {
+      const isStopped = ({ state }: (typeof targets)[number]) => state === 'failed' || state === 'gone';
+      const failing = targets.filter(({ state }) => state === 'active').map(({ failingS }) => failingS);
+      metrics.webhookFailingSeconds.of().set(Math.max(0, ...failing));
+      metrics.webhooksStopped.of().set(targets.filter(isStopped).length);
     },
   };
 }

@@ -6,9 +6,9 @@
 // that fails, or a partition, is left out of the round, and the work of the others goes on.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { and, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
-import { coupons } from '../drizzle/schema.ts';
+import { coupons, erasedUsers } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Owner, ownerPages } from '../src/coupon/issue-rows.ts';
@@ -25,7 +25,7 @@ import { holdOrphan } from '../src/operations/orphans.ts';
 import { forgetRequestsOf } from '../src/issuing/idempotency.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
-import { type Database, readFromPrimary, withConnection } from '../src/mysql/database.ts';
+import { type Database, readFromPrimary, withTransaction } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
 import { askServer, isCluster, primariesOf } from '../src/redis/connection.ts';
 import { createRoundParts } from './round-parts.ts';
@@ -150,19 +150,38 @@ async function tidyPartition(
 const overMs = sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`;
 
 /** Nobody can ask for a coupon that is long over, so that nothing needs to lead from a pseudonym to its user any more. */
-async function forgetErasureKeys({ database, settings }: ReconcileDependencies): Promise<void> {
-  const isOver = sql`${isNotNull(coupons.erasureKey)} AND ${eq(coupons.stockHome, 'mysql')} AND ${overMs} >= ${settings.CLOSE_AFTER_MS}`;
-  const found = await readFromPrimary(database, (session) =>
-    session.select({ id: coupons.id }).from(coupons).where(isOver),
-  );
-  // One by one, since they may be in several shards of Vitess; compared again, since one may have been prolonged.
-  for (const { id } of found)
-    await withConnection(database, (session) =>
+async function forgetErasureKeys({ database, settings, stop }: ReconcileDependencies): Promise<void> {
+  const isOver = and(eq(coupons.stockHome, 'mysql'), sql`${overMs} >= ${settings.CLOSE_AFTER_MS}`);
+  const pages = keysetPages(
+    database,
+    PAGE,
+    ({ id }: { readonly id: number }) => id,
+    (session, after, limit) =>
       session
-        .update(coupons)
-        .set({ erasureKey: null })
-        .where(and(eq(coupons.id, id), isOver)),
+        .selectDistinct({ id: erasedUsers.couponId })
+        .from(erasedUsers)
+        .where(gt(erasedUsers.couponId, after))
+        .orderBy(erasedUsers.couponId)
+        .limit(limit),
+  );
+  for await (const page of pages) {
+    if (stop.aborted) return;
+    const ids = page.map(({ id }) => id);
+    const found = await readFromPrimary(database, (session) =>
+      session
+        .select({ id: coupons.id })
+        .from(coupons)
+        .where(and(inArray(coupons.id, ids), isOver)),
     );
+    for (const { id } of found)
+      await withTransaction(database, async (tx) => {
+        // Compared again, since it may have been prolonged.
+        const still = and(eq(coupons.id, id), isOver);
+        if ((await tx.select({ id: coupons.id }).from(coupons).where(still).for('update')).length === 0) return;
+        await tx.update(coupons).set({ erasureKey: null }).where(eq(coupons.id, id));
+        await tx.delete(erasedUsers).where(eq(erasedUsers.couponId, id));
+      });
+  }
 }
 
 function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {
@@ -187,7 +206,6 @@ function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readon
 /** Coupons with a state on a server whose home MySQL says is elsewhere, or that it does not know. */
 async function restoreHomes(dependencies: ReconcileDependencies, node: Redis): Promise<void> {
   const { redisStock, database, observer, stop } = dependencies;
-  const removed = new Set<number>();
   for await (const ids of redisStock.couponIds('state', [node])) {
     if (ids.length === 0) continue;
     if (stop.aborted) return;
@@ -195,6 +213,7 @@ async function restoreHomes(dependencies: ReconcileDependencies, node: Redis): P
       session.select({ id: coupons.id, epoch: coupons.epoch }).from(coupons).where(inArray(coupons.id, ids)),
     );
     const epochs = new Map(rows.map(({ id, epoch }) => [id, epoch]));
+    const removed = new Set<number>();
     for (const id of ids) {
       const epoch = epochs.get(id);
       if (epoch === undefined) {
@@ -204,8 +223,8 @@ async function restoreHomes(dependencies: ReconcileDependencies, node: Redis): P
       } else if ((await redisStock.epochOf(id)) > epoch && (await moveHomeBack(dependencies, id)))
         observer.restored(id, 0);
     }
+    if (removed.size > 0) await forgetRequestsOf(redisStock.redis, removed);
   }
-  if (removed.size > 0) await forgetRequestsOf(redisStock.redis, removed);
 }
 
 /** Coupons of which something waits although their home is MySQL, where it would be issued again: MySQL went back, or Redis lost the state. */

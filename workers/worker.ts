@@ -24,9 +24,17 @@ import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts';
 import { drainPartition } from './partition.ts';
 import { testInbox } from './inbox.ts';
 import { keepReconciled, LEASE_KEY } from './reconcile.ts';
-import { createReconcileObserver, createDrainObserver } from './observers.ts';
+import { createReconcileObserver, createDrainObserver, createWebhookObserver } from './observers.ts';
+import { createFeed } from '../src/issues/feed.ts';
+import { reachOfFeed } from './webhook-reach.ts';
+import { keepDelivering } from './webhooks.ts';
 
-await startOrExplain(work);
+const USAGE = `usage: bun run worker   (writes accepted issues into MySQL; settings come from the environment, see docs/configuration.md)
+
+Needs DATABASE_URL and REDIS_URL; each of several workers needs its own WORKER_NAME. On SIGTERM it finishes the current batch and exits.
+\`bun run dev\` starts everything, with private stores.`;
+
+await startOrExplain(USAGE, work);
 
 async function work(): Promise<void> {
   const config = readConfig();
@@ -82,7 +90,8 @@ async function work(): Promise<void> {
   const reconciled = reconciling(config, database, stock, redisStock, metrics, log, stop.signal);
   const logging = wireLogging(config, redis, log);
   logging.watch();
-  await Promise.all([...draining, comparing, offering.keepOffering(stop.signal), reconciled]);
+  const delivering = deliveringWebhooks(config, stock, redisStock, metrics, log, stop.signal);
+  await Promise.all([...draining, comparing, offering.keepOffering(stop.signal), reconciled, delivering]);
   logging.stop();
   await offering.leave();
   await server.stop(config.SHUTDOWN_MS_MAX / 4);
@@ -112,6 +121,26 @@ function reconciling(
   const observer = createReconcileObserver(metrics, log);
   const open = (couponId: number) => stock.open(couponId, true);
   return keepReconciled({ redisStock, database, settings: config, repair, open, observer, onFault, stop });
+}
+
+/** The deliveries to webhooks, on two connections to MySQL of their own. */
+async function deliveringWebhooks(
+  config: Config,
+  stock: StockKeeper,
+  redisStock: RedisStock,
+  metrics: WorkerMetrics,
+  log: Log,
+  stop: AbortSignal,
+): Promise<void> {
+  const onFault = (error: unknown) => {
+    metrics.webhookFaults.of().add();
+    log.warn({ error }, 'looking for events of webhooks failed, or delivering them; the next round starts over');
+  };
+  const database = openDatabase({ ...config, MYSQL_CONNECTIONS_MAX: 2 });
+  const readCertain = reachOfFeed(createFeed({ redisStock, database, stock }));
+  const observer = createWebhookObserver(metrics, log);
+  await keepDelivering({ database, readCertain, settings: config, observer, onFault, stop });
+  await closeDatabase(database);
 }
 
 /** The worker's whole HTTP surface. */

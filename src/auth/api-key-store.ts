@@ -68,19 +68,25 @@ export function revokeKey(database: Database, id: number, by: Actor = SYSTEM): P
 }
 
 /** A transaction; on Vitess, where keys and their trail may be in two shards, statements one after the other. */
-async function recorded<Result>(database: Database, work: (session: Session) => Promise<Result>): Promise<Result> {
+export async function recorded<Result>(
+  database: Database,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
   return (await isOnVitess(database)) ? withConnection(database, work) : withTransaction(database, work);
 }
 
 /** Ends every key; returns how many were valid. */
 export function revokeAllKeys(database: Database, by: Actor): Promise<number> {
   return recorded(database, async (session) => {
-    const [{ affectedRows }] = await session
-      .update(apiKeys)
-      .set({ dateRevoked: new Date() })
-      .where(isNull(apiKeys.dateRevoked));
-    await record(session, by, { action: 'key.revoke', couponId: null, from: null, to: { revoked: affectedRows } });
-    return affectedRows;
+    const isValid = isNull(apiKeys.dateRevoked);
+    const keys = await session
+      .select({ keyId: apiKeys.id, name: apiKeys.name })
+      .from(apiKeys)
+      .where(isValid)
+      .for('update');
+    await record(session, by, { action: 'key.revoke', couponId: null, from: { keys }, to: null });
+    await session.update(apiKeys).set({ dateRevoked: new Date() }).where(isValid);
+    return keys.length;
   });
 }
 

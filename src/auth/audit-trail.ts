@@ -1,7 +1,7 @@
 // audit-trail.ts -- The audit trail: a row for each change by an operator, added with the change and never changed afterwards.
 //
 // A change of MySQL and its row are one transaction. A change of Redis is recorded before it is made: so none is missing, and a row may
-// stand for a change that then failed.
+// stand for a change that then failed. Only a change of what is logged is recorded afterwards, since it is needed while MySQL is away.
 
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { auditTrail } from '../../drizzle/schema.ts';
@@ -34,13 +34,21 @@ type Action =
   | 'coupon.archive'
   | 'coupon.restore'
   | 'coupon.discard'
+  | 'issue.undo-use'
+  | 'issue.revoke'
+  | 'codes.generate'
+  | 'codes.import'
   | 'dead-letter.replay'
   | 'dead-letter.discard'
   | 'key.create'
   | 'key.revoke'
   | 'partitions.change'
   | 'logging.change'
-  | 'user.erase';
+  | 'user.erase'
+  | 'webhook.create'
+  | 'webhook.edit'
+  | 'webhook.delete'
+  | 'webhook.replay';
 
 /** Values as JSON. No secrets, and no user ids but pseudonyms. */
 type Facts = Readonly<Record<string, unknown>>;

@@ -56,7 +56,7 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
     onRefused('none sent', request);
     return problem(
       'UNAUTHENTICATED',
-      'This route needs `Authorization: Bearer …`.',
+      'This route requires `Authorization: Bearer …`.',
       {},
       { 'www-authenticate': 'Bearer' },
     );
@@ -84,7 +84,7 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
       ? verified.then((known) => toAnswer(known, request))
       : toAnswer(verified, request);
   };
-  const keyOf = (request: Request) => {
+  const findKey = (request: Request) => {
     if (keys.isEmpty()) return problem('FORBIDDEN', OFF);
     const credential = credentialOf(request);
     if (credential === null) return missing(request);
@@ -94,14 +94,14 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
     isOn,
     admit: isOn ? admitKnown : () => everybody,
     guard: (scope) => (request) => {
-      const key = keyOf(request);
+      const key = findKey(request);
       if (key instanceof Response) return key;
       if (!allows(key.scopes, scope)) return tooSmall(scope);
       admitted.set(request, key);
       return null;
     },
     scopesOf: (request) => {
-      const key = keyOf(request);
+      const key = findKey(request);
       return key instanceof Response ? key : key.scopes;
     },
     prepare: async () => tokens?.prepare(),
@@ -111,16 +111,29 @@ export function createAuthority({ isOn, keys, tokens, retryAfterS, onRefused }: 
 /** The key that a guard let a request through with: it may be revoked before the request is done. */
 const admitted = new WeakMap<Request, StoredKey>();
 
-/** Who sent a request that a guard let through. */
-export function operatorOf(request: Request): Actor {
+/** The key of a request that a guard let through. */
+export function keyOf(request: Request): StoredKey {
   const key = admitted.get(request);
   invariant(key, 'a request that no guard let through changes something');
-  return { keyId: key.keyId, name: key.name, address: addressOf(request) };
+  return key;
+}
+
+/** Who sent a request that a guard let through. */
+export function operatorOf(request: Request): Actor {
+  const { keyId, name } = keyOf(request);
+  return { keyId, name, address: addressOf(request) };
 }
 
 /** Operators with a key of this scope. */
 export function operatorsWith(authority: Pick<Authority, 'guard'>, scope: Scope): Access {
   return { callers: ['operator'], refuse: authority.guard(scope) };
+}
+
+/**
+ * Backends with a key of the scope `issue`, with `AUTH=off` too: for what a user must not do to their own issue, such as undoing its use.
+ */
+export function backendsWith(authority: Pick<Authority, 'isOn' | 'guard'>): Access {
+  return { callers: [authority.isOn ? 'backend' : 'operator'], refuse: authority.guard('issue') };
 }
 
 /**
@@ -145,7 +158,7 @@ export function mayActFor(caller: Caller, userId: string | null): boolean {
 
 /** The refusal of a caller who names another user. The same whether that user exists or not. */
 export function userMismatch(): Response {
-  return problem('FORBIDDEN', 'The token is of another user than the one named.');
+  return problem('FORBIDDEN', 'The token belongs to a different user than the one in the request.');
 }
 
 /** What is stored of a credential, in memory and in MySQL: 64 hexadecimal digits. */
@@ -155,8 +168,7 @@ export function digestOf(credential: string): string {
 
 const everybody: Caller = { userId: null };
 
-const OFF =
-  'Creating and managing coupons is off: this installation has no key for it, neither ADMIN_API_KEY nor another.';
+const OFF = 'Operator routes are disabled: this installation has neither ADMIN_API_KEY nor another valid key.';
 
 /** What the caller sent as `Authorization: Bearer …`; null if nothing that could be a credential. */
 function credentialOf(request: Request): string | null {
@@ -176,25 +188,35 @@ function unverifiable(retryAfterS: number): Response {
   return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, retryAfter(retryAfterS));
 }
 
-/** What a client may know of its token: what is wrong with one that the issuer has signed. Of any other, details would help an attacker. */
+/**
+ * What a client may know of its token, by RFC 6750: what is wrong with one that the issuer has signed, and that its key is none of those
+ * that the issuer lists for everybody. Of any other, details would help an attacker.
+ */
 function invalidToken(reason: RefusalReason): Response {
   const isSigned = tokenFaults.indexOf(reason as TokenFault) > tokenFaults.indexOf('signature');
-  const description = isSigned ? `, error_description="${descriptions[reason] ?? reason}"` : '';
+  const description =
+    isSigned || reason === 'unknown key' ? `, error_description="${descriptions[reason] ?? reason}"` : '';
   const challenge = { 'www-authenticate': `Bearer error="invalid_token"${description}` };
-  return problem('UNAUTHENTICATED', 'This is no key of this installation, and no token it takes.', {}, challenge);
+  return problem(
+    'UNAUTHENTICATED',
+    'This is not a valid API key of this installation, and not an accepted token.',
+    {},
+    challenge,
+  );
 }
 
-/** For people who debug their client, by RFC 6750. */
+/** For people who debug their client. */
 const descriptions: Partial<Record<RefusalReason, string>> = {
+  'unknown key': 'the token names a key that its issuer does not list',
   issuer: 'the token is of another issuer',
   audience: 'the token is for another audience',
   'no expiry': 'the token has no exp',
   expired: 'the token has expired',
   'not yet valid': 'the token is not valid yet',
-  'user claim': 'the token names no user',
+  'user claim': 'the token has no user id',
 };
 
 function tooSmall(scope: Scope): Response {
   const challenge = { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` };
-  return problem('FORBIDDEN', `This needs a key with the scope \`${scope}\`.`, {}, challenge);
+  return problem('FORBIDDEN', `This requires an API key with the scope \`${scope}\`.`, {}, challenge);
 }

@@ -27,8 +27,8 @@ export function keyRoutes({ authority }: KeyDependencies) {
       {
         operationId: 'readKey',
         tag: 'operators',
-        summary: 'What the key that asks may do',
-        description: 'For consoles, and for checks at the start of a program. Every key may ask, whatever its scopes.',
+        summary: 'Read the scopes of the key of this request',
+        description: 'For consoles, and for checks when a program starts. Any key may call it, whatever its scopes.',
         // Any key will do, and the handler refuses what is none.
         access: { callers: ['operator'], refuse: () => null },
         answers: { 200: { description: 'Its scopes.', schema: KeyAnswer, example: { scopes: ['read'] } } },

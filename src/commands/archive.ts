@@ -3,18 +3,15 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { archiveCoupon, type ArchiveDependencies, restoreArchive } from '../operations/archive.ts';
-import { runCommand, UsageError, withStores } from './command.ts';
+import { createSay, runCommand, UsageError, withFileFaults, withStores } from './command.ts';
 
-const usage = `usage: bun run archive --coupon N [--file FILE]   move its issues to FILE (coupon-N.csv), once it is over and closed
-       bun run archive --restore FILE             move them back
+const usage = `usage: bun run archive --coupon N [--file FILE]   moves the issues of a closed coupon to FILE (default: coupon-N.csv)
+       bun run archive --restore FILE             moves them back
 Both can be repeated after an interruption.`;
-
-/** Between two lines that say how far it is. */
-const SAY_MS = 1000;
 
 await runCommand(usage, (args) => {
   const work = readWork(args);
-  return withStores(async (stores) => console.log(await work({ ...stores, say: createSay() })));
+  return withStores(async (stores) => console.log(await withFileFaults(work({ ...stores, say: createSay() }))));
 });
 
 function readWork(args: string[]): (dependencies: ArchiveDependencies) => Promise<string> {
@@ -36,13 +33,4 @@ function readWork(args: string[]): (dependencies: ArchiveDependencies) => Promis
   const path = resolve(file);
   return async (dependencies) =>
     `${await archiveCoupon(dependencies, Number(coupon), path)} issue(s) of coupon ${coupon} are in ${path}.`;
-}
-
-function createSay(): (step: string) => void {
-  let saidMs = Number.NEGATIVE_INFINITY;
-  return (step) => {
-    if (performance.now() - saidMs < SAY_MS) return;
-    saidMs = performance.now();
-    console.error(step);
-  };
 }

@@ -2,11 +2,14 @@
 
 import { parseArgs } from 'node:util';
 import { type Config, databaseSettings, readConfig } from '../config/config.ts';
+import { takeStoresOfDev } from '../config/environment.ts';
 import { markedPartitions } from '../installation/installation.ts';
 import { closeDatabase, type Database, openDatabase } from '../mysql/database.ts';
-import { startOrExplain } from '../operator-error.ts';
+import { Unavailable } from '../coupon/outcome.ts';
+import { createReplicas } from '../issuing/replicas.ts';
+import { OperatorError, startOrExplain } from '../operator-error.ts';
 import { connect, issuingConnection } from '../redis/connection.ts';
-import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
+import { explainMysql, explainRedis, explainStoreFailure, isOfRedis } from '../runtime/store-faults.ts';
 import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 
 /** Thrown for wrong arguments: `message` is one line, and the usage is printed below it. */
@@ -14,11 +17,9 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Runs a command with the arguments of the process. `--help` prints the usage instead. Throws as `startOrExplain` does. */
+/** Runs a command as `startOrExplain` does. Wrong arguments print the usage and exit with 2. */
 export async function runCommand(usage: string, run: (args: string[]) => Promise<void>): Promise<void> {
-  const args = process.argv.slice(2);
-  if (args.includes('--help')) return console.log(usage);
-  await startOrExplain(async () => {
+  await startOrExplain(usage, async (args) => {
     try {
       await run(args);
     } catch (error) {
@@ -34,14 +35,17 @@ export function refuseArguments(args: readonly string[]): void {
   if (args.length > 0) throw new UsageError(`unexpected argument: ${args.join(' ')}`);
 }
 
-/** Runs `work` on the database of the environment. */
+/** Runs `work` on the database of the environment, or of a `bun run dev` that runs here. */
 export async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
+  const taken = takeStoresOfDev();
+  if (taken !== null) console.error(taken);
   const settings = readConfig(databaseSettings);
   // A command does one thing at a time; a second connection renews the lock of a migration.
   const database = openDatabase({ ...settings, MYSQL_CONNECTIONS_MAX: 2 });
   try {
     await work(database);
   } catch (error) {
+    if (error instanceof Unavailable) throw new OperatorError(error.message, { cause: error });
     throw explainStoreFailure(error, (failure) => explainMysql(failure, database));
   } finally {
     await closeDatabase(database);
@@ -61,15 +65,19 @@ export async function withStores(work: (stores: CommandStores) => Promise<void>)
     const settings = readConfig();
     // A command that fails says so itself.
     const redis = issuingConnection(settings, () => undefined);
+    const replicas = createReplicas(settings, () => undefined);
+    const connections = [redis, ...(replicas?.connections ?? [])];
     try {
-      await connect(redis).catch((error: unknown) => {
+      await Promise.all(connections.map(connect)).catch((error: unknown) => {
         throw explainStoreFailure(error, explainRedis);
       });
-      const redisStock = createRedisStock(redis, settings);
+      const redisStock = createRedisStock(redis, settings, replicas?.confirm);
       redisStock.setPartitions(settings.PARTITIONS ?? (await markedPartitions(redis)));
       await work({ redisStock, database, settings });
+    } catch (error) {
+      throw isOfRedis(error) ? explainStoreFailure(error, explainRedis) : error;
     } finally {
-      redis.disconnect();
+      for (const connection of connections) connection.disconnect();
     }
   });
 }
@@ -86,4 +94,41 @@ export function readCouponOption(args: string[], mayBeAll: boolean): number | 'a
   if (values.all || values.coupon === undefined || !/^[1-9]\d{0,14}$/.test(values.coupon))
     throw new UsageError('--coupon must be the id of a coupon');
   return Number(values.coupon);
+}
+
+const FILE_FAULTS = [
+  'ENOENT',
+  'EACCES',
+  'EPERM',
+  'EISDIR',
+  'ENOTDIR',
+  'EEXIST',
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'EMFILE',
+];
+
+/** Throws a fault of a file as one line, and any other as it is. */
+export function withFileFaults<Result>(work: Promise<Result>): Promise<Result> {
+  return work.catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!FILE_FAULTS.includes(code)) throw error;
+    const path = error instanceof Error && 'path' in error ? String(error.path) : 'the file';
+    throw new OperatorError(`${path} cannot be used (${code})`, { cause: error });
+  });
+}
+
+/** Between two lines that say how far a command is. */
+const SAY_MS = 1000;
+
+/** Says how far a command is, at most once a second. */
+export function createSay(): (step: string) => void {
+  let saidMs = Number.NEGATIVE_INFINITY;
+  return (step) => {
+    if (performance.now() - saidMs < SAY_MS) return;
+    saidMs = performance.now();
+    console.error(step);
+  };
 }

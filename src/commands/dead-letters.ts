@@ -1,51 +1,24 @@
 // dead-letters.ts -- Entry of `bun run dead-letters`: lists, shows, replays and discards dead letters.
 
-import { commandActor, type RecordChange, recordIn } from '../auth/audit-trail.ts';
-import { readConfig, redisSettings } from '../config/config.ts';
-import { createReplicas } from '../issuing/replicas.ts';
+import { commandActor, recordIn } from '../auth/audit-trail.ts';
 import { createDeadLetters, type DeadLetters, type DeadLetterView } from '../operations/dead-letters.ts';
-import { markedPartitions } from '../installation/installation.ts';
 import { OperatorError } from '../operator-error.ts';
-import { explainMysql, explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
-import type { Database } from '../mysql/database.ts';
-import { connect, issuingConnection } from '../redis/connection.ts';
-import { createRedisStock } from '../stock/redis-stock.ts';
-import { runCommand, UsageError, withDatabase } from './command.ts';
+import { runCommand, UsageError, withStores } from './command.ts';
 
-const USAGE = `usage: bun run dead-letters list
-       bun run dead-letters show ID
-       bun run dead-letters replay ID | --all
-       bun run dead-letters discard ID`;
+const USAGE = `usage: bun run dead-letters list                  lists accepted issues that could not be written, with the reason
+       bun run dead-letters show ID               shows one with its users
+       bun run dead-letters replay ID | --all     puts it back into the stream, to be written again
+       bun run dead-letters discard ID            deletes it: its users lose the coupon, its pieces return to the stock`;
 
 const BY = commandActor('dead-letters');
 
 await runCommand(USAGE, async (args) => {
   const run = commandOf(args);
   // MySQL has the audit trail: nobody connects to it to list and to show.
-  await withDatabase((database) => withLetters(database, run));
+  await withStores(async ({ redisStock, database }) => {
+    for await (const line of run(createDeadLetters(redisStock, recordIn(database)))) console.log(line);
+  });
 });
-
-async function withLetters(database: Database, run: Command): Promise<void> {
-  const config = readConfig([...redisSettings, 'PARTITIONS', 'UNPERSISTED_USERS_MAX', 'REPLICAS_MIN']);
-  // A command that fails says so itself.
-  const redis = issuingConnection(config, () => undefined);
-  const replicas = createReplicas(config, () => undefined);
-  const connections = [redis, ...(replicas?.connections ?? [])];
-  try {
-    await Promise.all(connections.map(connect));
-    const redisStock = createRedisStock(redis, config, replicas?.confirm);
-    redisStock.setPartitions(config.PARTITIONS ?? (await markedPartitions(redis)));
-    const recordChange: RecordChange = (by, change) =>
-      recordIn(database)(by, change).catch((error: unknown) => {
-        throw explainStoreFailure(error, explainMysql);
-      });
-    for await (const line of run(createDeadLetters(redisStock, recordChange))) console.log(line);
-  } catch (error) {
-    throw explainStoreFailure(error, explainRedis);
-  } finally {
-    for (const connection of connections) connection.disconnect();
-  }
-}
 
 type Command = (letters: DeadLetters) => AsyncGenerator<string>;
 
@@ -85,14 +58,14 @@ async function* replayAll(letters: DeadLetters): AsyncGenerator<string> {
   if (replayed === 0 && unreadable.length === 0) throw new OperatorError('There are no dead letters.');
   yield `Replayed ${replayed}.`;
   if (unreadable.length > 0)
-    throw new OperatorError(`Left as they are, since this release cannot read them: ${unreadable.join(', ')}`);
+    throw new OperatorError(`Not replayed, because this release cannot read them: ${unreadable.join(', ')}`);
 }
 
 async function* replayOne(letters: DeadLetters, id: string): AsyncGenerator<string> {
   const result = await letters.replay(id, BY);
   if (result === 'gone') throw new OperatorError(`There is no dead letter ${id}.`);
   if (result === 'unreadable')
-    throw new OperatorError(`This release cannot read dead letter ${id}; it is left as it is.`);
+    throw new OperatorError(`This release cannot read dead letter ${id}; it was not changed.`);
   yield `Replayed ${id}; the worker writes it now.`;
 }
 

@@ -7,14 +7,14 @@ import { hashUser } from '../http/request-log/user-hash.ts';
 import { OperatorError } from '../operator-error.ts';
 import { runCommand, UsageError } from './command.ts';
 
-const USAGE = `usage: bun run find-user USER   prints what stands as \`user\` in the lines of the request log about this user
+const USAGE = `usage: bun run find-user USER   prints the value of \`user\` in the request log lines of this user
 
-REQUEST_LOG_SECRET must be that of the API: grep "$(bun run --silent find-user kim)" api.log`;
+REQUEST_LOG_SECRET must be the same as in the API: grep -e "$(bun run --silent find-user kim)" api.log`;
 
 await runCommand(USAGE, async ([userId, ...more]) => {
   if (userId === undefined || more.length > 0) throw new UsageError('exactly one user is needed');
-  if (!Value.Check(UserId, userId)) throw new UsageError('this is no user id');
+  if (!Value.Check(UserId, userId)) throw new UsageError('this is not a valid user id');
   const { REQUEST_LOG_SECRET: secret } = readConfig(['REQUEST_LOG_SECRET']);
-  if (secret === undefined) throw new OperatorError('REQUEST_LOG_SECRET is not set: it must be that of the API');
+  if (secret === undefined) throw new OperatorError('REQUEST_LOG_SECRET is not set: it must be the same as in the API');
   console.log(hashUser(secret, userId));
 });

@@ -9,12 +9,12 @@ import type { Database } from '../mysql/database.ts';
 import { OperatorError } from '../operator-error.ts';
 import { runCommand, UsageError, withDatabase } from './command.ts';
 
-const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backend"]   creates a key and shows it, once
+const USAGE = `usage: bun run keys create --scope issue,read [--name "shop backend"]   creates a key and shows it once
        bun run keys list                                                  lists the keys, without their secrets
-       bun run keys revoke <id>                                           revokes a key, everywhere within KEYS_MS_MAX
-       bun run keys revoke --all                                          revokes all of them, as after a copy for staging
+       bun run keys revoke <id>                                           revokes a key; in effect within KEYS_MS_MAX
+       bun run keys revoke --all                                          revokes all keys, for example in a copy for staging
 
-Scopes: issue (for any user), read (coupons, and issues of any user), admin (everything).`;
+Scopes: issue (issue to any user), read (read coupons, and the issues of any user), admin (everything).`;
 
 const BY = commandActor('keys');
 

@@ -9,7 +9,7 @@ import { refuseArguments, runCommand, withDatabase } from './command.ts';
 /** How long to wait for another process that migrates; a migration of large tables takes its time. */
 const LOCK_WAIT_S = 600;
 
-await runCommand('usage: bun run migrate', async (args) => {
+await runCommand('usage: bun run migrate   (applies the missing migrations; safe to repeat)', async (args) => {
   refuseArguments(args);
   await withDatabase(async (database) => {
     // A migration is not a transaction of a request: it may take as long as it takes.

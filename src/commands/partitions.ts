@@ -12,7 +12,7 @@ import { explainRedis, explainStoreFailure } from '../runtime/store-faults.ts';
 import { runCommand, UsageError, withDatabase } from './command.ts';
 
 await runCommand(
-  'usage: bun run partitions N   (stop the API and the workers first, once nothing is unpersisted)',
+  'usage: bun run partitions N   (changes the number of partitions; first wait until nothing is unpersisted, then stop API and workers)',
   async (args) => {
     const [text = '', ...rest] = args;
     const partitions = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0;

@@ -1,4 +1,4 @@
-// preflight.ts -- Entry of `bun run preflight --coupon N`: whether a drop will hold, as `GET /v1/coupons/N/preflight` says it.
+// preflight.ts -- Entry of `bun run preflight --coupon N`: what a drop lacks, as `GET /v1/coupons/N/preflight` says it.
 
 import { checkDrop } from '../operations/preflight/checks.ts';
 import { readFacts } from '../operations/preflight/facts.ts';
@@ -10,7 +10,8 @@ import { readCouponOption, runCommand, withStores } from './command.ts';
 
 const USAGE = `usage: bun run preflight --coupon N
 
-Limits of files and sockets are those of this command: run it where an API runs. Exit code 1: it will not hold.`;
+Checks whether the system can handle the drop of coupon N. Run it where an API runs: limits of files and sockets are those of this
+process. Exit code 1: at least one check is an error.`;
 
 await runCommand(USAGE, async (args) => {
   const couponId = Number(readCouponOption(args, false));

@@ -4,18 +4,19 @@
 // Workers do the first by themselves, in every round; this is for an operator who has just restored a store and wants to see it done.
 
 import { commandActor, recordIn } from '../auth/audit-trail.ts';
+import { Unavailable } from '../coupon/outcome.ts';
 import { forgetRequestsOf } from '../issuing/idempotency.ts';
 import { type Audit, readAudit } from '../operations/audit.ts';
 import { createDeadLetters } from '../operations/dead-letters.ts';
-import { countOrphan, orphanPages, removeOrphan } from '../operations/orphans.ts';
+import { countOrphan, isOrphan, orphanPages, removeOrphan } from '../operations/orphans.ts';
 import { OperatorError } from '../operator-error.ts';
 import { createStockKeeper } from '../stock/opening.ts';
 import { moveHomeBack, restoreLost } from '../stock/restoring.ts';
 import { type CommandStores, readCouponOption, runCommand, withStores } from './command.ts';
 
-const usage = `usage: bun run reconcile --coupon N | --all     write again what MySQL lost of a coupon, or of all, and count it
-       bun run reconcile --orphans              list what Redis has of coupons that MySQL does not have
-       bun run reconcile --coupon N --discard   remove what Redis has of such a coupon, its users' issues included`;
+const usage = `usage: bun run reconcile --coupon N | --all     writes issues again that MySQL lost, of one coupon or of all, and counts them
+       bun run reconcile --orphans              lists what Redis has of coupons that MySQL does not have
+       bun run reconcile --coupon N --discard   deletes what Redis has of such a coupon, including its users' issues`;
 
 /** In the audit trail. */
 const BY = commandActor('reconcile');
@@ -64,7 +65,14 @@ async function reconcileAll(stores: CommandStores): Promise<void> {
   for await (const page of stores.redisStock.couponIds()) for (const id of page) ids.add(id);
   const sums = { restored: 0, unowned: 0, faults: 0 };
   for (const id of [...ids].sort((a, b) => a - b)) {
-    const { restored, unowned, audit } = await reconcile(stores, id);
+    const found = await reconcile(stores, id).catch((error: unknown) => {
+      if (!(error instanceof Unavailable)) throw error;
+      sums.faults += 1;
+      console.log(`coupon ${id}: ${error.message}`);
+      return null;
+    });
+    if (!found) continue;
+    const { restored, unowned, audit } = found;
     sums.restored += restored;
     sums.unowned += unowned;
     if (!audit) {
@@ -113,13 +121,16 @@ async function listOrphans(stores: CommandStores): Promise<void> {
 }
 
 async function discardOrphan(stores: CommandStores, couponId: number): Promise<void> {
-  const { redisStock } = stores;
+  const { redisStock, database } = stores;
+  const known = new OperatorError(`MySQL has coupon ${couponId}: it is not an orphan`);
+  // Before it is recorded.
+  if (!(await isOrphan(database, couponId))) throw known;
   const { owners, waiting, letters } = await countOrphan(redisStock, couponId);
   if (waiting > 0)
     throw new OperatorError(`${waiting} entries of coupon ${couponId} wait; a worker makes dead letters of them first`);
   const change = { action: 'coupon.discard', from: { owners, deadLetters: letters.length }, to: null } as const;
-  await recordIn(stores.database)(BY, { ...change, couponId });
-  if (!(await removeOrphan(stores, couponId))) throw new OperatorError(`MySQL has coupon ${couponId}: it is no orphan`);
+  await recordIn(database)(BY, { ...change, couponId });
+  if (!(await removeOrphan(stores, couponId))) throw known;
   const deadLetters = createDeadLetters(redisStock);
   for (const id of letters) await deadLetters.discard(id);
   const requests = await forgetRequestsOf(redisStock.redis, new Set([couponId]));

@@ -1,6 +1,7 @@
 // environment.ts -- Variables of the environment as people write them: a value, or the file that holds it; and names that are not quite ours.
 
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { settings } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,6 +18,10 @@ export const secretSettings: readonly string[] = [
   'CAPTCHA_SECRET',
   'JWT_JWKS_URL',
   'CAPTCHA_VERIFY_URL',
+  'DROP_LOGO_URL',
+  'DROP_PICTURE_URL',
+  'DROP_NEXT_URL',
+  'DROP_MORE_URL',
 ];
 /** Settings that name a file, and mean what is in it. */
 const fileSettings: ReadonlySet<string> = new Set([
@@ -60,6 +65,29 @@ function fileAt(path: string, name: string, fault: (line: string) => void): stri
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
     fault(`${name}: the file cannot be read (${code})`);
     return undefined;
+  }
+}
+
+/** What a running `bun run dev` says of itself. */
+const devFile = resolve(import.meta.dirname, '../../.local/dev.json');
+
+/**
+ * Takes the stores of a `bun run dev` that runs in this folder where none are set, so that commands find them. Never in production.
+ *
+ * @returns a line that says so; null when nothing was taken
+ */
+export function takeStoresOfDev(environment: Record<string, string | undefined> = process.env): string | null {
+  const names = ['DATABASE_URL', 'REDIS_URL'];
+  if (environment['NODE_ENV'] === 'production') return null;
+  if (names.some((name) => environment[name] || environment[`${name}_FILE`])) return null;
+  try {
+    const dev = JSON.parse(readFileSync(devFile, 'utf8')) as Readonly<Record<string, unknown>>;
+    // Throws when it was killed and could not take its record back.
+    process.kill(Number(dev['pid']), 0);
+    for (const name of names) environment[name] = String(dev[name]);
+    return `Using the stores of the \`bun run dev\` that runs here, since neither ${names.join(' nor ')} is set.`;
+  } catch {
+    return null;
   }
 }
 

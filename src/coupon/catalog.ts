@@ -3,7 +3,6 @@
 import { and, desc, eq, gt, gte, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { type Actor, record, SYSTEM } from '../auth/audit-trail.ts';
-import type { Page } from '../http/pagination.ts';
 import { invariant } from '../invariant.ts';
 import {
   clockMs,
@@ -17,6 +16,8 @@ import {
 import { errorNumber } from '../mysql/faults.ts';
 import { type Coupon, type CouponChanges, type CouponDraft, ID_MAX } from './coupon.ts';
 import { toAnswer } from './json.ts';
+import { type CouponQuery, listParts } from './listing.ts';
+import { termDefaults } from './terms.ts';
 
 /** MySQL: a sequence of Vitess does not pass over ids that were given explicitly. */
 const DUPLICATE_ENTRY = 1062;
@@ -41,8 +42,8 @@ export interface Catalog {
   create(coupon: CouponDraft, by?: Actor): Promise<Coupon>;
   /** The coupon, or null. */
   read(id: number): Promise<Coupon | null>;
-  /** At most `limit` coupons with an id above `after`, by id. */
-  list(page: Page): Promise<readonly Coupon[]>;
+  /** Those on one page of a list, and how many are on all pages. */
+  list(query: CouponQuery): Promise<{ readonly coupons: readonly Coupon[]; readonly total: number }>;
 }
 
 /**
@@ -50,13 +51,16 @@ export interface Catalog {
  *
  * @param announce makes every process drop cached refusals of a coupon that is new or changed; it must not throw, since the
  *   change is made, and cached refusals expire within a second
- * @param freeIdFrom the least id from the given one on of which Redis knows nothing: a MySQL that went back gives ids again. Without an
- *   answer no coupon is made
+ * @param ids whether Redis knows nothing of an id, and one from the given one on of which it does not: a MySQL that went back gives ids
+ *   again. Without an answer no coupon is made
  */
 export function createCatalog(
   database: Database,
   announce: (couponId: number) => Promise<void>,
-  freeIdFrom: (couponId: number) => Promise<number>,
+  ids: {
+    readonly clear: (couponId: number) => Promise<boolean>;
+    readonly freeFrom: (couponId: number) => Promise<number>;
+  },
 ): Catalog {
   return {
     async create(coupon, by = SYSTEM) {
@@ -66,7 +70,7 @@ export function createCatalog(
           // A transaction for each try, since on Vitess another id may be of another shard.
           const made = await withTransaction(database, async (session) => {
             const inserted = await insertCoupon(session, by, coupon, id);
-            if (id === undefined && (await freeIdFrom(inserted.id)) !== inserted.id) throw new TakenId(inserted.id);
+            if (id === undefined && !(await ids.clear(inserted.id))) throw new TakenId(inserted.id);
             return inserted;
           });
           await announce(made.id);
@@ -76,15 +80,18 @@ export function createCatalog(
           if (!isTaken || tries === CREATE_TRIES_MAX) throw error;
           // Others may look for one at the same time, and find the same.
           const highest = await readFromPrimary(database, readHighestId);
-          id = await freeIdFrom(Math.max(highest + 1, error instanceof TakenId ? error.couponId : 0));
+          id = await ids.freeFrom(Math.max(highest + 1, error instanceof TakenId ? error.couponId : 0));
         }
       }
     },
     read: (id) => readFromPrimary(database, (session) => readCoupon(session, id)),
-    list: ({ after, limit }) =>
-      readFromPrimary(database, (session) =>
-        selectCoupons(session, gt(coupons.id, after)).orderBy(coupons.id).limit(limit),
-      ).then((rows) => rows.map(toCoupon)),
+    list: (query) =>
+      readFromPrimary(database, async (session) => {
+        const { matches, onPage, orderBy } = listParts(query);
+        const page = selectCoupons(session, onPage).orderBy(...orderBy);
+        const rows = await page.limit(query.limit).offset(query.skip ?? 0);
+        return { coupons: rows.map(toCoupon), total: await session.$count(coupons, matches) };
+      }),
   };
 }
 
@@ -170,13 +177,15 @@ export async function updateCoupon(
   changes: CouponChanges & Partial<Pick<Coupon, 'stockHome' | 'epoch'>>,
   version: number,
 ): Promise<Coupon> {
-  const { startMs, endMs, ...rest } = changes;
+  const { startMs, endMs, usableFromMs, usableUntilMs, ...rest } = changes;
   await tx
     .update(coupons)
     .set({
       ...rest,
       ...(startMs !== undefined && { dateIssueStart: new Date(startMs) }),
       ...(endMs !== undefined && { dateIssueEnd: new Date(endMs) }),
+      ...(usableFromMs !== undefined && { usableFrom: instantOf(usableFromMs) }),
+      ...(usableUntilMs !== undefined && { usableUntil: instantOf(usableUntilMs) }),
       version,
       dateUpdated: sql`UTC_TIMESTAMP(3)`,
     })
@@ -221,6 +230,7 @@ async function readHighestId(session: Session): Promise<number> {
 
 async function insertCoupon(session: Session, by: Actor, coupon: CouponDraft, id?: number): Promise<Coupon> {
   const now = sql`UTC_TIMESTAMP(3)`;
+  const { currency, usableFromMs, usableUntilMs, usableDays, timeZone } = { ...termDefaults, ...coupon };
   const [{ insertId }] = await session.insert(coupons).values({
     ...(id !== undefined && { id }),
     title: coupon.title,
@@ -228,6 +238,11 @@ async function insertCoupon(session: Session, by: Actor, coupon: CouponDraft, id
     totalQuantity: coupon.totalQuantity,
     discountAmount: coupon.discountAmount,
     minAvailableAmount: coupon.minAvailableAmount,
+    currency,
+    usableFrom: instantOf(usableFromMs),
+    usableUntil: instantOf(usableUntilMs),
+    usableDays,
+    timeZone,
     listed: coupon.listed,
     dateIssueStart: new Date(coupon.startMs),
     dateIssueEnd: new Date(coupon.endMs),
@@ -241,12 +256,17 @@ async function insertCoupon(session: Session, by: Actor, coupon: CouponDraft, id
   return made;
 }
 
+function instantOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}
+
 function selectCoupons(session: Session, condition: SQL | undefined) {
   return session.select().from(coupons).where(condition).$dynamic();
 }
 
 function toCoupon(row: typeof coupons.$inferSelect): Coupon {
-  const { dateIssueStart, dateIssueEnd, dateArchived, dateCreated, dateUpdated, erasureKey, ...rest } = row;
+  const { dateIssueStart, dateIssueEnd, usableFrom, usableUntil, dateArchived, erasureKey, ...others } = row;
+  const { dateCreated, dateUpdated, ...rest } = others;
   // It would be rounded to the id of another coupon.
   invariant(row.id <= ID_MAX, 'MySQL has a coupon whose id is no safe integer');
   return {
@@ -254,6 +274,8 @@ function toCoupon(row: typeof coupons.$inferSelect): Coupon {
     ...(erasureKey !== null && { erasureKey }),
     startMs: dateIssueStart.getTime(),
     endMs: dateIssueEnd.getTime(),
+    usableFromMs: usableFrom?.getTime() ?? null,
+    usableUntilMs: usableUntil?.getTime() ?? null,
     archivedMs: dateArchived?.getTime() ?? null,
     createdMs: dateCreated.getTime(),
     updatedMs: dateUpdated.getTime(),

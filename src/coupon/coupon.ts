@@ -4,12 +4,13 @@
 // test holds all of them against it. The order of checks is fixed: exists, not paused, period, already issued, stock left.
 
 import { type Outcome, type Refusal, refusal } from './outcome.ts';
+import type { Terms, OptionalTerms } from './terms.ts';
 
 /** Where the stock of a coupon is given out. At any time exactly one store does it. */
 export type StockHome = 'mysql' | 'redis';
 
 /** A coupon as MySQL knows it. Instants are milliseconds since 1970 in UTC. */
-export interface Coupon {
+export interface Coupon extends Terms {
   readonly id: number;
   readonly title: string;
   readonly couponType: 'FIRST_COME_FIRST_SERVED';
@@ -17,10 +18,6 @@ export interface Coupon {
   readonly totalQuantity: number | null;
   /** Rows in `coupon_issues`. While the home is `redis`, accepted issues that the worker has not yet written are missing. */
   readonly issuedQuantity: number;
-  /** In the smallest unit of the currency. */
-  readonly discountAmount: number;
-  /** The smallest order the coupon can be used for, in the smallest unit of the currency. */
-  readonly minAvailableAmount: number;
   readonly startMs: number;
   readonly endMs: number;
   readonly paused: boolean;
@@ -43,16 +40,11 @@ export interface Coupon {
 export type CouponDraft = Pick<
   Coupon,
   'title' | 'totalQuantity' | 'discountAmount' | 'minAvailableAmount' | 'startMs' | 'endMs' | 'listed'
->;
+> &
+  Partial<OptionalTerms>;
 
 /** What an operator can change. What is not named stays as it is. */
 export type CouponChanges = Partial<CouponDraft & Pick<Coupon, 'paused'>>;
-
-/** Whether changes would alter what users were promised with an issue. Those of a coupon that has issues are refused. */
-export function changesTerms(coupon: Coupon, changes: CouponChanges): boolean {
-  const { discountAmount = coupon.discountAmount, minAvailableAmount = coupon.minAvailableAmount } = changes;
-  return discountAmount !== coupon.discountAmount || minAvailableAmount !== coupon.minAvailableAmount;
-}
 
 /** The part of a coupon that decides, wherever its home is. */
 export interface Stock {

@@ -1,6 +1,6 @@
 // issue-rows.ts -- What the rows of a coupon's issues say of it: the highest sequence, and the owners in pages.
 
-import { and, eq, gt, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, sql } from 'drizzle-orm';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { clockMs, type Database, type Session } from '../mysql/database.ts';
 import { keysetPages } from '../mysql/pages.ts';
@@ -17,6 +17,17 @@ export async function readHighestSequence(session: Session, couponId: number) {
     .from(couponIssues)
     .where(eq(couponIssues.couponId, couponId));
   return { highest: row?.highest ?? 0, nowMs: row?.nowMs ?? 0 };
+}
+
+/** The row with the highest sequence, by user and when it was written; null for none. */
+export async function readLastRow(session: Session, couponId: number) {
+  const [row] = await session
+    .select({ userId: couponIssues.userId, written: couponIssues.dateCreated })
+    .from(couponIssues)
+    .where(eq(couponIssues.couponId, couponId))
+    .orderBy(desc(couponIssues.sequence))
+    .limit(1);
+  return row ?? null;
 }
 
 /** All owners by sequence, in pages along the primary key. */

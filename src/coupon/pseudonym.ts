@@ -14,3 +14,8 @@ export function newErasureKey(): string {
 export function pseudonymOf(erasureKey: string, userId: string): string {
   return `erased-${createHmac('sha256', erasureKey).update(userId).digest('base64url')}`;
 }
+
+/** Whether a name looks like one. */
+export function isPseudonym(name: string): boolean {
+  return /^erased-[\w-]{43}$/.test(name);
+}

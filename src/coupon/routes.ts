@@ -4,7 +4,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { Actor } from '../auth/audit-trail.ts';
 import { type Authority, operatorOf, operatorsWith } from '../auth/authority.ts';
 import { ifMatch, versionTag } from '../http/etag.ts';
-import { cutPage, pageParameters } from '../http/pagination.ts';
+import { cutPage } from '../http/pagination.ts';
 import { invalid, problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
 import type { Catalog } from './catalog.ts';
@@ -19,7 +19,9 @@ import {
   toChanges,
   toCouponDraft,
 } from './json.ts';
+import { isKeyset, listParameters } from './listing.ts';
 import type { Refusal } from './outcome.ts';
+import type { Contradiction } from './terms.ts';
 
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
@@ -45,14 +47,18 @@ export interface CouponDependencies {
 
 /** Why nothing was changed. */
 type EditRefusal =
-  | { readonly kind: 'not exist' | 'other version' | 'no period' | 'terms fixed' | 'archived' }
+  | { readonly kind: 'not exist' | 'other version' | 'terms fixed' | 'too few codes' | 'archived' }
+  | { readonly kind: 'contradiction'; readonly member: Contradiction }
   | { readonly kind: 'issued'; readonly issued: number };
 
 /** A page of coupons. */
 const CouponPage = Type.Object(
   {
-    coupons: Type.Array(CouponAnswer, { description: 'in order of id' }),
-    next: Type.Union([CouponId, Type.Null()], { description: '`after` of the next page; null on the last' }),
+    coupons: Type.Array(CouponAnswer, { description: 'in the order that was asked for' }),
+    next: Type.Union([CouponId, Type.Null()], {
+      description: '`after` of the next page; null on the last, and in orders that are not by id',
+    }),
+    total: Type.Integer({ minimum: 0, description: 'how many coupons there are on all pages' }),
   },
   { $id: 'CouponPage' },
 );
@@ -81,8 +87,11 @@ const draftExample = {
   dateIssueEnd: `${thisYear + 2}-01-01T00:00:00+09:00`,
 };
 
+const usableExample = { currency: 'KRW', usableFrom: null, usableUntil: null, usableDays: 30, timeZone: 'Asia/Seoul' };
+
 const couponExample: Static<typeof CouponAnswer> = {
   ...draftExample,
+  ...usableExample,
   id: 1,
   couponType: 'FIRST_COME_FIRST_SERVED',
   issuedQuantity: 0,
@@ -109,14 +118,15 @@ function createRoute({ authority, catalog, config }: CouponDependencies) {
       operationId: 'createCoupon',
       tag: 'operators',
       summary: 'Create a coupon',
-      description: 'It can be issued through all three endpoints as soon as its period begins.',
+      description: 'It can be issued through all three endpoints from the start of its period on.',
       access: operatorsWith(authority, 'admin'),
       body: {
         schema: CouponDraftRequest,
         bytesMax: config.BODY_BYTES_MAX,
         examples: {
           limited: { summary: 'A thousand pieces', value: draftExample },
-          listed: { summary: 'Announced: anyone may read it', value: { ...draftExample, listed: true } },
+          listed: { summary: 'Listed: anyone may read it', value: { ...draftExample, listed: true } },
+          usable: { summary: 'Can be used for 30 days', value: { ...draftExample, ...usableExample } },
           unlimited: { summary: 'Without limit', value: { ...draftExample, totalQuantity: null } },
         },
       },
@@ -145,19 +155,24 @@ function listRoute({ authority, catalog }: CouponDependencies) {
       operationId: 'listCoupons',
       tag: 'operators',
       summary: 'List coupons',
-      description: 'In order of id. The next page is `?after=` with `next` of this one.',
+      description: `In order of id, unless another one is asked for. The next page is \`?after=\` with \`next\` of this one, which misses
+nothing that is made meanwhile; or \`?skip=\`, in every order and in both directions.`,
       access: operatorsWith(authority, 'read'),
-      query: pageParameters,
+      query: listParameters,
       answers: {
-        200: { description: 'A page.', schema: CouponPage, example: { coupons: [couponExample], next: null } },
+        200: {
+          description: 'A page.',
+          schema: CouponPage,
+          example: { coupons: [couponExample], next: null, total: 1 },
+        },
       },
       problems: ['FAIL_COUPON_ISSUE_REQUEST'],
     },
     async ({ query }) => {
       // One more than requested shows whether there is a next page.
       const found = await catalog.list({ ...query, limit: query.limit + 1 });
-      const { items, next } = cutPage(found, query, ({ id }) => id);
-      return { body: { coupons: items.map(toAnswer), next } };
+      const { items, next } = cutPage(found.coupons, query, ({ id }) => id);
+      return { body: { coupons: items.map(toAnswer), next: isKeyset(query) ? next : null, total: found.total } };
     },
   );
 }
@@ -191,10 +206,9 @@ function editRoute({ authority, editor, config }: CouponDependencies) {
       operationId: 'editCoupon',
       tag: 'operators',
       summary: 'Change a coupon',
-      description: `What is not named stays as it is. The answer comes when the change is in effect in both stores; other processes
-follow within a second. A total is never lowered below what was issued, and once the coupon has issues, \`discountAmount\` and
-\`minAvailableAmount\` stay what their users were promised. With \`If-Match\` only the version that you have seen is
-changed.`,
+      description: `Members that are not sent stay unchanged. The answer is sent when the change is in effect in both stores; other processes
+follow within a second. A total cannot be lowered below the number of issues, and once the coupon has issues, its amounts, currency and
+period of use are fixed. With \`If-Match\`, the change is made only if the version is still the same.`,
       access: operatorsWith(authority, 'admin'),
       params: { couponId: couponIdParameter },
       headers: { 'If-Match': ifMatch },
@@ -203,7 +217,7 @@ changed.`,
         bytesMax: config.BODY_BYTES_MAX,
         examples: {
           pause: { summary: 'Stop issuing for now', value: { paused: true } },
-          total: { summary: 'Another total', value: { totalQuantity: 2000 } },
+          total: { summary: 'Change the total', value: { totalQuantity: 2000 } },
           listed: { summary: 'Announce it', value: { listed: true } },
           end: { summary: 'Another end', value: { dateIssueEnd: `${thisYear + 2}-02-01T00:00:00+09:00` } },
         },
@@ -215,6 +229,7 @@ changed.`,
         'COUPON_NOT_EXIST',
         'COUPON_TOTAL_BELOW_ISSUED',
         'COUPON_TERMS_FIXED',
+        'COUPON_TOTAL_ABOVE_CODES',
         'COUPON_ARCHIVED',
         'PRECONDITION_FAILED',
         'FAIL_COUPON_ISSUE_REQUEST',
@@ -225,7 +240,7 @@ changed.`,
       if (Array.isArray(changes)) return invalid(changes);
       const edited = await editor.edit(params.couponId, changes, headers['If-Match'], operatorOf(request));
       if (edited.kind === 'edited') return replyOf(edited.coupon);
-      if (edited.kind !== 'issued') return refuseEdit(edited.kind);
+      if (edited.kind !== 'issued') return refuseEdit(edited);
       return problem('COUPON_TOTAL_BELOW_ISSUED', undefined, { issuedQuantity: edited.issued });
     },
   );
@@ -249,7 +264,7 @@ function deleteRoute({ authority, editor }: CouponDependencies) {
     async ({ request, params, headers }) => {
       const removed = await editor.remove(params.couponId, headers['If-Match'], operatorOf(request));
       if (removed.kind === 'removed') return {};
-      return removed.kind === 'issued' ? problem('COUPON_HAS_ISSUES') : refuseEdit(removed.kind);
+      return removed.kind === 'issued' ? problem('COUPON_HAS_ISSUES') : refuseEdit(removed);
     },
   );
 }
@@ -262,8 +277,8 @@ function openRoute({ authority, editor, catalog }: CouponDependencies) {
       operationId: 'openCoupon',
       tag: 'operators',
       summary: 'Open a coupon ahead of its rush',
-      description: `Makes its stock ready in Redis, which otherwise the first asynchronous request does. Issuing still begins at its
-start. Doing it again changes nothing.`,
+      description: `Loads its stock into Redis; otherwise the first asynchronous request does. Issuing still begins at the start of the
+period. Idempotent.`,
       access: operatorsWith(authority, 'admin'),
       params: { couponId: couponIdParameter },
       answers: { 200: answerOf('The coupon is open.') },
@@ -272,7 +287,7 @@ start. Doing it again changes nothing.`,
     async ({ request, params }) => {
       const [opened] = await Promise.all([editor.open(params.couponId, operatorOf(request)), authority.prepare()]);
       if (opened !== 'open' && opened.kind !== 'not exist') {
-        return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon is over: there is nothing left to open.');
+        return problem('INVALID_COUPON_ISSUE_DATE', 'This coupon has ended and cannot be opened.');
       }
       const coupon = opened === 'open' ? await catalog.read(params.couponId) : null;
       return coupon ? replyOf(coupon) : problem('COUPON_NOT_EXIST');
@@ -280,8 +295,8 @@ start. Doing it again changes nothing.`,
   );
 }
 
-function refuseEdit(kind: Exclude<EditRefusal['kind'], 'issued'>): Response {
-  switch (kind) {
+function refuseEdit(refused: Exclude<EditRefusal, { readonly kind: 'issued' }>): Response {
+  switch (refused.kind) {
     case 'not exist':
       return problem('COUPON_NOT_EXIST');
     case 'other version':
@@ -290,7 +305,9 @@ function refuseEdit(kind: Exclude<EditRefusal['kind'], 'issued'>): Response {
       return problem('COUPON_ARCHIVED');
     case 'terms fixed':
       return problem('COUPON_TERMS_FIXED');
-    case 'no period':
-      return invalid([faultOf('dateIssueEnd')]);
+    case 'contradiction':
+      return invalid([faultOf(refused.member)]);
+    case 'too few codes':
+      return problem('COUPON_TOTAL_ABOVE_CODES');
   }
 }

@@ -16,20 +16,26 @@ export interface PageFile {
 /** Where built HTML refers to its scripts and styles. */
 export const ASSETS_PATH = '/pages/';
 
+/** What answers `/drop/:couponId`, and its calendar file. */
+export interface DropPage {
+  page(request: Request, couponId: string): Promise<Response>;
+  calendar(request: Request, couponId: string): Promise<Response>;
+}
+
 /**
  * `GET /console`, `/drop/:couponId` and what they load.
  *
- * @param files must hold `console.html` and `drop.html`
- * @throws Error when one of them is missing
+ * @param files must hold `console.html`
+ * @throws Error when it is missing
  */
-export function pageRoutes(files: readonly PageFile[]) {
+export function pageRoutes(files: readonly PageFile[], drop: DropPage) {
   const assets = new Map(files.filter(({ name }) => !name.endsWith('.html')).map((file) => [file.name, file]));
   const consolePage = pageOf(files, 'console.html');
-  const dropPage = pageOf(files, 'drop.html');
   return new Elysia({ name: 'pages' })
-    .get('/', () => new Response(startPage, { headers: pageHeaders }), hidden)
-    .get('/console', () => new Response(consolePage, { headers: pageHeaders }), hidden)
-    .get('/drop/:couponId', () => new Response(dropPage, { headers: pageHeaders }), hidden)
+    .get('/', () => new Response(startPage, { headers: pageHeaders() }), hidden)
+    .get('/console', () => new Response(consolePage, { headers: pageHeaders() }), hidden)
+    .get('/drop/:couponId', ({ request, params }) => drop.page(request, params.couponId), hidden)
+    .get('/drop/:couponId/start.ics', ({ request, params }) => drop.calendar(request, params.couponId), hidden)
     .get(`${ASSETS_PATH}:name`, ({ params }) => answerAsset(assets, params.name), hidden);
 }
 
@@ -55,7 +61,8 @@ const startPage = `<!doctype html>
 /** For people, not for programs, and so not in the document. */
 const hidden = { detail: { hide: true } };
 
-function pageOf(files: readonly PageFile[], name: string): Uint8Array<ArrayBuffer> {
+/** @throws Error when it was not built */
+export function pageOf(files: readonly PageFile[], name: string): Uint8Array<ArrayBuffer> {
   const file = files.find((one) => one.name === name);
   if (!file) throw new Error(`the pages were built without ${name}`);
   return file.bytes;
@@ -79,23 +86,32 @@ const types: Readonly<Record<string, string | undefined>> = {
   svg: 'image/svg+xml',
 };
 
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join('; ');
+/** What a page may have from elsewhere: nothing, unless it is set. */
+interface PagePolicy {
+  /** Origins that may frame it. */
+  readonly frameAncestors?: readonly string[];
+  /** Origins of its images. */
+  readonly images?: readonly string[];
+}
 
-const pageHeaders = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': policy,
-  'cache-control': 'no-cache',
-  'referrer-policy': 'no-referrer',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
-};
+export function pageHeaders({ frameAncestors = [], images = [] }: PagePolicy = {}) {
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    ["img-src 'self'", ...images].join(' '),
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    ['frame-ancestors', ...(frameAncestors.length > 0 ? frameAncestors : ["'none'"])].join(' '),
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ');
+  return {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': policy,
+    'cache-control': 'no-cache',
+    'referrer-policy': 'no-referrer',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  };
+}

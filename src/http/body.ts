@@ -5,7 +5,7 @@
 //
 // `text()` and `JSON.parse` rather than `json()`: measured on Bun, it costs the same, and it lets us see bytes that were not UTF-8.
 
-import type { Static, TObject } from '@sinclair/typebox';
+import type { Static, TArray, TObject, TSchema } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { Value } from '@sinclair/typebox/value';
 import { parseExactly } from './exact-json.ts';
@@ -38,9 +38,14 @@ export function bodyReader<T extends TObject>(
   };
 }
 
+/** Whether a request came without a body, whatever type it says. */
+export function isBodiless(request: Request): boolean {
+  return request.body === null || request.headers.get('content-length') === '0';
+}
+
 /** The connection broke or its framing was wrong. Most likely this answer is never read. */
 function broken(): Response {
-  return problem('MALFORMED_REQUEST', 'The body could not be read to its end.');
+  return problem('MALFORMED_REQUEST', 'The body could not be read completely.');
 }
 
 function tooLarge(bytesMax: number): Response {
@@ -92,6 +97,21 @@ function parse(text: string): unknown {
   }
 }
 
+/** Faults of the items of one list; nobody reads more. */
+const ITEM_FAULTS_MAX = 10;
+
+/** What is wrong with a member; where it is a list, with which of its items. */
+function memberFaults(pointer: string, schema: TSchema, value: unknown): Fault[] {
+  if (Value.Check(schema, value)) return [];
+  const { items, minItems = 0, maxItems = 0 } = schema as Partial<TArray>;
+  const sent: readonly unknown[] = Array.isArray(value) ? value : [];
+  const isSized = items && sent.length >= minItems && sent.length <= maxItems;
+  const wrong = isSized ? [...sent.keys()].filter((i) => !Value.Check(items, sent[i])) : [];
+  if (wrong.length === 0) return [{ in: 'body', pointer, expected: schema.description ?? 'another value' }];
+  const expected = items?.description ?? 'another value';
+  return wrong.slice(0, ITEM_FAULTS_MAX).map((i) => ({ in: 'body', pointer: `${pointer}/${i}`, expected }));
+}
+
 /** What is wrong with `value`. Names of unknown members are not repeated: they are the caller's text. */
 function faultsOf(schema: TObject, value: unknown): readonly Fault[] {
   const names = Object.keys(schema.properties);
@@ -100,8 +120,8 @@ function faultsOf(schema: TObject, value: unknown): readonly Fault[] {
   }
   const members = new Map<string, unknown>(Object.entries(value));
   const faults = Object.entries(schema.properties).flatMap(([name, member]): Fault[] => {
-    const right = members.has(name) ? Value.Check(member, members.get(name)) : !schema.required?.includes(name);
-    return right ? [] : [{ in: 'body', pointer: `/${name}`, expected: member.description ?? 'another value' }];
+    if (!members.has(name) && !schema.required?.includes(name)) return [];
+    return memberFaults(`/${name}`, member, members.get(name));
   });
   const unknown = [...members.keys()].some((name) => !names.includes(name));
   if (unknown) faults.push({ in: 'body', pointer: '', expected: `no members but ${names.join(', ')}` });

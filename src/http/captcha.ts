@@ -42,7 +42,7 @@ export function humanCheck(
   return async (request) => {
     const token = request.headers.get(HEADER) ?? '';
     if (token === '' || token.length > TOKEN_LENGTH_MAX) {
-      return problem('FORBIDDEN', 'The header `X-Captcha-Token` is required, with the token that the CAPTCHA gave.');
+      return problem('FORBIDDEN', 'The header `X-Captcha-Token` with the token of the CAPTCHA is required.');
     }
     try {
       if (await verify(token)) return null;
@@ -51,6 +51,6 @@ export function humanCheck(
       const detail = 'The CAPTCHA cannot be checked now. Nothing was decided.';
       return problem('FAIL_COUPON_ISSUE_REQUEST', detail, {}, retryAfter(retryAfterS));
     }
-    return problem('FORBIDDEN', 'The CAPTCHA was not passed, or its token has been used.');
+    return problem('FORBIDDEN', 'The CAPTCHA failed, or its token was already used.');
   };
 }

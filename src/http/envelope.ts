@@ -3,7 +3,7 @@
 //
 // Around the routes and not among them, so that no route, no error and no library can leave it out.
 
-import { type addressReader, type PeerOf, rememberAddress } from './rate-limit/address.ts';
+import { type addressReader, type PeerOf, copyAddress, rememberAddress } from './rate-limit/address.ts';
 import { type Allowance, type Limiter, setRateLimitHeaders, tooMany } from './rate-limit/limiter.ts';
 import { hostReader } from './host.ts';
 import { refuseOtherOrigins } from './other-origins.ts';
@@ -37,10 +37,11 @@ export function envelope(
     if (request.url.length > urlCharactersMax)
       return problem('MALFORMED_REQUEST', `The URL is longer than ${urlCharactersMax} characters.`);
     const known = withHost(request);
-    if (known === null) return problem('MALFORMED_REQUEST', '`Host` names no host.');
+    if (known === null) return problem('MALFORMED_REQUEST', '`Host` is not a valid host.');
     if (known !== request) {
       copyRequestId(request, known);
       copyNote(request, known);
+      copyAddress(request, known);
     }
     return (isAuthOn ? null : refuseOtherOrigins(known, origins)) ?? inner(known);
   };

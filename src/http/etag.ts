@@ -1,4 +1,6 @@
-// etag.ts -- The version of a coupon as an entity tag: `ETag` out, `If-Match` in (RFC 9110). An edit without it is unconditional.
+// etag.ts -- Entity tags (RFC 9110): the version of a coupon as `ETag` out and `If-Match` in, and what a cache has by `If-None-Match`.
+//
+// An edit without `If-Match` is unconditional.
 
 import { Type } from '@sinclair/typebox';
 
@@ -24,3 +26,10 @@ export const ifMatch = {
     return [...sent.matchAll(/(?<!W\/)"([1-9][0-9]{0,9})"/g)].map((match) => Number(match[1]));
   },
 };
+
+/** Whether the caller has this already (`If-None-Match`); weak tags are compared as strong ones are. */
+export function isNoneMatched(request: Request, etag: string): boolean {
+  const sent = request.headers.get('if-none-match');
+  const opaque = (tagged: string) => tagged.trim().replace(/^W\//, '');
+  return sent !== null && sent.split(',').some((one) => opaque(one) === opaque(etag));
+}

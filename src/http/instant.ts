@@ -9,7 +9,7 @@ export const INSTANT_PATTERN = `^${dayPattern}T${timePattern}(Z|[+-]([01][0-9]|2
 const instantExpression = new RegExp(INSTANT_PATTERN);
 
 /** 9999-12-31T23:59:59.999Z: the last instant that a MySQL `datetime(3)` holds. */
-const INSTANT_MS_MAX = 253_402_300_799_999;
+export const INSTANT_MS_MAX = 253_402_300_799_999;
 
 /**
  * Reads an instant.
@@ -29,4 +29,9 @@ export function parseInstant(text: string): number | null {
 /** An instant as text in UTC, such as `2026-12-24T09:00:00.000Z`. */
 export function formatInstant(instantMs: number): string {
   return new Date(instantMs).toISOString();
+}
+
+/** The same of an instant that need not be there. */
+export function formatOptional(instantMs: number | null): string | null {
+  return instantMs === null ? null : formatInstant(instantMs);
 }

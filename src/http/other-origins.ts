@@ -20,7 +20,9 @@ export function refuseOtherOrigins(request: Request, origins: ReadonlySet<string
     site === null
       ? origin === null || hostOf(origin) === request.headers.get('host')
       : site === 'same-origin' || site === 'none';
-  return isOwn ? null : problem('FORBIDDEN', 'Pages of other origins may change nothing while AUTH is off.');
+  return isOwn
+    ? null
+    : problem('FORBIDDEN', 'With AUTH=off, requests from pages of other origins may not change anything.');
 }
 
 function hostOf(origin: string): string | null {

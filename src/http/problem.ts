@@ -31,24 +31,40 @@ export const problems = {
   },
   COUPON_TOTAL_BELOW_ISSUED: {
     status: 409,
-    title: 'Total below issued',
-    when: 'The new total is below what has been issued. `issuedQuantity` is that number.',
+    title: 'Total below issued quantity',
+    when: 'The new total is below the number of issues, `issuedQuantity`.',
   },
   COUPON_ARCHIVED: {
     status: 409,
-    title: 'Archived',
-    when: 'The issues of this coupon were moved to a file. It can be neither used nor changed until an operator restores them.',
+    title: 'Coupon archived',
+    when: 'The issues of this coupon were moved to a file. The coupon cannot be used or edited until an operator restores them.',
   },
   COUPON_TERMS_FIXED: {
     status: 409,
     title: 'Terms are fixed',
-    when: 'The coupon has issues: `discountAmount` and `minAvailableAmount` stay what their users were promised. Make another coupon.',
+    when: 'The coupon has issues, so its amounts, currency and period of use cannot change. Create another coupon instead.',
+  },
+  CODE_NOT_EXIST: { status: 404, title: 'No such code', when: 'There is no issue with this code.' },
+  COUPON_HAS_CODES: {
+    status: 409,
+    title: 'Coupon has codes',
+    when: 'The coupon already has other codes, or another upload completed first. Nothing was changed.',
+  },
+  CODES_TAKEN: {
+    status: 409,
+    title: 'Codes are taken',
+    when: 'The pattern conflicts with the codes of another coupon. Choose another prefix. Nothing was changed.',
+  },
+  COUPON_TOTAL_ABOVE_CODES: {
+    status: 409,
+    title: 'Too few codes',
+    when: 'There are fewer codes than the total of the coupon needs: import more, use more placeholders, or lower the total first.',
   },
   DEAD_LETTER_NOT_EXIST: { status: 404, title: 'No such dead letter', when: 'There is no dead letter with this id.' },
   DEAD_LETTER_UNREADABLE: {
     status: 409,
-    title: 'Not an entry',
-    when: 'This dead letter cannot be understood, so it cannot be replayed. It was left as it is.',
+    title: 'Dead letter cannot be decoded',
+    when: 'This dead letter cannot be decoded, so it cannot be replayed. It was not changed.',
   },
   COUPON_HAS_ISSUES: {
     status: 409,
@@ -59,17 +75,38 @@ export const problems = {
   ISSUE_ALREADY_USED: {
     status: 409,
     title: 'Already used',
-    when: 'The user has used this coupon before. `dateUsed` is when, `sequence` is the number of the issue.',
+    when: 'The coupon was used before, at `dateUsed`. `sequence` is the number of the issue.',
+  },
+  ISSUE_NOT_USABLE: {
+    status: 409,
+    title: 'Not usable now',
+    when: 'The issue can be used only from `usableFrom` on and before `usableUntil`. If a member is missing, there is no such limit.',
+  },
+  ISSUE_NOT_USED: {
+    status: 409,
+    title: 'Not used',
+    when: 'The issue is not used, so there is no use to undo. The use may already have been undone.',
+  },
+  ISSUE_REVOKED: {
+    status: 409,
+    title: 'Revoked',
+    when: 'An operator revoked this issue, at `dateRevoked`. It can no longer be used.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
     title: 'Idempotency key reused',
-    when: 'Another body or another endpoint was used with this `Idempotency-Key` before. Nothing was decided.',
+    when: 'This `Idempotency-Key` was used with another body or endpoint. Nothing was decided.',
   },
   PRECONDITION_FAILED: {
     status: 412,
     title: 'Version mismatch',
-    when: 'The coupon is not at the version that `If-Match` names. Read it again and retry.',
+    when: 'The version of the coupon is not the one in `If-Match`. Read the coupon again and retry.',
+  },
+  WEBHOOK_NOT_EXIST: { status: 404, title: 'No such webhook', when: 'There is no webhook with this id.' },
+  WEBHOOK_LIMIT_REACHED: {
+    status: 409,
+    title: 'Too many webhooks',
+    when: 'The maximum number of webhooks is reached. Delete one first.',
   },
   FAIL_COUPON_ISSUE_REQUEST: {
     status: 503,
@@ -79,28 +116,28 @@ export const problems = {
   MALFORMED_REQUEST: {
     status: 400,
     title: 'Malformed request',
-    when: 'The body is empty or not JSON in UTF-8, the URL is too long, or `Host` names no host.',
+    when: 'The body is empty or not JSON in UTF-8, the URL is too long, or `Host` is not a valid host.',
   },
   INVALID_REQUEST: {
     status: 422,
     title: 'Invalid request',
-    when: 'The request can be read, but a value is missing, unknown or out of range. `faults` lists each.',
+    when: 'A value is missing, unknown or out of range. `faults` lists each one.',
   },
   UNAUTHENTICATED: {
     status: 401,
     title: 'Authentication required',
-    when: 'Send `Authorization: Bearer …` with an API key, or with a token of the configured issuer.',
+    when: 'Send `Authorization: Bearer …` with an API key or a token of the configured issuer.',
   },
   FORBIDDEN: {
     status: 403,
     title: 'Forbidden',
     when: 'Authenticated, but not authorized: the scope of the key does not cover this, or the token belongs to a different user.',
   },
-  NOT_FOUND: { status: 404, title: 'No such path', when: 'There is nothing under this path.' },
+  NOT_FOUND: { status: 404, title: 'No such path', when: 'There is no resource at this path.' },
   METHOD_NOT_ALLOWED: {
     status: 405,
     title: 'Method not allowed',
-    when: 'The path is known under other methods: `Allow` lists them.',
+    when: 'This path has other methods: `Allow` lists them.',
   },
   PAYLOAD_TOO_LARGE: {
     status: 413,
@@ -109,18 +146,18 @@ export const problems = {
   },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
-    title: 'Not JSON',
-    when: 'The body must be announced as `Content-Type: application/json`.',
+    title: 'Unsupported media type',
+    when: 'The body must be sent with `Content-Type: application/json`.',
   },
   TOO_MANY_REQUESTS: {
     status: 429,
     title: 'Too many requests',
-    when: 'Too many requests of this user or address where an operator has set a limit; too many event streams, or idempotency keys.',
+    when: 'A limit of requests, event streams, idempotency keys or wrong codes of this user, address or key is reached.',
   },
   INTERNAL: {
     status: 500,
     title: 'Internal error',
-    when: 'An internal error occurred and was logged. The result is unknown.',
+    when: 'An internal error occurred and was logged. The result of the request is ambiguous.',
   },
 } as const satisfies Readonly<Record<string, ProblemKind>>;
 
@@ -133,8 +170,14 @@ const places = ['body', 'path', 'query', 'header'] as const;
 
 const FaultDocument = Type.Object({
   in: Type.Unsafe<(typeof places)[number]>(Type.String({ enum: [...places] })),
-  pointer: Type.String({ description: 'JSON pointer; empty for the body as a whole.' }),
-  expected: Type.String({ description: 'What would have been right. The value sent is not repeated.' }),
+  pointer: Type.String({ description: 'JSON pointer; empty for the whole body.' }),
+  expected: Type.String({ description: 'The expected value. The value that was sent is not repeated.' }),
+  line: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'In an upload: the line of the CSV, or the number of the array element.',
+    }),
+  ),
 });
 
 /** Something wrong with a request: with a member of the body, or with a parameter or header. */
@@ -143,34 +186,44 @@ export type Fault = Readonly<Static<typeof FaultDocument>>;
 /** The shape of every problem document, as it is documented. */
 export const ProblemDocument = Type.Object(
   {
-    type: Type.String({ description: 'Where the code is explained: a path on this server.' }),
+    type: Type.String({ description: 'The path of an explanation of the code on this server.' }),
     title: Type.String({ description: 'The code in words; the same for every occurrence.' }),
     status: Type.Integer({ description: 'The HTTP status.', minimum: 400, maximum: 599 }),
-    code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable; the member to branch on.' })),
-    detail: Type.String({ description: 'What happened this time, for people.' }),
+    code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable; clients should branch on it.' })),
+    detail: Type.String({ description: 'An explanation of this occurrence, for people.' }),
     sequence: Type.Optional(
       Type.Integer({
         minimum: 1,
-        description: 'With DUPLICATED_COUPON_ISSUE and ISSUE_ALREADY_USED: the number of the issue the user has.',
+        description:
+          'With DUPLICATED_COUPON_ISSUE, ISSUE_ALREADY_USED, _NOT_USABLE, _NOT_USED and _REVOKED: the sequence of the existing issue.',
       }),
     ),
     dateUsed: Type.Optional(Type.String({ description: 'With ISSUE_ALREADY_USED: when, in UTC.' })),
+    usableFrom: Type.Optional(
+      Type.String({ description: 'With ISSUE_NOT_USABLE: the first instant at which it can be used, in UTC.' }),
+    ),
+    usableUntil: Type.Optional(
+      Type.String({
+        description: 'With ISSUE_NOT_USABLE: the first instant at which it can no longer be used, in UTC.',
+      }),
+    ),
+    dateRevoked: Type.Optional(Type.String({ description: 'With ISSUE_REVOKED: when, in UTC.' })),
     issuedQuantity: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'With COUPON_TOTAL_BELOW_ISSUED: how many were issued.' }),
+      Type.Integer({ minimum: 1, description: 'With COUPON_TOTAL_BELOW_ISSUED: the number of issues.' }),
     ),
     faults: Type.Optional(
-      Type.Array(FaultDocument, { description: 'With INVALID_REQUEST: everything that is wrong.' }),
+      Type.Array(FaultDocument, { description: 'With INVALID_REQUEST: all faults of the request.' }),
     ),
     requestId: Type.Optional(
-      Type.String({ description: 'The `X-Request-Id` of the answer, to be named when asking for help.' }),
+      Type.String({ description: 'The `X-Request-Id` of the response. Quote it when you contact support.' }),
     ),
   },
-  { $id: 'Problem', description: 'An error or a refusal, by RFC 9457.' },
+  { $id: 'Problem', description: 'An error or a refusal, as defined in RFC 9457.' },
 );
 
 /** Members that only some problems have. */
 export type ProblemMembers = Readonly<
-  Pick<Static<typeof ProblemDocument>, 'sequence' | 'dateUsed' | 'issuedQuantity' | 'faults' | 'requestId'>
+  Omit<Static<typeof ProblemDocument>, 'type' | 'title' | 'status' | 'code' | 'detail'>
 >;
 
 /** The document of a problem as JSON text. */

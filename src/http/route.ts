@@ -5,7 +5,7 @@
 import type { Static, TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type CreateEden, Elysia } from 'elysia';
-import { bodyReader } from './body.ts';
+import { bodyReader, isBodiless } from './body.ts';
 import {
   type Declaration,
   operation,
@@ -61,7 +61,7 @@ type ValueOf<Declared> = Declared extends { read: (text: string | null) => infer
     ? Static<Schema>
     : never;
 type BodyOf<Declared> = Declared extends { body: { schema: infer Schema extends TSchema } }
-  ? Static<Schema>
+  ? Static<Schema> | (Declared['body'] extends { isOptional: true } ? undefined : never)
   : undefined;
 type AnswersOf<Declared extends Declaration> = {
   [Status in keyof Declared['answers']]: Declared['answers'][Status] extends { schema: infer Schema extends TSchema }
@@ -88,7 +88,7 @@ export function route<Verb extends Method, Path extends string, const Declared e
     const query = valuesOf('query', declaration.query, (name) => search?.get(name) ?? null, faults);
     const headers = valuesOf('header', declaration.headers, (name) => request.headers.get(name), faults);
     if (faults.length > 0) return invalid(faults);
-    const sent = await readBody?.(request);
+    const sent = body?.isOptional && isBodiless(request) ? undefined : await readBody?.(request);
     if (sent instanceof Response) return sent;
     // What was read is what the declaration says, which is where its type comes from.
     const reply = await handler({ request, params, query, headers, body: sent } as unknown as Input<Declared>);
@@ -136,13 +136,21 @@ function valueOf({ schema, read }: Parameter, text: string | null): unknown {
   return Value.Check(schema, value) ? value : undefined;
 }
 
+/** What of a path may be noted: a coupon's id as the number that it is, and the user, who is never logged as they are. */
+function notedOf({ couponId = '', userId }: Readonly<Record<string, string | null>>) {
+  return {
+    ...(couponId !== null && /^[1-9]\d{0,15}$/.test(couponId) && { couponId: Number(couponId) }),
+    ...(typeof userId === 'string' && { userId }),
+  };
+}
+
 /** The routes as a plugin of the framework. Handlers take only what they need, since Elysia prepares what their text mentions. */
 export function plugin<const Routes extends readonly Route[]>(routes: Routes) {
   const app = new Elysia({ name: 'routes' });
   for (const { method, path, declaration, handle: answer } of routes) {
     const handle: Route['handle'] = (request, params) => {
       const note = noteOf(request);
-      if (note) Object.assign(note, { endpoint: `${method} ${path}`, ...params });
+      if (note) Object.assign(note, { endpoint: `${method} ${path}`, ...notedOf(params) });
       return answer(request, params);
     };
     // `parse: 'none'`: bodies are read within their limit, by their declaration.

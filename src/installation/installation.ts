@@ -164,7 +164,7 @@ async function compare({ database, redis, settings }: InstallationDependencies):
   const fault = rowFault(row, settings.PARTITIONS) ?? markFault(mark, row);
   if (fault !== null || mark.id === redisId) return fault;
   return mark.generation > generation
-    ? 'REDIS_URL: this Redis took over since the backup that MySQL was restored from; restart one process, which tells MySQL'
+    ? 'REDIS_URL: this Redis took over after the backup from which MySQL was restored; restart one process to record it in MySQL'
     : replaced(row);
 }
 
@@ -193,7 +193,7 @@ async function partitionsUnnoted(session: Session): Promise<number> {
 
 function rowFault({ partitions, layout }: Row, wanted = partitions): string | null {
   if (layout !== LAYOUT)
-    return `DATABASE_URL: this installation has the layout ${layout} of keys in Redis, and this release knows ${LAYOUT}; run the release that made it`;
+    return `DATABASE_URL: this installation has the key layout ${layout} in Redis, but this release needs ${LAYOUT}; run the release that created it`;
   if (partitions === wanted) return null;
   const cure = `set PARTITIONS=${partitions}, or stop all processes and run \`bun run partitions ${wanted}\``;
   return `PARTITIONS: this installation has ${partitions} partitions, not ${wanted}; ${cure}`;

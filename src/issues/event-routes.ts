@@ -13,7 +13,7 @@ import type { ProgressHub } from './progress.ts';
 
 export interface EventsDependencies extends DropDependencies {
   readonly authority: Pick<Authority, 'isOn' | 'admit' | 'guard'>;
-  readonly progress: Pick<ProgressHub, 'listen'>;
+  readonly progress: Pick<ProgressHub, 'listen' | 'recent'>;
   readonly places: Pick<Places, 'take'>;
   readonly config: { readonly RETRY_AFTER_S: number };
   /** For tests to shorten. */
@@ -30,10 +30,10 @@ export function eventsRoute(dependencies: EventsDependencies) {
       operationId: 'followCoupon',
       tag: 'users',
       summary: 'Follow the issuing of a coupon',
-      description: `Server-sent events named \`progress\`, each a whole picture: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
-\`unpersisted\` (accepted and not yet rows; null when not known), \`issuedPerSecond\`, \`paused\`, \`version\`. One immediately, then one
-a second while something changes, and a comment now and then to keep the connection alive. Each stream ends
-after 20 to 25 seconds with an event named \`renew\`: connect again immediately and send its \`id\` as \`Last-Event-ID\`, which keeps
+      description: `Server-sent events named \`progress\`, each a full snapshot: \`totalQuantity\`, \`issued\`, \`left\` (null without limit),
+\`unpersisted\` (accepted and not yet rows; null if unknown), \`issuedPerSecond\`, \`paused\`, \`version\`. The first is sent immediately, then
+one per second while values change (for operators also while nothing changes), and occasional comments keep the connection alive. Each stream ends
+after 20 to 25 seconds with an event named \`renew\`: reconnect immediately and send its \`id\` as \`Last-Event-ID\` to keep
 your place among the listeners (a browser's \`EventSource\` does both). It ends without that event when the server stops.`,
       params: { couponId: couponIdParameter },
       answers: { 200: { description: 'The events.', type: 'text/event-stream', example: eventsExample } },
@@ -62,7 +62,8 @@ your place among the listeners (a browser's \`EventSource\` does both). It ends 
       });
       let left: (() => void) | null = null;
       try {
-        const listener = { next: (one: unknown) => stream.send('progress', one), end: stream.end };
+        const isSteady = caller.kind === 'operator';
+        const listener = { isSteady, next: (one: unknown) => stream.send('progress', one), end: stream.end };
         left = await progress.listen(params.couponId, listener);
       } finally {
         if (!left) {

@@ -1,7 +1,7 @@
 // progress.ts -- The progress of a coupon, sampled for its listeners: one sampler per coupon, however many listeners.
 //
 // - A coupon is sampled only while it has listeners, once in `PROGRESS_MS`; sampling changes nothing and opens nothing.
-// - A listener gets the newest sample immediately, and every later one that differs.
+// - A listener gets the newest sample immediately, and every later one that differs; a steady one gets all of them, so that it sees when none come.
 // - `close` ends every listener, as does the deletion of the coupon.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -25,6 +25,8 @@ export interface Progress {
 }
 
 export interface Listener {
+  /** Whether it also gets samples that are the same as the one before. */
+  readonly isSteady?: boolean;
   next(progress: Progress): void;
   end(): void;
 }
@@ -43,6 +45,9 @@ interface Lane {
   last: Progress | null;
   sampledMs: number;
 }
+
+/** Coupons that are sampled before those without listeners are not: each sample is a round trip to Redis. */
+const LANES_MAX = 1000;
 
 export class ProgressHub {
   readonly #dependencies: ProgressDependencies;
@@ -63,14 +68,22 @@ export class ProgressHub {
    * @throws Unavailable when the server is stopping; what the first sample throws
    */
   async listen(couponId: number, listener: Listener): Promise<(() => void) | null> {
-    this.#checkOpen();
-    const sampled = this.#lanes.get(couponId)?.last ?? (await this.#firstOnce(couponId));
-    if (!sampled) return null;
-    this.#checkOpen();
-    const lane = this.#lanes.get(couponId) ?? this.#start(couponId, sampled);
+    const found = await this.#laneOf(couponId);
+    if (!found) return null;
+    const { lane, last } = found;
     lane.listeners.add(listener);
-    listener.next(lane.last ?? sampled);
+    listener.next(last);
     return () => void lane.listeners.delete(listener);
+  }
+
+  /**
+   * The newest sample, at most `PROGRESS_MS` old, however many ask for it; null when there is no such coupon, or too many are sampled.
+   *
+   * @throws as `listen`
+   */
+  async recent(couponId: number): Promise<Progress | null> {
+    if (this.#lanes.size >= LANES_MAX && !this.#lanes.has(couponId)) return null;
+    return (await this.#laneOf(couponId))?.last ?? null;
   }
 
   /** Ends every listener, and resolves when nothing is sampled any more. */
@@ -78,6 +91,16 @@ export class ProgressHub {
     this.#closing.abort();
     for (const [couponId, lane] of this.#lanes) this.#end(couponId, lane);
     await Promise.all(this.#loops);
+  }
+
+  /** A lane without listeners ends by itself after `PROGRESS_MS`. */
+  async #laneOf(couponId: number): Promise<{ readonly lane: Lane; readonly last: Progress } | null> {
+    this.#checkOpen();
+    const sampled = this.#lanes.get(couponId)?.last ?? (await this.#firstOnce(couponId));
+    if (!sampled) return null;
+    this.#checkOpen();
+    const lane = this.#lanes.get(couponId) ?? this.#start(couponId, sampled);
+    return { lane, last: lane.last ?? sampled };
   }
 
   #checkOpen(): void {
@@ -133,7 +156,7 @@ export class ProgressHub {
     const same = JSON.stringify(progress) === JSON.stringify(lane.last);
     lane.last = progress;
     lane.sampledMs = nowMs;
-    if (!same) for (const listener of lane.listeners) listener.next(progress);
+    for (const listener of lane.listeners) if (!same || listener.isSteady) listener.next(progress);
   }
 
   #end(couponId: number, lane: Lane): void {

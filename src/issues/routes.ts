@@ -1,56 +1,23 @@
-// routes.ts -- Routes about issues after they were promised: status, waiting, a user's list, use; event-routes.ts has the progress.
+// routes.ts -- Routes about issues after they were promised: status, waiting, a user's list; change-routes.ts has the changes.
 
 import { Type } from '@sinclair/typebox';
 import { type Authority, usersWith } from '../auth/authority.ts';
-import { CouponId, couponIdParameter, UserId, userIdParameter } from '../coupon/ids.ts';
-import { formatInstant } from '../http/instant.ts';
+import type { Codes } from '../codes/codes.ts';
+import { CouponId, couponIdParameter, userIdParameter } from '../coupon/ids.ts';
 import { cutPage, pageParameters } from '../http/pagination.ts';
 import { problem } from '../http/problem.ts';
 import { route } from '../http/route.ts';
+import { type ChangeDependencies, changeRoutes } from './change-routes.ts';
 import { type EventsDependencies, eventsRoute } from './event-routes.ts';
-import type { Issues, IssueStatus } from './status.ts';
+import { codeOf, IssueState, OwnedIssueAnswer, toIssueState, toOwnedIssue } from './json.ts';
+import type { Issues } from './status.ts';
 
-export interface IssuesDependencies extends EventsDependencies {
+export interface IssuesDependencies extends EventsDependencies, ChangeDependencies {
+  readonly config: EventsDependencies['config'] & ChangeDependencies['config'];
   readonly authority: Pick<Authority, 'isOn' | 'admit' | 'guard'>;
   readonly issues: Issues;
+  readonly codes: Pick<Codes, 'codesOf'>;
 }
-
-/** The number of an issue, in an answer. */
-export const Sequence = Type.Integer({ minimum: 1, description: 'Number of the issue within its coupon, from 1.' });
-
-/** Answer about one user and one coupon. */
-const IssueState = Type.Object(
-  {
-    couponId: CouponId,
-    userId: UserId,
-    sequence: Type.Union([Sequence, Type.Null()], {
-      description: 'Number of the issue; null with `NONE` and `ARCHIVED`.',
-    }),
-    status: Type.String({
-      enum: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'ARCHIVED'],
-      description:
-        '`NONE`: not issued. `ACCEPTED`: not yet a row. `ISSUED`: a row. `USED`: redeemed. ' +
-        '`ARCHIVED`: the issues of this coupon were moved to a file, in which it would be found.',
-    }),
-  },
-  { $id: 'IssueState' },
-);
-
-/** A row, as its user sees it. */
-const OwnedIssueAnswer = Type.Object(
-  {
-    couponId: CouponId,
-    sequence: Sequence,
-    status: Type.String({ enum: ['ISSUED', 'USED'] }),
-    dateIssued: Type.String({ description: 'When it was accepted, in UTC.' }),
-    dateWritten: Type.String({ description: 'When its row was written, in UTC.' }),
-    dateUsed: Type.Union([Type.String(), Type.Null()], { description: 'When it was used, in UTC; null before.' }),
-    title: Type.String({ description: 'What the coupon is called.' }),
-    discountAmount: Type.Integer({ description: 'What it takes off.' }),
-    minAvailableAmount: Type.Integer({ description: 'The smallest order it can be used for.' }),
-  },
-  { $id: 'OwnedIssue' },
-);
 
 const IssuePage = Type.Object(
   {
@@ -60,26 +27,23 @@ const IssuePage = Type.Object(
   { $id: 'IssuePage' },
 );
 
-const UsedIssue = Type.Object(
-  {
-    couponId: CouponId,
-    userId: UserId,
-    sequence: Sequence,
-    status: Type.String({ enum: ['USED'] }),
-    dateUsed: Type.String({ description: 'When it was used, in UTC.' }),
-  },
-  { $id: 'UsedIssue' },
-);
-
 /** What is asked of issues after the issue endpoints answered. */
 export function issuesRoutes(dependencies: IssuesDependencies) {
   return [
     statusRoute(dependencies),
-    useRoute(dependencies),
+    ...changeRoutes(dependencies),
     listRoute(dependencies),
     eventsRoute(dependencies),
   ] as const;
 }
+
+const lifeExample = {
+  usableFrom: null,
+  usableUntil: '2026-12-31T15:00:00.000Z',
+  dateUsed: null,
+  reference: null,
+  dateRevoked: null,
+};
 
 const ofIssue = { couponId: couponIdParameter, userId: userIdParameter };
 
@@ -103,7 +67,9 @@ const waitMs = {
 
 /** The same as `Prefer: wait=` in seconds, which is a wish and is cut; null without it. */
 const prefer = {
-  schema: Type.String({ description: 'the same in seconds, such as wait=10 (RFC 7240); more than the bound is cut' }),
+  schema: Type.String({
+    description: 'the same in seconds, such as wait=10 (RFC 7240); larger values are reduced to the maximum',
+  }),
   example: 'wait=0',
   read(text: string | null): number | null {
     const seconds = /(?:^|[,;])[ \t]*wait[ \t]*=[ \t]*"?(\d{1,9})/i.exec(text ?? '')?.[1];
@@ -111,16 +77,16 @@ const prefer = {
   },
 };
 
-function statusRoute({ authority, issues }: IssuesDependencies) {
+function statusRoute({ authority, issues, codes }: IssuesDependencies) {
   return route(
     'GET',
     '/v1/coupons/:couponId/issues/:userId',
     {
       operationId: 'readIssue',
       tag: 'users',
-      summary: 'What has become of an issue',
-      description: `A client that lost its answer learns here whether it has the coupon. With a time to wait, an issue that is accepted
-is answered as soon as it is a row; when the time is up, as it is then.`,
+      summary: 'Read the status of an issue',
+      description: `A client that lost its answer can find out here whether it has the coupon. With a waiting time, the answer for an accepted
+issue is sent as soon as it is a row, or when the time is up.`,
       access: usersWith(authority, 'read'),
       params: ofIssue,
       query: { waitMs },
@@ -130,7 +96,7 @@ is answered as soon as it is a row; when the time is up, as it is then.`,
           description: 'The status.',
           headers: { 'Preference-Applied': 'The `wait` of `Prefer` that was applied.' },
           schema: IssueState,
-          example: { couponId: 1, userId: '42', sequence: 37, status: 'ACCEPTED' },
+          example: { couponId: 1, userId: '42', sequence: 37, code: null, status: 'ISSUED', ...lifeExample },
         },
       },
       problems: ['COUPON_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
@@ -140,75 +106,23 @@ is answered as soon as it is a row; when the time is up, as it is then.`,
       const { couponId, userId } = params;
       const status = await issues.statusOf(couponId, userId, query.waitMs ?? wished ?? 0, request.signal);
       if (!status) return problem('COUPON_NOT_EXIST');
-      const sequence = 'sequence' in status ? status.sequence : null;
+      // Until there is a row, the issue may get another sequence, and what is shown must not change.
+      const code = 'issuedMs' in status ? await codeOf(codes, couponId, status.sequence) : null;
       const headers = applied === null ? {} : { 'preference-applied': `wait=${applied / 1000}` };
-      return { body: { couponId, userId, sequence, status: statusWords[status.kind] }, headers };
+      return { body: toIssueState(params, status, code), headers };
     },
   );
 }
 
-const unused = {
-  'not exist': 'COUPON_NOT_EXIST',
-  'not issued': 'ISSUE_NOT_EXIST',
-  archived: 'COUPON_ARCHIVED',
-} as const;
-
-const statusWords = {
-  none: 'NONE',
-  accepted: 'ACCEPTED',
-  issued: 'ISSUED',
-  used: 'USED',
-  archived: 'ARCHIVED',
-} satisfies Record<IssueStatus['kind'], string>;
-
-function useRoute({ authority, issues }: IssuesDependencies) {
-  return route(
-    'POST',
-    '/v1/coupons/:couponId/issues/:userId/use',
-    {
-      operationId: 'useIssue',
-      tag: 'users',
-      summary: 'Use an issue',
-      description: `Once: of two concurrent requests one receives 200, the other 409. An issue that was only just accepted is waited for
-until it is a row.`,
-      access: usersWith(authority, 'issue'),
-      params: ofIssue,
-      answers: {
-        200: {
-          description: 'Used now.',
-          schema: UsedIssue,
-          example: { couponId: 1, userId: '42', sequence: 37, status: 'USED', dateUsed: '2026-12-24T09:00:00.000Z' },
-        },
-      },
-      problems: [
-        'COUPON_NOT_EXIST',
-        'ISSUE_NOT_EXIST',
-        'ISSUE_ALREADY_USED',
-        'COUPON_ARCHIVED',
-        'FAIL_COUPON_ISSUE_REQUEST',
-      ],
-    },
-    async ({ params }) => {
-      const use = await issues.use(params.couponId, params.userId);
-      if (!('usedMs' in use)) return problem(unused[use.kind]);
-      const { sequence } = use;
-      const dateUsed = formatInstant(use.usedMs);
-      if (use.kind === 'already used') return problem('ISSUE_ALREADY_USED', undefined, { sequence, dateUsed });
-      return { body: { ...params, sequence, status: 'USED', dateUsed } };
-    },
-  );
-}
-
-function listRoute({ authority, issues }: IssuesDependencies) {
+function listRoute({ authority, issues, codes }: IssuesDependencies) {
   return route(
     'GET',
     '/v1/users/:userId/issues',
     {
       operationId: 'listUserIssues',
       tag: 'users',
-      summary: 'What a user has',
-      description: `Rows in MySQL, in order of coupon, by the index of users: an issue that was only just accepted is there a moment later.
-Which endpoint accepted it is not stored.`,
+      summary: 'List the issues of a user',
+      description: `Rows in MySQL, in order of coupon. An issue that was just accepted appears as soon as it is a row.`,
       access: usersWith(authority, 'read'),
       params: { userId: userIdParameter },
       query: pageParameters,
@@ -218,14 +132,8 @@ Which endpoint accepted it is not stored.`,
     async ({ params, query }) => {
       const found = await issues.listOf(params.userId, { ...query, limit: query.limit + 1 });
       const { items, next } = cutPage(found, query, ({ couponId }) => couponId);
-      const shown = items.map(({ issuedMs, writtenMs, usedMs, ...issue }) => ({
-        ...issue,
-        status: usedMs === null ? 'ISSUED' : 'USED',
-        dateIssued: formatInstant(issuedMs),
-        dateWritten: formatInstant(writtenMs),
-        dateUsed: usedMs === null ? null : formatInstant(usedMs),
-      }));
-      return { body: { issues: shown, next } };
+      const codesOfItems = await codes.codesOf(items);
+      return { body: { issues: items.map((issue, j) => toOwnedIssue(issue, codesOfItems[j] ?? null)), next } };
     },
   );
 }
@@ -235,13 +143,16 @@ const pageExample = {
     {
       couponId: 1,
       sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
       status: 'ISSUED',
       dateIssued: '2026-12-01T01:00:00.123Z',
       dateWritten: '2026-12-01T01:00:00.187Z',
-      dateUsed: null,
+      endpoint: 'POST /v2/issue-async',
+      ...lifeExample,
       title: 'Winter sale: 5,000 off',
       discountAmount: 5000,
       minAvailableAmount: 20_000,
+      currency: 'KRW',
     },
   ],
   next: null,

@@ -9,13 +9,7 @@ import { sql } from 'drizzle-orm';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { type Database, readFromPrimary } from '../mysql/database.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
-
-/** A row as far as its status goes. */
-export interface Row {
-  readonly sequence: number;
-  /** Null until it is used. */
-  readonly usedMs: number | null;
-}
+import { type Row, rowColumns, toRow } from './row.ts';
 
 export interface RowWatchDependencies {
   readonly database: Database;
@@ -99,12 +93,12 @@ export class RowWatcher {
       const asked = sql.raw(userLiterals(users.slice(i, i + USERS_PER_QUERY_MAX)));
       const rows = await readFromPrimary(this.#dependencies.database, (session) =>
         session
-          .select({ userId: couponIssues.userId, sequence: couponIssues.sequence, dateUsed: couponIssues.dateUsed })
+          .select({ userId: couponIssues.userId, ...rowColumns })
           .from(couponIssues)
           .where(sql`${couponIssues.couponId} = ${couponId} AND ${couponIssues.userId} IN (${asked})`),
       );
-      for (const { userId, sequence, dateUsed } of rows) {
-        const row = { sequence, usedMs: dateUsed?.getTime() ?? null };
+      for (const { userId, ...found } of rows) {
+        const row = toRow(found);
         for (const waiter of this.#waiters.get(couponId)?.get(userId) ?? []) waiter(row);
       }
     }

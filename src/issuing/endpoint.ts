@@ -6,10 +6,11 @@
 import { Type } from '@sinclair/typebox';
 import { type Authority, mayActFor, userMismatch } from '../auth/authority.ts';
 import type { Caller } from '../auth/tokens.ts';
+import { isUserId } from '../coupon/coupon.ts';
 import { CouponId, SentUserId } from '../coupon/ids.ts';
 import { type Outcome, type Refusal, Unavailable, type UnavailableReason } from '../coupon/outcome.ts';
 import { bodyReader } from '../http/body.ts';
-import { invalid, problem, problemMaker, retryAfter } from '../http/problem.ts';
+import { invalid, problem, type ProblemCode, problemMaker, retryAfter } from '../http/problem.ts';
 import { type Limiter, setRateLimitHeaders, shouldSendHeaders, tooMany } from '../http/rate-limit/limiter.ts';
 import { idsOf, newRequestId, requestIdOf } from '../http/request-log/request-ids.ts';
 import { noteOf } from '../http/request-log/request-notes.ts';
@@ -51,6 +52,18 @@ export const IssueRequest = Type.Object(
   { $id: 'IssueRequest', additionalProperties: false },
 );
 
+/** The same where callers show who they are: a token names the user, and so the body need not. */
+export const OwnIssueRequest = Type.Object(
+  {
+    couponId: CouponId,
+    userId: Type.Optional({
+      ...SentUserId,
+      description: `${SentUserId.description}. May be left out with a token of the user`,
+    }),
+  },
+  { $id: 'IssueRequest', additionalProperties: false },
+);
+
 /** Makes the handler of an endpoint: `status` and `word` of its success, the issuer that decides. */
 export function issueEndpoint(
   endpoint: IssuerName,
@@ -60,6 +73,7 @@ export function issueEndpoint(
 ): (request: Request) => Promise<Response> {
   const { config, authority, userLimiter, isHuman, metrics } = dependencies;
   const readBody = bodyReader(IssueRequest, config.BODY_BYTES_MAX);
+  const readOwnBody = bodyReader(OwnIssueRequest, config.BODY_BYTES_MAX);
   const decide = decider(endpoint, status, word, dependencies);
   const refused = (result: RequestResult, startMs: number, answer: Response) => {
     metrics.observeRequest(endpoint, result, (performance.now() - startMs) / 1000);
@@ -71,9 +85,12 @@ export function issueEndpoint(
     const admitted = authority.admit(request, 'issue');
     const caller = admitted instanceof Promise ? await admitted : admitted;
     if (caller instanceof Response) return refused(resultOf(caller), startMs, caller);
-    const body = await readBody(request);
+    const body = await (caller.userId === null ? readBody(request) : readOwnBody(request));
     if (body instanceof Response) return refused('invalid', startMs, body);
-    const userId = String(body.userId);
+    const userId = String(body.userId ?? caller.userId);
+    if (body.userId === undefined && !isUserId(userId)) return refused('invalid', startMs, noUser());
+    const note = noteOf(request);
+    if (note) Object.assign(note, { couponId: body.couponId, userId });
     if (!mayActFor(caller, userId)) return refused('forbidden', startMs, userMismatch());
     const allowance = userLimiter === null ? null : userLimiter.take(userId);
     if (allowance?.isRefused) return refused('limited', startMs, tooMany('user', allowance));
@@ -86,6 +103,11 @@ export function issueEndpoint(
     const answer = decided instanceof Promise ? await decided : decided;
     return allowance === null || !shouldSendHeaders(allowance) ? answer : setRateLimitHeaders(answer, allowance);
   };
+}
+
+/** The issuer of a token may give out ids that no body could have. */
+function noUser(): Response {
+  return invalid([{ in: 'body', pointer: '/userId', expected: `${SentUserId.description}, which the token has not` }]);
 }
 
 /** The result of a request that was refused before a decision. */
@@ -139,7 +161,6 @@ function decider(
   return (admitted) => {
     const { request, couponId, userId } = admitted;
     const note = noteOf(request);
-    if (note) Object.assign(note, { couponId, userId });
     const header = request.headers.get('idempotency-key');
     if (header !== null) {
       const key = readKey(header);
@@ -185,7 +206,7 @@ const undecided = {
     answer: (retryAfterS: number) =>
       problem(
         'TOO_MANY_REQUESTS',
-        'Too many idempotency keys of this caller are remembered. Nothing was decided.',
+        'This caller has too many stored idempotency keys. Nothing was decided.',
         {},
         retryAfter(retryAfterS),
       ),
@@ -195,7 +216,7 @@ const undecided = {
     answer: (retryAfterS: number) =>
       problem(
         'FAIL_COUPON_ISSUE_REQUEST',
-        'Too many idempotency keys are remembered. Nothing was decided for this request; it can be sent without a key.',
+        'Too many idempotency keys are stored. Nothing was decided; the request can be sent without a key.',
         {},
         retryAfter(retryAfterS),
       ),
@@ -211,8 +232,8 @@ export const IdempotencyKey = Type.String({
   description: 'a text of 1 to 255 visible ASCII characters, new for each request, such as "8e03978e-40d5"',
 });
 
-/** The key without its quotes: the draft has them, many clients have not. */
-function readKey(header: string): string | null {
+/** The key without its quotes: the draft has them, many clients have not. Null where it is none. */
+export function readKey(header: string): string | null {
   if (!keyForm.test(header)) return null;
   return header.startsWith('"') ? header.slice(1, -1).replaceAll(/\\(.)/g, '$1') : header;
 }
@@ -223,22 +244,40 @@ function refuse(outcome: Exclude<Outcome, { kind: 'issued' }>, requestId: string
   return problem('DUPLICATED_COUPON_ISSUE', undefined, members, { 'x-request-id': requestId });
 }
 
+/** The code of each refusal, and what it does not say by itself. */
+export const refusalProblems = {
+  'not exist': { code: 'COUPON_NOT_EXIST', detail: undefined },
+  paused: { code: 'INVALID_COUPON_ISSUE_DATE', detail: 'Issuing of this coupon is paused.' },
+  'not started': { code: 'INVALID_COUPON_ISSUE_DATE', detail: 'Issuing of this coupon has not started.' },
+  ended: { code: 'INVALID_COUPON_ISSUE_DATE', detail: 'Issuing of this coupon has ended.' },
+  'sold out': { code: 'INVALID_COUPON_ISSUE_QUANTITY', detail: undefined },
+} as const satisfies Record<Refusal['kind'], { readonly code: ProblemCode; readonly detail: string | undefined }>;
+
+const makerOf = (kind: Refusal['kind']) => problemMaker(refusalProblems[kind].code, refusalProblems[kind].detail);
 const refusals = {
-  'not exist': problemMaker('COUPON_NOT_EXIST'),
-  paused: problemMaker('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon is paused.'),
-  'not started': problemMaker('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has not started.'),
-  ended: problemMaker('INVALID_COUPON_ISSUE_DATE', 'Issuing of this coupon has ended.'),
-  'sold out': problemMaker('INVALID_COUPON_ISSUE_QUANTITY'),
+  'not exist': makerOf('not exist'),
+  paused: makerOf('paused'),
+  'not started': makerOf('not started'),
+  ended: makerOf('ended'),
+  'sold out': makerOf('sold out'),
 } satisfies Record<Refusal['kind'], unknown>;
+
+/** Whether something may have been decided, in words. */
+export const unavailableDetails = {
+  overloaded: 'Too many requests are waiting. Nothing was decided for this one.',
+  stopping: 'This server is stopping. Nothing was decided.',
+  dependency: 'Redis or MySQL did not respond. The result is ambiguous; retry to find out.',
+  unwritten: 'The issue is accepted, and not yet a row in MySQL. Nothing was changed; retry in a moment.',
+} as const satisfies Record<UnavailableReason, string>;
 
 /** Makes the answers to `Unavailable`, which say whether something may have been decided: 503 with `Retry-After`. */
 export function unavailableAnswers(retryAfterS: number): (reason: UnavailableReason, requestId: string) => Response {
-  const answerOf = (detail: string) => problemMaker('FAIL_COUPON_ISSUE_REQUEST', detail);
+  const makerFor = (reason: UnavailableReason) => problemMaker('FAIL_COUPON_ISSUE_REQUEST', unavailableDetails[reason]);
   const answers = {
-    overloaded: answerOf('Too many requests are waiting. Nothing was decided for this one.'),
-    stopping: answerOf('This server is stopping. Nothing was decided.'),
-    dependency: answerOf('Redis or MySQL did not respond. The result is unknown; retry to find out.'),
-    unwritten: answerOf('The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.'),
+    overloaded: makerFor('overloaded'),
+    stopping: makerFor('stopping'),
+    dependency: makerFor('dependency'),
+    unwritten: makerFor('unwritten'),
   } satisfies Record<UnavailableReason, unknown>;
   return (reason, requestId) => {
     const answer = answers[reason](requestId);

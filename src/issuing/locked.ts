@@ -33,6 +33,8 @@ export interface LockObserver {
   held(seconds: number): void;
 }
 
+const ENDPOINT = 'POST /v1/issue-async';
+
 /** Pause between two tries to get the lock: about as long as its holder needs for a batch. */
 const LOCK_RETRY_MS = 5;
 
@@ -59,7 +61,7 @@ export function createLocked(dependencies: LockedDependencies): Issuer {
       const endMs = performance.now();
       observer?.waited(handle ? 'acquired' : 'timeout', (endMs - startMs) / 1000);
       // Others held it for as long as we may wait. If Redis itself is at fault, the script fails too and says so.
-      if (!handle) return (await dependencies.take(couponId, users)).outcomes;
+      if (!handle) return (await dependencies.take(couponId, users, ENDPOINT)).outcomes;
       let decided: Decided;
       try {
         // The previous holder of the lock has most likely issued since that look.
@@ -117,11 +119,11 @@ async function issueUnderLock(
     const { outcomes, taken } = decide(seen.stock, seen.owners, users, seen.nowMs);
     const decided: Decided = { outcomes, server: seen.server, acceptedMs: seen.nowMs };
     if (taken.length === 0) return decided;
-    const written = await redisStock.put(couponId, token, seen, taken);
+    const written = await redisStock.put(couponId, token, seen, taken, ENDPOINT);
     if (written === 'written') return decided;
     if (written === 'overloaded') throw new Unavailable('overloaded', 'too many accepted issues wait for MySQL');
     if (written === 'lost') break;
   }
   // The lease ran out, or `scripted` was faster every time: the script needs no lock.
-  return { outcomes: (await take(couponId, users)).outcomes, server: null, acceptedMs: 0 };
+  return { outcomes: (await take(couponId, users, ENDPOINT)).outcomes, server: null, acceptedMs: 0 };
 }

@@ -12,9 +12,9 @@ import { asUnavailable } from './store-errors.ts';
 /** Observes requests, for metrics and logs. */
 export interface PipelineObserver {
   batch(issuer: IssuerName, report: BatchReport): void;
-  refusedByCache(): void;
+  refusedByCache(couponId: number, refusal: Outcome): void;
   /** A coupon that exists was requested. Called once for a batch. */
-  requested(couponId: number): void;
+  requested(couponId: number, outcomes: readonly Outcome[]): void;
   /** A batch failed with something that is neither overload nor stopping. Called once for the batch. */
   failed(issuer: IssuerName, failure: unknown, batch: { readonly couponId: number; readonly users: number }): void;
 }
@@ -64,7 +64,7 @@ export function createPipeline({ issuers, refusals, bounds, observer }: Pipeline
         const waiting = note ? { userId, note, sinceMs: performance.now() } : userId;
         return combiners[issuer].submit(couponId, waiting);
       }
-      observer.refusedByCache();
+      observer.refusedByCache(couponId, refused);
       return refused;
     },
     load: (issuer) => combiners[issuer].load(),
@@ -107,7 +107,7 @@ async function issueBatch(
     // The last one decided is the latest state of the stock.
     const last = outcomes.at(-1);
     if (last) refusals.note(couponId, last, invalidations);
-    if (last?.kind !== 'not exist') observer.requested(couponId);
+    if (last?.kind !== 'not exist') observer.requested(couponId, outcomes);
     return outcomes;
   } catch (failure) {
     if (failure instanceof InvariantViolation) onFailure(failure);

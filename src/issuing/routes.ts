@@ -3,10 +3,11 @@
 import { Type } from '@sinclair/typebox';
 import type { Authority } from '../auth/authority.ts';
 import { CouponId, UserId } from '../coupon/ids.ts';
+import { codeSamples } from '../http/document/code-samples.ts';
 import type { Declaration } from '../http/document/openapi.ts';
 import { rawRoute } from '../http/route.ts';
-import { Sequence } from '../issues/routes.ts';
-import { type EndpointDependencies, IdempotencyKey, IssueRequest, issueEndpoint } from './endpoint.ts';
+import { Sequence } from '../issues/json.ts';
+import { type EndpointDependencies, IdempotencyKey, IssueRequest, issueEndpoint, OwnIssueRequest } from './endpoint.ts';
 
 /** Answer of the three issue endpoints. */
 const Issue = Type.Object(
@@ -33,7 +34,7 @@ export function issueRoutes(dependencies: EndpointDependencies) {
         operationId: 'issueSynchronously',
         summary: 'Issue synchronously, in MySQL',
         description: `Decides in one MySQL transaction and answers after its commit: a 201 is a row.${orderOfChecks}`,
-        ...issueDeclaration(authority, bytesMax, 'kim'),
+        ...issueDeclaration('/v1/issue', authority, bytesMax, 'kim'),
         answers: { 201: { ...answerOf('ISSUED'), description: 'Issued: the row is in MySQL.' } },
       },
       issueEndpoint('synchronous', 201, 'ISSUED', dependencies),
@@ -45,7 +46,7 @@ export function issueRoutes(dependencies: EndpointDependencies) {
         operationId: 'issueWithLock',
         summary: 'Accept under a distributed lock, in Redis',
         description: `Reads the stock under a Redlock lock, decides, and writes with a fence, so that a lost lock cannot over-issue.${orderOfChecks}`,
-        ...issueDeclaration(authority, bytesMax, 'lee'),
+        ...issueDeclaration('/v1/issue-async', authority, bytesMax, 'lee'),
         answers: { 202: { ...answerOf('ACCEPTED'), description: accepted } },
       },
       issueEndpoint('locked', 202, 'ACCEPTED', dependencies),
@@ -57,7 +58,7 @@ export function issueRoutes(dependencies: EndpointDependencies) {
         operationId: 'issueWithScript',
         summary: 'Accept in one script, in Redis',
         description: `Checks, takes stock and queues the issue in one Lua script. The fastest way.${orderOfChecks}`,
-        ...issueDeclaration(authority, bytesMax, 'park'),
+        ...issueDeclaration('/v2/issue-async', authority, bytesMax, 'park'),
         answers: { 202: { ...answerOf('ACCEPTED'), description: accepted } },
       },
       issueEndpoint('scripted', 202, 'ACCEPTED', dependencies),
@@ -71,14 +72,16 @@ Checks in this order: the coupon exists, it is not paused, now is within its per
 const accepted = 'Accepted: durable in Redis, with its number; a worker soon makes it a row in MySQL.';
 
 /** What the three have in common. Another user for each, so that all three examples issue when they are sent as they stand. */
-function issueDeclaration(authority: Pick<Authority, 'isOn'>, bytesMax: number, userId: string) {
-  const example = { summary: `Coupon 1 for ${userId}`, value: { couponId: 1, userId } };
+function issueDeclaration(path: string, authority: Pick<Authority, 'isOn'>, bytesMax: number, userId: string) {
+  const value = { couponId: 1, userId };
+  const example = { summary: `Coupon 1 for ${userId}`, value };
   return {
     tag: 'issuing',
     // The endpoint itself admits callers, since it measures their refusals too.
     access: { callers: authority.isOn ? ['user', 'backend'] : [], refuse: () => null },
     headers: { 'Idempotency-Key': { schema: IdempotencyKey } },
-    body: { schema: IssueRequest, bytesMax, examples: { user: example } },
+    body: { schema: authority.isOn ? OwnIssueRequest : IssueRequest, bytesMax, examples: { user: example } },
+    samples: codeSamples(path, value, authority.isOn),
     problems: [
       'COUPON_NOT_EXIST',
       'INVALID_COUPON_ISSUE_DATE',

@@ -1,5 +1,6 @@
 // scripted.ts -- The issuer behind `POST /v2/issue-async`: one Lua script decides, and the coupon is opened when it must be.
 
+import type { Endpoint } from '../coupon/accepted-by.ts';
 import { type Outcome, Unavailable } from '../coupon/outcome.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 import type { AnsweredBatch, RecentAnswers } from '../stock/recent-answers.ts';
@@ -12,8 +13,8 @@ export interface Taken {
   readonly accepted: { readonly epoch: number; readonly acceptedMs: number } | null;
 }
 
-/** Takes stock in Redis for a batch of users, after opening the coupon if need be. Throws as `Issuer.issue` does. */
-export type Take = (couponId: number, users: readonly string[]) => Promise<Taken>;
+/** Takes stock in Redis for users who asked an endpoint, after opening the coupon if need be. Throws as `Issuer.issue` does. */
+export type Take = (couponId: number, users: readonly string[], endpoint: Endpoint) => Promise<Taken>;
 
 /** A coupon that is not open right after it was opened, again and again, is being lost: give up, and let the caller retry. */
 const OPENINGS_MAX = 3;
@@ -25,9 +26,9 @@ export function createTake(
   answers: RecentAnswers | null = null,
   isPromised = true,
 ): Take {
-  return async (couponId, users) => {
+  return async (couponId, users, endpoint) => {
     for (let openings = 0; openings <= OPENINGS_MAX; openings++) {
-      const reply = await redisStock.take(couponId, users);
+      const reply = await redisStock.take(couponId, users, endpoint);
       switch (reply.kind) {
         case 'decided':
           await keepPromise(redisStock, answers, { ...reply, couponId, users, isPromised });
@@ -64,5 +65,5 @@ export function keepPromise(
 }
 
 export function createScripted(takeStock: Take): Issuer {
-  return { issue: async (couponId, users) => (await takeStock(couponId, users)).outcomes };
+  return { issue: async (couponId, users) => (await takeStock(couponId, users, 'POST /v2/issue-async')).outcomes };
 }

@@ -35,6 +35,8 @@ export interface SynchronousDependencies {
   readonly drop: (couponId: number) => Promise<void>;
 }
 
+const ENDPOINT = 'POST /v1/issue';
+
 /** Coupons with a hint. Only hints: the row lock and the unique keys decide. */
 const HINTS_MAX = 10_000;
 
@@ -77,7 +79,7 @@ export function createSynchronous({ database, take, exists, epochInRedis, drop }
         if (outcomes) return outcomes;
         hint(inRedis, couponId);
       }
-      const taken = await take(couponId, users);
+      const taken = await take(couponId, users, ENDPOINT);
       if (!taken.accepted) inRedis.delete(couponId);
       return writeTaken({ database, drop }, couponId, users, taken);
     },
@@ -166,7 +168,7 @@ function planIssue(
   }
   const { outcomes, taken } = decide(stock, owners, users, nowMs);
   const issues = taken.map((userId, i): Issue => {
-    return { couponId, epoch: coupon.epoch, sequence: next + i, userId, acceptedMs: nowMs };
+    return { couponId, epoch: coupon.epoch, sequence: next + i, userId, acceptedMs: nowMs, endpoint: ENDPOINT };
   });
   return { write: issues.length === 0 ? [] : issueStatements(couponId, issues), result: outcomes };
 }
@@ -220,7 +222,7 @@ async function writeTaken(
   const winners = users.filter((_, i) => outcomes[i]?.kind === 'issued');
   const first = outcomes.find((outcome) => outcome.kind === 'issued');
   if (!accepted || first?.kind !== 'issued') return outcomes;
-  const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners };
+  const entry: Entry = { couponId, ...accepted, firstSequence: first.sequence, users: winners, endpoint: ENDPOINT };
   const written = await retryUndone(() => writeEntries(database, [entry]));
   // Redis lost the entry, and was opened without these issues: the worker will not find them, and their users would get more.
   if (written.older.length + written.renumbered.length + written.superseded.length > 0) await drop(couponId);
@@ -232,7 +234,7 @@ function correct(users: readonly string[], outcomes: readonly Outcome[], written
   if (written.dead.length > 0) throw new Unavailable('dependency', 'an accepted issue found no stock in MySQL');
   const corrected = [...written.renumbered, ...written.superseded];
   if (corrected.length === 0) return outcomes;
-  const sequences = new Map(corrected.map(({ userId, sequence }) => [userId, sequence]));
+  const sequences = new Map(corrected.map(({ userId, erasedId = userId, sequence }) => [erasedId, sequence]));
   return outcomes.map((outcome, i) => {
     const sequence = sequences.get(users[i] ?? '');
     return outcome.kind === 'issued' && sequence !== undefined ? { ...outcome, sequence } : outcome;

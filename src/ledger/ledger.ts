@@ -8,13 +8,14 @@
 //   stock is left, else a dead letter;
 // - the stock is gone: a dead letter, P1;
 // - the coupon is archived: a dead letter.
-// An entry that was accepted before its user was erased is written for their pseudonym.
+// An entry that was accepted before its user was erased is written for their pseudonym. Once the coupon is long over, and the key of its
+// pseudonyms deleted, an entry of before whose sequence an erased user has was written before.
 // The usual case is that every row is new, so it is tried first, with one statement and no reading.
 
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { couponIssues, coupons, erasedUsers } from '../../drizzle/schema.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
-import { pseudonymOf } from '../coupon/pseudonym.ts';
+import { isPseudonym, pseudonymOf } from '../coupon/pseudonym.ts';
 import { invariant } from '../invariant.ts';
 import {
   type Database,
@@ -26,7 +27,7 @@ import {
 } from '../mysql/database.ts';
 import type { Entry } from '../stream/entry.ts';
 import { type DeadIssue, type Issue, planRows, type Present, renumber } from './plan.ts';
-import { instantLiteral, userLiteral } from './sql-literals.ts';
+import { issueLiteral } from './sql-literals.ts';
 
 /** PlanetScale takes at most so many rows in a statement. */
 const ROWS_PER_STATEMENT_MAX = 1000;
@@ -96,7 +97,7 @@ export async function writeEntries(
   const writeWith = (write: typeof writeNew) =>
     withTransaction(database, async (tx) => {
       const locked = await lockCoupons(tx, [...new Set(entries.map(({ couponId }) => couponId))], locksMax);
-      const older = entries.filter((entry) => isOlder(entry, locked));
+      const older = entries.filter((entry) => isOlder(entry, locked.get(entry.couponId)));
       const withdrawn = older.length === 0 ? older : await withdrawnAmong(older);
       const kept = withdrawn.length === 0 ? entries : entries.filter((entry) => !withdrawn.includes(entry));
       const issues = (await withPseudonyms(tx, kept.flatMap(issuesOf), locked)).sort(
@@ -113,31 +114,31 @@ export async function writeEntries(
 }
 
 /** The issues of an entry, one per user. */
-export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users }: Entry): Issue[] {
-  return users.map((userId, i) => ({ couponId, epoch, sequence: firstSequence + i, userId, acceptedMs }));
+export function issuesOf({ couponId, epoch, firstSequence, acceptedMs, users, endpoint }: Entry): Issue[] {
+  return users.map((userId, i) => ({ couponId, epoch, sequence: firstSequence + i, userId, acceptedMs, endpoint }));
 }
 
 /** Calls users who were erased by their pseudonyms. Asks only about coupons of which somebody was. */
 async function withPseudonyms(tx: Session, issues: Issue[], locked: LockedCoupons): Promise<Issue[]> {
-  const erased = new Map<Issue, string>();
+  const named = new Map<Issue, Issue>();
   for (const [couponId, { erasureKey }] of locked) {
     if (erasureKey === null) continue;
-    const mine = issues.filter((issue) => issue.couponId === couponId);
+    const mine = issues
+      .filter((issue) => issue.couponId === couponId)
+      .map((issue) => ({ issue, pseudonym: pseudonymOf(erasureKey, issue.userId) }));
     for (let i = 0; i < mine.length; i += ROWS_PER_STATEMENT_MAX) {
-      const page = new Map(
-        mine.slice(i, i + ROWS_PER_STATEMENT_MAX).map((issue) => [pseudonymOf(erasureKey, issue.userId), issue]),
-      );
+      const page = mine.slice(i, i + ROWS_PER_STATEMENT_MAX);
+      const asked = page.map(({ pseudonym }) => pseudonym);
       const rows = await tx
         .select({ pseudonym: erasedUsers.pseudonym })
         .from(erasedUsers)
-        .where(and(eq(erasedUsers.couponId, couponId), inArray(erasedUsers.pseudonym, [...page.keys()])));
-      for (const { pseudonym } of rows) {
-        const issue = page.get(pseudonym);
-        if (issue) erased.set(issue, pseudonym);
-      }
+        .where(and(eq(erasedUsers.couponId, couponId), inArray(erasedUsers.pseudonym, asked)));
+      const erased = new Set(rows.map(({ pseudonym }) => pseudonym));
+      for (const { issue, pseudonym } of page)
+        if (erased.has(pseudonym)) named.set(issue, { ...issue, userId: pseudonym, erasedId: issue.userId });
     }
   }
-  return erased.size === 0 ? issues : issues.map((issue) => ({ ...issue, userId: erased.get(issue) ?? issue.userId }));
+  return named.size === 0 ? issues : issues.map((issue) => named.get(issue) ?? issue);
 }
 
 /**
@@ -165,8 +166,9 @@ export function issueStatements(couponId: number, issues: readonly Issue[]): Wri
 function insertStatements(issues: readonly Issue[]): Write[] {
   const statements: Write[] = [];
   for (let i = 0; i < issues.length; i += ROWS_PER_STATEMENT_MAX) {
-    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(rowOf);
-    const statement = `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES ${rows.join(',')}`;
+    const rows = issues.slice(i, i + ROWS_PER_STATEMENT_MAX).map(issueLiteral);
+    const columns = 'coupon_id, sequence, user_id, date_issued, endpoint';
+    const statement = `INSERT INTO coupon_issues (${columns}) VALUES ${rows.join(',')}`;
     statements.push({ statement, rows: rows.length });
   }
   return statements;
@@ -201,11 +203,12 @@ async function writeNew(tx: Session, issues: readonly Issue[], locked: LockedCou
   }
   if ((await insertIssues(tx, issues)) !== issues.length) throw new UnexpectedRows();
   await raiseAll(tx, counts);
-  return { ...NOTHING, inserted: issues.length, older: issues.filter((issue) => isOlder(issue, locked)) };
+  const older = issues.filter((issue) => isOlder(issue, locked.get(issue.couponId)));
+  return { ...NOTHING, inserted: issues.length, older };
 }
 
-function isOlder({ couponId, epoch }: Pick<Issue, 'couponId' | 'epoch'>, locked: LockedCoupons): boolean {
-  return epoch < (locked.get(couponId)?.epoch ?? 0);
+function isOlder({ epoch }: Pick<Issue, 'epoch'>, coupon: LockedCoupon | undefined): boolean {
+  return epoch < (coupon?.epoch ?? 0);
 }
 
 /** Reads what is there first, and writes exactly what is missing. */
@@ -235,15 +238,23 @@ async function writeMissingOf(
   if (coupon.archived !== null)
     return { ...NOTHING, dead: issues.map((issue) => ({ issue, reason: 'coupon is archived' })) };
   const left = coupon.total === null ? Number.POSITIVE_INFINITY : coupon.total - coupon.issued;
-  const plan = planRows(issues, await readPresent(tx, couponId, issues), left);
-  const { rows, conflicts, unchanged, superseded, dead } = plan;
+  const present = await readPresent(tx, couponId, issues);
+  const isForgotten = (issue: Issue) =>
+    isOlder(issue, coupon) && coupon.erasureKey === null && isPseudonym(present.userOf.get(issue.sequence) ?? '');
+  const plan = planRows(
+    issues.filter((issue) => !isForgotten(issue)),
+    present,
+    left,
+  );
+  const { rows, conflicts, superseded, dead } = plan;
+  const unchanged = plan.unchanged + issues.filter(isForgotten).length;
   const highest = conflicts.length === 0 ? 0 : (await readHighestSequence(tx, couponId)).highest;
   const renumbered = renumber(plan, highest);
   const all = [...rows, ...renumbered];
   const inserted = await insertIssues(tx, all);
   invariant(inserted === all.length, 'P3: rows changed under the lock of their coupon');
   if (inserted > 0) await raiseIssued(tx, [couponId], inserted);
-  const older = rows.filter(({ epoch }) => epoch < coupon.epoch);
+  const older = rows.filter((issue) => isOlder(issue, coupon));
   return { ...NOTHING, inserted, unchanged, superseded, renumbered, dead, older };
 }
 
@@ -291,10 +302,4 @@ async function lockCoupons(tx: Session, couponIds: readonly number[], locksMax: 
     for (const { id, ...coupon } of rows) locked.set(id, coupon);
   }
   return locked;
-}
-
-/** One row as SQL text. Nothing but digits and the letters of a user id can get in. */
-function rowOf({ couponId, sequence, userId, acceptedMs }: Issue): string {
-  invariant(Number.isSafeInteger(couponId) && Number.isSafeInteger(sequence), 'a row is malformed');
-  return `(${couponId},${sequence},${userLiteral(userId)},${instantLiteral(acceptedMs)})`;
 }

@@ -1,5 +1,7 @@
 // plan.ts -- The pure rule of the ledger: which issues become rows, given the rows that stand in their way.
 
+import type { Endpoint } from '../coupon/accepted-by.ts';
+
 /** One issue: a row, or what should become one. */
 export interface Issue {
   readonly couponId: number;
@@ -7,6 +9,9 @@ export interface Issue {
   readonly sequence: number;
   readonly userId: string;
   readonly acceptedMs: number;
+  /** The id under which it was accepted, if the user was erased since: `userId` is then their pseudonym. */
+  readonly erasedId?: string;
+  readonly endpoint?: Endpoint | undefined;
 }
 
 export interface DeadIssue {

@@ -40,7 +40,7 @@ const LOCK_WAIT_TIMEOUT = 1205;
 
 /** The errors by which MySQL and MariaDB say that a statement has nothing left to do. */
 const alreadyThere = new Set([
-  1050, // CREATE TABLE: the table exists
+  1050, // CREATE TABLE, CREATE VIEW: there is one
   1051, // DROP TABLE: unknown table
   1060, // ADD COLUMN: duplicate column
   1061, // ADD INDEX: duplicate key name

@@ -82,9 +82,9 @@ function optionsOf(parameters: URLSearchParams): ReadonlyMap<string, string> {
 
 function wantsTls(options: ReadonlyMap<string, string>): boolean {
   const ssl = options.get('ssl');
-  if (ssl?.includes('false') || ssl === '0') throw new OperatorError('DATABASE_URL: leave ssl out to go without TLS');
+  if (ssl?.includes('false') || ssl === '0') throw new OperatorError('DATABASE_URL: remove ssl to connect without TLS');
   if (ssl?.startsWith('{') && !/^\{\s*"rejectUnauthorized"\s*:\s*true\s*\}$/.test(ssl))
-    throw new OperatorError('DATABASE_URL: of ssl only {"rejectUnauthorized":true} is known; DATABASE_CA names files');
+    throw new OperatorError('DATABASE_URL: ssl accepts only {"rejectUnauthorized":true}; use DATABASE_CA for a file');
   const modes = modeNames.flatMap((name) => options.get(name)?.toLowerCase() ?? []);
   if (modes.some((mode) => !withTls.has(mode) && !withoutTls.has(mode)))
     throw new OperatorError('DATABASE_URL: sslmode must be VERIFY_IDENTITY, or be left out; TLS is always verified');

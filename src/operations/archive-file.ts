@@ -7,8 +7,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Endpoint, endpoints } from '../coupon/accepted-by.ts';
 import { isUserId } from '../coupon/coupon.ts';
-import { formatInstant, parseInstant } from '../http/instant.ts';
+import { formatInstant, formatOptional, parseInstant } from '../http/instant.ts';
 import { OperatorError } from '../operator-error.ts';
 
 /** A row of `coupon_issues`, without its coupon. */
@@ -17,8 +18,12 @@ export interface ArchivedRow {
   readonly userId: string;
   readonly issuedMs: number;
   readonly usedMs: number | null;
+  readonly reference: string | null;
+  readonly revokedMs: number | null;
   readonly createdMs: number;
   readonly updatedMs: number;
+  /** Null where it is not known; undefined in a file of format 1, which does not have it. */
+  readonly endpoint?: Endpoint | null | undefined;
 }
 
 /** Which archiving of which coupon a file belongs to. */
@@ -27,18 +32,25 @@ export interface ArchiveHead {
   readonly archivedMs: number;
 }
 
-const COLUMNS = 'sequence,user_id,date_issued,date_used,date_created,date_updated';
+/** Of format 1, which earlier releases wrote: its rows have no more. */
+const FIRST_COLUMNS = 'sequence,user_id,date_issued,date_used,date_created,date_updated';
+const COLUMNS = `${FIRST_COLUMNS},reference,date_revoked,endpoint`;
 
 const headOf = ({ couponId, archivedMs }: ArchiveHead) =>
-  `#coupon=${couponId},archived=${formatInstant(archivedMs)},format=1`;
+  `#coupon=${couponId},archived=${formatInstant(archivedMs)},format=2`;
 
 const tailOf = (rows: number, sum: string) => `#rows=${rows},sha256=${sum}`;
 
-/** A row as a line; equal lines are equal rows. Throws OperatorError for a user id that would need quotes. */
-export function lineOf({ sequence, userId, issuedMs, usedMs, createdMs, updatedMs }: ArchivedRow): string {
+/**
+ * A row as a line; equal lines are equal rows. A reference is percent-encoded, so that it needs no quotes. Throws OperatorError for a user
+ * id that would need some.
+ */
+export function lineOf(row: ArchivedRow): string {
+  const { sequence, userId, issuedMs, usedMs, createdMs, updatedMs, reference, revokedMs, endpoint } = row;
   if (!isUserId(userId)) throw new OperatorError(`issue ${sequence} has a user id that no release writes`);
-  const used = usedMs === null ? '' : formatInstant(usedMs);
-  return [sequence, userId, formatInstant(issuedMs), used, formatInstant(createdMs), formatInstant(updatedMs)].join();
+  const instants = [issuedMs, usedMs, createdMs, updatedMs].map((ms) => formatOptional(ms) ?? '');
+  const added = [encodeURIComponent(reference ?? ''), formatOptional(revokedMs) ?? '', endpoint ?? ''];
+  return [sequence, userId, ...instants, ...added].join();
 }
 
 /** Whether there is something under this path. */
@@ -85,7 +97,8 @@ export async function writeArchive(
     await file.close();
   }
   const read = await verifyArchive(temporary);
-  if (read.rows !== rows) throw new OperatorError(`${temporary} does not read back: ${read.rows} rows of ${rows}`);
+  if (read.rows !== rows)
+    throw new OperatorError(`${temporary} cannot be verified: it has ${read.rows} of ${rows} rows`);
   say('read back');
   await rename(temporary, path);
   const folder = await open(dirname(path), 'r');
@@ -111,16 +124,17 @@ export async function readArchive(path: string, limit: number) {
   const lines = linesOf(path);
   const { value, done } = await lines.next();
   const first = done ? '' : value;
-  const [, id = '', archived = ''] = /^#coupon=([1-9]\d{0,15}),archived=([^,]+),format=1$/.exec(first) ?? [];
+  const [, id = '', archived = '', format = ''] =
+    /^#coupon=([1-9]\d{0,15}),archived=([^,]+),format=([12])$/.exec(first) ?? [];
   const archivedMs = parseInstant(archived);
   if (archivedMs === null) throw new OperatorError(`${path} is not the file of an archived coupon`);
   const head: ArchiveHead = { couponId: Number(id), archivedMs };
-  return { head, pages: rowPages(path, first, lines, limit) };
+  return { head, pages: rowPages(path, { first, isWhole: format === '2' }, lines, limit) };
 }
 
 async function* rowPages(
   path: string,
-  first: string,
+  { first, isWhole }: { readonly first: string; readonly isWhole: boolean },
   lines: AsyncGenerator<string, void>,
   limit: number,
 ): AsyncGenerator<readonly ArchivedRow[]> {
@@ -139,10 +153,10 @@ async function* rowPages(
     }
     sum.update(`${line}\n`, 'latin1');
     rows += 1;
-    if (rows === 0 && line === COLUMNS) continue;
-    const row = rowOf(line);
+    if (rows === 0 && line === (isWhole ? COLUMNS : FIRST_COLUMNS)) continue;
+    const row = rowOf(isWhole ? line : `${line},,,`);
     if (!row) throw changed;
-    if (page.push(row) < limit) continue;
+    if (page.push(isWhole ? row : { ...row, endpoint: undefined }) < limit) continue;
     yield page;
     page = [];
   }
@@ -151,16 +165,28 @@ async function* rowPages(
 }
 
 function rowOf(line: string): ArchivedRow | null {
-  const [sequence = '', userId = '', issued = '', used = '', created = '', updated = ''] = line.split(',');
+  const [sequence = '', userId = '', issued = '', used = '', created = '', updated = '', ...added] = line.split(',');
+  const [reference = '', revoked = '', by = ''] = added;
   const row = {
     sequence: Number(sequence),
     userId,
     issuedMs: parseInstant(issued) ?? 0,
     usedMs: used === '' ? null : (parseInstant(used) ?? 0),
+    reference: reference === '' ? null : decoded(reference),
+    revokedMs: revoked === '' ? null : (parseInstant(revoked) ?? 0),
     createdMs: parseInstant(created) ?? 0,
     updatedMs: parseInstant(updated) ?? 0,
+    endpoint: endpoints.find((endpoint) => endpoint === by) ?? null,
   };
   return Number.isSafeInteger(row.sequence) && isUserId(userId) && lineOf(row) === line ? row : null;
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Lines of bytes, one character each: a file in another encoding has another sum. */

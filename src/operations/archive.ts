@@ -55,7 +55,7 @@ export async function archiveCoupon(
   const before = await readFromPrimary(database, (session) => readCoupon(session, couponId));
   if (!before) throw new OperatorError(`MySQL has no coupon ${couponId}`);
   if (before.archivedMs === null) {
-    if (await isThere(path)) throw new OperatorError(`${path} is there already; name another file with --file`);
+    if (await isThere(path)) throw new OperatorError(`${path} already exists; choose another file with --file`);
     await refuseWaiting(dependencies.redisStock, couponId);
     await refuseMissingRows(database, before);
   }
@@ -204,7 +204,9 @@ async function lockArchived(tx: Session, { couponId, archivedMs }: ArchiveHead):
 }
 
 function refuseDifferent(rows: readonly ArchivedRow[], page: readonly ArchivedRow[], path: string): void {
-  const lines = rows.map(lineOf);
+  // A file of an earlier release does not say by which endpoint.
+  const known = page[0]?.endpoint === undefined ? rows.map((row) => ({ ...row, endpoint: undefined })) : rows;
+  const lines = known.map(lineOf);
   const different = page.find((row, i) => lines[i] !== lineOf(row));
   if (different || lines.length !== page.length)
     throw new OperatorError(
@@ -229,15 +231,20 @@ function isWithin(couponId: number, page: readonly ArchivedRow[]) {
 
 async function insertRows(tx: Session, couponId: number, page: readonly ArchivedRow[]): Promise<void> {
   const instant = (ms: number) => new Date(ms);
-  const rows = page.map(({ sequence, userId, issuedMs, usedMs, createdMs, updatedMs }) => ({
-    couponId,
-    sequence,
-    userId,
-    dateIssued: instant(issuedMs),
-    dateUsed: usedMs === null ? null : instant(usedMs),
-    dateCreated: instant(createdMs),
-    dateUpdated: instant(updatedMs),
-  }));
+  const rows = page.map(
+    ({ sequence, userId, issuedMs, usedMs, reference, revokedMs, createdMs, updatedMs, endpoint = null }) => ({
+      couponId,
+      sequence,
+      userId,
+      dateIssued: instant(issuedMs),
+      dateUsed: usedMs === null ? null : instant(usedMs),
+      reference,
+      dateRevoked: revokedMs === null ? null : instant(revokedMs),
+      dateCreated: instant(createdMs),
+      dateUpdated: instant(updatedMs),
+      endpoint,
+    }),
+  );
   // One that is there already is compared later.
   await tx
     .insert(couponIssues)
@@ -251,13 +258,16 @@ async function countRows(session: Session, couponId: number): Promise<number> {
 }
 
 function toArchivedRow(row: typeof couponIssues.$inferSelect): ArchivedRow {
-  const { sequence, userId, dateIssued, dateUsed, dateCreated, dateUpdated } = row;
+  const { sequence, userId, dateIssued, dateUsed, reference, dateRevoked, dateCreated, dateUpdated, endpoint } = row;
   return {
     sequence,
     userId,
     issuedMs: dateIssued.getTime(),
     usedMs: dateUsed?.getTime() ?? null,
+    reference,
+    revokedMs: dateRevoked?.getTime() ?? null,
     createdMs: dateCreated.getTime(),
     updatedMs: dateUpdated.getTime(),
+    endpoint,
   };
 }

@@ -25,15 +25,15 @@ const facts = (description: string) =>
 const AuditTrailAnswer = Type.Object({
   id: EntryId,
   date: Type.String({ format: 'date-time', description: 'when' }),
-  action: Type.String({ description: 'what was done, such as `coupon.edit`' }),
+  action: Type.String({ description: 'the action, such as `coupon.edit`' }),
   couponId: Type.Union([CouponId, Type.Null()], { description: 'null for what is of no coupon' }),
   keyId: Type.Union([EntryId, Type.Null()], {
     description: 'id of the API key that did it; null for ADMIN_API_KEY and commands',
   }),
   actor: Type.String({ description: 'name of that key, `ADMIN_API_KEY`, or a command such as `command:keys`' }),
   address: textOrNull('where the request came from, an IPv6 address as its network; null for commands'),
-  from: facts('what changed, as it was; null where there was nothing'),
-  to: facts('the same, as it is since; null where nothing is left'),
+  from: facts('the values before the change; null if there were none'),
+  to: facts('the values after the change; null if there are none'),
 });
 
 const AuditTrailPage = Type.Object(
@@ -74,9 +74,9 @@ export function auditTrailRoute({ authority, listTrail }: AuditTrailDependencies
     {
       operationId: 'listAuditTrail',
       tag: 'operators',
-      summary: 'Who changed what',
-      description: `Every change by an operator, the newest first: by this API or by a command. What changes in Redis is recorded before it
-is done, so that such an entry may stand for a change that then failed.`,
+      summary: 'Read the audit trail',
+      description: `Every change by an operator through this API or a command, newest first. Changes in Redis are recorded before they are made,
+so such an entry may describe a change that then failed.`,
       access: operatorsWith(authority, 'read'),
       query: {
         ...pageParameters,

@@ -11,20 +11,22 @@ import { sql } from 'drizzle-orm';
 import { readCoupon } from '../coupon/catalog.ts';
 import { CouponId } from '../coupon/ids.ts';
 import { type Database, type Session, readFromPrimary } from '../mysql/database.ts';
-import type { Allocation } from '../stream/entry.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { lostKey } from '../stream/keys.ts';
 import { waitingEntries } from '../stream/accepted.ts';
+import { mergeSpans, sizeOf, type Span, spanOf } from '../stream/spans.ts';
 
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
 export const countOrNull = (description: string) => Type.Union([count(description), Type.Null()], { description });
 
-/** One coupon, counted. The last five numbers are verdicts, the others plain counts of what is there. */
+/** One coupon, counted. The last six numbers are verdicts, the others plain counts of what is there. */
 export const AuditAnswer = Type.Object(
   {
     couponId: CouponId,
-    stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], { description: 'who gives the stock out' }),
-    totalQuantity: countOrNull('how many there may be; null for no limit'),
+    stockHome: Type.Union([Type.Literal('mysql'), Type.Literal('redis')], {
+      description: 'the store that holds the stock',
+    }),
+    totalQuantity: countOrNull('the total of the coupon; null for no limit'),
     archived: Type.Boolean({
       description: 'whether its rows were moved to a file, where they belong to `issuedQuantity`',
     }),
@@ -39,6 +41,7 @@ export const AuditAnswer = Type.Object(
     unknown: count('P2: issues that Redis does not know of; must be 0'),
     unexpected: count('P1: rows above the total, or not in the counter; must be 0'),
     outsidePeriod: count('P5: rows issued outside the period as it is now; must be 0 unless the period was edited'),
+    withheld: count('P4: pieces that are left and that Redis does not give out; must be 0'),
     lost: count(
       'P3: answers of the last 30 days that a failover of Redis broke, counted by the processes that gave them; must be 0',
     ),
@@ -48,8 +51,8 @@ export const AuditAnswer = Type.Object(
 
 export type Audit = Readonly<Static<typeof AuditAnswer>>;
 
-/** What the stores show. `lost` is not among it: it was counted at the failover. */
-export type CouponCounts = Omit<Audit, 'lost'>;
+/** What the stores show, but for what Redis withholds. `lost` is not among it: it was counted at the failover. */
+export type CouponCounts = Omit<Audit, 'lost' | 'withheld'>;
 
 export interface AuditDependencies {
   readonly redisStock: RedisStock;
@@ -59,8 +62,22 @@ export interface AuditDependencies {
 /** Counts a coupon, and says what processes have found to be lost. Throws as `auditCoupon`. */
 export async function readAudit(dependencies: AuditDependencies, couponId: number): Promise<Audit | null> {
   const counts = await auditCoupon(dependencies, couponId);
+  if (!counts) return null;
   const { redis, keysOf } = dependencies.redisStock;
-  return counts && { ...counts, lost: Number((await redis.get(lostKey(keysOf(couponId)))) ?? 0) };
+  const lost = Number((await redis.get(lostKey(keysOf(couponId)))) ?? 0);
+  return { ...counts, withheld: await countWithheld(dependencies, couponId), lost };
+}
+
+/**
+ * Pieces that nobody has and that Redis would refuse as sold out. What gives stock out in MySQL compares the counter, which is counted
+ * with the rows. An edit is in both stores only a moment later: of a state with another version than the row, nothing is said.
+ */
+async function countWithheld({ redisStock, database }: AuditDependencies, couponId: number): Promise<number> {
+  const seen = await redisStock.look(couponId);
+  const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
+  if (seen.kind !== 'open' || !coupon || coupon.version !== seen.version || coupon.totalQuantity === null) return 0;
+  const { next, until } = seen.stock;
+  return Math.max(0, coupon.totalQuantity - seen.issued - Math.max(0, until - next + 1));
 }
 
 /** Counts a coupon; null when there is none. Takes as long as reading its rows along the primary key. Throws what the stores throw. */
@@ -109,33 +126,6 @@ export async function auditCoupon(
     unexpected: over + (counted.archived ? Math.max(0, beyond) : Math.abs(beyond)),
     outsidePeriod: counted.outsidePeriod,
   };
-}
-
-/** Sequences from `from` up to, but not including, `to`. */
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
-function spanOf({ firstSequence, users }: Allocation): Span {
-  return { from: firstSequence, to: firstSequence + users.length };
-}
-
-function sizeOf(spans: readonly Span[]): number {
-  return spans.reduce((sum, { from, to }) => sum + to - from, 0);
-}
-
-/** Spans as few disjoint ones, in order, cut off at `end`. */
-export function mergeSpans(spans: readonly Span[], end: number): readonly Span[] {
-  const merged: { from: number; to: number }[] = [];
-  for (const { from, to } of spans.toSorted((a, b) => a.from - b.from)) {
-    const last = merged.at(-1);
-    const until = Math.min(to, end);
-    if (from >= until) continue;
-    if (last && from <= last.to) last.to = Math.max(last.to, until);
-    else merged.push({ from, to: until });
-  }
-  return merged;
 }
 
 /**

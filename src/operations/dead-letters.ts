@@ -24,8 +24,12 @@ export interface DeadLetterView {
 export interface DeadLetters {
   /** All of them, by partition and age; or those of one partition. */
   list(partition?: number): AsyncGenerator<DeadLetterView>;
-  /** One, or null. */
-  read(id: string): Promise<DeadLetterView | null>;
+  /** One with the fields of its entry, or null. */
+  read(
+    id: string,
+  ): Promise<
+    (DeadLetterView & { readonly fields: readonly { readonly name: string; readonly value: string }[] }) | null
+  >;
   /**
    * Puts one back into the stream; the worker writes it under its sequence if that is still free.
    *
@@ -70,7 +74,13 @@ export function createDeadLetters(redisStock: RedisStock, recordChange: RecordCh
     },
     async read(id) {
       const found = await find(id);
-      return found && viewOf(id, found.fields);
+      if (!found) return null;
+      const fields = entryFields(found.fields);
+      const names = fields.filter((_, i) => i % 2 === 0);
+      return {
+        ...viewOf(id, found.fields),
+        fields: names.map((name, i) => ({ name, value: fields[2 * i + 1] ?? '' })),
+      };
     },
     async replay(id, by = SYSTEM) {
       const found = await find(id);

@@ -10,6 +10,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, sql } from 'drizzle-orm';
+import type { Redis } from 'ioredis';
 import { apiKeys, couponIssues, coupons, erasedUsers } from '../../drizzle/schema.ts';
 import { type Actor, record, recordIn } from '../auth/audit-trail.ts';
 import { lockCoupon } from '../coupon/catalog.ts';
@@ -21,7 +22,7 @@ import type { RedisStock } from '../stock/redis-stock.ts';
 import { lastAdded } from '../stream/accepted.ts';
 import { streamPages } from '../stream/entries.ts';
 import { readAllocation } from '../stream/entry.ts';
-import { changesChannel, idempotencyKey, type PartitionKeys } from '../stream/keys.ts';
+import { changesChannel, idempotencyKey, loadingKey, offersKey, type PartitionKeys } from '../stream/keys.ts';
 import { replaceLetter } from '../stream/scripts/letters.ts';
 
 export interface ErasingDependencies {
@@ -33,6 +34,7 @@ export interface ErasingDependencies {
   readonly waitMsMax: number;
 }
 
+/** From one pass to the next while entries wait for a worker, at least, and at least as long as a pass takes. */
 const WAIT_MS = 100;
 
 /**
@@ -47,22 +49,26 @@ export async function eraseUser(
   by: Actor,
 ): Promise<ReadonlySet<number>> {
   const erased = new Set<number>();
-  const deadlineMs = performance.now() + dependencies.waitMsMax;
+  let deadlineMs = Number.POSITIVE_INFINITY;
   let isLast = false;
   for (;;) {
+    const startedMs = performance.now();
     const { waiting, found } = await findTraces(dependencies, userId);
+    const nowMs = performance.now();
+    // However long it takes to read everything once.
+    if (deadlineMs === Number.POSITIVE_INFINITY) deadlineMs = nowMs + dependencies.waitMsMax;
     const isClean = waiting.size + found.size === 0;
     if (isClean && isLast) break;
     isLast = isClean;
-    if (isClean) for (const couponId of erased) await dependencies.redisStock.interruptOpening(couponId);
-    if (!isClean && performance.now() > deadlineMs)
+    if (isClean) await interruptOpenings(dependencies.redisStock);
+    if (!isClean && nowMs > deadlineMs)
       throw new OperatorError(
         waiting.size > 0
           ? 'entries of the user wait for a worker, which is not running or is behind; run this again once they are rows'
           : 'the user is issued coupons meanwhile; run this again once they cannot ask any more',
       );
     const due = waiting.difference(erased).union(found);
-    if (!isClean && due.size === 0) await pause(WAIT_MS);
+    if (!isClean && due.size === 0) await pause(Math.max(WAIT_MS, nowMs - startedMs));
     for (const couponId of due) {
       await eraseFrom(dependencies, couponId, userId, by);
       erased.add(couponId);
@@ -87,17 +93,53 @@ async function findTraces({ redisStock, database }: ErasingDependencies, userId:
           if (users.includes(userId)) (key === dead ? found : waiting).add(couponId);
     } while ((await lastAdded(redis, dead)) !== added);
   }
-  for (const kind of ['owners', 'offers']) {
-    for await (const keys of keyPages(redis, `coupon:{*}:*:${kind}`)) {
-      const known = await Promise.all(keys.map((key) => redis.hget(key, userId)));
-      for (const [i, key] of keys.entries()) if (known[i] !== null) found.add(Number(key.split(':').at(-2)));
-    }
+  for await (const keys of keyPages(redis, 'coupon:{*}:*:owners')) {
+    const known = await Promise.all(keys.map((key) => redis.hget(key, userId)));
+    for (const [i, key] of keys.entries()) if (known[i] !== null) found.add(couponOf(key));
+  }
+  for await (const keys of keyPages(redis, 'coupon:{*}:*:offers')) {
+    for (const key of keys) if ((await offeredFields(redis, key, userId)).length > 0) found.add(couponOf(key));
   }
   const rows = await readFromPrimary(database, (session) =>
     session.select({ couponId: couponIssues.couponId }).from(couponIssues).where(eq(couponIssues.userId, userId)),
   );
   for (const { couponId } of rows) found.add(couponId);
   return { waiting, found };
+}
+
+/** Of all coupons: an opening may have read the user before a former run, that was interrupted, erased them. */
+async function interruptOpenings(redisStock: RedisStock): Promise<void> {
+  const { redis } = redisStock;
+  for await (const keys of keyPages(redis, 'coupon:{*}:*:opening')) {
+    for (const key of keys) {
+      const couponId = couponOf(key);
+      const token = await redis.get(key);
+      await redisStock.interruptOpening(couponId);
+      // What it gathered. Not before: an opening with a lease relies on it.
+      if (token !== null) await redis.unlink(loadingKey(redisStock.keysOf(couponId), token));
+    }
+  }
+}
+
+/** `coupon:{p}:<id>:…` */
+function couponOf(key: string): number {
+  return Number(key.split(':').at(-2));
+}
+
+/** What is offered of a user. What an operator discarded is left until it ends: without the mark it would be offered again. */
+async function offeredFields(redis: Redis, key: string, userId: string): Promise<string[]> {
+  const found: string[] = [];
+  let cursor = '0';
+  do {
+    const [next, fields] = await redis.hscan(key, cursor, 'COUNT', 1000);
+    // No user id has a space: see offerField.
+    for (let i = 0; i < fields.length; i += 2) {
+      const [field = '', value = ''] = fields.slice(i, i + 2);
+      if (field.startsWith(`${userId} `) && !value.startsWith('-')) found.push(field);
+    }
+    cursor = next;
+  } while (cursor !== '0');
+  return found;
 }
 
 /** The entries of a stream, of any version, that name a coupon and its users. */
@@ -121,25 +163,32 @@ async function eraseFrom(
   const { erasureKey, pseudonym } = await eraseRow(dependencies, couponId, userId, by);
   await replaceLetters(redisStock, keys, couponId, userId, pseudonym);
   const server = redisStock.serverOfCoupon(couponId);
-  await redisStock.eraseOwner(couponId, { userId, pseudonym, erasureKey });
+  const offered = await offeredFields(redisStock.redis, offersKey(keys), userId);
+  await redisStock.eraseOwner(couponId, { userId, pseudonym, erasureKey, offered });
   await redisStock.confirm?.(keys, server);
   // Refusals that other processes have cached know the user by the id.
   await redisStock.redis.publish(changesChannel(redisStock.redis), String(couponId));
 }
 
 /** Step 1. A coupon that MySQL does not have cannot be issued: its pseudonym needs no key that is kept. */
-async function eraseRow({ database }: ErasingDependencies, couponId: number, userId: string, by: Actor) {
+async function eraseRow({ database, redisStock }: ErasingDependencies, couponId: number, userId: string, by: Actor) {
+  // A MySQL that went back has no key, and others were erased in Redis by this one.
+  const stateKey = (await redisStock.redis.hget(redisStock.keysOf(couponId).state, 'erased')) ?? newErasureKey();
   const changeOf = (pseudonym: string) =>
     ({ action: 'user.erase', couponId, from: null, to: { userId: pseudonym } }) as const;
   const erased = await withTransaction(database, async (tx) => {
     const coupon = await lockCoupon(tx, couponId);
     if (!coupon) return null;
-    const erasureKey = coupon.erasureKey ?? newErasureKey();
+    // Its rows are compared with those of its file, one by one.
+    if (coupon.archivedMs !== null)
+      throw new OperatorError(`coupon ${couponId} is archived: restore it, run this again, and archive it again`);
+    const erasureKey = coupon.erasureKey ?? stateKey;
     const pseudonym = pseudonymOf(erasureKey, userId);
     await tx.update(coupons).set({ erasureKey }).where(eq(coupons.id, couponId));
     await tx
       .update(couponIssues)
-      .set({ userId: pseudonym, dateUpdated: sql`UTC_TIMESTAMP(3)` })
+      // A reference leads to an order, and so to the person.
+      .set({ userId: pseudonym, reference: null, dateUpdated: sql`UTC_TIMESTAMP(3)` })
       .where(and(eq(couponIssues.couponId, couponId), eq(couponIssues.userId, userId)));
     // Also where there is no row: an entry or a letter may still become one.
     await tx.insert(erasedUsers).values({ couponId, pseudonym }).onDuplicateKeyUpdate({ set: { pseudonym } });
@@ -147,10 +196,9 @@ async function eraseRow({ database }: ErasingDependencies, couponId: number, use
     return { erasureKey, pseudonym };
   });
   if (erased) return erased;
-  const erasureKey = newErasureKey();
-  const pseudonym = pseudonymOf(erasureKey, userId);
+  const pseudonym = pseudonymOf(stateKey, userId);
   await recordIn(database)(by, changeOf(pseudonym));
-  return { erasureKey, pseudonym };
+  return { erasureKey: stateKey, pseudonym };
 }
 
 /** Step 2. */

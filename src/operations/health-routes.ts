@@ -75,7 +75,7 @@ const helloRoute = rawRoute(
     operationId: 'sayHello',
     tag: 'service',
     summary: 'Say hello',
-    description: 'Touches no store: the baseline that benchmarks compare with.',
+    description: 'Uses no store: the baseline of the benchmarks.',
     answers: { 200: { description: 'A greeting.', example: 'hello' } },
   },
   () => new Response('hello', { headers: text }),
@@ -88,7 +88,7 @@ const liveRoute = rawRoute(
     operationId: 'checkLiveness',
     tag: 'service',
     summary: 'Is the process alive?',
-    description: 'Asks nothing of Redis or MySQL.',
+    description: 'Does not use Redis or MySQL.',
     answers: { 200: { description: 'It is.', example: 'alive' } },
   },
   () => new Response('alive', { headers: { ...text, ...noStore } }),
@@ -111,7 +111,7 @@ function readyRoute(readiness: HealthDependencies['readiness'], { scopesOf }: He
       tag: 'service',
       summary: 'Should requests be sent here?',
       description:
-        'With the reason if not, and with the durability that the stores really have; their versions only for those who show a key. At most a second old.',
+        'With the reason if not, and with the actual durability of the stores; their versions only for callers with a key. At most a second old.',
       answers: {
         200: { description: 'Yes.', schema: ReadinessAnswer, example: exampleOf(true) },
         503: { description: 'No; `checks` says why.', schema: ReadinessAnswer, example: exampleOf(false) },
@@ -143,7 +143,7 @@ function metricsRoute(metrics: HealthDependencies['metrics'], authority: HealthD
       tag: 'service',
       summary: 'Metrics',
       description:
-        'For Prometheus, at most a second old. It needs no key on a port of its own, `METRICS_PORT`, nor with `AUTH=off`.',
+        'For Prometheus, at most a second old. Needs no key on a separate port, `METRICS_PORT`, or with `AUTH=off`.',
       ...(access && { access }),
       answers: { 200: { description: 'In the text format.', example } },
     },

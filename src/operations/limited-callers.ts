@@ -19,7 +19,7 @@ const LimitedCallerList = Type.Object(
         name: Type.String({ description: 'the address, an IPv6 one as its network; or the id of the user' }),
         refused: count('requests answered 429 in this window and the one before'),
       }),
-      { description: 'by how many of their requests were refused, the most first' },
+      { description: 'sorted by the number of refused requests, highest first' },
     ),
   },
   { $id: 'LimitedCallerList' },
@@ -33,9 +33,9 @@ export function limitedCallersRoute({ authority, limitedCallers }: LimitedCaller
     {
       operationId: 'listLimitedCallers',
       tag: 'operators',
-      summary: 'Who asks too often',
+      summary: 'List rate-limited callers',
       description:
-        'Addresses and users whose requests were refused for a rate limit, as counted by the process that answers this request.',
+        'Addresses and users that exceeded a rate limit, as counted by the process that answers this request.',
       access: operatorsWith(authority, 'read'),
       answers: {
         200: {

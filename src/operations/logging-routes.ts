@@ -6,14 +6,14 @@ import { type Authority, operatorOf, operatorsWith } from '../auth/authority.ts'
 import { LogLevel, REQUEST_LOG_MODE } from '../config/log-settings.ts';
 import { formatInstant } from '../http/instant.ts';
 import { route } from '../http/route.ts';
-import type { Logging } from './logging.ts';
+import type { Logging, LogSettings } from './logging.ts';
 
 export interface LoggingRoutesDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
   readonly authority: Pick<Authority, 'guard'>;
   readonly logging: Pick<Logging, 'current' | 'change'>;
   /** Called after each change. */
-  readonly onLoggingChanged: (by: Actor, settings: ReturnType<Logging['current']>) => void;
+  readonly onLoggingChanged: (by: Actor, before: LogSettings, now: ReturnType<Logging['current']>) => void;
 }
 
 const MINUTES_MAX = 60;
@@ -27,10 +27,10 @@ const LoggingAnswer = Type.Object(
   {
     ...settings,
     until: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-      description: 'when the settings of the processes are in effect again; null: they are',
+      description: 'when the settings of the processes take effect again; null: they are in effect',
     }),
     shared: Type.Boolean({
-      description: 'whether every process has it, or will within seconds; false while Redis does not answer',
+      description: 'whether the change reaches every process within seconds; false while Redis does not respond',
     }),
   },
   { $id: 'Logging' },
@@ -43,7 +43,7 @@ const LoggingChange = Type.Object(
     minutes: Type.Integer({
       minimum: 0,
       maximum: MINUTES_MAX,
-      description: `for how long: an integer from 1 to ${MINUTES_MAX}; 0: back to the settings of the processes`,
+      description: `the duration in minutes: an integer from 1 to ${MINUTES_MAX}; 0: back to the settings of the processes`,
     }),
   },
   { $id: 'LoggingChange', additionalProperties: false },
@@ -63,8 +63,8 @@ function readRoute({ authority, logging }: LoggingRoutesDependencies) {
     {
       operationId: 'readLogging',
       tag: 'operators',
-      summary: 'What is logged',
-      description: 'The level of the log, and which requests have a line, as the process has it that answers.',
+      summary: 'Read what is logged',
+      description: 'The log level and the logged requests of the process that answers.',
       access: operatorsWith(authority, 'read'),
       answers: { 200: { description: 'What is in effect.', schema: LoggingAnswer, example } },
     },
@@ -82,7 +82,7 @@ function changeRoute({ config, authority, logging, onLoggingChanged }: LoggingRo
       tag: 'operators',
       summary: 'Change what is logged, for a while',
       description:
-        'In effect in all processes of API and worker, which have no request log, within seconds and without a restart.',
+        'Takes effect in all API and worker processes within seconds, without a restart. Workers have no request log.',
       access: operatorsWith(authority, 'admin'),
       body: {
         schema: LoggingChange,
@@ -92,9 +92,10 @@ function changeRoute({ config, authority, logging, onLoggingChanged }: LoggingRo
       answers: { 200: { description: 'What is in effect now.', schema: LoggingAnswer, example } },
     },
     async ({ request, body: { minutes, ...changed } }) => {
+      const { logLevel, requestLog } = logging.current();
       const shared = await logging.change(changed, minutes * 60_000);
       const now = logging.current();
-      onLoggingChanged(operatorOf(request), now);
+      onLoggingChanged(operatorOf(request), { logLevel, requestLog }, now);
       return { body: toAnswer(now, shared) };
     },
   );

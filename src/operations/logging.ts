@@ -4,8 +4,9 @@
 // handed on later.
 
 import type { Redis } from 'ioredis';
-import type { Static } from '@sinclair/typebox';
-import type { LogLevel } from '../config/log-settings.ts';
+import { type Static, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+import { LogLevel, REQUEST_LOG_MODE } from '../config/log-settings.ts';
 
 export interface LogSettings {
   /** Of LOG_LEVEL. */
@@ -28,9 +29,25 @@ export interface LoggingDependencies {
   readonly onFault: (error: unknown) => void;
 }
 
+/** As it stands in Redis. */
+const Shared = Type.Object({
+  logLevel: LogLevel,
+  requestLog: Type.String({ pattern: REQUEST_LOG_MODE }),
+  untilMs: Type.Number(),
+});
 const KEY = 'logging';
 /** Between two looks for a change that was made elsewhere. */
 const PAUSE_MS = 2000;
+
+/** Null for what is no change of this release's. */
+function readChange(text: string): LogChange | null {
+  try {
+    const found: unknown = JSON.parse(text);
+    return Value.Check(Shared, found) ? found : null;
+  } catch {
+    return null;
+  }
+}
 
 export class Logging {
   readonly #dependencies: LoggingDependencies;
@@ -82,7 +99,7 @@ export class Logging {
         this.#isShared = true;
       }
       const shared = await redis.get(KEY);
-      if (this.#isShared) this.#use(shared === null ? null : (JSON.parse(shared) as LogChange));
+      if (this.#isShared) this.#use(shared === null ? null : readChange(shared));
     } catch (error) {
       // The connection ends before the answer to the last look.
       if (!this.#isStopped) onFault(error);

@@ -9,7 +9,7 @@ import { inArray } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { type Database, readFromPrimary } from '../mysql/database.ts';
 import { waitingEntries } from '../stream/accepted.ts';
-import { changesChannel, lostKey, offersKey } from '../stream/keys.ts';
+import { changesChannel, keysBeside } from '../stream/keys.ts';
 import type { RedisStock } from '../stock/redis-stock.ts';
 import { readKnownEpoch } from '../stock/restoring.ts';
 
@@ -68,31 +68,50 @@ export async function countOrphan({ redis, keysOf, countOwners }: RedisStock, co
  * @throws what Redis or MySQL throw
  */
 export async function removeOrphan({ redisStock, database }: OrphanDependencies, couponId: number): Promise<boolean> {
+  // Before anything is held: the stock of a coupon that MySQL has goes on. And after it, since one may be made meanwhile.
+  if (!(await isOrphan(database, couponId))) return false;
   await holdOrphan(redisStock, couponId);
-  if ((await missingAmong(database, [couponId])).length === 0) return false;
+  if (!(await isOrphan(database, couponId))) return false;
   const keys = redisStock.keysOf(couponId);
-  await redisStock.redis.unlink(keys.state, keys.owners, keys.opening, offersKey(keys), lostKey(keys));
+  await redisStock.redis.unlink(keys.state, keys.owners, keys.opening, ...keysBeside(keys));
   return true;
 }
 
+/** What the catalog asks for a new coupon, see `createCatalog`. */
+export function freeIds(redisStock: RedisStock) {
+  return {
+    clear: (couponId: number) => clearId(redisStock, couponId),
+    freeFrom: (couponId: number) => freeIdFrom(redisStock, couponId),
+  };
+}
+
 /**
- * The least id from `couponId` on of which Redis knows nothing: a MySQL that went back gives ids again, and what was promised of the
- * coupon of before would be taken for issues of the new one. What else stands under the id is removed.
+ * Whether Redis knows no coupon by an id: a MySQL that went back gives ids again, and what was promised of the coupon of before would be
+ * taken for issues of the new one. What else stands under the id is removed.
  *
  * @throws what Redis throws: it must be asked, since a coupon is issued from a state as soon as that answers
  */
-export async function freeIdFrom(redisStock: RedisStock, couponId: number): Promise<number> {
+async function clearId(redisStock: RedisStock, couponId: number): Promise<boolean> {
   const { redis, keysOf, countOwners } = redisStock;
-  let free = couponId;
-  if ((await countOwners(free)) > 0 || (await readKnownEpoch(redisStock, free)) > 0) {
-    for (const kind of ['state', 'owners'] as const) {
-      for await (const ids of redisStock.couponIds(kind)) free = Math.max(free, ...ids.map((id) => id + 1));
-    }
-    if (free === couponId) free += 1;
+  if ((await countOwners(couponId)) > 0 || (await readKnownEpoch(redisStock, couponId)) > 0) return false;
+  const keys = keysOf(couponId);
+  await redis.unlink(keys.opening, ...keysBeside(keys));
+  return true;
+}
+
+/** The least id from `couponId` on that is above all that Redis knows, or `couponId`. Throws what Redis throws. */
+async function freeIdFrom(redisStock: RedisStock, couponId: number): Promise<number> {
+  if (await clearId(redisStock, couponId)) return couponId;
+  let free = couponId + 1;
+  for (const kind of ['state', 'owners'] as const) {
+    for await (const ids of redisStock.couponIds(kind)) free = Math.max(free, ...ids.map((id) => id + 1));
   }
-  const keys = keysOf(free);
-  await redis.unlink(keys.opening, offersKey(keys), lostKey(keys));
   return free;
+}
+
+/** Whether MySQL does not have a coupon. Throws what MySQL throws. */
+export async function isOrphan(database: Database, couponId: number): Promise<boolean> {
+  return (await missingAmong(database, [couponId])).length > 0;
 }
 
 async function missingAmong(database: Database, ids: readonly number[]): Promise<readonly number[]> {

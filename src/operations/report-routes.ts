@@ -3,10 +3,11 @@
 import { Type } from '@sinclair/typebox';
 import { type Authority, operatorsWith } from '../auth/authority.ts';
 import { CouponId } from '../coupon/ids.ts';
+import { dateReader, isTimeZone, TIME_ZONE_PATTERN } from '../coupon/time-zone.ts';
 import { pageParameters } from '../http/pagination.ts';
 import { route } from '../http/route.ts';
 import { count } from './audit.ts';
-import { dateReader, type MakeReport } from './reports.ts';
+import type { MakeReport } from './reports.ts';
 
 export interface ReportDependencies {
   readonly authority: Pick<Authority, 'guard'>;
@@ -23,7 +24,7 @@ const days = {
     minimum: 1,
     maximum: DAYS_MAX,
     default: DAYS_DEFAULT,
-    description: `how many days: an integer from 1 to ${DAYS_MAX}`,
+    description: `the number of days: an integer from 1 to ${DAYS_MAX}`,
   }),
   example: DAYS_DEFAULT,
 };
@@ -46,23 +47,17 @@ function dayAfter(day: string, later: number): string {
   return new Date(Date.UTC(year, month - 1, date) + later * DAY_MS).toISOString().slice(0, 10);
 }
 
-const zoneExpression = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
-
 const timeZone = {
   schema: Type.String({
     default: 'UTC',
-    pattern: zoneExpression.source,
+    pattern: TIME_ZONE_PATTERN,
     description: 'name of a time zone, such as Asia/Seoul',
   }),
   example: 'Asia/Seoul',
   read(text: string | null): string | undefined {
     const name = text ?? 'UTC';
-    if (!zoneExpression.test(name)) return undefined;
-    try {
-      return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
-    } catch {
-      return undefined;
-    }
+    if (!isTimeZone(name)) return undefined;
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
   },
 };
 
@@ -83,13 +78,15 @@ const IssueReport = Type.Object(
         date: Type.String({ description: 'a day of this time zone' }),
         couponId: CouponId,
         issued: count('rows that were accepted on this day'),
-        used: count('issues that were used on this day'),
+        used: count('issues that were used on this day, and are used now'),
+        revoked: count('issues that were revoked on this day'),
         discount: count('what these uses took off, in the smallest unit of the currency'),
+        currency: Type.String({ description: 'of `discount`: a code of ISO 4217' }),
       }),
       { description: 'by coupon and date; days on which nothing happened are left out' },
     ),
     archived: Type.Array(CouponId, {
-      description: 'coupons of this page whose issues are in a file, and are not counted',
+      description: 'coupons of this page whose issues are archived, and not counted',
     }),
     next: Type.Union([CouponId, Type.Null()], { description: '`after` of the next page; null on the last' }),
   },
@@ -104,9 +101,9 @@ export function reportRoute({ authority, report }: ReportDependencies) {
     {
       operationId: 'reportIssues',
       tag: 'operators',
-      summary: 'What was issued and used, by day and coupon',
-      description: `Counts rows: an accepted issue that is not yet a row is missing. A page ends early when its coupons have a million issues
-together; a process makes one report at a time, and answers 503 to others meanwhile.`,
+      summary: 'Report issued, used and revoked issues by day and coupon',
+      description: `Counts rows; accepted issues that are not yet rows are not counted. A page ends early when its coupons have a million issues
+together. A process makes one report at a time, and answers 503 to further requests meanwhile.`,
       access: operatorsWith(authority, 'read'),
       query: {
         from,
@@ -121,7 +118,17 @@ together; a process makes one report at a time, and answers 503 to others meanwh
           schema: IssueReport,
           example: {
             timeZone: 'Asia/Seoul',
-            days: [{ date: '2026-12-01', couponId: 1, issued: 1000, used: 12, discount: 60_000 }],
+            days: [
+              {
+                date: '2026-12-01',
+                couponId: 1,
+                issued: 1000,
+                used: 12,
+                revoked: 1,
+                discount: 60_000,
+                currency: 'KRW',
+              },
+            ],
             archived: [],
             next: null,
           },

@@ -1,12 +1,16 @@
-// reports.ts -- What was issued and used of each coupon on each day of a time zone, and what the uses took off.
+// reports.ts -- What was issued, used and revoked of each coupon on each day of a time zone, and what the uses took off.
 //
 // No index is by date, since one would cost every issue: rows are counted along the primary key, in chunks of their own. The server groups
 // by quarters of an hour, which every time zone of today is a multiple of, and days are made of them here: tables of time zones are in few
 // servers. One report at a time in a process, of coupons with a bounded number of issues together.
+//
+// The view `coupon_issue_days` (migration 0010) counts in the same way for days of UTC: an issue when it was accepted, a use when it was used,
+// a revocation when it was made, the discount of the coupon for each use, and nothing of archived coupons. What changes here changes there.
 
 import { and, eq, gt, gte, lt, lte, type SQL, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { Unavailable } from '../coupon/outcome.ts';
+import { dateReader } from '../coupon/time-zone.ts';
 import type { Page } from '../http/pagination.ts';
 import { type Database, readFromPrimary } from '../mysql/database.ts';
 
@@ -26,8 +30,10 @@ export interface ReportDay {
   readonly couponId: number;
   readonly issued: number;
   readonly used: number;
+  readonly revoked: number;
   /** What those that were used on this day took off. */
   readonly discount: number;
+  readonly currency: string;
 }
 
 export interface Report {
@@ -48,11 +54,15 @@ const ISSUES_MAX = 1_000_000;
 const ROWS_PER_QUERY = 100_000;
 const QUARTER_MS = 15 * 60_000;
 const DAY_MS = 86_400_000;
+/** What is counted of a row, each on its own day. */
+const counted = ['issued', 'used', 'revoked'] as const;
+type Counted = (typeof counted)[number];
 
 interface ReportedCoupon {
   readonly id: number;
   readonly issuedQuantity: number;
   readonly discountAmount: number;
+  readonly currency: string;
   readonly dateArchived: Date | null;
 }
 
@@ -87,11 +97,11 @@ function readReported(
   database: Database,
   { couponId, after, limit }: ReportRequest,
 ): Promise<readonly ReportedCoupon[]> {
-  const { id, issuedQuantity, discountAmount, dateArchived } = coupons;
+  const { id, issuedQuantity, discountAmount, currency, dateArchived } = coupons;
   const condition = couponId === null ? and(gt(id, after), gt(issuedQuantity, 0)) : eq(id, couponId);
   return readFromPrimary(database, (session) =>
     session
-      .select({ id, issuedQuantity, discountAmount, dateArchived })
+      .select({ id, issuedQuantity, discountAmount, currency, dateArchived })
       .from(coupons)
       .where(condition)
       .orderBy(id)
@@ -117,7 +127,7 @@ async function daysOf(
   request: ReportRequest,
 ): Promise<ReportDay[]> {
   const dateOf = dateReader(request.timeZone);
-  const days = new Map<string, { issued: number; used: number }>();
+  const days = new Map<string, Record<Counted, number>>();
   for (let after = 0; ; ) {
     const from = after;
     const last = await readFromPrimary(database, (session) =>
@@ -134,11 +144,11 @@ async function daysOf(
       gt(couponIssues.sequence, from),
       last === null ? undefined : lte(couponIssues.sequence, last),
     );
-    for (const what of ['issued', 'used'] as const) {
+    for (const what of counted) {
       for (const { quarter, amount } of await countQuarters(database, rows, what, request)) {
         const date = dateOf(quarter * QUARTER_MS);
         if (date < request.from || date > request.to) continue;
-        const day = days.get(date) ?? { issued: 0, used: 0 };
+        const day = days.get(date) ?? { issued: 0, used: 0, revoked: 0 };
         day[what] += amount;
         days.set(date, day);
       }
@@ -148,17 +158,22 @@ async function daysOf(
   }
   return [...days]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([date, day]) => ({ date, couponId: coupon.id, ...day, discount: day.used * coupon.discountAmount }));
+    .map(([date, day]) => {
+      const discount = day.used * coupon.discountAmount;
+      return { date, couponId: coupon.id, ...day, discount, currency: coupon.currency };
+    });
 }
 
 /** Counts rows by the quarters of an hour since 1970, in UTC, with a day more at both ends than any time zone needs. */
 function countQuarters(
   database: Database,
   rows: SQL | undefined,
-  what: 'issued' | 'used',
+  what: Counted,
   { from, to }: ReportRequest,
 ): Promise<readonly { readonly quarter: number; readonly amount: number }[]> {
-  const column = what === 'issued' ? couponIssues.dateIssued : couponIssues.dateUsed;
+  const column = { issued: couponIssues.dateIssued, used: couponIssues.dateUsed, revoked: couponIssues.dateRevoked }[
+    what
+  ];
   const quarter = sql`TIMESTAMPDIFF(MINUTE, '1970-01-01', ${column}) DIV 15`.mapWith(Number);
   const [first, end] = [new Date(Date.parse(from) - DAY_MS), new Date(Date.parse(to) + 2 * DAY_MS)];
   return readFromPrimary(database, (session) =>
@@ -168,10 +183,4 @@ function countQuarters(
       .where(and(rows, gte(column, first), lt(column, end)))
       .groupBy(sql`slot`),
   );
-}
-
-/** The date of an instant in a time zone, as `2026-12-01`. */
-export function dateReader(timeZone: string): (ms: number) => string {
-  const format = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
-  return (ms) => format.format(ms);
 }

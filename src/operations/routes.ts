@@ -13,7 +13,7 @@ export interface OperationsDependencies {
   readonly authority: Pick<Authority, 'guard'>;
   /** null: no such coupon */
   readonly audit: (couponId: number) => Promise<Audit | null>;
-  readonly deadLetters: Pick<DeadLetters, 'list' | 'replay' | 'discard'>;
+  readonly deadLetters: Pick<DeadLetters, 'list' | 'read' | 'replay' | 'discard'>;
   readonly load: () => Promise<Load>;
 }
 
@@ -35,17 +35,18 @@ const auditExample: Audit = {
   unknown: 0,
   unexpected: 0,
   outsidePeriod: 0,
+  withheld: 0,
   lost: 0,
 };
 
 const DeadLetterAnswer = Type.Object({
   id: Type.String({ description: 'names it for replaying and discarding' }),
-  reason: Type.String({ description: 'why it could not be a row' }),
-  couponId: Type.Union([CouponId, Type.Null()], { description: 'null when it cannot be understood' }),
+  reason: Type.String({ description: 'why it could not be written as a row' }),
+  couponId: Type.Union([CouponId, Type.Null()], { description: 'null when it cannot be decoded' }),
   firstSequence: countOrNull('sequence of its first user'),
   users: count('how many users'),
   accepted: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-    description: 'when it was accepted; null when this release cannot read it, as one of a later release',
+    description: 'when it was accepted; null when this release cannot read it, such as an entry of a later release',
   }),
 });
 
@@ -57,6 +58,22 @@ const DeadLetterList = Type.Object(
   { $id: 'DeadLetterList' },
 );
 
+const DeadLetterDetail = Type.Composite(
+  [
+    DeadLetterAnswer,
+    Type.Object({
+      entryId: Type.String({ description: 'id that the entry had in the stream' }),
+      userIds: Type.Array(Type.String(), {
+        description: 'its users, in order of sequence; empty when they cannot be read',
+      }),
+      fields: Type.Array(Type.Object({ name: Type.String(), value: Type.String() }), {
+        description: 'the entry as it stands in Redis',
+      }),
+    }),
+  ],
+  { $id: 'DeadLetter' },
+);
+
 const letterId = '0-1795381837810-0';
 const ofLetter = { id: { schema: Type.String({ description: 'id of the dead letter' }), example: letterId } };
 
@@ -64,7 +81,7 @@ const LoadAnswer = Type.Object(
   {
     process: Type.String({ description: 'which process answered; counts of two processes must not be subtracted' }),
     uptimeMs: count('milliseconds since it started'),
-    accepted: count('requests of the issue endpoints that got a coupon, since the start of the process'),
+    accepted: count('requests to the issue endpoints that got a coupon, since the process started'),
     refused: count('requests that were refused'),
     failed: count('requests without a decision'),
     unpersisted: count('accepted users who are not yet rows, over all coupons'),
@@ -93,6 +110,7 @@ export function operationsRoutes(dependencies: OperationsDependencies) {
   return [
     auditRoute(dependencies),
     listRoute(dependencies),
+    readRoute(dependencies),
     replayRoute(dependencies),
     discardRoute(dependencies),
     loadRoute(dependencies),
@@ -106,9 +124,9 @@ function auditRoute({ authority, audit }: OperationsDependencies) {
     {
       operationId: 'auditCoupon',
       tag: 'operators',
-      summary: 'Count the promises of a coupon',
-      description: `Compares what Redis says was issued with what is in the stream, among the dead letters and in MySQL, to the last
-sequence. Exact also while the coupon is being issued. It reads all rows of the coupon.`,
+      summary: 'Audit a coupon against the promises',
+      description: `Compares the issues in Redis with the stream, the dead letters and the rows in MySQL, sequence by sequence. It is exact
+also while the coupon is being issued. It reads all rows of the coupon.`,
       access: operatorsWith(authority, 'read'),
       params: { couponId: couponIdParameter },
       answers: { 200: { description: 'The counts.', schema: AuditAnswer, example: auditExample } },
@@ -131,7 +149,7 @@ function listRoute({ authority, deadLetters }: OperationsDependencies) {
       tag: 'operators',
       summary: 'List dead letters',
       description:
-        'Accepted issues that could not become rows, with the reason, oldest first. Nothing happens to them by itself.',
+        'Accepted issues that could not become rows, with the reason, oldest first. They stay until an operator replays or discards them.',
       access: operatorsWith(authority, 'admin'),
       answers: {
         200: {
@@ -153,7 +171,7 @@ function listRoute({ authority, deadLetters }: OperationsDependencies) {
   );
 }
 
-/** Without the users: `bun run dead-letters show` has them. */
+/** Without the users, of whom there may be very many: `readRoute` has those of one letter. */
 function toAnswer({ id, reason, entry, allocation }: DeadLetterView) {
   const held = entry ?? allocation;
   return {
@@ -166,6 +184,44 @@ function toAnswer({ id, reason, entry, allocation }: DeadLetterView) {
   };
 }
 
+function readRoute({ authority, deadLetters }: OperationsDependencies) {
+  const example: Static<typeof DeadLetterDetail> = {
+    id: letterId,
+    reason: 'no such coupon',
+    couponId: 4,
+    firstSequence: 12,
+    users: 2,
+    accepted: '2026-11-22T20:55:00.123Z',
+    entryId: '1795381837810-0',
+    userIds: ['kim', 'lee'],
+    fields: [
+      { name: 'v', value: '1' },
+      { name: 'users', value: 'kim,lee' },
+    ],
+  };
+  return route(
+    'GET',
+    '/v1/dead-letters/:id',
+    {
+      operationId: 'readDeadLetter',
+      tag: 'operators',
+      summary: 'Read a dead letter',
+      description: 'With its users, and the entry as it stands in Redis.',
+      access: operatorsWith(authority, 'admin'),
+      params: ofLetter,
+      answers: { 200: { description: 'The dead letter.', schema: DeadLetterDetail, example } },
+      problems: ['DEAD_LETTER_NOT_EXIST', 'FAIL_COUPON_ISSUE_REQUEST'],
+    },
+    async ({ params }) => {
+      const letter = await deadLetters.read(params.id);
+      if (!letter) return problem('DEAD_LETTER_NOT_EXIST');
+      const { entryId, fields, entry, allocation } = letter;
+      const userIds = [...((entry ?? allocation)?.users ?? [])];
+      return { body: { ...toAnswer(letter), entryId, userIds, fields: [...fields] } };
+    },
+  );
+}
+
 function replayRoute({ authority, deadLetters }: OperationsDependencies) {
   return route(
     'POST',
@@ -174,7 +230,7 @@ function replayRoute({ authority, deadLetters }: OperationsDependencies) {
       operationId: 'replayDeadLetter',
       tag: 'operators',
       summary: 'Replay a dead letter',
-      description: 'Puts it back into the stream. The worker writes it, under its sequence if that is still free.',
+      description: 'Puts it back into the stream. The worker writes it, with its sequence if that is still free.',
       access: operatorsWith(authority, 'admin'),
       params: ofLetter,
       answers: { 204: { description: 'It is in the stream again.' } },
@@ -196,7 +252,7 @@ function discardRoute({ authority, deadLetters }: OperationsDependencies) {
       operationId: 'discardDeadLetter',
       tag: 'operators',
       summary: 'Discard a dead letter',
-      description: 'Deletes it for good: the promise to its users is given up, and its pieces are stock again.',
+      description: 'Deletes it permanently: its users lose the coupon, and its pieces return to the stock.',
       access: operatorsWith(authority, 'admin'),
       params: ofLetter,
       answers: { 204: { description: 'Deleted.' } },
@@ -214,8 +270,8 @@ function loadRoute({ authority, load }: OperationsDependencies) {
     {
       operationId: 'readLoad',
       tag: 'operators',
-      summary: 'How busy this process is, and how far MySQL is behind',
-      description: 'Counts since the process started: the rate is the difference of two answers of one process.',
+      summary: 'Load of this process, and persistence lag of MySQL',
+      description: 'Counts since the process started. To get a rate, subtract two answers of the same process.',
       access: operatorsWith(authority, 'read'),
       answers: { 200: { description: 'The counts.', schema: LoadAnswer, example: loadExample } },
       problems: ['FAIL_COUPON_ISSUE_REQUEST'],

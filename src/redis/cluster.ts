@@ -97,7 +97,7 @@ export class ClusterRedis extends Redis {
       sendings += 1;
       node = asked ?? this.#ownerOf(command.getSlot());
       if (node) this.#sendTo(node, command, asked !== null);
-      else command.reject(new Error('CLUSTERDOWN it is not known who owns the slot'));
+      else command.reject(new Error('CLUSTERDOWN the owner of the slot is unknown'));
     };
     command.reject = (error) => {
       if (command.isSettled) return;

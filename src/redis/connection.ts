@@ -60,6 +60,13 @@ class LastingRedis extends Redis {
     this['manuallyClosing'] = false;
     return super.connect();
   }
+
+  override disconnect(reconnect = false): void {
+    // There is no connection then whose end would be told.
+    const isWaiting = !reconnect && this.status === 'reconnecting';
+    super.disconnect(reconnect);
+    if (isWaiting) this.emit('end');
+  }
 }
 
 /** Without a listener for errors, ioredis prints them itself, with the address of the server. */
@@ -137,7 +144,7 @@ export function isCluster(redis: Redis): boolean {
 /** The connection to the server that has a key. Throws while a cluster does not say which that is. */
 export function nodeOf(redis: Redis, key: string): Redis {
   const node = redis instanceof ClusterRedis ? redis.nodeOf(key) : redis;
-  if (!node) throw new Error('CLUSTERDOWN it is not known who owns the slot');
+  if (!node) throw new Error('CLUSTERDOWN the owner of the slot is unknown');
   return node;
 }
 

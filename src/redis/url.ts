@@ -81,7 +81,7 @@ function readServer(url: string, kind?: string): RedisOptions {
     // What follows a bare `?` in a password is none, and must not be repeated.
     const named = search.includes('@') ? [] : options.filter((name) => /^[a-z_-]{1,32}$/i.test(name));
     const which = named.length === 0 ? '' : ` (${named.join(', ')})`;
-    throw new OperatorError(`REDIS_URL takes no options${which}; settings of their own have them, and ${ENCODE}`);
+    throw new OperatorError(`REDIS_URL takes no options${which}; use the settings instead, and ${ENCODE}`);
   }
   const database = isSocket ? (searchParams.get('db') ?? '0') : pathname.slice(1) || '0';
   const isPlace = isSocket ? ['', 'localhost'].includes(hostname) && pathname.length > 1 : hostname !== '';

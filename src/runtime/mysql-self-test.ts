@@ -83,7 +83,7 @@ function sessionFaults(sessions: Rows): string[] {
   const faults: string[] = [];
   if (dropped.length > 0)
     faults.push(
-      `DATABASE_URL: sessions do not keep what they are set to (${dropped.join(', ')}); have the proxy pass \`SET\` on, or connect without it`,
+      `DATABASE_URL: sessions do not keep their settings (${dropped.join(', ')}); let the proxy pass \`SET\`, or connect without it`,
     );
   const chained = sessions.find(({ completion_type: type }) => type !== 'NO_CHAIN');
   if (chained)
@@ -92,7 +92,8 @@ function sessionFaults(sessions: Rows): string[] {
 }
 
 const READ_ENGINES = `SELECT table_name AS name, engine AS engine FROM information_schema.tables
-  WHERE table_schema = DATABASE() AND table_name IN ('coupons', 'coupon_issues', 'api_keys', 'audit_trail', 'erased_users')`;
+  WHERE table_schema = DATABASE() AND table_name IN ('coupons', 'coupon_issues', 'api_keys', 'audit_trail', 'erased_users',
+    'code_patterns', 'code_imports', 'imported_codes', 'outbox')`;
 
 /** Tables that cannot roll back: with them more was issued than there is. */
 function engineFaults(tables: Rows): string[] {
@@ -118,7 +119,7 @@ async function tryWrites(database: Database, couponId: number): Promise<string[]
     number = await tx.execute(sql.raw(breakCheck)).then(() => 0, errorNumber);
   });
   if (!CHECK_VIOLATED.includes(number ?? 0))
-    return ['DATABASE_URL: MySQL does not refuse what violates a CHECK, the last guard of P1; turn it on there'];
+    return ['DATABASE_URL: MySQL does not enforce CHECK constraints, the last guard of P1; turn them on there'];
   const packet = readThenWrite(database, [lock], () => {
     return { write: [...write, insertIssue].map((statement) => ({ statement, rows: 1 })), result: null };
   });
@@ -128,7 +129,7 @@ async function tryWrites(database: Database, couponId: number): Promise<string[]
   const left = await withConnection(database, (session) => rowsOf(session, readIssues));
   return left.length === 0
     ? []
-    : ['DATABASE_URL: MySQL kept what was rolled back; connect without what stands between, and use InnoDB'];
+    : ['DATABASE_URL: MySQL kept rows after a rollback; connect without a proxy, and use InnoDB'];
 }
 
 /** Runs `work` in a transaction that is rolled back. Throws what `work` or MySQL throw. */
@@ -144,7 +145,8 @@ async function rolledBack(database: Database, work: (tx: Session) => Promise<voi
 
 function statementsFor(couponId: number) {
   const user = 'self-test';
-  const insertIssue = `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) VALUES (${couponId}, 1, '${user}', NOW(3))`;
+  const insertIssue = `INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued, endpoint)
+    VALUES (${couponId}, 1, '${user}', NOW(3), 1)`;
   return {
     insertIssue,
     lock: `SELECT id FROM coupons WHERE id = ${couponId} FOR UPDATE`,
@@ -153,6 +155,15 @@ function statementsFor(couponId: number) {
       `UPDATE coupon_issues SET date_used = NOW(3) WHERE user_id = '${user}' AND coupon_id = ${couponId}`,
       `UPDATE coupons SET version = version + 1 WHERE id = ${couponId}`,
       `DELETE FROM coupons WHERE id = ${couponId}`,
+      `INSERT INTO audit_trail (coupon_id, actor, action) VALUES (${couponId}, '${user}', 'test')`,
+      `INSERT INTO code_patterns (coupon_id, pattern, prefix, length, code_key) VALUES (${couponId}, '${user}', '${user}', 0, '')`,
+      `DELETE FROM code_patterns WHERE coupon_id = ${couponId}`,
+      `INSERT INTO code_imports (coupon_id, import_id, after_position, date_touched) VALUES (${couponId}, 1, 0, NOW(3))`,
+      `INSERT INTO imported_codes (coupon_id, import_id, position, code) VALUES (${couponId}, 1, 1, '${user}')`,
+      `UPDATE code_imports SET codes = codes + 1 WHERE coupon_id = ${couponId}`,
+      `DELETE FROM imported_codes WHERE coupon_id = ${couponId}`,
+      `DELETE FROM code_imports WHERE coupon_id = ${couponId}`,
+      `INSERT INTO outbox (coupon_id, kind, sequence) VALUES (${couponId}, 'test', 1)`,
     ],
     // More issued than there are. Refused before the row is written, so that no id is used up.
     breakCheck: `INSERT INTO coupons (id, title, coupon_type, total_quantity, issued_quantity, discount_amount,

@@ -238,7 +238,8 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
   await beginOpening(redis, restarted);
   await proveState(redis, { ...lease, aheadMs: 0 });
   const bounds = { couponId, unpersistedUsersMax: ID_MAX };
-  await take(redis, { ...lease, ...bounds, users: ['second'] });
+  const endpoint = 'POST /v1/issue-async';
+  await take(redis, { ...lease, ...bounds, users: ['second'], endpoint });
   await look(redis, { ...lease, users: ['second'] });
   const lock = createRedlock({
     adapters: [new IoredisAdapter(redis)],
@@ -247,10 +248,11 @@ async function openAndIssue(redis: Redis, keys: TestKeys): Promise<void> {
     retryAttempts: 0,
   });
   const handle = await lock.acquire();
-  await put(redis, { ...lease, ...bounds, token: handle.value, epoch: 1, version: 1, next: 3, taken: ['third'] });
+  const read = { epoch: 1, version: 1, next: 3 };
+  await put(redis, { ...lease, ...bounds, ...read, token: handle.value, taken: ['third'], endpoint });
   await lock.release(handle);
   await restoreEntry(redis, { ...lease, couponId, epoch: 1, first: 1, users: ['first'], acceptedMs: 0 });
-  await eraseOwner(redis, { keys, userId: 'first', pseudonym: 'erased', erasureKey: 'test' });
+  await eraseOwner(redis, { keys, userId: 'first', pseudonym: 'erased', erasureKey: 'test', offered: ['first 1'] });
   await mark(redis, lease);
   await offer(redis, {
     keys,

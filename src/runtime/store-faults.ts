@@ -21,19 +21,22 @@ type Sentence = readonly [sentence: string, isTransient?: 'transient'];
 /** By the code of a socket, of the resolver of names, or of TLS. */
 const connectionFaults: Readonly<Record<string, Sentence>> = {
   ECONNREFUSED: ['nothing listens there; start it, or correct host and port', 'transient'],
-  ENOTFOUND: ['its host name is not known; correct the host', 'transient'],
-  EAI_AGAIN: ['its host name cannot be looked up; correct the host, or mend the name service', 'transient'],
+  ENOTFOUND: ['its host name is unknown; correct the host', 'transient'],
+  EAI_AGAIN: ['its host name cannot be resolved; correct the host, or fix DNS', 'transient'],
   LOADING: ['it is loading its data', 'transient'],
   ETIMEDOUT: [
-    'it does not answer in time; correct host and port, open the network to it, or leave out TLS if it offers none',
+    'it does not respond in time; correct host and port, open the network to it, or remove TLS if it does not support it',
     'transient',
   ],
-  EHOSTUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
-  ENETUNREACH: ['no network leads there; correct the host, or open the network to it', 'transient'],
-  ECONNRESET: ['it ended the connection; see its log, and whether it speaks TLS where the URL does', 'transient'],
-  EPIPE: ['it ended the connection; see its log', 'transient'],
-  PROTOCOL_CONNECTION_LOST: ['it ended the connection; see its log', 'transient'],
-  HANDSHAKE_NO_SSL_SUPPORT: ['it offers no TLS; turn it on there, or leave it out of the URL'],
+  EHOSTUNREACH: ['there is no network route; correct the host, or open the network to it', 'transient'],
+  ENETUNREACH: ['there is no network route; correct the host, or open the network to it', 'transient'],
+  ECONNRESET: [
+    'it closed the connection; see its log, and check whether it supports TLS if the URL uses it',
+    'transient',
+  ],
+  EPIPE: ['it closed the connection; see its log', 'transient'],
+  PROTOCOL_CONNECTION_LOST: ['it closed the connection; see its log', 'transient'],
+  HANDSHAKE_NO_SSL_SUPPORT: ['it does not support TLS; turn it on there, or remove it from the URL'],
 };
 
 const GRANT = 'GRANT it SELECT, INSERT, UPDATE and DELETE on this database, and ALL to migrate';
@@ -46,7 +49,7 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
   1049: ['it has no such database; create it, or correct the name'],
   1053: ['it is shutting down; start it', 'transient'],
   1129: ['it blocks this host after too many broken connections; run FLUSH HOSTS there', 'transient'],
-  1130: ['it lets this host in under no user; create the user for this host'],
+  1130: ['no user may connect from this host; create the user for this host'],
   1142: [`the user lacks a right; ${GRANT}`],
   1143: [`the user lacks a right on a column; ${GRANT}`],
   1146: ['a table is missing; run `bun run migrate`', 'transient'],
@@ -54,36 +57,36 @@ const mysqlFaults: Readonly<Record<number, Sentence>> = {
     'the user has no connection left; raise its max_user_connections, or lower MYSQL_CONNECTIONS_MAX',
     'transient',
   ],
-  1226: ['the user has used up what it may; raise its limit, or lower MYSQL_CONNECTIONS_MAX', 'transient'],
-  1227: ['the user lacks a privilege; GRANT it what this command needs'],
+  1226: ['the user has reached its resource limit; raise it, or lower MYSQL_CONNECTIONS_MAX', 'transient'],
+  1227: ['the user lacks a privilege; GRANT the privileges that this command needs'],
   1290: ['it is read-only; use the address of the primary, or promote it', 'transient'],
-  1295: ['it does not know the protocol of prepared statements; connect to it without that proxy'],
-  1317: ['it ended the statement, as Vitess does after its limits of time; see its log', 'transient'],
-  1461: ['it prepares no more statements; raise its max_prepared_stmt_count', 'transient'],
-  1665: ['its binlog_format is STATEMENT, which does not go with READ COMMITTED; set it to ROW'],
+  1295: ['it does not support prepared statements; connect without that proxy'],
+  1317: ['it interrupted the statement, as Vitess does at its time limits; see its log', 'transient'],
+  1461: ['it has reached its limit of prepared statements; raise max_prepared_stmt_count', 'transient'],
+  1665: ['its binlog_format is STATEMENT, which does not support READ COMMITTED; set it to ROW'],
   1698: ['it refuses this user; let it log in with a password'],
   1792: ['its transactions are read-only; use the address of the primary, or promote it', 'transient'],
   1820: ['the password has expired; set another'],
   1836: ['it is read-only; use the address of the primary, or promote it', 'transient'],
   1862: ['the password has expired; set another'],
-  1927: ['it ended the connection; see its log', 'transient'],
+  1927: ['it closed the connection; see its log', 'transient'],
   3118: ['the account is locked; unlock it'],
-  3159: ['it demands TLS; add ?sslmode=verify_identity to the URL'],
+  3159: ['it requires TLS; add ?sslmode=verify_identity to the URL'],
 };
 
 /** By the word that begins a reply of Redis. */
 const redisFaults: Readonly<Record<string, Sentence>> = {
   WRONGPASS: ['it refuses user and password; correct them'],
-  NOAUTH: ['it demands a password; add user and password to the URL'],
-  DENIED: ['it is protected and lets in this machine alone; give it a password, or bind it to an address'],
+  NOAUTH: ['it requires a password; add user and password to the URL'],
+  DENIED: ['it is in protected mode and accepts only local connections; set a password, or bind it to an address'],
   LOADING: ['it is loading its data', 'transient'],
   MASTERDOWN: ['it is a replica without its primary; use the address of the primary', 'transient'],
   'ERR max number of clients reached': ['it has no connection left; raise its maxclients', 'transient'],
   'ERR DB index is out of range': ['it has no such database; raise its `databases`, or correct the number'],
   'ERR This instance has cluster support disabled': [
-    'it has no cluster mode; leave `+cluster` out of the URL, and write the address of this server alone',
+    'it is not in cluster mode; remove `+cluster` from the URL, and name only this server',
   ],
-  "ERR unknown command 'CLUSTER'": ['it is no node of a Redis Cluster; correct the URL'],
+  "ERR unknown command 'CLUSTER'": ['it is not a node of a Redis Cluster; correct the URL'],
   CLUSTERDOWN: ['the cluster does not serve all slots; see `redis-cli --cluster check`', 'transient'],
   'ERR invalid DB index': ['it has no such database; raise its `databases`, or correct the number'],
 };
@@ -91,7 +94,7 @@ const redisFaults: Readonly<Record<string, Sentence>> = {
 /** Vitess has this number for most of what its gate finds; of others it says nothing. */
 const OTHER_ERROR = 1105;
 const VITESS_FAULT: Sentence = [
-  'a Vitess has no primary that serves, or no such table in its vschema; see deploy/vitess/README.md',
+  'Vitess has no serving primary, or its vschema lacks this table; see deploy/vitess/README.md',
   'transient',
 ];
 
@@ -119,13 +122,13 @@ export function explainRedis(error: unknown): Fault {
 function sentinelFault(cause: unknown): Sentence | null {
   if (!(cause instanceof Error && cause.message.startsWith('All sentinels are unreachable'))) return null;
   if (/unknown command/i.test(cause.message))
-    return ['no sentinel listens there; leave `+sentinel` out of the URL, or write the addresses of the sentinels'];
+    return ['this is not a sentinel; remove `+sentinel` from the URL, or use the addresses of the sentinels'];
   if (/NOAUTH|WRONGPASS/.test(cause.message)) return ['the sentinels refuse the password; correct SENTINEL_PASSWORD'];
-  return ['no sentinel answers, or none knows a primary of this name; start them, or correct the URL', 'transient'];
+  return ['no sentinel responds, or none knows a primary with this name; start them, or correct the URL', 'transient'];
 }
 
-/** TLS has many codes, of which Node, Bun and Deno have not all the same. */
-const TLS_FAULT = /CERT|SIGNATURE|SSL|TLS|SELF_SIGNED/;
+/** TLS has many codes, of which Node, Bun and Deno have not all the same. CROSSSLOT, of a cluster, is none. */
+const TLS_FAULT = /CERT|SIGNATURE|SSL(?!OT)|TLS|SELF_SIGNED/;
 
 /** By code and message: MySQL's driver has one code for all. The first that fits. */
 const tlsFaults: readonly (readonly [RegExp, (store: Store) => string])[] = [
@@ -136,7 +139,7 @@ const tlsFaults: readonly (readonly [RegExp, (store: Store) => string])[] = [
   [/expired/i, () => 'its certificate has expired; renew it'],
   [
     /WRONG_VERSION|packet length|wrong version/i,
-    () => 'it offers no TLS; turn it on there, or leave it out of the URL',
+    () => 'it does not support TLS; turn it on there, or remove it from the URL',
   ],
   [
     /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/i,
@@ -184,10 +187,15 @@ export function explainStoreFailure(error: unknown, explain: (error: unknown) =>
   const isOfStore =
     (code !== '' && !code.startsWith('ERR_')) ||
     TLS_FAULT.test(code) ||
-    isReply(cause) ||
-    cause instanceof DatabaseTimeout ||
-    (cause instanceof Error && DRIVER_FAULT.test(cause.message));
+    isOfRedis(error) ||
+    cause instanceof DatabaseTimeout;
   return isOfStore ? new OperatorError(explain(error).line, { cause: error }) : error;
+}
+
+/** Whether a failure is one that Redis answered, or its driver found. */
+export function isOfRedis(error: unknown): boolean {
+  const cause = rootCause(error);
+  return isReply(cause) || (cause instanceof Error && DRIVER_FAULT.test(cause.message));
 }
 
 /** The code of a failure; messages may hold addresses and names of users. */

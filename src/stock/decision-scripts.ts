@@ -1,5 +1,6 @@
 // decision-scripts.ts -- The typed callers of the scripts that issue from a coupon's stock in Redis, or read it: take, look, put.
 
+import { type Endpoint, endpointNumber } from '../coupon/accepted-by.ts';
 import type { Stock } from '../coupon/coupon.ts';
 import { type Outcome, type Refusal, refusal } from '../coupon/outcome.ts';
 import { defineScript } from '../redis/script.ts';
@@ -34,6 +35,8 @@ interface TakeInput extends StateInput {
   readonly unpersistedUsersMax: number;
   /** In order of arrival, 1 to 1,000. */
   readonly users: readonly string[];
+  /** Which was asked. */
+  readonly endpoint: Endpoint;
   readonly pseudonyms?: Pseudonyms | undefined;
 }
 
@@ -62,9 +65,9 @@ const takeVerdicts = ['erased', 'not open', 'overloaded', 'paused', 'not started
 export const take = defineScript<TakeInput, TakeReply>({
   source: new URL('./scripts/take.lua', import.meta.url),
   keys: ({ keys }) => [keys.state, keys.owners, keys.stream, keys.unpersisted],
-  args: ({ couponId, server, unpersistedUsersMax, users, pseudonyms }) => {
-    const asked = users.join(',');
-    return [couponId, server, unpersistedUsersMax, asked, entryVersion(users), ...pseudonymArgs(pseudonyms)];
+  args: ({ couponId, server, unpersistedUsersMax, users, endpoint, pseudonyms }) => {
+    const entry = [entryVersion(users), endpointNumber(endpoint)];
+    return [couponId, server, unpersistedUsersMax, users.join(','), ...entry, ...pseudonymArgs(pseudonyms)];
   },
   read: (reply, { users, server }) => {
     const verdict = reply.verdict('decided', 'all issued', ...takeVerdicts);
@@ -155,6 +158,8 @@ interface PutInput extends StateInput {
   readonly next: number;
   /** The winners, in order, at least one. */
   readonly taken: readonly string[];
+  /** Which they asked. */
+  readonly endpoint: Endpoint;
 }
 
 /**
@@ -164,9 +169,9 @@ interface PutInput extends StateInput {
 export const put = defineScript({
   source: new URL('./scripts/put.lua', import.meta.url),
   keys: ({ keys }: PutInput) => [keys.state, keys.owners, keys.stream, keys.unpersisted, keys.lock],
-  args: ({ couponId, token, unpersistedUsersMax, server, epoch, version, next, taken }) => {
-    const entry = entryVersion(taken);
-    return [couponId, token, unpersistedUsersMax, server, epoch, version, next, taken.join(','), entry];
+  args: ({ couponId, token, unpersistedUsersMax, server, epoch, version, next, taken, endpoint }) => {
+    const entry = [entryVersion(taken), endpointNumber(endpoint)];
+    return [couponId, token, unpersistedUsersMax, server, epoch, version, next, taken.join(','), ...entry];
   },
   read: (reply) => reply.verdict('written', 'changed', 'lost', 'overloaded'),
 });

@@ -61,13 +61,15 @@ interface EraseOwnerInput extends Pick<StateInput, 'keys'> {
   readonly userId: string;
   readonly pseudonym: string;
   readonly erasureKey: string;
+  /** `offerField` of what is offered of the user. */
+  readonly offered: readonly string[];
 }
 
 /** Gives what an erased user has of a coupon to their pseudonym. */
 export const eraseOwner = defineScript({
   source: new URL('./scripts/erase-owner.lua', import.meta.url),
   keys: ({ keys }: EraseOwnerInput) => [keys.state, keys.owners, offersKey(keys)],
-  args: ({ userId, pseudonym, erasureKey }) => [userId, pseudonym, erasureKey],
+  args: ({ userId, pseudonym, erasureKey, offered }) => [userId, pseudonym, erasureKey, ...offered],
   read: (reply) => reply.verdict('erased', 'absent'),
 });
 

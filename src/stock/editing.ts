@@ -12,10 +12,13 @@
 // however late a command arrives, the cached settings are behind or too strict, never too generous; `repair` corrects that.
 
 import { type Actor, differences, record, recordIn, SYSTEM } from '../auth/audit-trail.ts';
+import { abandonCodes } from '../codes/abandoned.ts';
+import { holdsTotal } from '../codes/code-tables.ts';
 import { deleteCoupon, lockCoupon, readCoupon, updateCoupon } from '../coupon/catalog.ts';
-import { changesTerms, type Coupon, type CouponChanges } from '../coupon/coupon.ts';
+import type { Coupon, CouponChanges } from '../coupon/coupon.ts';
 import { readHighestSequence } from '../coupon/issue-rows.ts';
 import { toAnswer } from '../coupon/json.ts';
+import { changesTerms, type Contradiction, contradictionIn } from '../coupon/terms.ts';
 import { type Database, readFromPrimary, type Session, withTransaction } from '../mysql/database.ts';
 import { Unavailable } from '../coupon/outcome.ts';
 import type { Opened, StockKeeper } from './opening.ts';
@@ -31,10 +34,12 @@ export type EditRefusal =
   | { readonly kind: 'issued'; readonly issued: number }
   /** The coupon has issues, and the edit would change what they promise. */
   | { readonly kind: 'terms fixed' }
+  /** It has fewer codes than the new total. */
+  | { readonly kind: 'too few codes' }
   /** Its issues were moved to a file. */
   | { readonly kind: 'archived' }
-  /** Start and end, old and new together, would not be in order. */
-  | { readonly kind: 'no period' };
+  /** Old and new together would contradict each other, such as an end before the start: which member would be wrong. */
+  | { readonly kind: 'contradiction'; readonly member: Contradiction };
 
 /** `repaired`: the settings cached in Redis had lagged or were too strict. `not open`: there are none; opening reads MySQL's. */
 export type Repair = 'in step' | 'repaired' | 'not open';
@@ -155,8 +160,10 @@ async function editUnderLock(
 ): Promise<Step<{ readonly kind: 'edited'; readonly coupon: Coupon; readonly wasTakenOut: boolean }>> {
   const coupon = await lockVersion(dependencies, tx, id, versions);
   if ('kind' in coupon) return coupon;
-  if (coupon.archivedMs !== null) return { kind: 'archived' };
-  if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
+  const member = contradictionIn({ ...coupon, ...changes });
+  if (member !== null) return { kind: 'contradiction', member };
+  if (changes.totalQuantity !== undefined && !(await holdsTotal(tx, id, changes.totalQuantity)))
+    return { kind: 'too few codes' };
   if (changesTerms(coupon, changes)) {
     const hindrance = await takeOutUnissued(dependencies, tx, coupon);
     if (hindrance) return hindrance.kind === 'issued' ? { kind: 'terms fixed' } : hindrance;
@@ -199,6 +206,7 @@ async function lockVersion(
 ): Promise<Coupon | EditRefusal> {
   const coupon = await lockCoupon(tx, id);
   if (!coupon) return { kind: 'not exist' };
+  if (coupon.archivedMs !== null) return { kind: 'archived' };
   // What only Redis knows of it would not be counted.
   if (coupon.stockHome === 'mysql' && (await readKnownEpoch(redisStock, id).catch(() => 0)) > coupon.epoch)
     throw new Unavailable('dependency', 'MySQL is older than Redis, and must be restored first');
@@ -236,6 +244,7 @@ async function removeUnderLock(
   const hindrance = await takeOutUnissued(dependencies, tx, coupon);
   if (hindrance) return hindrance;
   await deleteCoupon(tx, id);
+  await abandonCodes(tx, id);
   await record(tx, by, { action: 'coupon.delete', couponId: id, from: toAnswer(coupon), to: null });
   return { kind: 'removed' };
 }

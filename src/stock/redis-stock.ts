@@ -4,6 +4,7 @@
 // connection; a script is told which server the connection knows, so that a state of another one is `not open`.
 
 import type { Redis } from 'ioredis';
+import type { Endpoint } from '../coupon/accepted-by.ts';
 import type { Coupon, Stock } from '../coupon/coupon.ts';
 import type { Owner } from '../coupon/issue-rows.ts';
 import { Unavailable } from '../coupon/outcome.ts';
@@ -113,23 +114,23 @@ function decisionsOf(redis: Redis, keysOf: KeysOf, unpersistedUsersMax: number) 
   const asking = createAsker();
   return {
     /** Decides for a batch of users. Throws Unavailable while the server is not known. */
-    take: async (couponId: number, users: readonly string[]) => {
+    take: async (couponId: number, users: readonly string[], endpoint: Endpoint) => {
       const keys = keysOf(couponId);
       // The connection asks by itself, once; if that failed, every batch would be refused until the next connection.
       if (serverOf(redis, keys.state) === '') await askServer(redis, keys.state);
       const server = knownServer(redis, keys);
       return asking(couponId, users, (pseudonyms) =>
-        take(redis, { keys, server, couponId, unpersistedUsersMax, users, pseudonyms }),
+        take(redis, { keys, server, couponId, unpersistedUsersMax, users, endpoint, pseudonyms }),
       );
     },
     /** Reads the stock, and which of the users have the coupon. */
     look: (couponId: number, users: readonly string[] = []) =>
       asking(couponId, users, (pseudonyms) => look(redis, { ...stateOf(redis, keysOf(couponId)), users, pseudonyms })),
     /** Issues to `taken`, if the lock is still held under `token` and nothing changed since `seen`. */
-    put: (couponId: number, token: string, seen: OpenStock, taken: readonly string[]) => {
+    put: (couponId: number, token: string, seen: OpenStock, taken: readonly string[], endpoint: Endpoint) => {
       const { server, epoch, version, stock } = seen;
       const read = { server, epoch, version, next: stock.next };
-      return put(redis, { keys: keysOf(couponId), couponId, token, unpersistedUsersMax, ...read, taken });
+      return put(redis, { keys: keysOf(couponId), couponId, token, unpersistedUsersMax, ...read, taken, endpoint });
     },
     /** The epoch of the state, usable or not; 0 without one. */
     epochOf: async (couponId: number) => Number((await redis.hget(keysOf(couponId).state, 'epoch')) ?? 0),

@@ -9,7 +9,7 @@ import {
   type StockHome,
   UNLIMITED,
 } from '../coupon/coupon.ts';
-import { type Owner, ownerPages } from '../coupon/issue-rows.ts';
+import { type Owner, ownerPages, readLastRow } from '../coupon/issue-rows.ts';
 import { type Database, readFromPrimary } from '../mysql/database.ts';
 import type { RedisStock } from './redis-stock.ts';
 
@@ -22,7 +22,7 @@ export interface Snapshot {
   readonly issued: number | null;
   /** Null when unlimited, or while `not open`. */
   readonly left: number | null;
-  /** Two snapshots with the same edition saw the same owners. */
+  /** Two that were read with the same edition saw the same owners. */
   readonly edition: string;
   /** All who have it, in pages; none while `not open`. */
   readonly owners: () => AsyncIterable<readonly string[]>;
@@ -46,18 +46,19 @@ export function createSnapshots({ redisStock, database, settings }: SnapshotDepe
   async function inRedis(couponId: number): Promise<Snapshot | null> {
     const seen = await redisStock.look(couponId);
     if (seen.kind === 'not open') return null;
-    const { stock, nowMs, epoch, version, issued } = seen;
+    const { server, stock, nowMs, epoch, version, issued } = seen;
     const left = stock.until === UNLIMITED ? null : Math.max(0, stock.until - stock.next + 1);
-    const edition = `redis ${epoch} ${version} ${stock.next}`;
+    // With the server: one that took over may have lost issues, and given their sequences to others under the same epoch.
+    const edition = `redis ${server} ${epoch} ${version} ${stock.next}`;
     const owners = () => usersOf(redisStock.owners(couponId));
     return { home: 'redis', ...stateOf(stock, left, nowMs), issued, left, edition, owners };
   }
-  function inMysql(coupon: Coupon): Snapshot {
+  function inMysql(coupon: Coupon, last = ''): Snapshot {
     const { id, stockHome: home, startMs, totalQuantity, issuedQuantity: issued, epoch, version } = coupon;
     if (home === 'redis')
       return { home, state: 'not open', startMs, issued: null, left: null, edition: '', owners: noOwners };
     const left = totalQuantity === null ? null : Math.max(0, totalQuantity - issued);
-    const edition = `mysql ${epoch} ${version} ${issued}`;
+    const edition = `mysql ${epoch} ${version} ${issued} ${last}`;
     const owners = () => usersOf(ownerPages(database, id, settings.OPENING_PAGE));
     return { home, ...stateOf(coupon, left, Date.now()), issued, left, edition, owners };
   }
@@ -65,8 +66,12 @@ export function createSnapshots({ redisStock, database, settings }: SnapshotDepe
     async read(couponId) {
       const open = await inRedis(couponId);
       if (open) return open;
-      const coupon = await readFromPrimary(database, (session) => readCoupon(session, couponId));
-      return coupon && inMysql(coupon);
+      return readFromPrimary(database, async (session) => {
+        // A MySQL that went back gives sequences to others: those of the row that was written last.
+        const last = await readLastRow(session, couponId);
+        const coupon = await readCoupon(session, couponId);
+        return coupon && inMysql(coupon, last ? `${last.userId} ${last.written.getTime()}` : '');
+      });
     },
     of: async (coupon) => (coupon.stockHome === 'redis' ? await inRedis(coupon.id) : null) ?? inMysql(coupon),
   };

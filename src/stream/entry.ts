@@ -1,7 +1,8 @@
 // entry.ts -- What an entry of the stream means. The scripts write entries, workers and openings read them here alone.
 //
 // An entry is one accepted batch: its users have the sequences from `first` on, in order. Fields, all text:
-// v version, c coupon, e epoch, s first sequence, t milliseconds when accepted, u users joined by commas.
+// v version, c coupon, e epoch, s first sequence, t milliseconds when accepted, p the number of the endpoint, u users joined by commas.
+// `p` may be missing: entries of earlier releases do not have it, nor do those that were restored.
 //
 // Releases run side by side during a deploy, so one may meet entries of a version that only a later one can write. It cannot
 // make rows of them, and must not issue as if they were not there either: P2 and P3 would be broken for their users. So three
@@ -9,6 +10,7 @@
 // which coupon, and `readAllocation` reads them whatever the version is. A release that has to break one of them must write to
 // streams of another name. Everything else, `e` and `t` too, may change with `v`.
 
+import { type Endpoint, endpointNumber, endpointOf } from '../coupon/accepted-by.ts';
 import { ID_MAX, isUserId } from '../coupon/coupon.ts';
 
 /** One accepted batch. */
@@ -21,6 +23,8 @@ export interface Entry {
   readonly acceptedMs: number;
   /** At least one; the i-th has the sequence `firstSequence + i`. */
   readonly users: readonly string[];
+  /** Which accepted it, where that is known. */
+  readonly endpoint?: Endpoint | undefined;
 }
 
 /** What an entry of any version says, also of one that is yet to come: who holds which sequences of which coupon. */
@@ -67,7 +71,7 @@ export function readEntry(fields: readonly string[]): Entry | { readonly reason:
   if (acceptedMs === null) return { reason: 'malformed time' };
   const users = (value.get('u') ?? '').split(',');
   if (!users.every(isUserId)) return { reason: 'malformed user id' };
-  return { couponId, epoch, firstSequence, acceptedMs, users };
+  return { couponId, epoch, firstSequence, acceptedMs, users, endpoint: endpointOf(value.get('p')) };
 }
 
 /**
@@ -91,9 +95,10 @@ export function readAllocation(fields: readonly string[]): Allocation | Undecoda
 
 /** The fields of an entry, as `readEntry` reads them. */
 export function writeEntry(entry: Entry): string[] {
-  const { couponId, epoch, firstSequence, acceptedMs, users } = entry;
+  const { couponId, epoch, firstSequence, acceptedMs, users, endpoint } = entry;
   const head = { v: entryVersion(users), c: couponId, e: epoch, s: firstSequence, t: acceptedMs };
-  return [...Object.entries(head).flatMap(([name, value]) => [name, String(value)]), 'u', users.join(',')];
+  const named = Object.entries(head).flatMap(([name, value]) => [name, String(value)]);
+  return [...named, ...(endpoint ? ['p', String(endpointNumber(endpoint))] : []), 'u', users.join(',')];
 }
 
 function valuesOf(fields: readonly string[]): ReadonlyMap<string, string> {

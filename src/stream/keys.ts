@@ -106,6 +106,26 @@ export function isLostKey(key: string): boolean {
   return key.endsWith(':lost');
 }
 
+/** String: since when a coupon with gaps among its sequences is open as it is, see settled-sequences.ts. */
+export function gapsKey({ owners }: CouponKeys): string {
+  return owners.replace(/owners$/, 'gaps');
+}
+
+/** Hash: how often callers of a coupon were refused, by reason; see refusal-counts.ts. */
+export function refusalsKey({ owners }: CouponKeys): string {
+  return owners.replace(/owners$/, 'refusals');
+}
+
+/** Stream: the same by second, the newest of them. */
+export function refusedKey({ owners }: CouponKeys): string {
+  return owners.replace(/owners$/, 'refused');
+}
+
+/** All keys of a coupon beside its stock: what goes with the coupon. */
+export function keysBeside(keys: CouponKeys): readonly string[] {
+  return [offersKey(keys), lostKey(keys), gapsKey(keys), refusalsKey(keys), refusedKey(keys)];
+}
+
 /** Hash: the processes that may have something to offer, see offers.ts. */
 export function processesKey({ stream }: PartitionKeys): string {
   return `${stream}:processes`;

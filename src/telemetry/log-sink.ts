@@ -13,6 +13,9 @@ const STDOUT = 1;
 const HELD_BYTES_MAX = 1_048_576;
 /** Between two tries to write what is held. */
 const PAUSE_MS = 50;
+/** So long an exit waits for a reader that is behind. */
+const EXIT_MS = 200;
+const EXIT_PAUSE_MS = 10;
 
 /**
  * @param name of the process, for the line that says how many were dropped
@@ -30,6 +33,7 @@ export function createLogSink(
   let held: Buffer[] = [];
   let heldBytes = 0;
   let timer: ReturnType<typeof setTimeout> | null = null;
+  let exiting: unknown;
   const put = (bytes: Buffer): 'written' | 'failed' | { readonly rest: Buffer } => {
     let rest = bytes;
     try {
@@ -64,6 +68,7 @@ export function createLogSink(
     held.push(...lines);
     heldBytes += lines.reduce((sum, { length }) => sum + length, 0);
     timer ??= setTimeout(flush, PAUSE_MS).unref();
+    exiting ??= process.once('exit', () => flushAtExit(flush, () => held.length > 0));
   };
   const reportDropped = () => {
     const fields = { level: 40, time: Date.now(), name, dropped, msg: 'log lines could not be written' };
@@ -86,6 +91,15 @@ export function createLogSink(
       else if (dropped > 0) reportDropped();
     },
   };
+}
+
+function flushAtExit(flush: () => void, isAnyHeld: () => boolean): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const deadlineMs = performance.now() + EXIT_MS;
+  while (isAnyHeld() && performance.now() < deadlineMs) {
+    Atomics.wait(sleeper, 0, 0, EXIT_PAUSE_MS);
+    flush();
+  }
 }
 
 function isFull(error: unknown): boolean {

@@ -97,7 +97,7 @@ export function measureRuntime(
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const cpu = metrics.cpu.of();
-  const overflows = metrics.droppedConnections.of();
+  const dropped = metrics.droppedConnections.of();
   metrics.start.of().set(Math.round(Date.now() / 1000 - process.uptime()));
   onRender(() => {
     const { user, system } = process.cpuUsage();
@@ -109,14 +109,14 @@ export function measureRuntime(
     delay.reset();
     if (process.platform !== 'linux') return;
     metrics.openFiles.of().set(readdirSync('/proc/self/fd').length);
-    overflows.add(readListenOverflows() - overflows.total());
+    dropped.add(readDroppedConnections() - dropped.total());
     const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
     metrics.maxFiles.of().set(Number(limit));
   });
 }
 
 /** `ListenOverflows` of Linux, for the network namespace of this process: two lines, names and values. */
-function readListenOverflows(): number {
+export function readDroppedConnections(): number {
   const [names = [], values = []] = readFileSync('/proc/self/net/netstat', 'utf8')
     .split('\n')
     .map((line) => line.split(' '));

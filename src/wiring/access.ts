@@ -72,7 +72,7 @@ export async function openAccess({ config, database, redis, log, metrics }: Acce
       retryAfterS: config.RETRY_AFTER_S,
       onRefused: (reason, request) => {
         metrics.unauthenticated.of(reason).add();
-        log.warn({ ...idsOf(request), reason }, `a caller was turned away (401): ${reason}`);
+        log.warn({ ...idsOf(request), reason }, `a request was refused (401): ${reason}`);
       },
     }),
     limiters,

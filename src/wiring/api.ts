@@ -2,6 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { listTrail, recordIn, type TrailFilter } from '../auth/audit-trail.ts';
+import { createCodes } from '../codes/codes.ts';
+import { keepRemovingAbandoned } from '../codes/abandoned.ts';
 import type { Config } from '../config/config.ts';
 import { createCatalog } from '../coupon/catalog.ts';
 import { readAudit } from '../operations/audit.ts';
@@ -23,6 +25,7 @@ import type { Preflight } from '../operations/preflight/findings.ts';
 import { fileLimitFault } from '../runtime/file-limit.ts';
 import { socketBacklog } from '../runtime/socket-backlog.ts';
 import { createLocked, type LockObserver } from '../issuing/locked.ts';
+import { createFeed } from '../issues/feed.ts';
 import { createSample, ProgressHub } from '../issues/progress.ts';
 import { Places } from '../issues/places.ts';
 import { RowWatcher } from '../issues/row-watcher.ts';
@@ -30,8 +33,10 @@ import { createReplicas } from '../issuing/replicas.ts';
 import { createScripted, createTake } from '../issuing/scripted.ts';
 import { createIssues } from '../issues/status.ts';
 import { createEpochReader, type EpochReader } from '../stock/restoring.ts';
-import { freeIdFrom } from '../operations/orphans.ts';
+import { freeIds } from '../operations/orphans.ts';
 import { createReports } from '../operations/reports.ts';
+import { RefusalCounts } from '../operations/timeline/refusal-counts.ts';
+import { readTimeline } from '../operations/timeline/timeline.ts';
 import type { RecentAnswers } from '../stock/recent-answers.ts';
 import type { StockKeeper } from '../stock/opening.ts';
 import { iterateWithStoreErrors, withStoreErrors } from '../issuing/store-errors.ts';
@@ -39,6 +44,7 @@ import { createSynchronous } from '../issuing/synchronous.ts';
 import { createCouponEditor } from '../stock/editing.ts';
 import {
   createChanges,
+  createCodeLimiters,
   createCouponReader,
   createKeyLimiter,
   createRefusalCache,
@@ -52,6 +58,8 @@ import { wireOffering } from './offering.ts';
 import { wireRequestLog } from './logging.ts';
 import type { Log } from '../telemetry/log.ts';
 import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
+import { certainSequenceReader } from '../webhooks/certain-sequence.ts';
+import { createWebhooks } from '../webhooks/webhook-store.ts';
 
 /** Everything that answers requests, before HTTP. */
 export type ApiParts = ReturnType<typeof wireApi>;
@@ -84,13 +92,13 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   const reader = createCouponReader(foundation, onStoreFault);
   const issuers = createIssuers(opened, reader, createLockObserver(metrics));
   const refusals = createRefusalCache(config, snapshots, log);
-  const observer = createPipelineObserver(metrics, log, onRequested, redisStock);
+  const counts = new RefusalCounts(redisStock);
+  const observer = createPipelineObserver(metrics, log, { onRequested, counts, redisStock });
   const issuance = createPipeline({ issuers, refusals, bounds: boundsOf(config), observer });
   measureLoad(metrics, issuance);
   const { announce, listen } = createChanges(redis, [refusals, reader], onRedisFault);
   const { releaseWaiters, ...after } = createAfterIssuing({ ...opened, snapshots, reader }, faults);
   const requestLog = wireRequestLog(config, redis, database, log);
-  const catalog = createCatalog(database, announce, (id) => freeIdFrom(redisStock, id));
   const editor = createCouponEditor({ redisStock, database, stock, announce, onFault: faults.onBackgroundFault });
   return {
     redis,
@@ -101,7 +109,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
     stock,
     issuers,
     issuance,
-    catalog: withStoreErrors(catalog, onStoreFault),
+    catalog: withStoreErrors(createCatalog(database, announce, freeIds(redisStock)), onStoreFault),
     editor: withStoreErrors(editor, onStoreFault),
     ...after,
     ...withStoreErrors(
@@ -118,6 +126,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       onStoreFault,
     ),
     ...createOperations(foundation, metrics, onStoreFault),
+    feed: withStoreErrors(createFeed({ redisStock, database, stock }), onStoreFault),
     ...offering,
     ...requestLog,
     /** Subscribes to edits of coupons, and follows changes of the log; call it once the connections are open. */
@@ -132,6 +141,7 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
       requestLog.logging.stop();
       await releaseWaiters();
       await issuance.drain();
+      await counts.send();
       await leave();
       for (const connection of connections) connection.disconnect();
       await closeDatabase(database);
@@ -181,20 +191,25 @@ function createIssuers(opened: Opened, reader: CouponReader, observer: LockObser
 /** What users ask about issues after they were accepted. */
 function createAfterIssuing(
   { snapshots, reader, ...opened }: Opened & { readonly snapshots: Snapshots; readonly reader: CouponReader },
-  { onStoreFault, onBackgroundFault: onFault }: FaultObservers,
+  { onStoreFault, onBackgroundFault: onFault, onRedisFault }: FaultObservers,
 ) {
-  const { settings } = opened;
+  const { settings, redisStock } = opened;
   const database = throughPool(opened.database, 'public');
   const watch = new RowWatcher({ database, settings, onFault });
   // What listeners follow changes all the time: nothing from the cache.
   const sample = createSample((couponId) => reader.read(couponId, 0), snapshots);
   const exists = (couponId: number) => reader.exists(couponId, 'public');
+  const read = (couponId: number) => reader.read(couponId);
   const progress = new ProgressHub({ ...withStoreErrors({ sample }, () => undefined), settings, onFault });
   return {
-    issues: withStoreErrors(createIssues({ ...opened, database, exists, watch }), onStoreFault),
+    issues: withStoreErrors(createIssues({ ...opened, database, exists, read, watch }), onStoreFault),
+    codes: withStoreErrors(createCodes(database), onStoreFault),
+    codeLimiters: createCodeLimiters(settings, redisStock.redis, onRedisFault),
+    /** Removes what uploads of codes have left that did not end, until the signal aborts. */
+    keepCodesClean: (signal: AbortSignal) => keepRemovingAbandoned(opened.database, signal, onFault),
     progress,
     places: new Places(settings),
-    readPublic: (couponId: number) => reader.read(couponId),
+    readPublic: read,
     /** Ends long polls and event streams, so that a server can stop. */
     releaseWaiters: async () => {
       await Promise.all([watch.close(), progress.close()]);
@@ -214,10 +229,13 @@ function createOperations(foundation: Foundation, metrics: ApiMetrics, onFault: 
     load: createLoad(redisStock, metrics),
     audit: (couponId: number) => readAudit({ redisStock, database }, couponId),
     report: createReports(database),
+    timeline: (couponId: number) => readTimeline({ redisStock, database }, couponId),
     preflight: createPreflight(foundation),
     listTrail: (filter: TrailFilter) => listTrail(database, filter),
   };
-  return { deadLetters, ...withStoreErrors(reading, onFault) };
+  const readCertain = certainSequenceReader(redisStock, database);
+  const webhooks = createWebhooks({ database, readCertain, settings: foundation.settings });
+  return { deadLetters, webhooks: withStoreErrors(webhooks, onFault), ...withStoreErrors(reading, onFault) };
 }
 
 function boundsOf(config: Config): CombinerBounds {
@@ -231,8 +249,15 @@ function boundsOf(config: Config): CombinerBounds {
 function createPipelineObserver(
   metrics: ApiMetrics,
   log: Log,
-  requested: PipelineObserver['requested'],
-  redisStock: Pick<RedisStock, 'partitions'>,
+  {
+    onRequested,
+    counts,
+    redisStock,
+  }: {
+    readonly onRequested: (couponId: number) => void;
+    readonly counts: RefusalCounts;
+    readonly redisStock: Pick<RedisStock, 'partitions'>;
+  },
 ): PipelineObserver {
   const seriesOf = (issuer: IssuerName) => {
     return { batchUsers: metrics.batchUsers.of(issuer), decisionSeconds: metrics.decisionSeconds.of(issuer) };
@@ -245,8 +270,14 @@ function createPipelineObserver(
       batchUsers.observe(users);
       decisionSeconds.observe((endedMs - startedMs) / 1000);
     },
-    refusedByCache: () => refusalCacheHits.add(),
-    requested,
+    refusedByCache(couponId, refusal) {
+      refusalCacheHits.add();
+      counts.count(couponId, refusal);
+    },
+    requested(couponId, outcomes) {
+      onRequested(couponId);
+      for (const outcome of outcomes) counts.count(couponId, outcome);
+    },
     failed(issuer, failure, { couponId, users }) {
       metrics.failedBatches.of(issuer).add();
       const promise = promiseBrokenBy(failure);

@@ -103,3 +103,18 @@ export function createKeyLimiter(config: Config, redis: Redis, onFault: (fault: 
     onFault,
   });
 }
+
+/** Count wrong codes: of each API key, and of each user or address. */
+export function createCodeLimiters(config: Config, redis: Redis, onFault: (fault: unknown) => void) {
+  const limiterOf = (requestsMax: number) =>
+    new Limiter({
+      kind: 'code',
+      requestsMax,
+      windowS: 60,
+      namesMax: config.LIMITED_NAMES_MAX,
+      now: Date.now,
+      sync: (counted) => countRequests(redis, counted),
+      onFault,
+    });
+  return { key: limiterOf(config.WRONG_CODES_PER_KEY_MAX), user: limiterOf(config.WRONG_CODES_MAX) };
+}

@@ -21,16 +21,17 @@ export function wireRequestLog(config: Config, redis: Redis, database: Database,
     write: (line) => requestLog.info(line, 'request'),
   });
   if (mode !== 'off' && secret === undefined) {
-    log.warn('REQUEST_LOG_SECRET is not set: the lines of the request log say nothing of the user');
+    log.warn('REQUEST_LOG_SECRET is not set: request log lines have no user');
   }
   const logging = wireLogging(config, redis, log, ({ requestLog: now }) => requests.setMode(now));
-  const onLoggingChanged = (by: Actor, { untilMs, ...settings }: ReturnType<Logging['current']>) => {
+  const onLoggingChanged = (by: Actor, from: LogSettings, now: ReturnType<Logging['current']>) => {
+    const { untilMs, ...settings } = now;
     const until = untilMs === null ? null : new Date(untilMs).toISOString();
     // Written whatever the level is now, and each of them.
     requestLog.info({ by: by.name, ...settings, until }, 'an operator has changed what is logged');
-    const change = { action: 'logging.change', couponId: null, from: null, to: { ...settings, until } } as const;
+    const change = { action: 'logging.change', couponId: null, from: { ...from }, to: { ...settings, until } } as const;
     // Not waited for: while MySQL is away is when more is to be logged.
-    recordIn(database)(by, change).catch((error: unknown) => log.warn({ error }, 'a change was not recorded'));
+    recordIn(database)(by, change).catch((error: unknown) => requestLog.warn({ error }, 'a change was not recorded'));
   };
   return { requests, logging, onLoggingChanged };
 }

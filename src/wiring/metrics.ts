@@ -156,7 +156,10 @@ export function createOpeningObserver(
     },
     onRestored(couponId, issues) {
       failoverIssues.of('restored').add(issues);
-      log.warn({ couponId, issues }, 'Redis lost what was answered; processes that remembered it have put it back');
+      log.warn(
+        { couponId, issues },
+        'Redis lost acknowledged issues; processes that remembered them have restored them',
+      );
     },
     onBlocked(error) {
       openings.of('blocked').add();

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { noteGaps } from '../issues/settled-sequences.ts';
 import type { Database } from '../mysql/database.ts';
 import { findLostAnswers } from '../stock/lost-answers.ts';
 import type { OpeningMetrics } from '../stock/metrics.ts';
@@ -27,15 +28,21 @@ export function wireOffering(
   const { redisStock, settings } = foundation;
   const answers = new RecentAnswers(settings);
   const offers = createOffers({ redisStock, answers, name: randomUUID(), settings });
+  const observer = createOpeningObserver({ failoverIssues, openings }, log);
   const stock = createStockKeeper({
     ...foundation,
     offers,
-    ...createOpeningObserver({ failoverIssues, openings }, log),
+    ...observer,
+    onOpened(couponId, ...opened) {
+      observer.onOpened(couponId, ...opened);
+      // Else the first reader of its issues notes it.
+      void noteGaps(redisStock, couponId).catch(() => undefined);
+    },
   });
   const onLost = (couponId: number, lost: number) => {
     failoverIssues.of('lost').add(lost);
     brokenPromises.of('P3').add(lost);
-    log.error({ couponId, answers: lost }, 'P3: a failover of Redis lost what was answered');
+    log.error({ couponId, answers: lost }, 'P3: a failover of Redis lost acknowledged issues');
   };
   const onFault = (error: unknown) =>
     log.warn({ error }, 'what was answered could not be offered to Redis, or compared with it; trying again');

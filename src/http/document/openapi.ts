@@ -3,6 +3,7 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { DocumentDecoration } from 'elysia';
 import release from '../../../package.json' with { type: 'json' };
+import type { CodeSample } from './code-samples.ts';
 import { collectNamed, reference, toOpenApi } from './openapi-schema.ts';
 import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from '../problem.ts';
 
@@ -11,9 +12,9 @@ type Responses = NonNullable<Detail['responses']>;
 
 /** The groups of the document, in its order. */
 export const tags = {
-  issuing: 'The three ways to issue a coupon. They share one stock and keep the same promises.',
-  users: 'What has become of a request, what a user has, and what everybody may see of a coupon.',
-  operators: 'Coupons over their life, audits and dead letters.',
+  issuing: 'Three ways to issue a coupon. They share one stock and keep the same promises.',
+  users: 'The status of an issue, the issues of a user, and the public view of a coupon.',
+  operators: 'Managing coupons, audits and dead letters.',
   service: 'Health, metrics and documentation of the service itself.',
 } as const;
 
@@ -24,7 +25,19 @@ export const info = {
   license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
   description: `First come, first served: a limited number of coupons, open for a limited time, one per user.
 
-| | what is promised |
+**Which endpoint?** All three share one stock and keep all promises, also mixed on one coupon. Use \`POST /v2/issue-async\` unless you
+need the row immediately.
+
+| | what a success means | how it decides | CPU, µs |
+|---|---|---|---|
+| \`POST /v2/issue-async\` | 202: durable in Redis, a row soon | one Lua script for the batch | 37 |
+| \`POST /v1/issue-async\` | 202: durable in Redis, a row soon | a lock around read and write, for comparison | 44 |
+| \`POST /v1/issue\` | 201: the row is in MySQL | one MySQL transaction for the batch | 42 |
+
+\`GET /v1/coupons/{couponId}/issues/{userId}\` then returns the status of the issue, \`GET /v1/drops/{couponId}\` is the public view, and
+[/console](/console) is the page for operators.
+
+| | promise |
 |---|---|
 | P1 | **Never too many.** A coupon never has more issues than its \`totalQuantity\`, through any mix of the three endpoints. |
 | P2 | **Never twice.** A user has a coupon at most once. |
@@ -35,8 +48,8 @@ export const info = {
 A timeout, a 503, a 500 or a broken connection is *indeterminate*: the coupon may or may not have been issued. Retry to
 find out: \`DUPLICATED_COUPON_ISSUE\` with a \`sequence\` means that the user has it.
 
-Every answer has \`X-Request-Id\`, and every problem document \`requestId\`: name it when you ask for help. A request may bring its own,
-1 to 128 letters, digits and \`_.:=+/-\`; any other is replaced.
+Every response has \`X-Request-Id\`, and every problem document \`requestId\`: quote it when you contact support. A request may send its own,
+with 1 to 128 letters, digits and \`_.:=+/-\`; any other value is replaced.
 
 Every error is an \`application/problem+json\` document (RFC 9457) with a stable \`code\`. Unknown paths answer
 \`NOT_FOUND\`, a wrong method on a known path \`METHOD_NOT_ALLOWED\` with \`Allow\`. Every path may answer \`INTERNAL\`, and
@@ -60,12 +73,24 @@ export interface Declaration {
   readonly body?: {
     readonly schema: TObject;
     readonly bytesMax: number;
+    /** A request without a body is one without members. */
+    readonly isOptional?: true;
     readonly examples: Readonly<Record<string, { summary: string; value: unknown }>>;
   };
+  /** Or a body of one of several types, which the handler reads itself; by type. */
+  readonly upload?: Readonly<Record<string, UploadBody>>;
   /** By status; the first is the one that a handler means when it names none. */
   readonly answers: Readonly<Record<number, Answer>>;
+  /** How programs call it. */
+  readonly samples?: readonly CodeSample[];
   /** What its handler reports. Those of access, parameters and body are known. */
   readonly problems?: readonly ProblemCode[];
+}
+
+interface UploadBody {
+  /** Named, or text. */
+  readonly schema: TSchema;
+  readonly examples: Readonly<Record<string, { summary: string; value: unknown }>>;
 }
 
 /** Who may call a route, and how they show it. */
@@ -99,6 +124,8 @@ export interface Answer {
   readonly schema?: TSchema;
   /** Left out where the answer has no body. */
   readonly example?: unknown;
+  /** Texts that a caller may ask for instead by `Accept`: an example by media type. */
+  readonly others?: Readonly<Record<string, string>>;
 }
 
 /** The part of the document for one route. */
@@ -109,6 +136,7 @@ export function operation(route: Declaration): Detail {
     summary: route.summary,
     description: route.description,
     security: (route.access?.callers ?? []).map((caller) => ({ [caller]: [] })),
+    ...(route.samples && { 'x-codeSamples': route.samples }),
     ...(hasParameters(route) && {
       parameters: [
         ...toParameters('path', route.params),
@@ -118,8 +146,19 @@ export function operation(route: Declaration): Detail {
     }),
     ...(route.body && {
       requestBody: {
-        required: true,
+        required: route.body.isOptional !== true,
         content: { 'application/json': { schema: reference(route.body.schema), examples: { ...route.body.examples } } },
+      },
+    }),
+    ...(route.upload && {
+      requestBody: {
+        required: true,
+        content: Object.fromEntries(
+          Object.entries(route.upload).map(([type, { schema, examples }]) => [
+            type,
+            { schema: schema.$id === undefined ? { type: 'string' as const } : reference(schema), examples },
+          ]),
+        ),
       },
     }),
     responses: { ...toAnswers(route.answers), ...toProblems(problemsOf(route)) },
@@ -130,7 +169,7 @@ export function operation(route: Declaration): Detail {
 function problemsOf(route: Declaration): readonly ProblemCode[] {
   const codes: ProblemCode[] = [...(route.problems ?? []), 'MALFORMED_REQUEST'];
   if (route.access) codes.push('UNAUTHENTICATED', 'FORBIDDEN');
-  if (route.body) codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+  if (route.body || route.upload) codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (route.tag !== 'service') {
     codes.push('TOO_MANY_REQUESTS');
     if (hasParameters(route) || route.body) codes.push('INVALID_REQUEST');
@@ -147,18 +186,19 @@ const bearer = (description: string) => ({ type: 'http' as const, scheme: 'beare
 /** Who callers are, and how they show it. */
 const securitySchemes = {
   operator: bearer(
-    'A key with the scope `admin`, or for reading `read`: ADMIN_API_KEY, or one from `bun run keys create`.',
+    'A key with the scope `admin` (for reading, `read` is enough): ADMIN_API_KEY, or one from `bun run keys create`.',
   ),
-  backend: bearer('A key with the scope `issue`, of a backend that knows its users and acts for them.'),
-  user: { ...bearer('A token of the user, for that user alone.'), bearerFormat: 'JWT' },
+  backend: bearer('A key with the scope `issue`, of a backend that acts for its users.'),
+  user: { ...bearer('A token of the user, valid only for that user.'), bearerFormat: 'JWT' },
 };
 
 /** The parts that the routes refer to by name. Where users need not authenticate, only operators have a scheme. */
 export function components(routes: readonly Declaration[], isAuthOn: boolean) {
   const { operator } = securitySchemes;
   const named = new Map<string, TSchema>();
-  for (const { body, answers } of routes) {
-    for (const schema of [body?.schema, ...Object.values(answers).map((answer) => answer.schema), ProblemDocument]) {
+  for (const { body, upload = {}, answers } of routes) {
+    const sent = [body?.schema, ...Object.values(upload).map((each) => each.schema)];
+    for (const schema of [...sent, ...Object.values(answers).map((answer) => answer.schema), ProblemDocument]) {
       if (schema) collectNamed(schema, named);
     }
   }
@@ -177,8 +217,9 @@ function toParameters(place: 'path' | 'query' | 'header', parameters: Parameters
 }
 
 function toAnswers(answers: Readonly<Record<number, Answer>>): Responses {
+  const text = { type: 'string' as const };
   return Object.fromEntries(
-    Object.entries(answers).map(([status, { description, headers = {}, type, schema, example }]) => [
+    Object.entries(answers).map(([status, { description, headers = {}, type, schema, example, others = {} }]) => [
       status,
       {
         description,
@@ -186,9 +227,12 @@ function toAnswers(answers: Readonly<Record<number, Answer>>): Responses {
         ...(example !== undefined && {
           content: {
             [type ?? (schema ? 'application/json' : 'text/plain')]: {
-              schema: schema ? reference(schema) : { type: 'string' as const },
+              schema: schema ? reference(schema) : text,
               example,
             },
+            ...Object.fromEntries(
+              Object.entries(others).map(([other, sent]) => [other, { schema: text, example: sent }]),
+            ),
           },
         }),
       },
@@ -221,19 +265,24 @@ function toProblems(codes: readonly ProblemCode[]): Responses {
 function problemHeaders(status: number): Readonly<Record<string, string>> {
   if (status === 429) {
     return {
-      'Retry-After': 'Seconds to wait before asking again.',
-      'RateLimit-Limit': 'Requests in a window.',
+      'Retry-After': 'Seconds to wait before a retry.',
+      'RateLimit-Limit': 'Requests allowed per window.',
       'RateLimit-Remaining': 'Requests left in this window.',
       'RateLimit-Reset': 'Seconds to the next window.',
     };
   }
-  if (status === 503) return { 'Retry-After': 'Seconds to wait before asking again.' };
-  if (status === 401) return { 'WWW-Authenticate': 'How to authenticate: `Bearer`.' };
+  if (status === 503) return { 'Retry-After': 'Seconds to wait before a retry.' };
+  if (status === 401) {
+    return {
+      'WWW-Authenticate':
+        'How to authenticate: `Bearer`, as in RFC 6750, with `error="invalid_token"`, and an `error_description` if the issuer signed the token.',
+    };
+  }
   return {};
 }
 
 /** Of every answer. */
-const requestIdHeader = { 'X-Request-Id': 'The id of the request: its own, or one that was made for it.' };
+const requestIdHeader = { 'X-Request-Id': 'The id of the request: the one that was sent, or a generated one.' };
 
 function exampleOf(code: ProblemCode): unknown {
   const members = { ...exampleMembers[code], requestId: '5f1d0c52a7e3-2k' };
@@ -245,6 +294,9 @@ const exampleMembers: Partial<Record<ProblemCode, ProblemMembers>> = {
   DUPLICATED_COUPON_ISSUE: { sequence: 37 },
   COUPON_TOTAL_BELOW_ISSUED: { issuedQuantity: 700 },
   ISSUE_ALREADY_USED: { sequence: 37, dateUsed: '2026-12-24T09:00:00.000Z' },
+  ISSUE_NOT_USABLE: { sequence: 37, usableUntil: '2026-12-31T15:00:00.000Z' },
+  ISSUE_NOT_USED: { sequence: 37 },
+  ISSUE_REVOKED: { sequence: 37, dateRevoked: '2026-12-24T09:00:00.000Z' },
   INVALID_REQUEST: {
     faults: [{ in: 'body', pointer: '/couponId', expected: 'an integer from 1 to 9007199254740991' }],
   },

@@ -15,12 +15,15 @@ import { type Route, route } from '../route.ts';
 
 const PATH = '/swagger';
 
+/** Ours; the other assets are of Swagger UI. */
+const START = 'swagger-start.js';
 const SCRIPT_TYPE = 'text/javascript; charset=utf-8';
 
 /** Names under `/swagger/assets/`, and what each is. Nothing else is ever read from the disk. */
 const assetTypes = new Map([
   ['swagger-ui.css', 'text/css; charset=utf-8'],
   ['swagger-ui-bundle.js', SCRIPT_TYPE],
+  [START, SCRIPT_TYPE],
   ['favicon-32x32.png', 'image/png'],
 ]);
 
@@ -51,9 +54,6 @@ export function swaggerRoutes(routes: readonly Route[], isAuthOn: boolean) {
       }),
     )
     .get(PATH, () => new Response(page, { headers: pageHeaders }), { detail: { hide: true } })
-    .get(`${PATH}/start.js`, () => new Response(start, { headers: { 'content-type': SCRIPT_TYPE } }), {
-      detail: { hide: true },
-    })
     .get(`${PATH}/assets/:name`, ({ params, request }) => answerAsset(assets, params.name, request), {
       detail: { hide: true },
     });
@@ -107,7 +107,10 @@ async function answerAsset(assets: Assets, name: string, request: Request): Prom
 }
 
 async function readAsset(name: string) {
-  const file = createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`);
+  const file =
+    name === START
+      ? new URL(START, import.meta.url)
+      : createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`);
   const bytes = new Uint8Array(await readFile(file));
   return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
 }
@@ -138,21 +141,21 @@ const page = `<!doctype html>
 <title>${info.title}</title>
 <link rel="icon" href="${PATH}/assets/favicon-32x32.png">
 <link rel="stylesheet" href="${PATH}/assets/swagger-ui.css">
+<style>
+html.dark-mode { background: #1c2022; }
+.swagger-ui .filter .operation-filter-input { margin: 20px 0; padding: 10px; width: 100%; border: 1px solid #6b6b6b; }
+.swagger-ui .fold { padding: 0; border: 0; background: none; color: inherit; font: inherit; text-align: left; cursor: pointer; }
+.swagger-ui .samples { padding: 15px 20px; }
+.swagger-ui .samples pre { margin: 10px 0 0; padding: 12px; overflow-x: auto; border-radius: 4px; background: #1b1b1b; color: #fff; }
+.swagger-ui .sample { margin: 0 8px 4px 0; padding: 4px 12px; border: 1px solid #6b6b6b; border-radius: 4px; background: none; }
+.swagger-ui .sample { color: inherit; cursor: pointer; }
+.swagger-ui .sample[aria-pressed='true'] { background: #0e6eb8; color: #fff; }
+</style>
 </head>
 <body>
 <div id="swagger-ui"></div>
 <script src="${PATH}/assets/swagger-ui-bundle.js"></script>
-<script src="${PATH}/start.js"></script>
+<script src="${PATH}/assets/${START}"></script>
 </body>
 </html>
-`;
-
-/** `validatorUrl: null`, since by default the address of the document is sent to a validator on the internet. */
-const start = `SwaggerUIBundle({
-  url: '${PATH}/json',
-  dom_id: '#swagger-ui',
-  deepLinking: true,
-  tryItOutEnabled: true,
-  validatorUrl: null,
-});
 `;

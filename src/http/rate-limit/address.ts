@@ -12,6 +12,12 @@ export function rememberAddress(request: Request, read: () => string | null): vo
   addresses.set(request, read);
 }
 
+/** Gives a copy of a request the address of the original. */
+export function copyAddress(original: Request, copy: Request): void {
+  const read = addresses.get(original);
+  if (read) addresses.set(copy, read);
+}
+
 /** The address that a request is counted under; null where it is not known. */
 export function addressOf(request: Request): string | null {
   return addresses.get(request)?.() ?? null;

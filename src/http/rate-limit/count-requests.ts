@@ -6,7 +6,7 @@ import { defineScript } from '../../redis/script.ts';
 
 /** What one process has counted since its last sync. */
 export interface Counted {
-  readonly kind: 'user' | 'address' | 'idempotency';
+  readonly kind: 'user' | 'address' | 'idempotency' | 'code';
   /** Number of the window since 1970, by the clock of the process. */
   readonly window: number;
   /** How long Redis keeps the window, in milliseconds: a little longer than it lasts, for clocks that differ. */

@@ -61,22 +61,35 @@ export class Limiter {
     this.#options = options;
   }
 
-  /** Counts one request, or refuses it. Refused requests are not counted. */
-  take(name: string): Allowance {
+  /** Counts a request, or some together, or refuses all of them. Refused requests are not counted. */
+  take(name: string, requests = 1): Allowance {
     const { requestsMax, windowS, namesMax, now } = this.#options;
     const nowMs = now();
     const window = Math.floor(nowMs / (windowS * 1000));
     if (window !== this.#window) this.#begin(window);
     const resetS = Math.max(1, Math.ceil(((window + 1) * windowS * 1000 - nowMs) / 1000));
     const seen = this.#counts.get(name) ?? 0;
-    if (seen >= requestsMax) {
+    if (seen + requests > requestsMax) {
       this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
       this.#options.onRefused?.();
-      return { isRefused: true, requestsMax, remaining: 0, resetS };
+      return { isRefused: true, requestsMax, remaining: Math.max(0, requestsMax - seen), resetS };
     }
-    if (seen > 0 || this.#counts.size < namesMax) this.#counts.set(name, seen + 1);
-    if (seen > 0) this.#report(name, seen);
-    return { isRefused: false, requestsMax, remaining: requestsMax - seen - 1, resetS };
+    const sum = seen + requests;
+    if (seen > 0 || this.#counts.size < namesMax) this.#counts.set(name, sum);
+    // The second request also reports the first.
+    if (sum > 1) this.#report(name, seen === 1 ? sum : requests);
+    return { isRefused: false, requestsMax, remaining: requestsMax - sum, resetS };
+  }
+
+  /** Takes back a request that `take` has counted, and that turned out to be none of those that are limited. */
+  giveBack(name: string): void {
+    const seen = this.#counts.get(name) ?? 0;
+    if (seen === 0) return;
+    this.#counts.set(name, seen - 1);
+    // The first one is not reported, and the second reported both.
+    if (seen === 1) return;
+    this.#pending.set(name, (this.#pending.get(name) ?? 0) - (seen === 2 ? 2 : 1));
+    this.#flushing ??= this.#syncAll();
   }
 
   /** Those refused most often by this process in this window and the one before it, the most first. */
@@ -102,9 +115,8 @@ export class Limiter {
     this.#pending = new Map();
   }
 
-  #report(name: string, seen: number): void {
-    // The second request also reports the first.
-    this.#pending.set(name, (this.#pending.get(name) ?? 0) + (seen === 1 ? 2 : 1));
+  #report(name: string, requests: number): void {
+    this.#pending.set(name, (this.#pending.get(name) ?? 0) + requests);
     this.#flushing ??= this.#syncAll();
   }
 

@@ -6,7 +6,7 @@ import type { SpanContext } from '@opentelemetry/api';
 export interface RequestNote {
   /** Method and pattern of the path, which names nobody. */
   endpoint?: string;
-  couponId?: number | string;
+  couponId?: number;
   /** Never logged as it is. */
   userId?: string;
   /** How many users its batch had, how long it waited for the decision to begin, and how long the decision took. */
@@ -29,6 +29,11 @@ export function noteOf(request: Request): RequestNote | undefined {
 export function keepNote(request: Request, note: RequestNote): void {
   isAnyKept = true;
   notes.set(request, note);
+}
+
+/** Until the next one is kept, no request has a note. */
+export function stopKeeping(): void {
+  isAnyKept = false;
 }
 
 /** Gives a copy of a request the note of the original. */

@@ -5,7 +5,7 @@
 import { inSpan, isTracing, parentOf, SpanKind } from '../../telemetry/tracing.ts';
 import { PROBLEM_TYPE } from '../problem.ts';
 import { idsOf } from './request-ids.ts';
-import { keepNote, type RequestNote } from './request-notes.ts';
+import { keepNote, type RequestNote, stopKeeping } from './request-notes.ts';
 
 type Answer = Response | Promise<Response>;
 
@@ -37,6 +37,7 @@ export class RequestObserver {
   setMode(mode: string): void {
     this.#mode = mode;
     this.#isOn = mode !== 'off' || this.#options.isTimed || isTracing;
+    if (!this.#isOn) stopKeeping();
   }
 
   /** Answers a request by `handle`. */

@@ -30,69 +30,78 @@ export type CheckName = (typeof checkNames)[number];
 
 export const findings = {
   OK: ['ok', 'Nothing.'],
-  COUPON_OVER: ['error', 'Set another end: this coupon is not issued any more.'],
+  COUPON_OVER: ['error', 'Change the end of the period: this coupon has ended.'],
   COUPON_PAUSED: ['warning', 'Resume it before the drop.'],
   COUPON_NOT_OPENED: [
     'warning',
-    'Open it (POST /v1/coupons/:couponId/open, or "Warm up"), or its first request waits.',
+    'Open it (POST /v1/coupons/:couponId/open, or "Warm up"); otherwise its first request waits.',
   ],
-  SERVER_SILENT: ['error', 'Start it, or see why this process cannot reach it.'],
+  SERVER_SILENT: ['error', 'Start it, or find out why this process cannot reach it.'],
   REPLICA_UNREACHABLE: [
     'unknown',
-    'Look at it by hand: its primary knows it by an address that leads nowhere from here.',
+    'Check it manually: this process cannot reach the address that the primary reports.',
   ],
   MEMORY_SHORT: [
     'error',
-    'Raise maxmemory of Redis above what is needed, or it refuses to accept in the middle of the drop.',
+    'Raise maxmemory of Redis above the required memory; otherwise Redis refuses writes during the drop.',
   ],
-  MEMORY_NEAR: ['warning', 'Raise maxmemory of Redis: rewriting the AOF and more drops want room.'],
+  MEMORY_NEAR: ['warning', 'Raise maxmemory of Redis: an AOF rewrite and other drops need room.'],
   MEMORY_UNBOUNDED: [
     'warning',
-    'Set maxmemory of Redis, with noeviction: without it the system kills Redis when memory runs out.',
+    'Set maxmemory of Redis, with noeviction: without it the system kills Redis when memory is exhausted.',
   ],
   MEMORY_UNKNOWN: [
     'unknown',
-    'Compare the memory by hand: how many will be issued, or what Redis may take, is not known.',
+    'Check the memory manually: the number of issues or the memory limit of Redis is unknown.',
   ],
   BACKLOG_SHORT: [
     'warning',
-    'Raise UNPERSISTED_USERS_MAX, or make sure that the workers keep up: beyond it requests are answered 503.',
+    'Raise UNPERSISTED_USERS_MAX, or make sure that the workers keep up: beyond it requests get 503.',
   ],
-  NO_WORKER: ['error', 'Start a worker: what is accepted does not become rows.'],
-  WRITING_BEHIND: ['warning', 'Wait until the backlog is written, or start another worker; see its log.'],
-  WRITING_UNKNOWN: ['unknown', 'Rehearse to learn how fast the workers write: nothing is being written now.'],
+  NO_WORKER: ['error', 'Start a worker: accepted issues are not written as rows.'],
+  WRITING_BEHIND: ['warning', 'Wait until the backlog is written, or start another worker. See the log of the worker.'],
+  WRITING_UNKNOWN: ['unknown', 'Rehearse to measure the write rate of the workers: nothing is being written now.'],
   MYSQL_CONNECTIONS_SHORT: ['error', 'Raise max_connections of MySQL, or lower MYSQL_CONNECTIONS_MAX.'],
   REDIS_CONNECTIONS_SHORT: [
     'warning',
     'Raise maxclients of Redis: a rolling restart needs room for one more of each process.',
   ],
-  CONNECTIONS_UNKNOWN: ['unknown', 'Compare by hand: the server does not say how many connections it takes.'],
+  CONNECTIONS_UNKNOWN: [
+    'unknown',
+    'Check the limit manually: the server does not report its maximum number of connections.',
+  ],
   FILES_SHORT: ['warning', 'Raise the limit of open files of the APIs.'],
-  LIMITS_OFF: ['warning', 'Set USER_REQUESTS_MAX (or a CAPTCHA): one caller may take what the others need.'],
+  LIMITS_OFF: ['warning', 'Set USER_REQUESTS_MAX (or a CAPTCHA): without a limit, one caller can starve the others.'],
   LIMITS_ONE_ADDRESS: ['warning', 'Set TRUSTED_PROXIES: behind a proxy all callers count as one address.'],
-  CLOCKS_APART: ['warning', 'Synchronize the clocks of MySQL, Redis and the APIs (NTP): the drop begins by them.'],
-  REPLICAS_MISSING: ['error', 'Bring the replicas back, or lower REPLICAS_MIN: with fewer every answer is 503.'],
+  CLOCKS_APART: [
+    'warning',
+    'Synchronize the clocks of MySQL, Redis and the APIs (NTP): they decide when the drop begins.',
+  ],
+  REPLICAS_MISSING: [
+    'error',
+    'Restore the replicas, or lower REPLICAS_MIN: with too few replicas every answer is 503.',
+  ],
   REPLICAS_BEHIND: [
     'warning',
-    'Wait until every replica is online and keeps up: what it lacks is lost when it is promoted.',
+    'Wait until every replica is online and up to date: missing data is lost when it is promoted.',
   ],
   REPLICAS_UNGUARDED: [
     'warning',
-    'Set min-replicas-to-write 1: a primary that was replaced unnoticed goes on accepting.',
+    'Set min-replicas-to-write 1: without it, a replaced primary may continue to accept.',
   ],
   FSYNC_OFF: ['error', 'Set appendonly yes and appendfsync always: a crash loses every issue that is not yet a row.'],
   FSYNC_LATE: [
     'warning',
-    'Flush every write (appendfsync always, innodb_flush_log_at_trx_commit=1), or a power cut loses the last ones.',
+    'Flush every write (appendfsync always, innodb_flush_log_at_trx_commit=1); otherwise a power loss loses the last writes.',
   ],
-  FSYNC_FAILING: ['error', 'Free the disk of Redis: it cannot write its AOF.'],
-  FSYNC_UNKNOWN: ['unknown', 'Look at it by hand: the server does not say how it flushes.'],
-  OTHER_DROPS: ['warning', 'Begin them at different times, or plan for their sum.'],
+  FSYNC_FAILING: ['error', 'Free disk space for Redis: it cannot write its AOF.'],
+  FSYNC_UNKNOWN: ['unknown', 'Check it manually: the server does not report its flush settings.'],
+  OTHER_DROPS: ['warning', 'Start them at different times, or plan for the sum of their loads.'],
   SOCKETS_SHORT: [
     'warning',
     'Set net.core.somaxconn to 4096 (deploy/sysctl.conf): connections of the opening second are lost.',
   ],
-  SOCKETS_UNKNOWN: ['unknown', 'Look at it by hand: this system does not say how many connections may wait.'],
+  SOCKETS_UNKNOWN: ['unknown', 'Check it manually: this system does not report its limit of waiting connections.'],
 } as const satisfies Record<string, readonly [PreflightStatus, string]>;
 export type FindingCode = keyof typeof findings;
 
@@ -101,11 +110,11 @@ const textOf = <Text extends string>(allowed: readonly Text[], description: stri
 
 const CheckAnswer = Type.Object({
   name: textOf(checkNames, 'what was checked'),
-  status: textOf(statuses, 'how it is'),
-  code: textOf(Object.keys(findings) as FindingCode[], 'what was found; stable'),
+  status: textOf(statuses, 'the result'),
+  code: textOf(Object.keys(findings) as FindingCode[], 'the finding; stable'),
   detail: Type.String({ description: 'the figures' }),
   advice: Type.String({ description: 'what to do' }),
-  server: Type.Union([Type.String(), Type.Null()], { description: 'of which server, where there may be several' }),
+  server: Type.Union([Type.String(), Type.Null()], { description: 'the server, if there are several' }),
 });
 
 export const PreflightAnswer = Type.Object(

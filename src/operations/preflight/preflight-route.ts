@@ -33,10 +33,10 @@ export function preflightRoute({ authority, preflight }: PreflightRouteDependenc
     {
       operationId: 'preflightCoupon',
       tag: 'operators',
-      summary: 'Will the drop hold?',
-      description: `Compares what the drop needs with what stores, processes and settings have now: memory, backlog, connections,
-files, limits, clocks, replicas, flushing, other drops. Each check is green, or says in a line what to do. Limits of files and sockets
-are those of the process that answers. While something waits to be written, it takes a second, to see how fast that goes.`,
+      summary: 'Run the preflight of a drop',
+      description: `Compares what the drop needs with the current stores, processes and settings: memory, backlog, connections, files,
+limits, clocks, replicas, flushing, other drops. Each check is green or states in one line what to do. Limits of files and sockets
+are those of the process that answers. While entries wait to be written, it takes a second to measure the write rate.`,
       access: operatorsWith(authority, 'read'),
       params: { couponId: couponIdParameter },
       answers: { 200: { description: 'The checks.', schema: PreflightAnswer, example } },

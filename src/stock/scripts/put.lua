@@ -2,7 +2,7 @@
 --
 -- KEYS    [1] coupon:{p}:<id>:state hash, [2] …:owners hash, [3] issues:{p} stream, [4] issues:{p}:unpersisted string, [5] …:lock string
 -- ARGV    coupon id, token of the lock, most unpersisted users, name of this server; as they were read: epoch, version, next;
---         the winners in order with commas between them; version of an entry of them
+--         the winners in order with commas between them; version of an entry of them; number of the endpoint
 -- Reply   { 'written', now } or { 'changed' } or { 'lost' } or { 'overloaded' }
 -- Cost    O(users)
 
@@ -32,4 +32,4 @@ local last = tonumber(state[7])
 if last >= 0 and next - 1 > last then return { 'changed' } end
 if tonumber(redis.call('GET', KEYS[4]) or 0) + users > tonumber(ARGV[3]) then return { 'overloaded' } end
 
-return accept(ARGV[9], ARGV[1], state[1], first, next, now, owners, ARGV[8]) or { 'written', now }
+return accept(ARGV[9], ARGV[1], state[1], first, next, now, owners, ARGV[8], ARGV[10]) or { 'written', now }

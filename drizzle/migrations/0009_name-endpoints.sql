@@ -1,0 +1,1 @@
+ALTER TABLE `coupon_issues` ADD `endpoint` enum('POST /v1/issue','POST /v1/issue-async','POST /v2/issue-async');
