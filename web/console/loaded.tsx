@@ -1,4 +1,4 @@
-// loaded.tsx -- Something that is read from the API before it can be shown: loading, failed with a button to try again, or there.
+// loaded.tsx -- Something that is read from the API before it can be shown: loading, failed with a button to try again, or there; and its pages.
 
 import { type ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
@@ -7,7 +7,10 @@ import { failureText, say } from './say.ts';
 import { asOperator } from './session.ts';
 
 export interface LoadedProps<Value> {
-  /** Tells one reading from another: with another name it is read again. */
+  /**
+   * Tells one reading from another: with another name it is read again, and what was read before stays until then, so that the focus does.
+   * Where that would be wrong, give it another `key`.
+   */
   readonly name: string;
   read(client: CouponClient): Promise<RequestResult<Value>>;
   /** `aheadMs`: how far the clock of the server is ahead of this one. */
@@ -36,7 +39,7 @@ export function Loaded<Value>({ name, read, children }: LoadedProps<Value>) {
     };
   }, [name, round]);
   const readAgain = () => setRound((before) => before + 1);
-  if (state?.name !== name) return <p class="hint">{say('loading')}</p>;
+  if (state === null) return <p class="hint">{say('loading')}</p>;
   if (state.result.kind === 'done') return <>{children(state.result, readAgain, state.aheadMs)}</>;
   return (
     <div class="notice bad row" role="alert">
@@ -44,6 +47,31 @@ export function Loaded<Value>({ name, read, children }: LoadedProps<Value>) {
       <button type="button" onClick={readAgain}>
         {say('again')}
       </button>
+    </div>
+  );
+}
+
+export interface PageButtonsProps {
+  /** What the page that is shown comes after; 0 for the first. */
+  readonly after: number;
+  /** What the next page comes after; null on the last. */
+  readonly next: number | null;
+  onPage(after: number): void;
+}
+
+/** The first page, and the next. Both stay where they are, so that the focus does. */
+export function PageButtons({ after, next, onPage }: PageButtonsProps) {
+  if (after === 0 && next === null) return null;
+  const button = (name: 'first' | 'more', to: number | null) => (
+    // A button that is `disabled` loses the focus.
+    <button type="button" aria-disabled={to === null} onClick={() => to !== null && onPage(to)}>
+      {say(name)}
+    </button>
+  );
+  return (
+    <div class="row">
+      {button('first', after === 0 ? null : 0)}
+      {button('more', next)}
     </div>
   );
 }

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import type { Ambiguous, Refused } from '../../client/coupon-client.ts';
 import { fill, language } from '../shared/language.ts';
+import { problemTexts } from './problem-texts.ts';
 import { consoleTexts, type TextName } from './texts.ts';
 
 /** A text with its values filled in. */
@@ -11,17 +12,26 @@ export function say(name: TextName, values?: Readonly<Record<string, string | nu
 }
 
 /** The newest news; drawn in a live region. */
-export const news = signal<{ readonly text: string; readonly bad: boolean } | null>(null);
+export const news = signal<{ readonly text: string; readonly bad: boolean; readonly address: string } | null>(null);
 
-export function announce(text: string): void {
-  news.value = { text, bad: false };
+export function announce(text: string, bad = false): void {
+  news.value = { text, bad, address: location.hash };
 }
 
 export function announceFailure(failure: Refused | Ambiguous): void {
-  news.value = { text: failureText(failure), bad: true };
+  announce(failureText(failure), true);
 }
 
-/** Why a request was not done, for people. Without a problem there was no answer. */
+/** Another page was opened: what was said on the one before is no news there. Go first, then announce. */
+export function forgetNews(): void {
+  if (news.value !== null && news.value.address !== location.hash) news.value = null;
+}
+
+/** Why a request was not done, in the reader's language where the code has words of its own. Without a problem there was no answer. */
 export function failureText({ problem }: Refused | Ambiguous): string {
-  return problem === null ? say('UNREACHABLE') : say('failed', { detail: problem.detail });
+  if (problem === null) return say('UNREACHABLE');
+  const { code, detail, issuedQuantity = 0 } = problem;
+  return code in problemTexts.en
+    ? say(code as keyof typeof problemTexts.en, { issuedQuantity })
+    : say('failed', { detail });
 }

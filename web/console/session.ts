@@ -4,11 +4,14 @@ import { computed, signal } from '@preact/signals';
 import {
   type Ambiguous,
   type CouponClient,
+  type CouponCodes,
   createCouponClient,
   type Key,
+  type Readiness,
   type Refused,
   type RequestResult,
 } from '../../client/coupon-client.ts';
+import { type Upload, uploadCodes } from './codes/upload.ts';
 
 interface Session extends Key {
   readonly key: string;
@@ -54,6 +57,39 @@ export async function asOperator<Value>(
     signOut();
   }
   return result;
+}
+
+/** Whether the server that answers takes requests; null without an answer. Known to operators with its reasons. */
+export async function readReadiness(): Promise<Readiness | null> {
+  try {
+    const headers = { authorization: `Bearer ${token()}` };
+    const answer = await fetch(`${url}/readyz`, { headers, signal: AbortSignal.timeout(4000) });
+    const body = (await answer.json()) as Partial<Readiness>;
+    return typeof body.ready === 'boolean' && Array.isArray(body.checks) ? (body as Readiness) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Reads a file as who is signed in; null when that failed, or ended before its end. */
+export async function readFile(path: string, type: string): Promise<Blob | null> {
+  const key = token();
+  try {
+    const answer = await fetch(`${url}${path}`, { headers: { accept: type, authorization: `Bearer ${key}` } });
+    if (answer.ok) return await answer.blob();
+    if (answer.status === 401 && token() === key) {
+      wasEnded.value = true;
+      signOut();
+    }
+  } catch {
+    // The connection broke.
+  }
+  return null;
+}
+
+/** Uploads codes as who is signed in. */
+export function uploadAsOperator(upload: Omit<Upload, 'key'>): Promise<RequestResult<CouponCodes>> {
+  return asOperator(() => uploadCodes({ ...upload, key: token() ?? '' }));
 }
 
 /** The result of signing in; a key that is `too small` may not even look. */

@@ -2,6 +2,8 @@
 //
 // A link can be sent by anybody. So one that names another user than this browser has is only an offer, until the user has agreed.
 
+import { readStored, store } from '../shared/storage.ts';
+
 /** The user, and the bearer token where the installation requires one. */
 export interface Identity {
   readonly userId: string;
@@ -14,7 +16,8 @@ export interface Identities {
   readonly offered: Identity | null;
 }
 
-const STORED_USER = 'drop-user';
+/** Where the user of the browser is stored; other pages of the browser see a change. */
+export const STORED_USER = 'drop-user';
 const STORED_TOKEN = 'drop-token';
 
 /** Reads `#user=…&token=…` of the address; a made-up user is the same as long as the browser remembers it. */
@@ -25,17 +28,16 @@ export function readIdentities(): Identities {
   if (location.hash !== '') history.replaceState(null, '', location.pathname);
   const user = headerText(given.get('user'));
   const token = headerText(given.get('token'));
-  const stored = localStorage.getItem(STORED_USER);
-  const kept = { userId: stored ?? user ?? madeUp(), token: headerText(sessionStorage.getItem(STORED_TOKEN)) };
+  const stored = readStored('localStorage', STORED_USER);
+  const kept = { userId: stored ?? user ?? madeUp(), token: headerText(readStored('sessionStorage', STORED_TOKEN)) };
   if (user !== null && user !== kept.userId) return { current: kept, offered: { userId: user, token } };
   return { current: remember({ ...kept, token: token ?? kept.token }), offered: null };
 }
 
 /** From now on the browser has this user. */
 export function remember(identity: Identity): Identity {
-  localStorage.setItem(STORED_USER, identity.userId);
-  if (identity.token === null) sessionStorage.removeItem(STORED_TOKEN);
-  else sessionStorage.setItem(STORED_TOKEN, identity.token);
+  store('localStorage', STORED_USER, identity.userId);
+  store('sessionStorage', STORED_TOKEN, identity.token);
   return identity;
 }
 

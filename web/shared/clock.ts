@@ -5,15 +5,25 @@ export interface ServerClock {
 }
 
 /**
- * Sets a clock by one answer.
- *
- * @param serverMs what the answer said
- * @param sentMs `performance.now()` when the request was sent
- * @param answeredMs `performance.now()` when the answer had come; the server read its clock in between, so the middle is assumed
+ * A clock set by several answers, of which caches may have kept some for a while: none can tell a time that is yet to come, so that the
+ * latest of them is the best, and the fastest tells how long an answer is on its way.
  */
-export function clockSetBy(serverMs: number, sentMs: number, answeredMs: number): ServerClock {
-  const ahead = serverMs - (sentMs + answeredMs) / 2;
-  return { nowMs: () => performance.now() + ahead };
+export function clockOfAnswers() {
+  let behindMs = Number.NEGATIVE_INFINITY;
+  let fastestMs = Number.POSITIVE_INFINITY;
+  return {
+    /**
+     * @param serverMs what the answer said
+     * @param sentMs `performance.now()` when the request was sent
+     * @param answeredMs `performance.now()` when the answer had come
+     */
+    set(serverMs: number, sentMs: number, answeredMs: number): ServerClock {
+      behindMs = Math.max(behindMs, serverMs - answeredMs);
+      fastestMs = Math.min(fastestMs, answeredMs - sentMs);
+      const ahead = behindMs + fastestMs / 2;
+      return { nowMs: () => performance.now() + ahead };
+    },
+  };
 }
 
 /** A duration as days, hours, minutes and seconds, rounded up, so that zero is shown when the time has come and not before. */

@@ -1,6 +1,8 @@
 // language.ts -- Which language the reader wants: what was chosen before, else what the browser asks for, else English.
 
 import { signal } from '@preact/signals';
+import { readStored, store } from './storage.ts';
+import { inZone, timeZone } from './time-zone.ts';
 
 export const languages = { en: 'English', ko: '한국어' } as const;
 export type Language = keyof typeof languages;
@@ -13,11 +15,11 @@ export const language = signal<Language>(firstLanguage());
 /** Takes effect immediately, and is remembered on this device. */
 export function chooseLanguage(chosen: Language): void {
   language.value = chosen;
-  localStorage.setItem(STORED, chosen);
+  store('localStorage', STORED, chosen);
 }
 
 function firstLanguage(): Language {
-  const wanted = [localStorage.getItem(STORED) ?? '', ...navigator.languages];
+  const wanted = [readStored('localStorage', STORED) ?? '', ...navigator.languages];
   for (const tag of wanted) {
     const found = tag.slice(0, 2).toLowerCase();
     if (found === 'en' || found === 'ko') return found;
@@ -38,14 +40,36 @@ export function wholeNumber(value: number): string {
   return value.toLocaleString(language.value, { maximumFractionDigits: 0 });
 }
 
-/** An instant in the reader's own time zone. */
-export function instant(iso: string): string {
-  return new Date(iso).toLocaleString(language.value, { dateStyle: 'medium', timeStyle: 'short' });
+/** An amount as people write it: 10,000원, $10; `amount` is in the smallest unit of the currency. */
+export function money(amount: number, currency: string): string {
+  if (language.value === 'ko' && currency === 'KRW') return `${wholeNumber(amount)}원`;
+  const options = { style: 'currency', currency } as const;
+  const format = new Intl.NumberFormat(language.value, options);
+  const whole = amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 0);
+  if (!Number.isInteger(whole)) return format.format(whole);
+  return new Intl.NumberFormat(language.value, { ...options, maximumFractionDigits: 0 }).format(whole);
 }
+
+/** A part from 0 to 1. */
+export function percent(part: number): string {
+  return part.toLocaleString(language.value, { style: 'percent', maximumFractionDigits: 0 });
+}
+
+/** An instant in the reader's own time zone; in the one that was chosen, with its name. */
+export function instant(iso: string): string {
+  const date = { year: 'numeric', month: monthStyle(), day: 'numeric' } as const;
+  const named = { ...date, hour: '2-digit', minute: '2-digit', timeZoneName: 'short' } as const;
+  const options = timeZone.value === null ? ({ dateStyle: 'medium', timeStyle: 'short' } as const) : named;
+  return new Date(iso).toLocaleString(language.value, inZone(options));
+}
+
+/** Korean with the month in letters is too long for a column: 2026년 11월 28일. */
+const monthStyle = () => (language.value === 'ko' ? 'numeric' : 'short');
 
 /** The same to the millisecond, to be compared with what somebody says and with logs. */
 export function exactInstant(iso: string): string {
-  const date = { year: 'numeric', month: 'short', day: 'numeric' } as const;
+  const date = { year: 'numeric', month: monthStyle(), day: 'numeric' } as const;
   const time = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 } as const;
-  return new Date(iso).toLocaleString(language.value, { ...date, ...time });
+  const name = timeZone.value === null ? {} : ({ timeZoneName: 'short' } as const);
+  return new Date(iso).toLocaleString(language.value, inZone({ ...date, ...time, ...name }));
 }

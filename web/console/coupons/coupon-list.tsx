@@ -1,14 +1,17 @@
-// coupon-list.tsx -- The coupons, a page at a time: what each is doing, how far it is, and what can be done with it.
+// coupon-list.tsx -- The coupons, a page at a time: searched, filtered and sorted; what each is doing, how far it is, and what can be done with it.
 
 import type { Coupon } from '../../../client/coupon-client.ts';
 import { fill, instant } from '../../shared/language.ts';
 import { Loaded } from '../loaded.tsx';
 import { useNowMs } from '../now.ts';
-import { addressOf } from '../place.ts';
-import { announce, announceFailure, say } from '../say.ts';
-import { asOperator, mayChange } from '../session.ts';
+import { addressOf, type CouponsAt } from '../place.ts';
+import { say } from '../say.ts';
+import { mayChange } from '../session.ts';
+import { ListControls, ListPages, PAGE_SIZE, queryOf } from './list-controls.tsx';
+import { PauseButton } from './pause-button.tsx';
+import { Status } from './status.tsx';
 
-export function CouponList({ after }: { readonly after: number }) {
+export function CouponList({ at }: { readonly at: CouponsAt }) {
   return (
     <>
       <div class="row spread">
@@ -19,18 +22,20 @@ export function CouponList({ after }: { readonly after: number }) {
           </a>
         )}
       </div>
-      <Loaded name={`coupons ${after}`} read={({ coupons }) => coupons.list({ limit: 20, after })}>
-        {({ value: { coupons, next } }, readAgain, aheadMs) => (
+      <ListControls at={at} />
+      <Loaded
+        name={`coupons ${addressOf({ kind: 'coupons', ...at })}`}
+        read={({ coupons }) => coupons.list(queryOf(at))}
+      >
+        {({ value: { coupons, total } }, readAgain, aheadMs) => (
           <>
+            <ListPages at={at} total={total} />
             {coupons.length === 0 ? (
-              <p class="card hint">{say('noCoupons')}</p>
+              <p class="card hint">{say(at.search || at.state ? 'noneFound' : 'noCoupons')}</p>
             ) : (
               <Table coupons={coupons} aheadMs={aheadMs} onChanged={readAgain} />
             )}
-            <div class="row">
-              {after > 0 && <a href={addressOf({ kind: 'coupons', after: 0 })}>{say('first')}</a>}
-              {next !== null && <a href={addressOf({ kind: 'coupons', after: next })}>{say('more')}</a>}
-            </div>
+            {total > PAGE_SIZE && <ListPages at={at} total={total} />}
           </>
         )}
       </Loaded>
@@ -48,7 +53,7 @@ function Table({ coupons, aheadMs, onChanged }: TableProps) {
   const nowMs = useNowMs(aheadMs);
   return (
     <div class="card flush">
-      <table>
+      <table class="coupons">
         <caption class="hidden">{say('coupons')}</caption>
         <thead>
           <tr>
@@ -81,10 +86,16 @@ interface RowProps {
 
 function Row({ coupon, nowMs, onChanged }: RowProps) {
   const { id, title, totalQuantity, issuedQuantity } = coupon;
+  const named = (verb: string) => fill('{verb}: {title}', { verb, title });
   return (
     <tr>
       <th scope="row">
-        <a href={addressOf({ kind: 'watch', id })}>{title}</a> <span class="hint number">#{id}</span>
+        <span class="one-line">
+          <a href={addressOf({ kind: 'watch', id })} title={title}>
+            {title}
+          </a>
+        </span>
+        <span class="hint number">#{id}</span>
       </th>
       <td>
         <Status coupon={coupon} nowMs={nowMs} left={totalQuantity === null ? null : totalQuantity - issuedQuantity} />
@@ -93,23 +104,24 @@ function Row({ coupon, nowMs, onChanged }: RowProps) {
         <Amount coupon={coupon} />
       </td>
       <td class="hint">
-        <span class="line">{instant(coupon.dateIssueStart)}</span> –{' '}
-        <span class="line">{instant(coupon.dateIssueEnd)}</span>
+        <span class="line">{instant(coupon.dateIssueStart)}</span>{' '}
+        <span class="line">– {instant(coupon.dateIssueEnd)}</span>
       </td>
       {mayChange.value && (
         <td>
-          {coupon.dateArchived === null && (
-            <div class="row end">
-              <PauseButton coupon={coupon} onChanged={onChanged} />
-              <a
-                class="button"
-                href={addressOf({ kind: 'edit', id })}
-                aria-label={fill('{verb}: {title}', { verb: say('edit'), title })}
-              >
-                {say('edit')}
-              </a>
-            </div>
-          )}
+          <div class="row end">
+            {coupon.dateArchived === null && (
+              <>
+                <PauseButton coupon={coupon} onChanged={onChanged} />
+                <a class="button" href={addressOf({ kind: 'edit', id })} aria-label={named(say('edit'))}>
+                  {say('edit')}
+                </a>
+              </>
+            )}
+            <a class="button" href={addressOf({ kind: 'duplicate', id })} aria-label={named(say('duplicate'))}>
+              {say('duplicate')}
+            </a>
+          </div>
         </td>
       )}
     </tr>
@@ -123,44 +135,5 @@ function Amount({ coupon: { totalQuantity, issuedQuantity } }: { readonly coupon
       {say('ofTotal', { issued: issuedQuantity, total: totalQuantity })}
       <progress class="bar" value={issuedQuantity} max={totalQuantity} aria-label={say('issued')} />
     </>
-  );
-}
-
-export interface StatusProps {
-  readonly coupon: Coupon;
-  readonly nowMs: number;
-  /** Null without limit. */
-  readonly left: number | null;
-}
-
-/** What the coupon is doing, in a word. */
-export function Status({ coupon, nowMs, left }: StatusProps) {
-  const state = stateOf(coupon, nowMs, left);
-  return <span class={state === 'open' ? 'status on' : 'status'}>{say(state)}</span>;
-}
-
-/** What a coupon is doing at an instant of the server's clock; the checks are in the order of the rules. */
-function stateOf(coupon: Coupon, nowMs: number, left: number | null) {
-  if (coupon.dateArchived !== null) return 'archived';
-  if (coupon.paused) return 'paused';
-  if (nowMs < Date.parse(coupon.dateIssueStart)) return 'not started';
-  if (nowMs >= Date.parse(coupon.dateIssueEnd)) return 'ended';
-  return left === 0 ? 'sold out' : 'open';
-}
-
-/** Pauses issuing, or resumes it. */
-export function PauseButton({ coupon, onChanged }: { readonly coupon: Coupon; onChanged(): void }) {
-  const { id, title, paused, version } = coupon;
-  const verb = say(paused ? 'resume' : 'pause');
-  const change = async () => {
-    const result = await asOperator(({ coupons }) => coupons.edit(id, { paused: !paused }, { version }));
-    if (result.kind === 'done') announce(say(paused ? 'resumedDone' : 'pausedDone', { title }));
-    else announceFailure(result);
-    onChanged();
-  };
-  return (
-    <button type="button" onClick={() => void change()} aria-label={`${verb}: ${title}`}>
-      {verb}
-    </button>
   );
 }

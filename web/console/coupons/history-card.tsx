@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { AuditTrailPage } from '../../../client/coupon-client.ts';
 import { instant, wholeNumber } from '../../shared/language.ts';
-import { Loaded } from '../loaded.tsx';
+import { Loaded, PageButtons } from '../loaded.tsx';
 import { say } from '../say.ts';
 import { consoleTexts, type TextName } from '../texts.ts';
 
@@ -11,8 +11,8 @@ type Entry = AuditTrailPage['entries'][number];
 
 const LIMIT = 10;
 
-/** `version`: with another one of the coupon the history is read again. */
-export function HistoryCard({ id, version }: { readonly id: number; readonly version: number }) {
+/** `version`: with another one the history is read again. */
+export function HistoryCard({ id, version }: { readonly id: number; readonly version: string }) {
   const [after, setAfter] = useState(0);
   return (
     <section class="card history" aria-labelledby="history">
@@ -32,20 +32,7 @@ export function HistoryCard({ id, version }: { readonly id: number; readonly ver
                 <Item key={entry.id} entry={entry} />
               ))}
             </ol>
-            {(after > 0 || next !== null) && (
-              <div class="row">
-                {after > 0 && (
-                  <button type="button" onClick={() => setAfter(0)}>
-                    {say('first')}
-                  </button>
-                )}
-                {next !== null && (
-                  <button type="button" onClick={() => setAfter(next)}>
-                    {say('more')}
-                  </button>
-                )}
-              </div>
-            )}
+            <PageButtons after={after} next={next} onPage={setAfter} />
           </>
         )}
       </Loaded>
@@ -72,7 +59,7 @@ function Item({ entry }: { readonly entry: Entry }) {
             <div key={name}>
               <dt>{say(text)}</dt>
               <dd class="number">
-                {from !== null && `${words(from[name])} → `}
+                {from !== null && from[name] !== to?.[name] && `${words(from[name])} → `}
                 {words(to?.[name])}
               </dd>
             </div>
@@ -89,11 +76,19 @@ const members = [
   ['totalQuantity', 'fieldTotal'],
   ['discountAmount', 'fieldDiscount'],
   ['minAvailableAmount', 'fieldMinimum'],
+  ['currency', 'fieldCurrency'],
+  ['usableFrom', 'fieldUsableFrom'],
+  ['usableUntil', 'fieldUsableUntil'],
+  ['usableDays', 'fieldUsableDays'],
+  ['timeZone', 'fieldTimeZone'],
+  ['sequence', 'sequence'],
   ['dateIssueStart', 'fieldStart'],
   ['dateIssueEnd', 'fieldEnd'],
   ['paused', 'paused'],
   ['listed', 'fieldListed'],
   ['users', 'users'],
+  ['pattern', 'codePattern'],
+  ['codes', 'codes'],
   ['reason', 'reason'],
 ] as const satisfies readonly (readonly [string, TextName])[];
 

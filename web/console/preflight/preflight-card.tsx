@@ -64,7 +64,9 @@ function Checks({ checks }: Pick<Preflight, 'checks'>) {
           <p class={status === 'error' ? 'fault' : 'hint'}>
             {status === 'ok' ? '' : language.value === 'ko' ? koreanAdvice[code] : advice}
           </p>
-          <p class="hint number">{detail}</p>
+          <p class="hint number" lang="en">
+            {detail}
+          </p>
         </li>
       ))}
     </ul>

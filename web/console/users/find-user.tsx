@@ -3,10 +3,13 @@
 import { useState } from 'preact/hooks';
 import type { IssuePage, IssueState } from '../../../client/coupon-client.ts';
 import { exactInstant } from '../../shared/language.ts';
-import { Fact } from '../dead-letters.tsx';
-import { Loaded } from '../loaded.tsx';
+import { FindCode } from '../codes/find-code.tsx';
+import { Fact } from '../fact.tsx';
+import { Loaded, PageButtons } from '../loaded.tsx';
 import { announceFailure, say } from '../say.ts';
-import { asOperator } from '../session.ts';
+import { asOperator, mayChange } from '../session.ts';
+import { IssueActions } from './issue-actions.tsx';
+import { statusNames } from './status-names.ts';
 
 const PAGE = 50;
 
@@ -14,6 +17,8 @@ const PAGE = 50;
 export function FindUser() {
   const [given, setGiven] = useState('');
   const [user, setUser] = useState('');
+  // Who asks for the same user again wants to see what has changed.
+  const [round, setRound] = useState(0);
   return (
     <>
       <h1 tabIndex={-1}>{say('findUser')}</h1>
@@ -22,6 +27,7 @@ export function FindUser() {
         onSubmit={(event) => {
           event.preventDefault();
           setUser(given.trim());
+          setRound(round + 1);
         }}
       >
         <div class="field">
@@ -46,7 +52,8 @@ export function FindUser() {
           </span>
         </div>
       </form>
-      {user !== '' && <Found key={user} user={user} />}
+      {user !== '' && <Found key={`${user} ${round}`} user={user} />}
+      <FindCode />
     </>
   );
 }
@@ -56,20 +63,16 @@ function Found({ user }: { readonly user: string }) {
   return (
     <>
       <Loaded name={`${user} ${after}`} read={(client) => client.issuesOf(user, { after, limit: PAGE })}>
-        {({ value: { issues, next } }) => (
+        {({ value: { issues, next } }, readAgain) => (
           <>
             {issues.length === 0 && after === 0 ? (
               <p class="card hint" role="status">
                 {say('hasNothing', { user })}
               </p>
             ) : (
-              <Issues user={user} issues={issues} />
+              <Issues user={user} issues={issues} onChanged={readAgain} />
             )}
-            {next !== null && (
-              <button type="button" onClick={() => setAfter(next)}>
-                {say('more')}
-              </button>
-            )}
+            <PageButtons after={after} next={next} onPage={setAfter} />
           </>
         )}
       </Loaded>
@@ -78,26 +81,50 @@ function Found({ user }: { readonly user: string }) {
   );
 }
 
-function Issues({ user, issues }: { readonly user: string; readonly issues: IssuePage['issues'] }) {
+interface IssuesProps {
+  readonly user: string;
+  readonly issues: IssuePage['issues'];
+  onChanged(): void;
+}
+
+function Issues({ user, issues, onChanged }: IssuesProps) {
   return (
     <>
       <ul class="letters" aria-label={say('hasThese', { user })}>
-        {issues.map(({ couponId, title, sequence, dateIssued, dateWritten, dateUsed }) => (
-          <li key={couponId} class="card letter">
+        {issues.map((issue) => (
+          <li key={issue.couponId} class="card letter">
             <h2>
-              {title} <span class="hint number">#{couponId}</span>
+              {issue.title} <span class="hint number">#{issue.couponId}</span>
             </h2>
-            <dl class="facts">
-              <Fact name={say('sequence')} value={String(sequence)} />
-              <Fact name={say('acceptedAt')} value={exactInstant(dateIssued)} />
-              <Fact name={say('writtenAt')} value={exactInstant(dateWritten)} />
-              <Fact name={say('usedAt')} value={dateUsed === null ? say('notUsed') : exactInstant(dateUsed)} />
-            </dl>
+            <Facts issue={issue} />
+            {mayChange.value && (
+              <IssueActions user={user} issue={issue} title={issue.title} label={issue.title} onChanged={onChanged} />
+            )}
           </li>
         ))}
       </ul>
       <p class="hint">{say('endpointHint')}</p>
     </>
+  );
+}
+
+function Facts({ issue }: { readonly issue: IssuePage['issues'][number] }) {
+  const { sequence, status, dateIssued, dateWritten, dateUsed, reference, endpoint } = issue;
+  const { usableFrom, usableUntil, dateRevoked } = issue;
+  return (
+    <dl class="facts">
+      <Fact name={say('status')} value={say(statusNames[status])} />
+      <Fact name={say('sequence')} value={String(sequence)} />
+      {issue.code !== null && <Fact name={say('code')} value={issue.code} />}
+      <Fact name={say('acceptedAt')} value={exactInstant(dateIssued)} />
+      <Fact name={say('acceptedBy')} value={endpoint ?? say('unknownEndpoint')} />
+      <Fact name={say('writtenAt')} value={exactInstant(dateWritten)} />
+      <Fact name={say('usedAt')} value={dateUsed === null ? say('notUsed') : exactInstant(dateUsed)} />
+      {reference !== null && <Fact name={say('reference')} value={reference} />}
+      {usableFrom !== null && <Fact name={say('usableSince')} value={exactInstant(usableFrom)} />}
+      {usableUntil !== null && <Fact name={say('usableTo')} value={exactInstant(usableUntil)} />}
+      {dateRevoked !== null && <Fact name={say('revokedAt')} value={exactInstant(dateRevoked)} />}
+    </dl>
   );
 }
 
@@ -127,6 +154,7 @@ function OneCoupon({ user }: { readonly user: string }) {
         </div>
       </div>
       <p role="status">
+        {state && state.code !== null && <span class="number">{`${state.code} · `}</span>}
         {state && say(state.status, { user, coupon: String(state.couponId), sequence: state.sequence ?? 0 })}
       </p>
     </form>

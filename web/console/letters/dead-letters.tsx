@@ -1,12 +1,16 @@
 // dead-letters.tsx -- Accepted issues that could not be written: replayed when the cause is gone, or discarded after a question.
 
 import { useState } from 'preact/hooks';
-import type { CouponClient, DeadLetterList, RequestResult } from '../../client/coupon-client.ts';
-import { instant } from '../shared/language.ts';
-import { Confirm } from './confirm.tsx';
-import { Loaded } from './loaded.tsx';
-import { announce, announceFailure, say } from './say.ts';
-import { asOperator } from './session.ts';
+import type { CouponClient, DeadLetterList, RequestResult } from '../../../client/coupon-client.ts';
+import { instant } from '../../shared/language.ts';
+import { Confirm } from '../confirm.tsx';
+import { Fact } from '../fact.tsx';
+import { Loaded } from '../loaded.tsx';
+import { addressOf } from '../place.ts';
+import { announce, announceFailure, say } from '../say.ts';
+import { asOperator } from '../session.ts';
+import { LetterContent } from './letter-content.tsx';
+import { ReplayAll } from './replay-all.tsx';
 
 type DeadLetter = DeadLetterList['deadLetters'][number];
 
@@ -22,6 +26,7 @@ export function DeadLetters() {
           ) : (
             <>
               {more && <p class="notice">{say('deadMore')}</p>}
+              <ReplayAll onChanged={readAgain} />
               <ul class="letters">
                 {deadLetters.map((letter) => (
                   <Letter key={letter.id} letter={letter} onChanged={readAgain} />
@@ -44,28 +49,37 @@ function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(
     else announceFailure(result);
     onChanged();
   };
+  const isReadable = accepted !== null;
   return (
     <li class="card letter">
-      <h2>{reason}</h2>
+      <h2 lang="en">{reason}</h2>
       <dl class="facts">
-        <Fact name={say('coupon')} value={couponId === null ? say('unreadable') : `#${couponId}`} />
+        <Fact name={say('coupon')} value={couponId === null ? say('unreadable') : <CouponLink id={couponId} />} />
         <Fact name={say('users')} value={couponId === null ? '–' : String(users)} />
         <Fact name={say('sequences')} value={sequencesOf(letter)} />
         <Fact name={say('acceptedAt')} value={accepted === null ? '–' : instant(accepted)} />
       </dl>
+      <LetterContent id={id} />
       <div class="row">
+        {/* One that is `disabled` would not be reached by who wants to know why. */}
         <button
           type="button"
           class="primary"
           aria-label={`${say('replay')}: ${id}`}
-          disabled={accepted === null}
-          onClick={() => void act((client) => client.deadLetters.replay(id), say('replayed'))}
+          aria-disabled={!isReadable}
+          aria-describedby={isReadable ? undefined : `why-${id}`}
+          onClick={() => isReadable && void act((client) => client.deadLetters.replay(id), say('replayed'))}
         >
           {say('replay')}
         </button>
         <button type="button" class="danger" aria-label={`${say('discard')}: ${id}`} onClick={() => setAsking(true)}>
           {say('discard')}
         </button>
+        {!isReadable && (
+          <span class="hint" id={`why-${id}`}>
+            {say('whyNoReplay')}
+          </span>
+        )}
         <span class="hint number push">{id}</span>
       </div>
       {asking && (
@@ -87,11 +101,6 @@ function sequencesOf({ firstSequence, users }: DeadLetter): string {
   return users === 1 ? String(firstSequence) : `${firstSequence}–${firstSequence + users - 1}`;
 }
 
-export function Fact({ name, value }: { readonly name: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class="number">{value}</dd>
-    </div>
-  );
+function CouponLink({ id }: { readonly id: number }) {
+  return <a href={addressOf({ kind: 'watch', id })}>#{id}</a>;
 }

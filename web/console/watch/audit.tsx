@@ -1,11 +1,11 @@
 // audit.tsx -- The promises of one coupon, counted on demand alone, since counting reads every row.
 
 import { useState } from 'preact/hooks';
-import type { Audit } from '../../client/coupon-client.ts';
-import { wholeNumber } from '../shared/language.ts';
-import { announceFailure, say } from './say.ts';
-import { asOperator, patientClient } from './session.ts';
-import type { TextName } from './texts.ts';
+import type { Audit } from '../../../client/coupon-client.ts';
+import { wholeNumber } from '../../shared/language.ts';
+import { announceFailure, say } from '../say.ts';
+import { asOperator, patientClient } from '../session.ts';
+import type { TextName } from '../texts.ts';
 
 /** In the order of the promises. Each must be zero. */
 const promises = [
@@ -13,6 +13,7 @@ const promises = [
   ['auditUnknown', ({ unknown }) => unknown],
   ['auditMissing', ({ missing }) => missing],
   ['auditLost', ({ lost }) => lost],
+  ['auditWithheld', ({ withheld }) => withheld],
   ['auditOutside', ({ outsidePeriod }) => outsidePeriod],
 ] as const satisfies readonly (readonly [TextName, (audit: Audit) => number])[];
 

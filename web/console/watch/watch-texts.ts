@@ -1,0 +1,53 @@
+// watch-texts.ts -- What the page of a drop says beyond the texts that others share, in each language.
+
+const en = {
+  connecting: 'Connecting…',
+  notLive: 'Not live',
+  noDataFor: 'no data for {age}',
+  ago: '{age} ago',
+  ready: 'Server ready',
+  notReady: 'Server not ready: {names}',
+  readinessUnknown: 'Server: not known whether it is ready',
+  plots: 'The drop over time',
+  zoom: 'What the plots show',
+  wholeDrop: 'Whole drop',
+  lastMinutes: 'Last {minutes} min',
+  zoomHint: 'Drag over a plot to zoom in.',
+  dropFacts: 'The drop in figures',
+  peak: 'Peak',
+  perSecond: '{count} per second',
+  soldOutAfter: 'Sold out after',
+  lagFigures: 'median {median}, at most {most}',
+  refusedDuplicate: 'Refused: already issued',
+  refusedSoldOut: 'Refused: sold out',
+  refusedEarly: 'Refused: not started',
+  refusedPaused: 'Refused: paused',
+  refusedLate: 'Refused: ended',
+};
+
+const ko: Record<keyof typeof en, string> = {
+  connecting: '연결하는 중…',
+  notLive: '실시간 아님',
+  noDataFor: '{age} 동안 새 데이터 없음',
+  ago: '{age} 전',
+  ready: '서버 준비됨',
+  notReady: '서버 준비 안 됨: {names}',
+  readinessUnknown: '서버 준비 여부를 알 수 없음',
+  plots: '시간별 발급 추이',
+  zoom: '그래프 범위',
+  wholeDrop: '전체',
+  lastMinutes: '최근 {minutes}분',
+  zoomHint: '그래프를 드래그하면 확대됩니다.',
+  dropFacts: '발급 요약',
+  peak: '최대 속도',
+  perSecond: '초당 {count}건',
+  soldOutAfter: '소진까지 걸린 시간',
+  lagFigures: '중앙값 {median}, 최대 {most}',
+  refusedDuplicate: '거절: 이미 발급',
+  refusedSoldOut: '거절: 소진',
+  refusedEarly: '거절: 시작 전',
+  refusedPaused: '거절: 일시 중지',
+  refusedLate: '거절: 종료',
+};
+
+export const watchTexts = { en, ko };
