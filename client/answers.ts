@@ -13,18 +13,39 @@ export const readIssue = readerOf<api.Issue>({ ...issue, status: ['ISSUED', 'ACC
 export const readIssueState = readerOf<api.IssueState>({
   ...issue,
   sequence: 'number or null',
-  status: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'ARCHIVED'],
+  status: ['NONE', 'ACCEPTED', 'ISSUED', 'USED', 'EXPIRED', 'REVOKED', 'ARCHIVED'],
 });
 export const readUsedIssue = readerOf<api.UsedIssue>({
   ...issue,
   status: ['USED'],
   dateUsed: 'string',
 });
+export const readCouponCodes = readerOf<api.CouponCodes>({
+  couponId: 'number',
+  kind: ['NONE', 'GENERATED', 'IMPORTED'],
+  pattern: 'string or null',
+  codes: 'number or null',
+});
 export const readIssuePage = listReaderOf<api.IssuePage, 'issues'>(
   'issues',
-  { couponId: 'number', sequence: 'number', status: ['ISSUED', 'USED'] },
+  { couponId: 'number', sequence: 'number', status: ['ISSUED', 'USED', 'EXPIRED', 'REVOKED'] },
   { next: 'number or null' },
 );
+
+export const readIssueMany = listReaderOf<api.IssueManyAnswer, 'outcomes'>(
+  'outcomes',
+  { userId: 'string' },
+  { couponId: 'number' },
+);
+const couponIssue = {
+  ...issue,
+  status: ['ISSUED', 'USED', 'EXPIRED', 'REVOKED'],
+} as const satisfies Checks<api.CouponIssue>;
+export const readCouponIssue = readerOf<api.CouponIssue>(couponIssue);
+export const readCouponIssuePage = listReaderOf<api.CouponIssuePage, 'issues'>('issues', couponIssue, {
+  next: 'number',
+  more: 'boolean',
+});
 
 const coupon: Checks<api.Coupon> = {
   id: 'number',
@@ -45,6 +66,7 @@ export const readAudit = readerOf<api.Audit>({
   unknown: 'number',
   unexpected: 'number',
   outsidePeriod: 'number',
+  withheld: 'number',
   lost: 'number',
 });
 export const readIssueReport = listReaderOf<api.IssueReport, 'days'>(
@@ -57,6 +79,11 @@ export const readPreflight = listReaderOf<api.Preflight, 'checks'>(
   'checks',
   { name: 'string', status: preflightStatuses, code: 'string', detail: 'string', server: 'string or null' },
   { couponId: 'number', status: preflightStatuses },
+);
+export const readTimeline = listReaderOf<api.Timeline, 'issues'>(
+  'issues',
+  { date: 'string', sequence: 'number', persistedMs: 'number' },
+  { couponId: 'number', refused: 'list', complete: 'boolean' },
 );
 export const readDrop = readerOf<api.Drop>({ couponId: 'number', title: 'string', version: 'number', now: 'string' });
 export const readLoad = readerOf<api.Load>({ process: 'string', uptimeMs: 'number', unpersisted: 'number' });
@@ -77,9 +104,31 @@ export const readDeadLetters = listReaderOf<api.DeadLetterList, 'deadLetters'>(
   { more: 'boolean' },
 );
 
+export const readDeadLetter = readerOf<api.DeadLetter>({
+  id: 'string',
+  reason: 'string',
+  userIds: 'list',
+  fields: 'list',
+});
+
 export const readAuditTrail = listReaderOf<api.AuditTrailPage, 'entries'>(
   'entries',
   { id: 'number', date: 'string', action: 'string', couponId: 'number or null', actor: 'string' },
+  { next: 'number or null' },
+);
+
+const webhook: Checks<api.Webhook> = {
+  id: 'number',
+  url: 'string',
+  kinds: 'list',
+  state: ['active', 'paused', 'failed', 'gone'],
+};
+export const readWebhook = readerOf<api.Webhook>(webhook);
+export const readCreatedWebhook = readerOf<api.CreatedWebhook>({ ...webhook, secret: 'string' });
+export const readWebhooks = listReaderOf<api.WebhookList, 'webhooks'>('webhooks', webhook, {});
+export const readDeliveries = listReaderOf<api.DeliveryPage, 'deliveries'>(
+  'deliveries',
+  { id: 'number', date: 'string', couponId: 'number', events: 'number', error: 'string or null' },
   { next: 'number or null' },
 );
 
@@ -122,13 +171,16 @@ export function readProblem({ status, headers }: Pick<Response, 'status' | 'head
       ...identified,
     };
   }
-  const { code, detail, sequence, dateUsed, issuedQuantity, faults } = body;
+  const { code, detail, sequence, dateUsed, dateRevoked, usableFrom, usableUntil, issuedQuantity, faults } = body;
   return {
     code,
     status,
     detail,
     ...(typeof sequence === 'number' && { sequence }),
     ...(typeof dateUsed === 'string' && { dateUsed }),
+    ...(typeof dateRevoked === 'string' && { dateRevoked }),
+    ...(typeof usableFrom === 'string' && { usableFrom }),
+    ...(typeof usableUntil === 'string' && { usableUntil }),
     ...(typeof issuedQuantity === 'number' && { issuedQuantity }),
     ...(Array.isArray(faults) && { faults: faults.filter(isFault) }),
     ...(typeof body.requestId === 'string' ? { requestId: body.requestId } : identified),

@@ -48,9 +48,11 @@ export async function* followProgress(
     const headers = headersOf({ headers: { accept: 'text/event-stream', 'last-event-id': placeId } }, context);
     // Ends the connection however this loop is left.
     const connection = new AbortController();
+    const disconnect = () => connection.abort();
+    signal?.addEventListener('abort', disconnect);
     const received = new Set<StreamEvent['kind']>();
     try {
-      const opened = await open({ couponId, headers }, context, connection, signal);
+      const opened = await open({ couponId, headers }, context, connection);
       if (!(opened instanceof Response)) last = opened;
       else {
         for await (const event of eventsIn(opened, connection)) {
@@ -65,6 +67,7 @@ export async function* followProgress(
     } catch (cause) {
       last = { ...NO_RESPONSE, cause };
     } finally {
+      signal?.removeEventListener('abort', disconnect);
       connection.abort();
     }
     if (signal?.aborted) continue;
@@ -91,13 +94,12 @@ async function open(
   { couponId, headers }: { readonly couponId: number; readonly headers: Headers },
   context: ClientContext,
   connection: AbortController,
-  signal: AbortSignal | undefined,
 ): Promise<Response | FailedAttempt> {
   const timer = setTimeout(() => connection.abort(), context.bounds.attemptMsMax);
   try {
     const response = await context.fetch(`${context.root}/v1/coupons/${couponId}/events`, {
       headers,
-      signal: signal ? AbortSignal.any([signal, connection.signal]) : connection.signal,
+      signal: connection.signal,
       redirect: 'error',
     });
     return response.ok ? response : await readFailure(response);

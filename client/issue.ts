@@ -7,8 +7,8 @@
 //   looks for an issue of the user. The status of the issue tells.
 // - A refusal for another reason, such as a token that expired meanwhile, proves nothing either: the result stays ambiguous.
 
-import type { IssueRequest as IssueBody, IssueState } from './api-types.ts';
-import { readIssue, readIssueState } from './answers.ts';
+import type { IssueRequest as IssueBody, IssueState, UsedIssue } from './api-types.ts';
+import { readIssue, readIssueState, readUsedIssue } from './answers.ts';
 import {
   type Ambiguous,
   ambiguousResult,
@@ -23,6 +23,11 @@ import {
 /** A coupon and the user who is to have it, or has it. */
 export interface IssueRequest extends Pick<IssueBody, 'couponId'> {
   readonly userId: number | string;
+}
+
+/** What `issue` takes: a token of the user says who it is, so that the user may be left out. */
+export interface OwnIssueRequest extends Pick<IssueBody, 'couponId'> {
+  readonly userId?: IssueRequest['userId'];
 }
 
 export type IssueResult =
@@ -54,7 +59,7 @@ export interface IssueOptions extends CallOptions {
 
 /** Sends until the result is known, within the bounds. */
 export async function issueWithRetry(
-  { couponId, userId }: IssueRequest,
+  { couponId, userId }: OwnIssueRequest,
   options: IssueOptions,
   context: ClientContext,
 ): Promise<IssueResult> {
@@ -76,19 +81,44 @@ export async function issueWithRetry(
     // In what is left of the time: the bound is for the whole call.
     const bounds = { ...context.bounds, timeMsMax: endMs - context.nowMs() };
     const afterAmbiguous = result.afterAmbiguous || options.afterAmbiguous === true;
-    return resultOfRefusal({ ...result, afterAmbiguous }, () =>
-      requestWithRetry(statusRequest({ couponId, userId }), { ...context, bounds }, options),
-    );
+    const readStatus: ReadStatus | null =
+      userId === undefined
+        ? null
+        : () => requestWithRetry(statusRequest({ couponId, userId }), { ...context, bounds }, options);
+    return resultOfRefusal({ ...result, afterAmbiguous }, readStatus);
   }
   const { sequence, status } = result.value;
   return { kind: 'issued', sequence, status, isRecovered: result.isReplayed };
 }
 
 /** Asks for the status of an issue; an accepted one is given `waitMs` to become a row. */
-export function statusRequest({ couponId, userId }: IssueRequest, waitMs = 0): RequestSpec<IssueState> {
-  const query = waitMs > 0 ? `?waitMs=${waitMs}` : '';
-  const path = `/v1/coupons/${couponId}/issues/${segment(userId)}${query}`;
+export function statusRequest(request: IssueRequest, waitMs = 0): RequestSpec<IssueState> {
+  const path = `${pathOf(request)}${waitMs > 0 ? `?waitMs=${waitMs}` : ''}`;
   return { method: 'GET', path, read: readIssueState, isIdempotent: true, waitMs };
+}
+
+export function useRequest(request: IssueRequest, reference: string | undefined): RequestSpec<UsedIssue> {
+  const body = reference === undefined ? {} : { body: { reference } };
+  return { method: 'POST', path: `${pathOf(request)}/use`, ...body, read: readUsedIssue, isIdempotent: true };
+}
+
+export function useCodeRequest(code: string, reference: string | undefined): RequestSpec<UsedIssue> {
+  const body = reference === undefined ? {} : { body: { reference } };
+  return { method: 'POST', path: `/v1/codes/${segment(code)}/use`, ...body, read: readUsedIssue, isIdempotent: true };
+}
+
+export function undoRequest(request: IssueRequest, reference: string | undefined): RequestSpec<IssueState> {
+  const query = reference === undefined ? '' : `?${new URLSearchParams({ reference }).toString()}`;
+  return { method: 'DELETE', path: `${pathOf(request)}/use${query}`, read: readIssueState, isIdempotent: true };
+}
+
+export function revokeRequest(request: IssueRequest, reason: string): RequestSpec<IssueState> {
+  const path = `${pathOf(request)}/revoke`;
+  return { method: 'POST', path, body: { reason }, read: readIssueState, isIdempotent: true };
+}
+
+function pathOf({ couponId, userId }: IssueRequest): string {
+  return `/v1/coupons/${couponId}/issues/${segment(userId)}`;
 }
 
 /** Text as one segment of a path. */
@@ -99,7 +129,8 @@ export function segment(text: number | string): string {
 
 type ReadStatus = () => Promise<RequestResult<IssueState>>;
 
-async function resultOfRefusal(refused: Refused, readStatus: ReadStatus): Promise<IssueResult> {
+/** @param readStatus null where the status cannot be read, since only the token knows the user */
+async function resultOfRefusal(refused: Refused, readStatus: ReadStatus | null): Promise<IssueResult> {
   const { problem, afterAmbiguous } = refused;
   const { code, detail, sequence } = problem;
   if (code === 'DUPLICATED_COUPON_ISSUE' && sequence !== undefined) {
@@ -110,7 +141,8 @@ async function resultOfRefusal(refused: Refused, readStatus: ReadStatus): Promis
   if (code === 'INVALID_COUPON_ISSUE_QUANTITY') return { kind: 'sold out' };
   if (code === 'INVALID_COUPON_ISSUE_DATE') {
     const notOpen = { kind: 'not open', detail } as const;
-    return afterAmbiguous ? confirmByStatus(refused, notOpen, readStatus) : notOpen;
+    if (!afterAmbiguous) return notOpen;
+    if (readStatus !== null) return confirmByStatus(refused, notOpen, readStatus);
   }
   return afterAmbiguous ? ambiguousResult('refused', refused.attempts, refused) : refused;
 }

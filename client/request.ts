@@ -42,6 +42,8 @@ export interface Ambiguous {
   readonly problem: Problem | null;
   /** What broke the last attempt. */
   readonly cause: unknown;
+  /** For the developer: what the reason may be. */
+  readonly hint?: string;
   readonly retryAfterMs: number | null;
 }
 
@@ -50,6 +52,8 @@ export interface RequestSpec<Value> {
   /** From the root of the server, with its query. */
   readonly path: string;
   readonly body?: unknown;
+  /** In place of `body`. */
+  readonly csv?: string | Blob;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   readonly read: Reader<Value>;
   /** Whether sending it twice has the effect of sending it once. */
@@ -99,12 +103,14 @@ export async function requestWithRetry<Value>(
   const { attemptsMax, timeMsMax } = context.bounds;
   const endMs = context.nowMs() + timeMsMax + (request.waitMs ?? 0);
   let afterAmbiguous = false;
+  let wasEverAnswered = false;
   let attempt: Attempt<Value> = NO_RESPONSE;
   for (let attempts = 0; ; ) {
     if (signal?.aborted) return ambiguousResult('aborted', attempts, attempt);
     attempt = await send(request, context, endMs - context.nowMs(), signal);
     attempts += 1;
     if (attempt.kind === 'done') return attempt;
+    wasEverAnswered ||= attempt.kind === 'refused' || !(attempt.cause instanceof TypeError);
     if (attempt.kind === 'ambiguous') afterAmbiguous = true;
     else if (attempt.problem.status !== 429) return { ...attempt, afterAmbiguous, attempts };
     if (signal?.aborted) return ambiguousResult('aborted', attempts, attempt);
@@ -113,11 +119,21 @@ export async function requestWithRetry<Value>(
     if (!mayRetry || attempts >= attemptsMax || context.nowMs() + waitMs >= endMs) {
       return attempt.kind === 'refused'
         ? { ...attempt, afterAmbiguous, attempts }
-        : ambiguousResult('bounds', attempts, attempt);
+        : { ...ambiguousResult('bounds', attempts, attempt), ...(!wasEverAnswered && corsHint(context.root)) };
     }
     await context.pause(waitMs, signal);
     if (!signal?.aborted) onRetry?.();
   }
+}
+
+/** A page learns no more of an answer that CORS forbids than of a broken network: each is a `TypeError`. */
+function corsHint(root: string): { readonly hint?: string } {
+  const { location } = globalThis as { readonly location?: { readonly origin?: unknown } };
+  const origin = location?.origin;
+  if (typeof origin !== 'string' || root === origin || root.startsWith(`${origin}/`)) return {};
+  return {
+    hint: `No attempt had a response. If the network is up, the browser may have kept it from this page: CORS_ORIGINS of the server must have ${origin}`,
+  };
 }
 
 /** How long to wait after so many attempts: at least as long as the server says. */
@@ -129,12 +145,13 @@ export function backoffMsAfter(attempts: number, retryAfterMs: number | null, co
 
 /** The headers of a request. The token is read before each attempt, since tokens are renewed. */
 export function headersOf(
-  request: Pick<RequestSpec<unknown>, 'body' | 'headers'>,
+  request: Pick<RequestSpec<unknown>, 'body' | 'csv' | 'headers'>,
   context: Pick<ClientContext, 'token'>,
 ): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers ?? {})) if (value !== undefined) headers.set(name, value);
   if (request.body !== undefined) headers.set('content-type', 'application/json');
+  if (request.csv !== undefined) headers.set('content-type', 'text/csv');
   const token = context.token();
   if (token !== null) headers.set('authorization', `Bearer ${token}`);
   return headers;
@@ -176,13 +193,13 @@ async function send<Value>(
   // Outside of `try`: a header that HTTP cannot carry is a mistake in the caller's program, not a network error.
   const headers = headersOf(request, context);
   const attemptMs = Math.max(0, Math.min(leftMs, context.bounds.attemptMsMax + (request.waitMs ?? 0)));
-  const timeout = AbortSignal.timeout(Math.ceil(attemptMs));
+  const bounded = boundedSignal(attemptMs, signal);
   try {
     const response = await context.fetch(`${context.root}${request.path}`, {
       method: request.method,
       headers,
-      body: request.body === undefined ? null : JSON.stringify(request.body),
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      body: request.csv ?? (request.body === undefined ? null : JSON.stringify(request.body)),
+      signal: bounded.signal,
       // A redirected POST would become a GET.
       redirect: 'error',
     });
@@ -193,7 +210,26 @@ async function send<Value>(
     return { kind: 'done', value, isReplayed, serverMs: readDate(response.headers.get('date')) };
   } catch (cause) {
     return { ...NO_RESPONSE, cause };
+  } finally {
+    bounded.release();
   }
+}
+
+/** Aborted after so long, or with the signal. Browsers of before 2024 have no `AbortSignal.any`, those of before 2022 no `timeout`. */
+function boundedSignal(ms: number, signal: AbortSignal | undefined) {
+  const controller = new AbortController();
+  const end = () => controller.abort(signal?.reason);
+  const timer = setTimeout(
+    () => controller.abort(new DOMException('No answer in time', 'TimeoutError')),
+    Math.ceil(ms),
+  );
+  signal?.addEventListener('abort', end);
+  if (signal?.aborted) end();
+  const release = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+  };
+  return { signal: controller.signal, release };
 }
 
 /** Milliseconds, from seconds or a date; null when it is missing or neither. */

@@ -17,7 +17,8 @@ context.setGlobalContextManager(new AsyncLocalStorageContextManager());
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 const provider = new TracerProvider({
   resource: defaultResource().merge(detectResources({ detectors: [serviceNameEnvDetector] })),
-  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
+  // Soon, so that little is lost of what ends while the process stops.
+  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), scheduledDelayMillis: 500 })],
 });
 trace.setGlobalTracerProvider(provider);
-process.once('SIGTERM', () => void provider.forceFlush());
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void provider.forceFlush());
