@@ -6,13 +6,13 @@ import { canInstallWithApt, installWithApt } from './stack/apt-packages.ts';
 import { cleanUpOnSignals } from './stack/cleanup.ts';
 import { findProgram } from './stack/find-program.ts';
 import { helpOn } from './help.ts';
-import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
+import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitor/programs.ts';
 import { type AuditResult, auditPackages, installPackages } from './packages.ts';
 import { duration, say } from './progress.ts';
 import { type CommandResult, runCommand } from './stack/run-command.ts';
 import { countsFromLine, countsLine, type TestCounts } from './test-counts.ts';
 
-helpOn('bun run check                all checks and all tests; the last line counts both');
+helpOn('bun run check                runs all checks and all tests; the last line has both counts');
 
 const root = resolve(import.meta.dirname, '..');
 

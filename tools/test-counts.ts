@@ -23,6 +23,11 @@ export function countsIn(report: string, ended: string): TestCounts {
   return { passed, failed: failures + (isUnsaid ? 1 : 0), skipped };
 }
 
+/** How many tests a file declares; one of a table counts once. */
+export function testsIn(source: string): number {
+  return source.match(/^\s*test[.(]/gm)?.length ?? 0;
+}
+
 /** `12 passed, 0 failed`, with `, 1 skipped` when any was. */
 export function countsLine({ passed, failed, skipped }: TestCounts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;

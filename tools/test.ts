@@ -4,7 +4,8 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { helpOn } from './help.ts';
-import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitoring-programs.ts';
+import { ensureMonitoringPrograms, howToGetMonitoringPrograms } from './monitor/programs.ts';
+import { reasonToSkip, skippedIn } from '../test/other-stores.ts';
 import { startRedisCluster } from '../test/redis-cluster.ts';
 import { installPackages } from './packages.ts';
 import { duration, say, step } from './progress.ts';
@@ -13,7 +14,7 @@ import { findProgram } from './stack/find-program.ts';
 import { tempFolder } from './leftovers.ts';
 import { runCommand } from './stack/run-command.ts';
 import { startStack } from './stack/stack.ts';
-import { countsIn, countsLine, type TestCounts } from './test-counts.ts';
+import { countsIn, countsLine, testsIn, type TestCounts } from './test-counts.ts';
 import { failuresOf, groupsOf } from './test-groups.ts';
 import { runMatrix } from './matrix/test-matrix.ts';
 import {
@@ -26,13 +27,13 @@ import {
 } from './test-programs.ts';
 
 helpOn(`bun run test                 all tests, on private stores, as many groups at a time as there are cores
-bun run test unit            those of test/unit alone, which need no server
+bun run test unit            only test/unit, which needs no server
 bun run test FILE…           these files or folders, such as test/http or http
 bun run test --matrix        the suites that touch the stores, on every server of docs/compatibility.md
-bun run test --matrix TEXT [FILE…]   on those with TEXT in their names; these files or folders
+bun run test --matrix TEXT [FILE…]   only on servers with TEXT in their names; these files or folders
 
-TEST_REDIS_URL and TEST_DATABASE_URL name stores to be used instead of private ones. With TEST_REDIS=cluster a private Redis
-Cluster of three masters is used, where tests need no Redis of another kind.`);
+TEST_REDIS_URL and TEST_DATABASE_URL select existing stores instead of private ones. TEST_REDIS=cluster uses a private Redis Cluster
+of three masters, except for tests that need another kind of Redis.`);
 
 const root = resolve(import.meta.dirname, '..');
 // Generous for a loaded machine; a test that hangs still ends.
@@ -62,9 +63,13 @@ async function test(args: readonly string[]): Promise<TestCounts> {
   const folder = tempFolder('coupon-test-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   const environment = isUnit ? { ...process.env } : await prepare(folder);
-  const files = filesOf(isUnit ? ['test/unit'] : args.length > 0 ? args : ['test']);
+  const named = filesOf(isUnit ? ['test/unit'] : args.length > 0 ? args : ['test']);
+  const files = named.filter((file) => !reasonToSkip(file, environment));
   const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
   const failures: string[] = [];
+  const skipped = named.flatMap((file) => reasonToSkip(file, environment) ?? []);
+  for (const file of named)
+    if (!files.includes(file)) total.skipped += testsIn(readFileSync(resolve(root, file), 'utf8'));
   const { heavy, others } = groupsOf(files);
   let done = 0;
   const runAll = async (groups: string[][]): Promise<void> => {
@@ -74,6 +79,7 @@ async function test(args: readonly string[]): Promise<TestCounts> {
       total.failed += found.failed;
       total.skipped += found.skipped;
       if (found.failed > 0) failures.push(failuresOf(output));
+      skipped.push(...skippedIn(output));
       done += group.length;
       say(`  ${String(done).padStart(3)} of ${files.length} files, ${total.passed} passed, ${total.failed} failed`);
     }
@@ -85,6 +91,7 @@ async function test(args: readonly string[]): Promise<TestCounts> {
   const further = Array.from({ length: Math.max(1, availableParallelism() - 1) }, () => runAll(others));
   await Promise.all([runHeavy(), ...further]);
   for (const failure of failures) say(`\n${failure}`);
+  for (const line of new Set(skipped)) say(line);
   say(`\nTests took ${duration(performance.now() - startMs)}, with the servers.`);
   // A selection that names nothing has shown nothing.
   return total.passed + total.failed === 0 ? { ...total, failed: 1 } : total;

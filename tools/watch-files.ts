@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const quietMs = 150;
 /** What the processes read: code, and what the pages are built from. Editors leave other files beside these. */
-const readFiles = /\.(ts|tsx|lua|sql|json|css|html|svg)$/;
+const readFiles = /\.(ts|tsx|js|lua|sql|json|css|html|svg)$/;
 
 /**
  * Watches folders and all below them for changes of what the processes read.

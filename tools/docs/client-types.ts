@@ -1,6 +1,5 @@
-// client-types.ts -- The types of the client, made from the OpenAPI document: `bun tools/docs/client-types.ts` writes them.
+// client-types.ts -- The types of the client, made from the OpenAPI document: `bun run docs` writes them.
 import { plugin } from 'bun';
-import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 // The generator builds its output with the API of TypeScript 5, which TypeScript 7 does not have.
 import typescript from 'typescript-5';
@@ -55,5 +54,3 @@ async function formatted(text: string): Promise<string> {
   if (code !== 0) throw new Error(`the types cannot be formatted: ${err}`);
   return out;
 }
-
-if (import.meta.main) writeFileSync(clientTypesFile, await clientTypes());

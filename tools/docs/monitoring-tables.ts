@@ -1,6 +1,6 @@
-// The tables of `monitoring/README.md`: every metric and every alert, made from the code and the rules, so that they cannot
-// differ from them. Entry: `bun tools/docs/monitoring-tables.ts` writes them anew.
-import { readFileSync, writeFileSync } from 'node:fs';
+// monitoring-tables.ts -- The tables of `monitoring/README.md`: every metric and every alert, made from the code and the rules, so that
+// they cannot differ from them. `bun run docs` writes them.
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Metric, metricsOf } from '../../src/telemetry/registry.ts';
 import { createApiMetrics } from '../../src/wiring/metrics.ts';
@@ -54,7 +54,12 @@ function alertsTables(): string {
   return readAlertGroups()
     .map(({ name, rules }) => {
       const rows = rules.map(({ alert, labels, annotations }) => {
-        return [`\`${alert}\``, labels.severity, annotations['summary'] ?? '', annotations['action'] ?? ''];
+        return [
+          `<a id="${alert}"></a>\`${alert}\``,
+          labels.severity,
+          annotations['summary'] ?? '',
+          annotations['action'] ?? '',
+        ];
       });
       return `### ${name.charAt(0).toUpperCase()}${name.slice(1)}\n\n${tableOf(['alert', 'severity', 'it says', 'what to do'], rows)}`;
     })
@@ -64,5 +69,3 @@ function alertsTables(): string {
 function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
-
-if (import.meta.main) writeFileSync(monitoringReadme, withMonitoringTables(readFileSync(monitoringReadme, 'utf8')));

@@ -2,6 +2,7 @@
 
 import { existsSync, globSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { findVitess, howToGetVitess } from '../../test/vitess/vitess-server.ts';
 import { duration, say } from '../progress.ts';
 import { findProgram } from '../stack/find-program.ts';
 import { mustRun, runCommand } from '../stack/run-command.ts';
@@ -62,6 +63,9 @@ export const matrixServers: readonly MatrixServer[] = [
   { name: 'MySQL 9.7', variable: 'MYSQL_9_7', kind: 'mysql', source: { onPath: ['mysqld'] } },
 ];
 
+/** Both stores of a large installation at the same time, as `bun run vitess` and TEST_REDIS=cluster start them. */
+export const combination = 'Redis Cluster and Vitess with two shards';
+
 /** Where tests start or ask a store. Those of chaos take the servers of the PATH too, and are long: `bun run chaos`. */
 const SUITES = ['contract', 'integration', 'conformance', 'simulation', 'network', 'store-outages'];
 
@@ -75,33 +79,56 @@ const folder = join(root, '.local', 'matrix');
  */
 export async function runMatrix([text = '', ...places]: readonly string[]): Promise<TestCounts> {
   const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
-  const chosen = matrixServers.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
+  const trials = [
+    ...matrixServers.map((server) => ({ name: server.name, prepare: () => prepareServer(server) })),
+    { name: combination, prepare: prepareCombination },
+  ];
+  const chosen = trials.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
   if (chosen.length === 0) throw new Error(`--matrix: no server has "${text}" in its name`);
   const suites = places.length > 0 ? places : SUITES.map((name) => `test/${name}`);
-  for (const server of chosen) {
+  for (const { name: server, prepare } of chosen) {
     const startMs = performance.now();
     try {
-      const program = await programOf(server);
-      const version = await versionOf(program, server);
-      const counts = await runOn(server, program, suites);
+      const { version, environment, launcher = [] } = await prepare();
+      const counts = await run([...launcher, 'tools/test.ts', ...suites], environment);
       for (const name of ['passed', 'failed', 'skipped'] as const) total[name] += counts[name];
       const { passed, failed, skipped } = counts;
       say(
-        `${server.name}: ${version}; ${passed} passed, ${failed} failed, ${skipped} skipped (${duration(performance.now() - startMs)})`,
+        `${server}: ${version}; ${passed} passed, ${failed} failed, ${skipped} skipped (${duration(performance.now() - startMs)})`,
       );
     } catch (error) {
       // Nothing is known of it: neither well nor wrong.
       total.skipped += 1;
-      say(`${server.name}: not tried: ${error instanceof Error ? error.message : String(error)}`);
+      say(`${server}: not tried: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
   return total.passed === 0 ? { ...total, failed: Math.max(1, total.failed) } : total;
 }
 
-async function runOn(server: MatrixServer, program: string, suites: readonly string[]): Promise<TestCounts> {
-  const { output } = await runCommand(process.execPath, ['tools/test.ts', ...suites], {
+interface Prepared {
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** An entry that starts servers and runs what follows it. */
+  readonly launcher?: readonly string[];
+}
+
+async function prepareServer(server: MatrixServer): Promise<Prepared> {
+  const program = await programOf(server);
+  return { version: await versionOf(program, server), environment: environmentOf(server, program) };
+}
+
+async function prepareCombination(): Promise<Prepared> {
+  const programs = findVitess();
+  if (!programs) throw new Error(howToGetVitess);
+  const [vtcombo = 'of unknown version'] = /\d+\.\d+\.\d+/.exec(await mustRun(programs.vtcombo, ['--version'])) ?? [];
+  const launcher = ['test/vitess/with-vitess.ts', '2', process.execPath];
+  return { version: `Vitess ${vtcombo}`, environment: { TEST_REDIS: 'cluster' }, launcher };
+}
+
+async function run(args: readonly string[], environment: Prepared['environment']): Promise<TestCounts> {
+  const { output } = await runCommand(process.execPath, args, {
     folder: root,
-    environment: { ...process.env, ...environmentOf(server, program) },
+    environment: { ...process.env, ...environment },
     echo: true,
   });
   return countsFromLine(output) ?? { passed: 0, failed: 1, skipped: 0 };

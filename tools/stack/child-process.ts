@@ -1,12 +1,13 @@
 // A child process that never outlives us: stopped by us in the normal case, by its lifeline when we are killed hard.
+import type { Readable } from 'node:stream';
 import { type ChildProcess as NodeChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { identify, type ProcessIdentity } from './process-identity.ts';
 
 export interface ChildProcess {
   readonly pid: number;
   readonly identity: ProcessIdentity | undefined;
-  readonly stdout: NodeJS.ReadableStream | null;
-  readonly stderr: NodeJS.ReadableStream | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
   /** Resolves, and never rejects, when the process has ended, with how it did: `code 1`, `SIGKILL`. */
   readonly ended: Promise<string>;
   hasEnded(): boolean;

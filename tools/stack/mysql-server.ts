@@ -40,7 +40,10 @@ export async function startMysqlServer(options: MysqlServerOptions): Promise<Pri
       async prepare() {
         writeFileSync(openingFile, openingStatements);
         mkdirSync(temporaryFolder, { recursive: true });
-        if (!existsSync(dataFolder)) await initialize(program, folder, dataFolder);
+        const version = await mustRun(program, ['--no-defaults', '--version']);
+        const kind = version.includes('MariaDB') ? 'MariaDB' : 'MySQL';
+        if (!existsSync(dataFolder)) await initialize(program, kind, folder, dataFolder);
+        else if (kindOfData(dataFolder) !== kind) throw new Error(otherKind(dataFolder, kind, program));
       },
       command: (port) => ({
         program,
@@ -104,13 +107,27 @@ const serverArguments = [
   '--loose-mysqlx=OFF',
 ];
 
-/** Makes an empty data folder, under another name until it is whole: an interrupted start begins anew. */
-async function initialize(program: string, folder: string, dataFolder: string): Promise<void> {
+type Kind = 'MariaDB' | 'MySQL';
+
+/** Who made the data: only MariaDB has the engine Aria, whose log stands beside them. */
+function kindOfData(dataFolder: string): Kind {
+  return existsSync(join(dataFolder, 'aria_log_control')) ? 'MariaDB' : 'MySQL';
+}
+
+/** The server itself would say that a page is corrupted. */
+function otherKind(dataFolder: string, kind: Kind, program: string): string {
+  return [
+    `${dataFolder} has data of ${kindOfData(dataFolder)}, and ${program} is ${kind}, which cannot read them.`,
+    `Put ${kindOfData(dataFolder)} on the PATH again, or remove that folder to begin with empty tables.`,
+  ].join(' ');
+}
+
+/** Makes an empty data folder, under another name until it is whole: an interrupted start begins again. */
+async function initialize(program: string, kind: Kind, folder: string, dataFolder: string): Promise<void> {
   const unfinishedFolder = `${dataFolder}.unfinished`;
   rmSync(unfinishedFolder, { recursive: true, force: true });
   mkdirSync(unfinishedFolder);
-  const version = await mustRun(program, ['--no-defaults', '--version']);
-  if (version.includes('MariaDB')) await initializeMariadb(folder, 'mysql.unfinished');
+  if (kind === 'MariaDB') await initializeMariadb(folder, 'mysql.unfinished');
   else
     await mustRun(program, [
       '--no-defaults',

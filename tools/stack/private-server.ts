@@ -16,6 +16,8 @@ export interface PrivateServer {
   readonly pid: number;
   /** Where the server writes what it has to say. */
   readonly logFile: string;
+  /** Resolves when the process that runs now has ended, with how it did; another one after `restart`. */
+  readonly ended: Promise<string>;
   /** Ends it in an orderly way; its data stay. Does nothing when it has ended. */
   stop(): Promise<void>;
   /** Sends a signal, SIGKILL unless told otherwise. Resolves when the process is gone, if the signal ends it. */
@@ -93,6 +95,10 @@ class ServerLife implements PrivateServer {
 
   get pid(): number {
     return this.#current().child.pid;
+  }
+
+  get ended(): Promise<string> {
+    return this.#current().child.ended;
   }
 
   async start(port: number): Promise<void> {

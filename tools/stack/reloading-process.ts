@@ -1,7 +1,7 @@
 // One of our own processes under development: its lines are shown with its name, and it starts again when a file changes.
 import { createInterface } from 'node:readline';
 import { type ChildProcess, startChild } from './child-process.ts';
-import type { Say } from '../progress.ts';
+import { paint, type Say } from '../progress.ts';
 
 export interface ReloadingProcessOptions {
   /** As people read it: `api`. */
@@ -11,6 +11,8 @@ export interface ReloadingProcessOptions {
   folder: string;
   environment: Record<string, string | undefined>;
   say: Say;
+  /** Shows a line of the process, through what is given it. */
+  onLine: (line: string, show: (text: string) => void) => void;
 }
 
 /** Not `bun --watch`: that gives up for good when a process exits by itself, and it sees neither SQL nor Lua. */
@@ -28,7 +30,8 @@ export class ReloadingProcess {
   }
 
   async start(): Promise<void> {
-    const { entry, folder, environment, say, name } = this.#options;
+    const { entry, folder, environment, say, name, onLine } = this.#options;
+    const show = (text: string): void => say(`${paint('dim', `${name.padEnd(7)}│`)} ${text}`);
     const child = await startChild({
       program: process.execPath,
       args: [entry],
@@ -38,11 +41,11 @@ export class ReloadingProcess {
     });
     this.#child = child;
     for (const input of [child.stdout, child.stderr]) {
-      if (input !== null) createInterface({ input }).on('line', (line) => say(`${name.padEnd(7)}│ ${line}`));
+      if (input !== null) createInterface({ input }).on('line', (line) => onLine(line, show));
     }
     void child.ended.then((how) => {
       // When it is no longer ours, we stopped it ourselves, and that is no news.
-      if (this.#child === child) say(`${name.padEnd(7)}│ ended with ${how}; it starts again when a file changes`);
+      if (this.#child === child) show(`ended with ${how}; it starts again when a file changes`);
     });
   }
 

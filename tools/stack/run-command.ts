@@ -1,4 +1,6 @@
 // Runs a command to its end and keeps what it printed: shown only when it failed.
+
+import { setTimeout as pause } from 'node:timers/promises';
 import { startChild } from './child-process.ts';
 
 export interface CommandResult {
@@ -15,6 +17,9 @@ export interface CommandOptions {
   /** Lets the output through as it comes as well. */
   echo?: boolean;
 }
+
+/** How long its streams may stay open after it has ended: a process that it started and left may keep them open. */
+const STREAMS_MS_MAX = 5000;
 
 /** @throws Error when the program cannot be started at all; a command that fails is a result. */
 export async function runCommand(
@@ -35,7 +40,8 @@ export async function runCommand(
   }
   const closed = [child.stdout, child.stderr].map((stream) => new Promise((resolve) => stream?.once('close', resolve)));
   const ended = await child.ended;
-  await Promise.all(closed);
+  await Promise.race([Promise.all(closed), pause(STREAMS_MS_MAX, undefined, { ref: false })]);
+  for (const stream of [child.stdout, child.stderr]) stream?.destroy();
   return { ok: ended === 'code 0', ended, output: Buffer.concat(chunks).toString('utf8').trimEnd() };
 }
 

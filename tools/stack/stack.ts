@@ -11,6 +11,8 @@ import { startRedisServer } from './redis-server.ts';
 export interface Stack {
   redisUrl: string;
   databaseUrl: string;
+  /** Those that were started here. */
+  readonly servers: readonly { readonly name: string; readonly server: PrivateServer }[];
   /** Stops what was started here, the last first. Servers that were there before are left alone. */
   stop(): Promise<void>;
 }
@@ -68,9 +70,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const useContainers = missing.length > 0 && (await hasDockerEngine());
   if (missing.length > 0 && !useContainers) await install(missing, options.say, otherWays(missing));
 
-  const started: PrivateServer[] = [];
+  const servers: { name: string; server: PrivateServer }[] = [];
   const stop = async (): Promise<void> => {
-    for (const server of started.splice(0).reverse()) await server.stop();
+    for (const { server } of servers.splice(0).reverse()) await server.stop();
   };
   const urlOf = async (store: Store): Promise<string> => {
     const url = given.get(store);
@@ -79,11 +81,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return url;
     }
     const server = await start(store, useContainers && missing.includes(store), options.folder);
-    started.push(server);
+    servers.push({ name: store.name, server });
     return server.url;
   };
   try {
-    return { redisUrl: await urlOf(redis), databaseUrl: await urlOf(mysql), stop };
+    return { redisUrl: await urlOf(redis), databaseUrl: await urlOf(mysql), servers, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,7 +1,7 @@
-// Finds Prometheus, its promtool and the exporters of the stores, and installs what is missing where that is allowed. Their
+// programs.ts -- Finds Prometheus, its promtool and the exporters of the stores, and installs what is missing where that is allowed. Their
 // system services are not started: the tests run programs of their own.
-import { canInstallWithApt, installWithApt } from './stack/apt-packages.ts';
-import { findProgram } from './stack/find-program.ts';
+import { canInstallWithApt, installWithApt } from '../stack/apt-packages.ts';
+import { findProgram } from '../stack/find-program.ts';
 
 /** The paths of the programs. */
 export interface MonitoringPrograms {
