@@ -14,13 +14,15 @@ import { compare } from './compare/compare.ts';
 import { type Flags, help, readFlags } from './compare/flags.ts';
 import { flood } from './flood/flood.ts';
 import { growth } from './growth/growth.ts';
-import { reportPage } from './report/page.ts';
+import { many } from './many/many.ts';
 import { profileTable } from './report/profile.ts';
 import { withBenchSection } from './report/readme.ts';
 import { type Report, readReport, reportFolder, writeReport } from './report/report.ts';
+import { writeReports } from './runs/write-reports.ts';
 import { comparisonTable, markdownTable } from './report/tables.ts';
 import { targetTable } from './report/targets.ts';
 import { rush } from './rush/million.ts';
+import { scale } from './scaling/scale.ts';
 import { sizes } from './sizes/sizes.ts';
 import { bindToCores } from './testbed/cores.ts';
 import { describeMachine, type Machine } from './testbed/machine.ts';
@@ -55,9 +57,11 @@ async function bench(flags: Flags, cleanup: Cleanup): Promise<void> {
   if (flags.parts.has('latency')) await latency(testbed, flags);
   if (flags.parts.has('burst')) await burst(testbed, flags);
   if (flags.parts.has('million')) await runMillion(testbed, machine);
+  if (flags.parts.has('many')) say(`\n${markdownTable(await many(testbed, flags))}`);
+  if (flags.parts.has('scale')) for (const table of await scale(testbed, flags)) say(`\n${markdownTable(table)}`);
   // Last: it stops the worker.
   if (flags.parts.has('sizes')) say(`\n${markdownTable(await sizes(testbed))}`);
-  say(`\n${markdownTable(targetTable(readReport()))}\n\nReport: reports/bench.html, reports/bench.json`);
+  say(`\n${markdownTable(targetTable(readReport()))}\n\nReport: reports/report.html, reports/bench.json`);
   if (!flags.profile) return;
   // A process writes its profile when it ends.
   await cleanup.run();
@@ -82,7 +86,7 @@ async function runMillion(testbed: Testbed, machine: Machine): Promise<void> {
 function keep(part: Partial<Report>): void {
   const report = { ...readReport(), ...part };
   writeReport(report);
-  writeFileSync(join(reportFolder, 'bench.html'), reportPage(report));
+  writeReports();
 }
 
 function writeSection(): void {

@@ -17,7 +17,7 @@ export interface Flags {
   readonly readme: boolean;
 }
 
-const parts = ['compare', 'growth', 'million', 'alone', 'flood', 'latency', 'burst', 'sizes'] as const;
+const parts = ['compare', 'growth', 'million', 'alone', 'flood', 'latency', 'burst', 'many', 'scale', 'sizes'] as const;
 export type Part = (typeof parts)[number];
 
 export const help = `bun run bench [flags]      without a part, the comparison of all cases
@@ -29,6 +29,8 @@ export const help = `bun run bench [flags]      without a part, the comparison o
   --flood            a crowd, alone and beside 1,500 strangers who ask for coupons that do not exist
   --latency          each endpoint at 25, 50 and 75 % of what it carries, in an open model, beside the echo at the same rate
   --burst            20,000 new connections within half a second (fewer where files are few), also while the API stands still
+  --many             1, 10, 100 and 1,000 users in a request: coupons a second and CPU a coupon
+  --scale            1, 2 and 4 API processes at several rates: CPU of each process, a cost model of it, and what larger rates take
   --sizes            bytes of an owner, an entry that waits and a row, by the length of user ids
   --all              all of these
   --only a,b         compare only these cases (the echo always takes part)

@@ -2,7 +2,7 @@
 
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { FailedRun } from '../bench-error.ts';
-import { backlogOf, drained, rowsOf } from '../testbed/coupons.ts';
+import { backlogOf, drained, persisted, rowsOf } from '../testbed/coupons.ts';
 import { brokenPromises } from '../testbed/exactness.ts';
 import { bucketsOf, countsBy, type Exposition, growthOf, scrape } from '../testbed/exposition.ts';
 import { coreWaitUsOf, cpuUsOf } from '../testbed/process-cost.ts';
@@ -46,9 +46,10 @@ export async function runRound(testbed: Testbed, contestant: Case, options: Roun
   // The backlog is read immediately; rows are counted later, when that disturbs no measurement.
   const behind = issues ? await backlogOf(testbed) : 0;
   const ordinaryRows = contestant.group === 'ordinary' ? await rowsIn(testbed, prepared) : null;
-  if (contestant.group === 'system') await drained(testbed, contestant.services);
+  if (contestant.group === 'system') await persisted(testbed);
   const backlogMs = performance.now() - endedMs;
   const after = await look(testbed, contestant, writer, METRICS_AGE_MS_MAX);
+  if (contestant.group === 'system') await drained(testbed, contestant.services);
   if (writer !== testbed.worker) await writer.kill();
   await prepared.finish();
   const answers = answersOf(contestant, before.api, after.api, result);

@@ -1,4 +1,6 @@
 // Entry: `bun run bench:k6 [scenario] [script]`: runs a k6 script against a system of its own, or TARGET, and verifies it.
+import { existsSync, readFileSync } from 'node:fs';
+import { figuresIn, generatorBound, type SummaryData } from './summary.ts';
 import { noMoreThan, durationSetting, oneOf, wholeSetting } from '../suites/setting.ts';
 import { runSuite, type Suite } from '../suites/suite.ts';
 import { findK6 } from '../suites/tool.ts';
@@ -10,7 +12,8 @@ const usage = `bun run bench:k6 [scenario] [script]
 
 Settings in the environment: RATE (the highest, per second), DURATION (30s, 10m, 1h), STOCK (rush), VIRTUAL_USERS, P99_MS_MAX,
 USER_ID_PREFIX (before each user's number).
-Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL; else one is started for the run.
+Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL (METRICS_URL where metrics have a port of
+their own); else one is started for the run.
 Exit code: 0 all held; 1 a threshold or a promise was broken; 2 it could not be run. More: bench/README.md`;
 
 await runSuite(usage, readSuite);
@@ -33,6 +36,12 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
     run: `${script}-${scenario}`,
     issues: script !== 'hello',
     findTool: () => findK6(),
+    settings,
+    boundOf: (folder) => generatorBound(readSummary(folder) ?? { metrics: {} }),
+    figuresOf: (folder) => {
+      const summary = readSummary(folder);
+      return summary === null ? null : figuresIn(summary);
+    },
     command: ({ url }, folder) => ({
       args: [
         'run',
@@ -56,6 +65,12 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
       },
     }),
   };
+}
+
+/** What k6 left; null when it was ended before. */
+function readSummary(folder: string): SummaryData | null {
+  const file = `${folder}/summary.json`;
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as SummaryData) : null;
 }
 
 function text(value: number | undefined): string | undefined {

@@ -50,6 +50,39 @@ function counts({ metrics }: SummaryData): Record<string, number> {
   };
 }
 
+/** Of what was to be sent: with more left unsent, latency and rate are those of k6. */
+const UNSENT_SHARE_MAX = 0.05;
+
+/** Says that k6 could not send what was asked of it; null where it could. */
+export function generatorBound({ metrics }: Pick<SummaryData, 'metrics'>): string | null {
+  const count = (name: string): number => metrics[name]?.values['count'] ?? 0;
+  const unsent = count('dropped_iterations');
+  const share = unsent / Math.max(1, unsent + count('iterations'));
+  if (share <= UNSENT_SHARE_MAX) return null;
+  return `k6 was the bound, it left ${Math.round(share * 100)} % of the requests unsent (dropped_iterations)`;
+}
+
+/** The figures of the load alone, without setup and teardown, for the report of all tools. */
+export function figuresIn({ metrics }: Pick<SummaryData, 'metrics'>): {
+  requests: number;
+  requestsPerS: number;
+  latencyMs: Record<string, number>;
+  thresholds: { rule: string; held: boolean }[];
+} {
+  const [, duration] = Object.entries(metrics).find(([name]) => name.startsWith('http_req_duration{scenario')) ?? [];
+  const names = { p50: 'med', p95: 'p(95)', p99: 'p(99)', max: 'max' };
+  const latencies = Object.entries(names).map(([name, key]) => [name, duration?.values[key] ?? 0] as const);
+  const thresholds = Object.entries(metrics).flatMap(([name, metric]) =>
+    Object.entries(metric?.thresholds ?? {}).map(([rule, { ok }]) => ({ rule: `${name} ${rule}`, held: ok })),
+  );
+  return {
+    requests: metrics['iterations']?.values['count'] ?? 0,
+    requestsPerS: metrics['iterations']?.values['rate'] ?? 0,
+    latencyMs: Object.fromEntries(latencies),
+    thresholds,
+  };
+}
+
 const shown = /^(answers_|http_reqs|http_req_duration\{scenario|dropped_iterations|iterations|first_sold_out_after)/;
 
 function lines({ metrics, root_group: group }: SummaryData): string[] {

@@ -1,6 +1,7 @@
 // Entry: `bun run bench:locust [class]`: runs a class of Locust users against a system of its own, or TARGET, and verifies it.
 import { durationSetting, noMoreThan, oneOf, wholeSetting } from '../suites/setting.ts';
 import { runSuite, type Suite } from '../suites/suite.ts';
+import { locustFigures } from './figures.ts';
 import { findLocust } from '../suites/tool.ts';
 
 /** The classes of `locustfile.py` by the names of the command. */
@@ -18,7 +19,8 @@ const usage = `bun run bench:locust [class]
 
 Settings in the environment: USERS (60), PROCESSES (2), DURATION (15s), STOCK (2000; 0 for no limit), P99_MS_MAX (2000),
 USER_ID_PREFIX (before each user's id).
-Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL; else one is started for the run.
+Against a system that runs already: TARGET, with ADMIN_API_KEY, DATABASE_URL and REDIS_URL (METRICS_URL where metrics have a port of
+their own); else one is started for the run.
 Exit code: 0 all held; 1 something failed, was late, or a promise was broken; 2 it could not be run. More: bench/README.md`;
 
 await runSuite(usage, readSuite);
@@ -35,6 +37,15 @@ function readSuite(args: readonly string[], environment: Readonly<Record<string,
     run: name,
     issues: name !== 'hello',
     findTool: () => findLocust(),
+    settings: {
+      USERS: String(users),
+      PROCESSES: String(processes),
+      DURATION: `${durationS}s`,
+      STOCK: environment['STOCK'],
+      P99_MS_MAX: environment['P99_MS_MAX'],
+      USER_ID_PREFIX: environment['USER_ID_PREFIX'],
+    },
+    figuresOf: (folder) => locustFigures(folder, wholeSetting(environment, 'P99_MS_MAX') ?? 2_000),
     command: ({ url }, folder) => ({
       args: [
         '--locustfile=bench/locust/locustfile.py',

@@ -1,6 +1,7 @@
 // burst.ts -- The opening second: nothing but new connections, some of them while the API stands still.
 
 import { readFileSync } from 'node:fs';
+import { readDroppedConnections } from '../../src/telemetry/process-metrics.ts';
 import { say } from '../../tools/progress.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import { FailedRun } from '../bench-error.ts';
@@ -56,14 +57,14 @@ export async function burst(testbed: Testbed, { rounds }: BurstOptions): Promise
         for (let round = 0; round < rounds; round += 1) {
           const couponId = await makeCoupon(testbed, null);
           await ask(`http://127.0.0.1:${port}${PATH}`, couponId, 'opener');
-          const before = overflows();
+          const before = readDroppedConnections();
           const frozen = isFrozen ? freeze(services) : undefined;
           run = (run + 1) % 800;
           const result = await runBurst({ port, path: PATH, couponId, run }, WINDOW_MS, callers, after);
           await frozen;
           if (result.ok !== callers) throw new FailedRun(`${title}: ${JSON.stringify({ ...result, stalls: [] })}`);
           await drained(testbed, services);
-          found.push({ ...result, overflows: overflows() - before });
+          found.push({ ...result, overflows: readDroppedConnections() - before });
         }
         const middle = (of: (each: (typeof found)[number]) => number) => median(found.map(of)) ?? Number.NaN;
         table.push([
@@ -108,12 +109,4 @@ async function freeze(services: readonly Service[]): Promise<void> {
   for (const { pid } of services) process.kill(pid, 'SIGSTOP');
   await Bun.sleep(FROZEN_MS);
   for (const { pid } of services) process.kill(pid, 'SIGCONT');
-}
-
-/** Connections that Linux dropped since its start because a queue was full. */
-function overflows(): number {
-  const [names = [], values = []] = readFileSync('/proc/net/netstat', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '));
-  return Number(values[names.indexOf('ListenOverflows')]);
 }

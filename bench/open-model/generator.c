@@ -263,6 +263,7 @@ static void print_result(void) {
   qsort(latencies, (size_t)answered, sizeof *latencies, by_length);
   printf("{\"sent\":%lld,\"answered\":%lld,\"ok\":%lld,\"refused\":%lld,\"failed\":%lld,\"broken\":%lld,\"seconds\":%.3f,", sent, answered,
     ok, refused, failed, broken, (double)took / 1e9);
+  printf("\"startedMs\":%.3f,", (double)started / 1e6);
   printf("\"p50Ms\":%.3f,\"p90Ms\":%.3f,\"p99Ms\":%.3f,\"p999Ms\":%.3f,\"maxMs\":%.3f,\"longestStallMs\":%.3f,\"stalls\":[", quantile_ms(0.5),
     quantile_ms(0.9), quantile_ms(0.99), quantile_ms(0.999), quantile_ms(1), (double)longest_stall / 1e6);
   for (int i = 0; i < stall_count; i += 1)

@@ -33,6 +33,8 @@ export interface OpenResult {
   /** Never answered, or cut. */
   readonly broken: number;
   readonly seconds: number;
+  /** When the first request was due, by the clock of `process.hrtime`. */
+  readonly startedMs: number;
   readonly p50Ms: number;
   readonly p90Ms: number;
   readonly p99Ms: number;

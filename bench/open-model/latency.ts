@@ -80,9 +80,9 @@ export async function latency(testbed: Testbed, { rounds, seconds, connections }
       const found: Found[] = [];
       for (let round = 0; round < rounds; round += 1) {
         const echo = await drive(caseOf('echo'), carried * share);
-        const watched = await watchStalls(testbed);
+        const watched = watchStalls(testbed);
         const result = await drive(own, carried * share);
-        found.push({ echo, own: result, causes: await watched.causesOf(result.stalls) });
+        found.push({ echo, own: result, causes: watched.causesOf(result) });
         say(
           `  ${round + 1}/${rounds}  ${own.title}, ${Math.round(carried * share)}/s: p99 ${result.p99Ms.toFixed(1)} ms, echo ${echo.p99Ms.toFixed(1)}`,
         );

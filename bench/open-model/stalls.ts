@@ -1,12 +1,11 @@
-// stalls.ts -- What a stall waited for, as far as the kernel and Redis say: a process that had work and no core, one that was busy, a
-// disk, or a flush of Redis.
+// stalls.ts -- What a stall waited for, as far as the kernel says: a process that had work and no core, one that was busy, or a disk.
 //
 // Every few milliseconds it notes how long the threads of each process have run, waited for a core and waited for a disk. What most of
 // a stall is made of is its cause.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Testbed } from '../testbed/testbed.ts';
-import type { Stall } from './generator.ts';
+import type { OpenResult } from './generator.ts';
 
 /** How many stalls had which cause. */
 export type Causes = ReadonlyMap<string, number>;
@@ -15,15 +14,15 @@ const LOOK_MS = 10;
 
 interface Look {
   readonly atMs: number;
-  /** By process: µs that its main thread ran, and waited for a core. */
+  /** By process: µs that its threads ran, and waited for a core. */
   readonly ranUs: readonly number[];
   readonly waitedUs: readonly number[];
   /** By process: whether a thread waits for a disk. */
   readonly waitsForDisk: readonly boolean[];
 }
 
-/** Begins to look, until the causes are asked for. The clock of the stalls begins at about the same time. */
-export async function watchStalls({ api, worker, redisPid, mysqlPid }: Testbed) {
+/** Begins to look, until the causes are asked for. */
+export function watchStalls({ api, worker, redisPid, mysqlPid }: Testbed) {
   const processes = [
     { name: 'API', pid: api.pid },
     { name: 'worker', pid: worker.pid },
@@ -33,18 +32,17 @@ export async function watchStalls({ api, worker, redisPid, mysqlPid }: Testbed) 
   const looks: Look[] = [];
   const look = () =>
     looks.push({
-      atMs: performance.now(),
+      atMs: nowMs(),
       ...timesOf(processes.map(({ pid }) => pid)),
       waitsForDisk: processes.map(({ pid }) => isWaitingForDisk(pid)),
     });
-  const startMs = performance.now();
   const timer = setInterval(look, LOOK_MS);
   return {
-    async causesOf(stalls: readonly Stall[]): Promise<Causes> {
+    causesOf({ stalls, startedMs }: Pick<OpenResult, 'stalls' | 'startedMs'>): Causes {
       clearInterval(timer);
       const causes = new Map<string, number>();
       for (const { atMs, lastedMs } of stalls) {
-        const cause = causeOf(looks, processes, startMs + atMs, lastedMs);
+        const cause = causeOf(looks, processes, startedMs + atMs, lastedMs);
         causes.set(cause, (causes.get(cause) ?? 0) + 1);
       }
       return causes;
@@ -70,21 +68,28 @@ function causeOf(
   return most && most.ms >= lastedMs / 3 ? most.cause : 'none found';
 }
 
+/** The clock of the generator. */
+function nowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 function timesOf(pids: readonly number[]): Pick<Look, 'ranUs' | 'waitedUs'> {
-  const fields = pids.map((pid) => readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number));
-  return {
-    ranUs: fields.map(([ranNs = 0]) => ranNs / 1000),
-    waitedUs: fields.map(([, waitNs = 0]) => waitNs / 1000),
-  };
+  const times = pids.map((pid) => threadsOf(pid, 'schedstat').map((text) => text.split(' ').map(Number)));
+  const sumOf = (place: 0 | 1) => times.map((threads) => threads.reduce((sum, ns) => sum + (ns[place] ?? 0) / 1000, 0));
+  return { ranUs: sumOf(0), waitedUs: sumOf(1) };
 }
 
 function isWaitingForDisk(pid: number): boolean {
-  return readdirSync(`/proc/${pid}/task`).some((thread) => {
+  return threadsOf(pid, 'stat').some((text) => text.split(') ')[1]?.startsWith('D'));
+}
+
+/** A file of each thread of a process; of one that ended meanwhile, nothing. */
+function threadsOf(pid: number, file: 'schedstat' | 'stat'): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
     try {
-      return readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').split(') ')[1]?.startsWith('D');
+      return [readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8')];
     } catch {
-      // The thread ended since its name was read.
-      return false;
+      return [];
     }
   });
 }

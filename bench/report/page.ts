@@ -3,11 +3,16 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Report } from './report.ts';
+import type { RunReport } from '../runs/run-report.ts';
+import { runSection } from '../runs/run-sections.ts';
 import { sectionsOf } from './sections.ts';
 
-export function reportPage(report: Report): string {
+export function reportPage(report: Report, runs: readonly RunReport[] = []): string {
   // Inside a script element only `<` can end it; escaped, it is the same JSON.
-  const data = JSON.stringify({ report, sections: sectionsOf(report) }).replaceAll('<', String.raw`\u003c`);
+  const data = JSON.stringify({ report, runs, sections: [...runs.map(runSection), ...sectionsOf(report)] }).replaceAll(
+    '<',
+    String.raw`\u003c`,
+  );
   const parts = new Map([
     ['data', data],
     ['uPlot.js', textOf('uplot/dist/uPlot.iife.min.js')],

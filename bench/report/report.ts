@@ -34,10 +34,10 @@ export interface Report {
 
 /** Where reports are. */
 export const reportFolder = resolve(import.meta.dirname, '../../reports');
-const reportFile = join(reportFolder, 'bench.json');
 
 /** The report so far; an empty one when there is none. */
-export function readReport(): Report {
+export function readReport(folder = reportFolder): Report {
+  const reportFile = join(folder, 'bench.json');
   if (!existsSync(reportFile)) return { format: FORMAT };
   const found: unknown = JSON.parse(readFileSync(reportFile, 'utf8'));
   return isReport(found) ? found : { format: FORMAT };
@@ -45,7 +45,7 @@ export function readReport(): Report {
 
 export function writeReport(report: Report): void {
   mkdirSync(reportFolder, { recursive: true });
-  writeFileSync(reportFile, `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(reportFolder, 'bench.json'), `${JSON.stringify(report, null, 2)}\n`);
 }
 
 function isReport(value: unknown): value is Report {

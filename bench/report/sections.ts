@@ -1,7 +1,7 @@
 // sections.ts -- The report as sections of notes and tables: the page shows all of them, a document takes what it needs.
 
 import type { Curve, Point } from '../growth/growth.ts';
-import type { Machine } from '../testbed/machine.ts';
+import { type Machine, wasBusy } from '../testbed/machine.ts';
 import type { Report } from './report.ts';
 import { busyTable, type Column, comparisonTable, figureColumns, number, type Table, tableOf } from './tables.ts';
 import { targetTable } from './targets.ts';
@@ -10,6 +10,8 @@ export interface Section {
   readonly title: string;
   readonly notes: readonly string[];
   readonly tables: readonly Table[];
+  /** A page with more. */
+  readonly link?: { readonly text: string; readonly href: string };
 }
 
 export function sectionsOf(report: Report): readonly Section[] {
@@ -31,7 +33,7 @@ export function machineText(machine: Machine): string {
     `Bun ${bun}, Elysia ${elysia}, Redis ${redis} (AOF, every write flushed), MySQL ${mysql} (every commit flushed), wrk ${wrk};`,
     `commit ${commit}, ${takenAt.slice(0, 10)}; load of the machine before the run: ${loadBefore} on ${coresOfMachine} cores.`,
     // When every core is contended, a case may well seem faster than its ceiling.
-    ...(loadBefore > coresOfMachine / 2
+    ...(wasBusy(machine)
       ? ['The machine was busy with other work: throughput, shares and times are rough; CPU a request is reliable.']
       : []),
   ].join(' ');

@@ -66,7 +66,7 @@ async function take(
   { id, stock }: { readonly id: number; readonly stock: RedisStock },
   users: string[],
 ): Promise<void> {
-  const taken = await stock.take(id, users);
+  const taken = await stock.take(id, users, 'POST /v2/issue-async');
   if (taken.kind !== 'decided') throw new FailedRun(`an issue was not decided: ${taken.kind}`);
 }
 

@@ -9,7 +9,7 @@ import { BenchError } from '../bench-error.ts';
 /** What to send. */
 export interface Load {
   readonly url: string;
-  readonly script: 'issue' | 'guarded' | 'hello' | 'million' | 'flood';
+  readonly script: 'issue' | 'guarded' | 'hello' | 'many' | 'million' | 'flood';
   readonly args: readonly (string | number)[];
   readonly connections: number;
   readonly seconds: number;
