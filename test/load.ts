@@ -19,6 +19,7 @@ export function startLoad(
   let users = 0;
   let isRunning = true;
   let failure: Error | null = null;
+  let lastError: unknown = null;
   const ask = async (couponId: number, userId: string) => {
     try {
       const [outcome] = await issuers[issuer].issue(couponId, [userId]);
@@ -27,6 +28,7 @@ export function startLoad(
       // An ambiguous result is all that may go wrong.
       if (error instanceof InvariantViolation) throw error;
       unknown.push({ couponId, userId });
+      lastError = error;
       // What fails immediately would leave no time for anything else.
       await pause(5);
     }
@@ -42,6 +44,9 @@ export function startLoad(
     return eventually(`${count} answers`, () => {
       if (failure) throw failure;
       return answers.length >= before + count;
+    }).catch((error: unknown) => {
+      const seen = `${answers.length - before} answers and ${unknown.length} failures, the last: ${String(lastError)}`;
+      throw new Error(seen, { cause: error });
     });
   };
   return {

@@ -7,6 +7,7 @@ export interface RoundOptions {
   readonly settings: ReconcileDependencies['settings'];
   /** By default a fault fails the round. */
   readonly onFault?: (fault: unknown) => void;
+  readonly observer?: Partial<ReconcileDependencies['observer']>;
 }
 
 const fail = (fault: unknown) => {
@@ -16,7 +17,7 @@ const fail = (fault: unknown) => {
 /** Returns how many consumers it removed. */
 export async function reconcileOnce(
   { redisStock, database, editor, stock }: TestApi,
-  { settings, onFault = fail }: RoundOptions,
+  { settings, onFault = fail, observer = {} }: RoundOptions,
 ): Promise<number> {
   const ignore = () => {};
   let removed = -1;
@@ -32,6 +33,7 @@ export async function reconcileOnce(
       closed: ignore,
       restored: ignore,
       unknownCoupon: ignore,
+      ...observer,
       round: ({ consumers }) => {
         removed = consumers;
       },

@@ -82,7 +82,10 @@ export async function startRedisCluster(options: RedisClusterOptions): Promise<P
   };
 }
 
-async function startNode(options: RedisClusterOptions, index: number): Promise<ClusterNode> {
+/** Of a port for the bus of a node: it may be taken between finding it and using it. */
+const TRIES_MAX = 3;
+
+async function startNode(options: RedisClusterOptions, index: number, tries = 1): Promise<ClusterNode> {
   const { folder, nodeTimeoutMs = 15_000, cutsBus = false } = options;
   const ownBusPort = await freePort();
   const bus = cutsBus ? await openTcpProxy(`tcp://127.0.0.1:${ownBusPort}`) : null;
@@ -104,7 +107,14 @@ async function startNode(options: RedisClusterOptions, index: number): Promise<C
     'cluster-allow-replica-migration': 'no',
     ...options.settings,
   };
-  const server = await startRedisServer({ folder: join(folder, `node-${index}`), settings });
+  const server = await startRedisServer({ folder: join(folder, `node-${index}`), settings }).catch((error: unknown) => {
+    if (tries === TRIES_MAX || !/address already in use/i.test(String(error))) throw error;
+    return null;
+  });
+  if (server === null) {
+    await bus?.[Symbol.asyncDispose]();
+    return startNode(options, index, tries + 1);
+  }
   const redis = new Redis(server.url, { lazyConnect: true, replyMapping: 'legacy' });
   // Tests stop servers on purpose.
   redis.on('error', () => undefined);
@@ -203,7 +213,18 @@ export async function replicasOf({ nodes }: Nodes, master?: ClusterNode): Promis
   return nodes.filter((_, i) => isMeant(roles[i]));
 }
 
-/** Until every node serves all slots, all agree on who owns them, and every replica is in step. */
+/** The config epoch of each node, as one of them knows it. */
+async function epochsOf({ redis }: ClusterNode): Promise<string> {
+  const lines = String(await redis.cluster('NODES'))
+    .trim()
+    .split('\n');
+  return lines
+    .map((line) => `${line.split(' ')[0]} ${line.split(' ')[6]}`)
+    .toSorted()
+    .join();
+}
+
+/** Until every node serves all slots, all agree on who owns them by which config epoch, and every replica is in step. */
 export function whole({ nodes }: Nodes): Promise<void> {
   return eventually('the cluster to be whole', async () => {
     const found = await Promise.all(
@@ -221,6 +242,7 @@ export function whole({ nodes }: Nodes): Promise<void> {
     );
     const ports = new Set(views[0]?.map(([, , [, port]]) => port));
     const areMasters = nodes.every(({ server }, i) => !ports.has(server.port) || found[i]?.includes('role:master'));
-    return areMasters && new Set(owners).size === 1;
+    const epochs = await Promise.all(nodes.map(epochsOf));
+    return areMasters && new Set(owners).size === 1 && new Set(epochs).size === 1;
   });
 }

@@ -21,10 +21,9 @@ const MARK_S = 600;
 
 /** Takes a free database and empties it. Waits, with a bound, while all are taken. */
 export async function claimRedisDatabase(serverUrl: string): Promise<RedisDatabase> {
-  if (/^rediss?[+](cluster|sentinel)/.test(serverUrl)) return claimPrefix(serverUrl);
+  if (isOfSeveral(serverUrl)) return claimPrefix(serverUrl);
   const url = new URL(serverUrl);
-  url.pathname = '/0';
-  const marks = await connectTo(url.href);
+  const marks = await connectForMarks(serverUrl);
   const token = randomUUID();
   const databases = await countDatabases(marks);
   let taken: number | null = null;
@@ -46,19 +45,38 @@ export async function claimRedisDatabase(serverUrl: string): Promise<RedisDataba
   };
 }
 
-async function claimPrefix(url: string): Promise<RedisDatabase> {
-  const settings = { REDIS_URL: url, KEY_PREFIX: `test-${randomUUID().slice(0, 8)}:` };
+/** Whether the URL names a Redis Cluster, or sentinels. */
+export function isOfSeveral(url: string): boolean {
+  return /^rediss?[+](cluster|sentinel)/.test(url);
+}
+
+/** To where the marks of all files are: who has which database or keyspace. */
+export async function connectForMarks(serverUrl: string): Promise<Redis> {
+  if (isOfSeveral(serverUrl)) return connectToSeveral({ REDIS_URL: serverUrl });
+  const url = new URL(serverUrl);
+  url.pathname = '/0';
+  return connectTo(url.href);
+}
+
+async function connectToSeveral(settings: RedisDatabase['settings']): Promise<Redis> {
   const redis = issuingConnection(
     { ...settings, REDIS_CONNECT_MS_MAX: 5000, REDIS_COMMAND_MS_MAX: 5000 },
     () => undefined,
   );
   await connect(redis);
+  return redis;
+}
+
+async function claimPrefix(url: string): Promise<RedisDatabase> {
+  const settings = { REDIS_URL: url, KEY_PREFIX: `test-${randomUUID().slice(0, 8)}:` };
+  const redis = await connectToSeveral(settings);
+  const keys = async (pattern: string) => (await Array.fromAsync(keyPages(redis, pattern))).flat();
   // Tests empty their database; the keys of other files stay.
   const flushdb = async () => {
-    for await (const keys of keyPages(redis, '*')) await Promise.all(keys.map((key) => redis.unlink(key)));
+    await Promise.all((await keys('*')).map((key) => redis.unlink(key)));
     return 'OK' as const;
   };
-  Object.assign(redis, { flushdb });
+  Object.assign(redis, { flushdb, keys });
   return {
     settings,
     redis,

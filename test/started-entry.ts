@@ -26,6 +26,49 @@ export async function endStarted(): Promise<void> {
   started.clear();
 }
 
+/** No more of an environment than finds the stores: also no HOME and no TMPDIR. */
+export function storesEnvironment({ DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS }: Partial<Stores['config']>) {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    ...(DATABASE_URL !== undefined && { DATABASE_URL }),
+    ...(REDIS_URL !== undefined && { REDIS_URL }),
+    ...(KEY_PREFIX !== undefined && { KEY_PREFIX }),
+    ...(PARTITIONS !== undefined && { PARTITIONS: String(PARTITIONS) }),
+  };
+}
+
+/** Runs an entry to its end, as an operator does. */
+export async function runEntry(
+  config: Partial<Stores['config']>,
+  entry: string,
+  words: readonly string[],
+  { environment = {}, cwd = root, killAfterMs }: EntryOptions & { readonly killAfterMs?: number | undefined } = {},
+) {
+  const child = Bun.spawn([process.execPath, join(root, entry), ...words], {
+    cwd,
+    env: { ...storesEnvironment(config), ...environment },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const said = Promise.withResolvers<void>();
+  const err = (async () => {
+    let text = '';
+    for await (const piece of child.stderr.pipeThrough(new TextDecoderStream())) {
+      text += piece;
+      said.resolve();
+    }
+    return text;
+  })();
+  if (killAfterMs !== undefined) {
+    // From the first line that it says on.
+    await Promise.race([said.promise, child.exited]);
+    await Bun.sleep(killAfterMs);
+    child.kill('SIGKILL');
+  }
+  const out = child.stdout.text();
+  return { out: await out, err: await err, code: (await child.exited, child.exitCode) };
+}
+
 /** Starts it with no more of the environment than it needs: also no HOME and no TMPDIR. The caller ends it, or `endStarted`. */
 export function startEntry(
   { config }: Pick<Stores, 'config'>,
@@ -35,11 +78,7 @@ export function startEntry(
   const child = Bun.spawn([...launcher, process.execPath, join(root, entry), ...words], {
     cwd,
     env: {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: config.DATABASE_URL,
-      REDIS_URL: config.REDIS_URL,
-      ...(config.KEY_PREFIX !== undefined && { KEY_PREFIX: config.KEY_PREFIX }),
-      PARTITIONS: String(config.PARTITIONS),
+      ...storesEnvironment(config),
       AUTH: 'off',
       HOST: '127.0.0.1',
       PORT: '0',

@@ -7,7 +7,6 @@
 import { randomInt } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
-import { createPool } from 'mysql2/promise';
 import { couponIssues, coupons } from '../drizzle/schema.ts';
 import { type Config, readConfig } from '../src/config/config.ts';
 import { readCoupon } from '../src/coupon/catalog.ts';
@@ -22,6 +21,7 @@ import { createLog } from '../src/telemetry/log.ts';
 import { type ApiMetrics, createApiMetrics } from '../src/wiring/metrics.ts';
 import { startTestWorker, type TestWorker } from './test-worker.ts';
 import { claimRedisDatabase } from './redis-database.ts';
+import { eventually } from './eventually.ts';
 import { claimKeyspace } from './vitess/claim-keyspace.ts';
 
 /** Settings by the names of the environment. */
@@ -108,10 +108,16 @@ async function openWith(
   const redisDatabase = await claimRedisDatabase(options.redisUrl ?? given('TEST_REDIS_URL'));
   undo.push(redisDatabase.release);
   const serverUrl = options.databaseUrl ?? given('TEST_DATABASE_URL');
-  const keyspaces = options.keyspaces ?? process.env['TEST_KEYSPACES']?.split(',') ?? [];
+  // A file with a server of its own has its databases there.
+  const shared = options.databaseUrl === undefined ? process.env['TEST_KEYSPACES']?.split(',') : undefined;
+  const keyspaces = options.keyspaces ?? shared ?? [];
   const databaseUrl =
     keyspaces.length > 0
-      ? await takeKeyspace(serverUrl, keyspaces, redisDatabase.settings.REDIS_URL, undo)
+      ? // Not a Redis of the file's own: all files take from the same keyspaces.
+        await takeKeyspace(
+          { serverUrl, keyspaces, redisUrl: process.env['TEST_REDIS_URL'] ?? redisDatabase.settings.REDIS_URL },
+          undo,
+        )
       : await createDatabase(serverUrl, undo);
   const configWith = (settings: Settings) => {
     const all = {
@@ -126,11 +132,7 @@ async function openWith(
   const config = configWith({});
   const database = openDatabase(config);
   undo.push(() => closeDatabase(database));
-  // Not within the time of a transaction: a sharded Vitess takes a second for each statement.
-  await applyMigrations({ ...database, transactionMsMax: 60_000 }, 30);
-  await withConnection(database, (session) =>
-    session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
-  );
+  if (keyspaces.length === 0) await migrate(config.DATABASE_URL);
   const { redis } = redisDatabase;
   return {
     redis,
@@ -167,6 +169,21 @@ function keysOf(config: PartitionedConfig, couponId: number): CouponKeys {
   return couponKeys(couponId, config.PARTITIONS);
 }
 
+/** A database without tables. */
+export async function openEmptyDatabase({ config }: Pick<Stores, 'config'>) {
+  const undo: (() => Promise<unknown>)[] = [];
+  const keyspaces = process.env['TEST_KEYSPACES']?.split(',');
+  const url = keyspaces
+    ? await takeKeyspace({ serverUrl: config.DATABASE_URL, keyspaces, redisUrl: config.REDIS_URL, isEmpty: true }, undo)
+    : await createDatabase(config.DATABASE_URL, undo);
+  return {
+    url,
+    async close() {
+      for (const step of undo.reverse()) await step();
+    },
+  };
+}
+
 /** A database with a random name, dropped at the end. Returns its URL. */
 async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[]): Promise<string> {
   const name = randomName('coupon_test');
@@ -191,17 +208,52 @@ async function createDatabase(serverUrl: string, undo: (() => Promise<unknown>)[
   return url.href;
 }
 
-/** One of the keyspaces, empty. Returns its URL. */
+interface KeyspaceToTake {
+  readonly serverUrl: string;
+  readonly keyspaces: readonly string[];
+  readonly redisUrl: string;
+  /** Without tables. */
+  readonly isEmpty?: boolean;
+}
+
+/** One of the keyspaces, without rows. Returns its URL. */
 async function takeKeyspace(
-  serverUrl: string,
-  keyspaces: readonly string[],
-  redisUrl: string,
+  { serverUrl, keyspaces, redisUrl, isEmpty = false }: KeyspaceToTake,
   undo: (() => Promise<unknown>)[],
 ): Promise<string> {
   const urlOf = (keyspace: string) => new URL(`/${keyspace}`, serverUrl).href;
-  const { name, release } = await claimKeyspace(keyspaces, (keyspace) => createPool(urlOf(keyspace)), redisUrl);
+  const { name, release } = await claimKeyspace({
+    names: keyspaces,
+    urlOf,
+    redisUrl,
+    migrate: isEmpty ? null : migrate,
+  });
   undo.push(release);
   return urlOf(name);
+}
+
+async function migrate(url: string): Promise<void> {
+  const database = openDatabase(readConfig(undefined, { DATABASE_URL: url, REDIS_URL: 'redis://127.0.0.1' }));
+  // Not within the time of a transaction: a sharded Vitess takes a second for each statement.
+  const patient = { ...database, transactionMsMax: 60_000 };
+  try {
+    await applyMigrations(patient, 30);
+    // vtgate hears of new columns a moment later.
+    await eventually('the columns to be known', () =>
+      withConnection(patient, async (session) => {
+        await session.select().from(coupons).limit(1);
+        await session.select().from(couponIssues).limit(1);
+      }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await withConnection(patient, (session) =>
+      session.execute(sql.raw(`ALTER TABLE coupons AUTO_INCREMENT = ${randomInt(1e6, 2 ** 40)}`)),
+    );
+  } finally {
+    await closeDatabase(database);
+  }
 }
 
 async function startApi(config: Config, undo: (() => Promise<unknown>)[]): Promise<TestApi> {
@@ -244,6 +296,11 @@ function createCoupon(database: Database, fields: Partial<CouponDraft>): Promise
       totalQuantity,
       discountAmount: fields.discountAmount ?? 1000,
       minAvailableAmount: fields.minAvailableAmount ?? 0,
+      ...(fields.currency !== undefined && { currency: fields.currency }),
+      ...(fields.timeZone !== undefined && { timeZone: fields.timeZone }),
+      usableFrom: dateOf(fields.usableFromMs),
+      usableUntil: dateOf(fields.usableUntilMs),
+      usableDays: fields.usableDays ?? null,
       dateIssueStart: new Date(startMs),
       dateIssueEnd: new Date(endMs),
       dateCreated: now,
@@ -253,6 +310,10 @@ function createCoupon(database: Database, fields: Partial<CouponDraft>): Promise
     invariant(coupon, 'a coupon that was just made is not there');
     return coupon;
   });
+}
+
+function dateOf(ms: number | null | undefined): Date | null {
+  return typeof ms === 'number' ? new Date(ms) : null;
 }
 
 async function couponNow(database: Database, id: number): Promise<Coupon> {

@@ -7,9 +7,10 @@ import { reportPage } from '../../bench/report/page.ts';
 import { benchSection, withBenchSection } from '../../bench/report/readme.ts';
 import { machineText, sectionsOf } from '../../bench/report/sections.ts';
 import { busyTable, markdownTable, number, tableOf } from '../../bench/report/tables.ts';
+import { generatorBound } from '../../bench/k6/summary.ts';
 import { targetsOf } from '../../bench/report/targets.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
-import { sampleReport } from './sample-report.ts';
+import { sampleReport, sampleRun } from './sample-report.ts';
 
 test('a number that does not apply is an empty cell, never zero, and zero has no sign', () => {
   expect([number(41_499.4), number(0.617, 2), number(0), number(null)]).toEqual(['41,499', '0.62', '0', '']);
@@ -47,7 +48,7 @@ test('how busy each process was is a share of a core, with what the cores had le
 test('the page holds the findings and needs no network, and no text in it can become a tag', () => {
   const page = reportPage(sampleReport());
   const data = /<script type="application\/json" id="data">(.*)<\/script>/.exec(page)?.[1] ?? '';
-  expect(JSON.parse(data)).toEqual({ report: sampleReport(), sections: sectionsOf(sampleReport()) });
+  expect(JSON.parse(data)).toEqual({ report: sampleReport(), runs: [], sections: sectionsOf(sampleReport()) });
   expect(data).not.toContain('<');
   expect(page).toContain(`content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"`);
   expect(page).not.toMatch(/<link|<(script|img)[^>]* src=|\{\{/);
@@ -61,16 +62,30 @@ describe.skipIf(findBrowser() === undefined)('in a browser', () => {
     const faults: string[] = [];
     page.on('pageerror', ({ message }) => faults.push(message));
     page.on('console', (message) => faults.push(message.text()));
-    await page.setContent(reportPage(sampleReport()));
+    await page.setContent(reportPage(sampleReport(), [sampleRun()]));
     expect(faults).toEqual([]);
-    expect(await page.locator('h2').allTextContents()).toEqual(['Comparison', 'Growth', 'Targets']);
-    expect(await page.locator('.wide > table').count()).toBe(4);
+    expect(await page.locator('h2').allTextContents()).toEqual(['k6 mixed-rush', 'Comparison', 'Growth', 'Targets']);
+    expect(await page.locator('.wide > table').count()).toBe(8);
     expect(await page.getByText('A <fast> CPU').count()).toBe(2);
     expect(await page.getByRole('cell', { name: '31,000', exact: true }).count()).toBe(1);
-    const plots = ['Throughput, ', 'CPU of ', 'Response time', 'Rows in ', 'Throughput by', 'Cost by', 'Opening by'];
+    expect(await page.getByRole('link', { name: 'The page of k6' }).getAttribute('href')).toBe(
+      'k6/mixed-rush/report.html',
+    );
+    const plots = [
+      'Answers a second',
+      'Backlog',
+      'Response time in the API',
+      'Throughput, ',
+      'CPU of ',
+      'Response time',
+      'Rows in ',
+      'Throughput by',
+      'Cost by',
+      'Opening by',
+    ];
     const titles = await page.locator('figure:has(canvas) figcaption').allTextContents();
     expect(titles.map((title, i) => title.startsWith(plots[i] ?? '-'))).toEqual(plots.map(() => true));
-  });
+  }, 60_000);
 });
 
 test('figures of a machine that was busy with other work say so', () => {
@@ -82,10 +97,36 @@ test('figures of a machine that was busy with other work say so', () => {
 
 test('a target is reached or missed by its figure, and left out when nothing was measured', () => {
   const found = targetsOf(sampleReport()).map(({ title, reached }) => [title, reached]);
-  expect(found).toContainEqual(['scripted: share of the echo', true]);
-  expect(found).toContainEqual(['synchronous: share of the echo', false]);
-  expect(found).toContainEqual(['synchronous: times row lock', true]);
+  expect(found).toContainEqual(['scripted: share of the echo', 'yes']);
+  expect(found).toContainEqual(['synchronous: share of the echo', 'no']);
+  expect(found).toContainEqual(['synchronous: times row lock', 'yes']);
   expect(found.filter(([title]) => String(title).includes('million'))).toEqual([]);
+});
+
+test('a figure that cannot be, or that was taken on a busy machine, decides nothing but CPU', () => {
+  const { compare, ...rest } = sampleReport();
+  if (compare === undefined) throw new Error('the sample has no comparison');
+  const reachedOf = (taken: typeof compare) =>
+    new Map(targetsOf({ ...rest, compare: taken }).map(({ title, reached }) => [title, reached]));
+  const cases = compare.findings.cases.map((each) =>
+    each.name === 'scripted' ? { ...each, median: { ...each.median, shareOfEcho: 1.1 } } : each,
+  );
+  const impossible = reachedOf({ ...compare, findings: { ...compare.findings, cases } });
+  expect(impossible.get('scripted: share of the echo')).toBe('not decided');
+  expect(impossible.get('synchronous: share of the echo')).toBe('no');
+  const busy = reachedOf({ ...compare, machine: { ...compare.machine, loadBefore: 3 } });
+  expect(busy.get('scripted: share of the echo')).toBe('not decided');
+  expect(busy.get('synchronous: times row lock')).toBe('not decided');
+  expect(busy.get('POST /v2/issue-async: CPU of all a coupon, µs')).toBe('yes');
+});
+
+test('a run whose generator could not send what was asked of it says so', () => {
+  const metric = (count: number) => ({ type: 'counter', values: { count } });
+  const bound = (sent: number, unsent: number) =>
+    generatorBound({ metrics: { iterations: metric(sent), dropped_iterations: metric(unsent) } });
+  expect(bound(35_000, 65_000)).toBe('k6 was the bound, it left 65 % of the requests unsent (dropped_iterations)');
+  expect(bound(1_000, 20)).toBeNull();
+  expect(generatorBound({ metrics: {} })).toBeNull();
 });
 
 test('the section of docs/performance.md is replaced between its markers, and nothing else is touched', () => {

@@ -1,6 +1,7 @@
 // sample-report.ts -- A small report with round numbers, to check pages and tables with.
 import type { CaseResult, Figures, Group } from '../../bench/compare/figures.ts';
 import type { Report } from '../../bench/report/report.ts';
+import type { RunReport } from '../../bench/runs/run-report.ts';
 
 /** Figures, some of them given. */
 export function figures(own: Partial<Figures> = {}): Figures {
@@ -68,4 +69,31 @@ export function sampleReport(): Report {
 
 function result(name: string, group: Group, median: Figures): CaseResult {
   return { name, title: name, group, median, rounds: [median], answers: {} };
+}
+
+/** A run of k6 of one second. */
+export function sampleRun(): RunReport {
+  return {
+    format: 1,
+    tool: 'k6',
+    run: 'mixed-rush',
+    settings: { RATE: '500' },
+    host: {
+      cpu: 'a processor',
+      coresOfMachine: 2,
+      memoryGib: 8,
+      loadBefore: 0.2,
+      kernel: '6.1',
+      bun: '1.4.5',
+      commit: 'abc',
+      takenAt: '2026-11-28T01:00:00.000Z',
+    },
+    passed: true,
+    undecided: null,
+    figures: { requests: 900, requestsPerS: 90, latencyMs: { p99: 50 }, thresholds: [{ rule: 'p99', held: true }] },
+    watched: { seconds: [{ atS: 1, answers: { issued: 900 }, backlog: 3 }], responseTimes: [[10, 900]] },
+    promises: { account: 'coupon 1: 900 rows', faults: [] },
+    toolPage: 'k6/mixed-rush/report.html',
+    earlier: null,
+  };
 }

@@ -28,9 +28,15 @@ export interface LiveSystem extends AsyncDisposable {
   /** A page of its own session; what goes wrong in it is kept in `faults`. */
   open(options?: PageOptions): Promise<{ readonly page: Page; readonly faults: string[] }>;
   /** Asks for a coupon as so many users. Returns how many got it. */
-  rush(couponId: number, users: number): Promise<number>;
+  rush(couponId: number, users: number, prefix?: string): Promise<number>;
   /** A crowd of ever new users that asks for coupons until it is disposed of: 80 times in a tenth of a second for each. */
   crowd(couponIds: readonly number[]): AsyncDisposable;
+}
+
+export interface ConsoleOptions extends PageOptions {
+  /** By default its first page. */
+  readonly path?: string;
+  readonly scope?: 'admin' | 'read';
 }
 
 export interface PageOptions {
@@ -45,9 +51,22 @@ export interface PageOptions {
   readonly at?: string;
 }
 
+/** A page of the console, where an operator has signed in. */
+export async function openConsole(
+  system: Pick<LiveSystem, 'open'>,
+  { path = '/console', scope = 'admin', ...options }: ConsoleOptions = {},
+): ReturnType<LiveSystem['open']> {
+  const opened = await system.open(options);
+  const session = JSON.stringify({ key: OPERATOR_KEY, scopes: [scope] });
+  await opened.page.addInitScript(`sessionStorage.setItem('console-session', '${session}')`);
+  await opened.page.goto(path);
+  await opened.page.getByRole('main').waitFor();
+  return opened;
+}
+
 /** Starts everything. Throws, and leaves nothing running, when a part does not start. */
-export async function startLiveSystem(): Promise<LiveSystem> {
-  const stores = await openStores();
+export async function startLiveSystem(ofAll: Settings = {}): Promise<LiveSystem> {
+  const stores = await openStores({ settings: ofAll });
   const undo: (() => Promise<unknown>)[] = [stores.close];
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -58,7 +77,7 @@ export async function startLiveSystem(): Promise<LiveSystem> {
     const [url, guardedUrl] = await Promise.all([install({ AUTH: 'off' }), install({ AUTH: 'on', ...tokens })]);
     // Pages that follow a coupon would keep the servers from stopping.
     undo.push(() => api.releaseWaiters());
-    const browser = await chromium.launch({ executablePath: findBrowser() ?? 'chromium', args: [...flags] });
+    const browser = await chromium.launch({ executablePath: findBrowser() ?? 'chromium', args: [...browserFlags] });
     undo.push(() => browser.close());
     return {
       url,
@@ -67,7 +86,7 @@ export async function startLiveSystem(): Promise<LiveSystem> {
       worker,
       browser,
       open: (options = {}) => openPage(browser, options.at ?? url, options),
-      rush: (couponId, users) => rush(url, couponId, userNames('rush', users)),
+      rush: (couponId, users, prefix = 'rush') => rush(url, couponId, userNames(prefix, users)),
       crowd: (couponIds) => startCrowd(url, couponIds),
       [Symbol.asyncDispose]: stop,
     };
@@ -106,7 +125,7 @@ async function installation({ stores, api, pages, undo }: Parts, settings: Setti
 }
 
 /** No network but the loopback, no first-run pages; a container has no sandbox of the kernel's. */
-const flags = [
+export const browserFlags = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -116,7 +135,8 @@ const flags = [
   '--disable-sync',
 ] as const;
 
-async function openPage(
+/** A page of its own session; what goes wrong in it is kept in `faults`. */
+export async function openPage(
   browser: Browser,
   url: string,
   { language = 'en-GB', dark, phone, width = phone ? 390 : 1280, zone = 'Asia/Seoul' }: PageOptions,
@@ -135,7 +155,8 @@ async function openPage(
   page.on('pageerror', (error) => faults.push(error.message));
   // Also what the policy of the page forbids. Refusals are told there too, and are none of its faults.
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) faults.push(message.text());
+    if (message.type() !== 'error' || /status of 4\d\d/.test(message.text())) return;
+    faults.push(`${message.text()} ${message.location().url}`);
   });
   page.on('request', (request) => {
     if (!request.url().startsWith(url)) faults.push(`asked another server: ${request.url()}`);

@@ -26,7 +26,8 @@ export async function passes(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: isDark === true ? 'dark' : 'light' });
 }
 
-async function barriersIn(page: Page, options: string): Promise<unknown> {
+/** What axe finds; `passes` has put it into the page. */
+export async function barriersIn(page: Page, options: string): Promise<unknown> {
   return await page.evaluate(
     `axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join()))`,
   );

@@ -17,13 +17,13 @@ describe.skipIf(findBrowser() === undefined)('links and pages of strangers', () 
   const english = { get: 'Get the coupon', first: 'You are number 1.', stay: 'Stay kim', goOn: 'Go on as mallory' };
   const korean = {
     get: '쿠폰 받기',
-    first: '1번째로 받으셨습니다.',
+    first: '1번째로 받았어요.',
     stay: 'kim님으로 계속하기',
     goOn: 'mallory님으로 바꾸기',
   };
   test.each([
     ['en-GB', { ...english, asKim: 'Asking as kim', asMallory: 'Asking as mallory' }],
-    ['ko-KR', { ...korean, asKim: 'kim님으로 요청합니다', asMallory: 'mallory님으로 요청합니다' }],
+    ['ko-KR', { ...korean, asKim: 'kim님으로 요청해요', asMallory: 'mallory님으로 요청해요' }],
   ] as const)('in %s a link never replaces the user who is there without asking', async (tongue, words) => {
     const { get, first, stay, goOn, asKim, asMallory } = words;
     const { id } = await system.stores.coupon({ title: 'For kim' });
@@ -75,7 +75,7 @@ describe.skipIf(findBrowser() === undefined)('links and pages of strangers', () 
     for (const host of ['localhost', '127.0.0.1']) {
       await page.goto(`http://${host}:${evil.port}/`);
       await page.getByRole('button').click();
-      await page.getByText('Pages of other origins may change nothing').waitFor();
+      await page.getByText('requests from pages of other origins may not change anything').waitFor();
     }
     const status = () => fetch(issue).then((answer) => answer.json());
     expect(await status()).toMatchObject({ status: 'ISSUED' });

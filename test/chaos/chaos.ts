@@ -58,7 +58,7 @@ async function run(): Promise<boolean> {
       overload: { type: 'boolean', default: false },
       replicated: { type: 'boolean', default: false },
       'replicas-min': { type: 'string' },
-      help: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
@@ -110,7 +110,7 @@ async function isRunRight(
     for (const line of soakLines(soaked)) say(line);
     return soaked.faults.length === 0;
   }
-  const faults = faultsFor(cluster).filter(({ name }) => name.includes(only));
+  const faults = faultsFor(cluster, options.runMs).filter(({ name }) => name.includes(only));
   if (faults.length === 0) throw new Error(`--only: no fault has "${only}" in its name`);
   const report = await runChaos(cluster, { ...options, callers: 24, faults });
   for (const line of reportLines(report)) say(line);

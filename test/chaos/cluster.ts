@@ -19,6 +19,7 @@ import { KeptProcess } from './kept-process.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 import { findVitess, howToGetVitess, startVitess, type VitessServer } from '../vitess/vitess-server.ts';
 import { type RedisKind, startManyRedis } from './many-redis.ts';
+import { type Receiver, startReceivers } from './receivers.ts';
 import { type MovableMysql, startMovableMysql } from './movable-mysql.ts';
 
 /** Settings by the names of the environment. */
@@ -59,6 +60,8 @@ export interface StoreUrls {
 export interface Cluster {
   readonly apis: readonly KeptProcess[];
   readonly workers: readonly KeptProcess[];
+  /** Of webhooks, which nobody has registered yet. */
+  readonly receivers: readonly Receiver[];
   /** The primary at the start where it is replicated. */
   readonly redisServer: PrivateServer;
   readonly replicatedRedis: ReplicatedRedis | null;
@@ -103,6 +106,10 @@ const quick: Settings = {
   LOCK_LEASE_MS: 500,
   LOCK_WAIT_MS_MAX: 100,
   SHUTDOWN_MS_MAX: 10_000,
+  WEBHOOK_PRIVATE: 'on',
+  WEBHOOK_POLL_MS: 200,
+  WEBHOOK_MS_MAX: 2000,
+  WEBHOOK_RETRY_S_MAX: 2,
 };
 
 /** Starts everything, and waits until it answers. */
@@ -150,11 +157,10 @@ async function startWith(
     DATABASE_URL: urls.mysql,
   };
   const config = { PARTITIONS, ...readConfig(undefined, asEnvironment({ ...direct, DATABASE_URL: sql.observerUrl })) };
-  const database = openDatabase(config);
-  undo.push(() => closeDatabase(database));
-  // Not within the time of a transaction, which is short here.
-  await applyMigrations({ ...database, transactionMsMax: 30_000 }, 30);
   // Patient: on a loaded machine a late reply is no finding.
+  const database = openDatabase({ ...config, TRANSACTION_MS_MAX: 30_000, MYSQL_CONNECT_MS_MAX: OBSERVER_MS_MAX });
+  undo.push(() => closeDatabase(database));
+  await applyMigrations(database, 30);
   const redis = issuingConnection({ ...config, REDIS_COMMAND_MS_MAX: OBSERVER_MS_MAX }, () => {});
   undo.push(() => redis.disconnect());
   await connect(redis);
@@ -163,7 +169,8 @@ async function startWith(
   const sharedPort = options.sharesPort ? await freePort() : undefined;
   const apis = await keptProcesses('api', options.apis, root, folder, { ...direct, ...routed.api }, sharedPort);
   const workers = await keptProcesses('worker', options.workers, root, folder, { ...direct, ...routed.worker });
-  for (const each of [...apis, ...workers]) undo.push(() => each.stop());
+  const receivers = startReceivers();
+  for (const each of [...receivers, ...apis, ...workers]) undo.push(() => each.stop());
   await Promise.all([...apis, ...workers].map((each) => each.start()));
   const servers = {
     redisServer,
@@ -173,7 +180,7 @@ async function startWith(
     movableMysql,
     vitess: sql.vitess,
   };
-  return { apis, workers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
+  return { apis, workers, receivers, ...servers, redis, database, config, ownFaults: () => ownFaults(folder), stop };
 }
 
 interface Sql extends Pick<Cluster, 'mysqlServer' | 'movableMysql' | 'vitess'> {

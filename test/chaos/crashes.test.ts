@@ -1,9 +1,9 @@
-// crashes.test.ts -- An API that dies between two steps of an issue or of an opening: a caller without an answer retries, and gets
+// crashes.test.ts -- An API that dies between two steps of an issue, of a change or of an opening: a caller without an answer retries, and gets
 // the one correct answer. The worker is stopped meanwhile, so that the result does not depend on its speed.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
-import { eq } from 'drizzle-orm';
-import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { and, eq, isNotNull } from 'drizzle-orm';
+import { couponIssues, coupons, outbox } from '../../drizzle/schema.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';
@@ -71,6 +71,42 @@ describe('an API dies', () => {
     },
   );
 });
+
+/** Whether an issue is used, once the API has died of the request. */
+const usesAfter = [
+  ['between a change and its event', 0],
+  ['before the commit of a change', 0],
+  ['after the commit of a change', 1],
+] as const satisfies readonly (readonly [ApiCrashPoint, number])[];
+
+test.each([...usesAfter])(
+  'an API that dies %s leaves a use with its event or neither, and a retry leads to one of each',
+  async (point, uses) => {
+    const couponId = await createCoupon(1);
+    expect(await askUntilKnown('/v1/issue', couponId, 'user')).toBe('201 #1');
+    const path = `/v1/coupons/${couponId}/issues/user/use`;
+    const use = async () => {
+      const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+      const reply = await lane.ask({ method: 'POST', path, headers, body: { reference: 'order-1' } });
+      return reply.kind === 'answer' ? String(reply.status) : reply.kind;
+    };
+    const counts = async () => ({ uses: await usesOf(couponId), events: await eventsOf(couponId) });
+    await dieAt(point, use);
+    expect(await counts()).toEqual({ uses, events: uses });
+    await waitUntil('the use to be answered', async () => (await use()) === '200', WAIT);
+    expect(await counts()).toEqual({ uses: 1, events: 1 });
+  },
+);
+
+function usesOf(couponId: number): Promise<number> {
+  const isUsed = and(eq(couponIssues.couponId, couponId), isNotNull(couponIssues.dateUsed));
+  return withConnection(cluster.database, (session) => session.$count(couponIssues, isUsed));
+}
+
+function eventsOf(couponId: number): Promise<number> {
+  const isOfUse = and(eq(outbox.couponId, couponId), eq(outbox.kind, 'issue.used'));
+  return withConnection(cluster.database, (session) => session.$count(outbox, isOfUse));
+}
 
 /** Restarts the API so that it dies at a point, sends a request, and waits until it has died of it and is replaced. */
 async function dieAt(point: ApiCrashPoint, question: () => Promise<string>): Promise<void> {

@@ -3,11 +3,16 @@
 // There is no point between acknowledging an entry and deleting it: one script does both.
 
 import { crashOnCommit, crashOnStatement } from './crash-on.ts';
-import { chosenPoint, workerCrashPoints } from './crash-points.ts';
+import { chosenPoint, deliveryCrashPoints, workerCrashPoints } from './crash-points.ts';
 
 const INSERT = /^INSERT INTO coupon_issues/;
 
-const point = chosenPoint(workerCrashPoints);
-if (point === 'before insert') crashOnStatement('before', INSERT);
-else crashOnCommit(point === 'before commit' ? 'before' : 'after', INSERT);
+const plans: Readonly<Record<(typeof workerCrashPoints | typeof deliveryCrashPoints)[number], () => void>> = {
+  'before insert': () => crashOnStatement('before', INSERT),
+  'before commit': () => crashOnCommit('before', INSERT),
+  'after commit': () => crashOnCommit('after', INSERT),
+  'before ordering an event': () => crashOnStatement('before', /^update `outbox` set `position`/),
+  'before moving a cursor': () => crashOnStatement('before', /^update `webhook_cursors` set `sequence`/),
+};
+plans[chosenPoint([...workerCrashPoints, ...deliveryCrashPoints])]();
 await import('../../workers/worker.ts');

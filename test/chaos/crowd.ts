@@ -33,6 +33,23 @@ export interface Counts {
   unanswered: number;
   timedOut: number;
   cut: number;
+  /** Coupons that were archived and brought back. */
+  archived: number;
+  /** Users who withdrew and were erased. */
+  erased: number;
+}
+
+/** Every fourth user. Issues of the others are changed meanwhile, see changers.ts. */
+export function mayWithdraw(userId: string): boolean {
+  return Number(userId.split('-')[1]) % 4 === 0;
+}
+
+/** A user who withdraws from a coupon that they have. */
+export interface Withdrawn {
+  readonly userId: string;
+  readonly couponId: number;
+  /** The command has ended: nothing of the user is left. */
+  isErased: boolean;
 }
 
 /** A coupon on offer, and how long it stays there. */
@@ -56,6 +73,10 @@ const paths = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
 const ANSWER_MS_MAX = 6000;
 /** After a refused connection, or a 503: the backoff of a good client, only shorter. */
 const BACKOFF_MS = 25;
+/** Winners of whom one may withdraw: those of about the last second, whose issues may still be on their way. */
+const WINNERS_MAX = 300;
+/** How often somebody who was erased asks again. */
+const RETURNING = 0.02;
 
 /** `synchronous`: asked for at `/v1/issue` alone, so that its stock stays in MySQL. */
 type Kind = 'limited' | 'unlimited' | 'ending' | 'later' | 'synchronous';
@@ -77,6 +98,8 @@ export class Crowd {
     unanswered: 0,
     timedOut: 0,
     cut: 0,
+    archived: 0,
+    erased: 0,
   };
   readonly #options: CrowdOptions;
   readonly #offers = new Map<number, Offer>();
@@ -88,8 +111,11 @@ export class Crowd {
   #nextTurnMs = 0;
   /** Coupons that are asked for at `/v1/issue` alone. */
   readonly #synchronous = new Set<number>();
-  readonly #creating = new Set<Promise<void>>();
-  #createsNone = false;
+  /** Coupons that are being made, and users who are being erased. */
+  readonly #changing = new Set<Promise<void>>();
+  #changesNone = false;
+  readonly #winners: Omit<Pending, 'dueMs'>[] = [];
+  readonly #withdrawn = new Map<string, Withdrawn>();
   readonly #restores: { readonly lostIds: ReadonlySet<number>; readonly fromMs: number; readonly toMs: number }[] = [];
 
   constructor(options: CrowdOptions) {
@@ -110,18 +136,54 @@ export class Crowd {
     await this.#running;
   }
 
-  /** Runs something while no coupon is made. Winners may then read that they have nothing. */
-  async withoutNewCoupons(run: () => Promise<void>): Promise<void> {
-    this.#createsNone = true;
-    await Promise.all(this.#creating);
+  /** Runs something while no coupon is made and nobody withdraws. Winners may then read that they have nothing. */
+  async withoutChanges(run: () => Promise<void>): Promise<void> {
+    this.#changesNone = true;
+    await Promise.all(this.#changing);
     await run().finally(() => {
-      this.#createsNone = false;
+      this.#changesNone = false;
     });
+  }
+
+  get withdrawn(): readonly Withdrawn[] {
+    return [...this.#withdrawn.values()];
+  }
+
+  /** Lets one who has just won withdraw, and goes on asking for them now and then. `erase` ends when nothing of them is left. */
+  async withdraw(erase: (userId: string) => Promise<void>): Promise<void> {
+    const isLost = (id: number) => this.#restores.some(({ lostIds }) => lostIds.has(id));
+    const known = this.#winners.filter(
+      ({ userId, couponId }) => mayWithdraw(userId) && !this.#withdrawn.has(userId) && !isLost(couponId),
+    );
+    if (this.#changesNone || known.length === 0) return;
+    const { userId, couponId } = this.#options.random.pick(known);
+    const withdrawn: Withdrawn = { userId, couponId, isErased: false };
+    this.#withdrawn.set(userId, withdrawn);
+    const erasing = erase(userId).then(
+      () => {
+        withdrawn.isErased = true;
+        this.counts.erased += 1;
+      },
+      (fault: unknown) => void this.wrongAnswers.push(String(fault)),
+    );
+    this.#changing.add(erasing);
+    await erasing;
+    this.#changing.delete(erasing);
   }
 
   /** What was answered from `fromMs` to `toMs` may be gone for the coupons `lostIds`, and is in Redis alone for the others. */
   mysqlWentBack(lostIds: readonly number[], fromMs: number, toMs: number): void {
     this.#restores.push({ lostIds: new Set(lostIds), fromMs, toMs });
+  }
+
+  /** Until when MySQL went back, 0 for never: what was written to rows alone before that may be lost. */
+  get wentBackMs(): number {
+    return Math.max(0, ...this.#restores.map(({ toMs }) => toMs));
+  }
+
+  /** Coupons whose rows may be lost so. */
+  get lostIds(): ReadonlySet<number> {
+    return new Set(this.#restores.flatMap(({ lostIds }) => [...lostIds]));
   }
 
   /** The history, as far as it proves anything although MySQL went back. */
@@ -190,16 +252,19 @@ export class Crowd {
       const due = this.#takeDue();
       const offers = [...this.#offers.entries()];
       const [slot, offer] = random.pick(offers);
-      if (!this.#createsNone && (offer.refusalsLeft <= 0 || offer.usersLeft <= 0)) {
+      if (!this.#changesNone && (offer.refusalsLeft <= 0 || offer.usersLeft <= 0)) {
         offer.refusalsLeft = Number.POSITIVE_INFINITY;
         offer.usersLeft = Number.POSITIVE_INFINITY;
         const creating = this.#offer(lanes, slot, kinds[slot] ?? 'limited').finally(() =>
-          this.#creating.delete(creating),
+          this.#changing.delete(creating),
         );
-        this.#creating.add(creating);
+        this.#changing.add(creating);
         await creating;
       } else if (due) await this.#ask(lanes, due.couponId, due.userId);
-      else {
+      else if (this.#withdrawn.size > 0 && random.chance(RETURNING)) {
+        const { couponId, userId } = random.pick(this.withdrawn);
+        await this.#ask(lanes, couponId, userId);
+      } else {
         const again = offer.users.length > 0 && random.chance(0.1);
         const userId = again ? random.pick(offer.users) : this.#newUser(offer);
         const result = await this.#ask(lanes, offer.coupon.id, userId);
@@ -243,13 +308,16 @@ export class Crowd {
     const reply = await lane.ask({ method: 'POST', path, body: { couponId, userId } });
     const [endedMs, endNs] = [Date.now(), nowNs()];
     const { client, port } = lane;
-    historyFile?.request({ client, port, couponId, userId, endpoint: path, startNs, endNs, reply });
     this.#count(reply);
     const result = this.#resultOf(reply, couponId, userId);
+    // Owners are told that they have it, and those who are erased are owners no more where a refusal is repeated.
+    if (this.#withdrawn.has(userId) && result.kind === 'refused' && result.reason === 'sold out') return result;
+    historyFile?.request({ client, port, couponId, userId, endpoint: path, startNs, endNs, reply });
     if (reply.kind !== 'not sent') {
       this.attempts.push({ couponId, userId, invokedMs, endedMs, result });
       this.counts[result.kind] += 1;
       if (result.kind === 'ok' && path === '/v1/issue') this.counts.written += 1;
+      if (result.kind === 'ok' && this.#winners.push({ couponId, userId }) > WINNERS_MAX) this.#winners.shift();
     }
     if (result.kind !== 'indeterminate') return result;
     this.#pending.push({ couponId, userId, dueMs: performance.now() + random.between(50, 1500) });
@@ -260,9 +328,10 @@ export class Crowd {
   /** A winner asks any process whether it has the coupon. 503 is a correct answer; `no` is not. */
   async #askStatus(lanes: readonly Lane[], coupon: HistoryCoupon, sequence: number, userId: string): Promise<void> {
     const path = `/v1/coupons/${coupon.id}/issues/${userId}`;
-    const mayBeLost = this.#createsNone;
+    const mayBeLost = this.#changesNone;
     const reply = await this.#options.random.pick(lanes).ask({ method: 'GET', path });
     if (reply.kind !== 'answer' || reply.status === 503) return;
+    if (this.#withdrawn.has(userId) && reply.body.includes('"NONE"')) return;
     // Once a coupon is over it is not opened any more: an issue that still waits in the stream is then seen when it is a row.
     if ((mayBeLost || Date.now() >= coupon.endMs) && reply.body.includes('"NONE"')) return;
     // An operator archives it for a while, see archiving.ts.

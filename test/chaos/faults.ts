@@ -7,9 +7,10 @@ import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { archiving } from './archiving.ts';
 import type { Cluster } from './cluster.ts';
-import { apiCrashPoints, workerCrashPoints } from './crash-points.ts';
+import { apiCrashPoints, deliveryCrashPoints, workerCrashPoints } from './crash-points.ts';
 import type { Crowd } from './crowd.ts';
 import { type KeptProcess, REACHED_MS_MAX } from './kept-process.ts';
+import { receiverFaults } from './receivers.ts';
 import type { ReplicatedRedis } from '../replicated-redis.ts';
 import type { MovableMysql } from './movable-mysql.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -24,13 +25,20 @@ export interface Fault {
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 2500;
 
-/** Every fault that this cluster can take: a MySQL that is not ours is left alone. */
-export function faultsFor(cluster: Cluster): readonly Fault[] {
+/** The longest that a receiver of webhooks fails, and which part of a run. */
+const OUTAGE_MS_MIN = 3000;
+const OUTAGE_MS_MAX = 60_000;
+const OUTAGE_PART = 0.1;
+
+/** Every fault that this cluster can take in a run of that length: a MySQL that is not ours is left alone. */
+export function faultsFor(cluster: Cluster, runMs = 0): readonly Fault[] {
+  const outageMsMax = Math.min(Math.max(runMs * OUTAGE_PART, OUTAGE_MS_MIN), OUTAGE_MS_MAX);
   const { replicatedRedis } = cluster;
   return [
     ...processFaults('an API', (of) => of.apis),
     ...processFaults('a worker', (of) => of.workers),
     ...workerCrashPoints.map(workerCrash),
+    ...deliveryCrashPoints.map(deliveryCrash),
     ...apiCrashPoints.map(apiCrash),
     ...(cluster.redisFaults ??
       (replicatedRedis ? failovers(replicatedRedis) : serverFaults('Redis', (of) => of.redisServer))),
@@ -40,6 +48,7 @@ export function faultsFor(cluster: Cluster): readonly Fault[] {
       ? [...serverFaults('vtgate and all tablets', (of) => of.vitess?.vitess ?? null), ...shardFaults(cluster.vitess)]
       : []),
     ...(cluster.redisFaults || replicatedRedis ? [] : collapses),
+    ...receiverFaults(cluster, outageMsMax),
     archiving,
   ];
 }
@@ -123,6 +132,30 @@ function workerCrash(point: string): Fault {
   };
 }
 
+/** The worker that delivers to webhooks dies of itself at one point: whichever that is, since each would. The others are then replaced. */
+function deliveryCrash(point: string): Fault {
+  return {
+    name: `a worker dies ${point}`,
+    async inflict({ workers, receivers }) {
+      // Those that fail are delivered nothing.
+      await Promise.all(receivers.map((each) => each.heal()));
+      const plan = { entry: 'test/chaos/crashing-worker.ts', environment: { CRASH_AT: point } };
+      const armed = await Promise.all(
+        workers.map(async (worker) => {
+          const diesAt = worker.starts + 2;
+          await worker.kill(plan);
+          return { worker, hasDied: () => worker.starts >= diesAt };
+        }),
+      );
+      await waitUntil(`a worker to die ${point}`, () => armed.some(({ hasDied }) => hasDied()), {
+        waitMsMax: REACHED_MS_MAX,
+      });
+      await killAndAwait(armed.filter(({ hasDied }) => !hasDied()).map(({ worker }) => worker));
+      await Promise.all(workers.map((worker) => worker.ready()));
+    },
+  };
+}
+
 /** An API that dies of itself when a request leads it to one point. The others go on, and may be asked the same meanwhile. */
 function apiCrash(point: string): Fault {
   return {
@@ -168,8 +201,8 @@ function moves(mysql: MovableMysql): Fault[] {
     {
       name: 'restore MySQL from a copy some seconds old',
       inflict: ({ redis, config }, random, crowd) =>
-        // A coupon that MySQL lost altogether can be made by an operator alone, who then knows it.
-        crowd.withoutNewCoupons(async () => {
+        // A coupon that MySQL lost altogether can be made by an operator alone, who then knows it; and who was erased since is erased again.
+        crowd.withoutChanges(async () => {
           const copiedMs = await mysql.copyData();
           await pause(random.between(1000, 3000));
           let inMysqlAlone: readonly number[] = [];

@@ -24,7 +24,7 @@ export type Reply =
   | { readonly kind: 'cut' };
 
 export interface Question {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;

@@ -12,7 +12,7 @@ import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
 import { openTcpProxy } from '../tcp-proxy.ts';
 
-export interface MovableMysql extends Omit<PrivateServer, 'port' | 'pid' | 'logFile'> {
+export interface MovableMysql extends Omit<PrivateServer, 'port' | 'pid' | 'logFile' | 'ended'> {
   /** The one address, for users who may not write to a server that is read-only. */
   readonly url: string;
   /** Copies its data. Resolves with the instant of the copy, in milliseconds since 1970. */

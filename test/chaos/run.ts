@@ -9,9 +9,12 @@ import { withConnection } from '../../src/mysql/database.ts';
 import { type Accusation, checkHistory, type HistoryRow, type Verdict } from '../checker.ts';
 import type { HistoryFile } from '../judge/history-file.ts';
 import type { Cluster } from './cluster.ts';
+import { Changers, wrongChanges } from './changers.ts';
 import { type Counts, Crowd } from './crowd.ts';
 import { type Fault, faultsFor } from './faults.ts';
 import { seededRandom } from './seeded-random.ts';
+import { auditEvents, eventLine, type EventReport, registerReceivers } from './webhook-events.ts';
+import { nameWithdrawn, repeatWithdrawals, startWithdrawals, tracesOfWithdrawn } from './withdrawals.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -23,6 +26,12 @@ export interface RunOptions {
   readonly historyFile?: HistoryFile;
   /** Instead of all that the cluster can take. */
   readonly faults?: readonly Fault[];
+  /** Whether users withdraw and are erased meanwhile; by default they do. */
+  readonly withdraws?: boolean;
+  /** Whether issues are not changed meanwhile: an earlier release knows no reference, and does not undo or revoke. */
+  readonly changesNone?: boolean;
+  /** Whether receivers of webhooks are sent what happens; by default they are. */
+  readonly webhooks?: boolean;
 }
 
 export interface Report {
@@ -35,6 +44,10 @@ export interface Report {
   readonly attempts: number;
   readonly counts: Readonly<Counts>;
   readonly rows: number;
+  /** Issues that were used, given back or revoked. */
+  readonly changes: number;
+  /** Of receivers of webhooks; null where there are none. */
+  readonly webhooks: EventReport | null;
   /** Everything that is wrong; the run has failed unless it is empty. */
   readonly accusations: readonly Accusation[];
   readonly otherFaults: readonly string[];
@@ -49,26 +62,42 @@ const DRAIN_MS_MAX = 60_000;
 const CLOCK_MS_MAX = 2;
 
 export async function runChaos(cluster: Cluster, options: RunOptions): Promise<Report> {
-  const { seed, callers, say, historyFile } = options;
+  const { seed, callers, say, historyFile, withdraws = true } = options;
   const startMs = performance.now();
   const ports = cluster.apis.map(({ port }) => port);
   // The crowd has a seed of its own: how often it asks depends on time, and must not change the order of the faults.
   const crowd = new Crowd({ ports, callers, random: seededRandom(seed + 1), historyFile });
+  const changers = new Changers(options.changesNone ? [] : ports, crowd, seededRandom(seed + 2));
+  const isSent = options.webhooks ?? true;
+  if (isSent) await registerReceivers(cluster);
   await crowd.start();
+  changers.start();
+  const endWithdrawals = withdraws ? startWithdrawals(cluster, crowd, seededRandom(seed + 3)) : async () => undefined;
   let damage = { faults: 0, recoveryMsMax: 0 };
   try {
     damage = await inflictFaults(cluster, crowd, options);
   } finally {
-    await crowd.stop();
+    await endWithdrawals();
+    await Promise.all([crowd.stop(), changers.stop()]);
   }
   await crowd.settle(DRAIN_MS_MAX);
+  if (cluster.replicatedRedis || cluster.redisFaults) await repeatWithdrawals(cluster, crowd);
   say(`  checking ${crowd.attempts.length} requests`);
   const audited = await auditRun(cluster, crowd, historyFile);
+  const webhooks = isSent ? await auditEvents(cluster, crowd, changers, await readRows(cluster)) : null;
+  const otherFaults = [
+    ...audited.otherFaults,
+    ...(await wrongChanges(cluster, changers, crowd.wentBackMs)),
+    ...(webhooks?.accusations ?? []).map(({ verdict, evidence }) => `webhooks: ${verdict}: ${evidence}`),
+  ];
   return {
     seed,
     seconds: (performance.now() - startMs) / 1000,
     ...damage,
     ...audited,
+    otherFaults,
+    changes: changers.histories.length,
+    webhooks,
     coupons: crowd.coupons.length,
     attempts: crowd.attempts.length,
     counts: crowd.counts,
@@ -90,8 +119,9 @@ export async function auditRun(
   ].filter((line) => line !== null);
   const mine = new Set(crowd.coupons.map(({ id }) => id));
   const rows = (await readRows(cluster)).filter(({ couponId }) => mine.has(couponId));
-  historyFile?.rows(rows);
-  const history = crowd.history(rows);
+  const named = await nameWithdrawn(cluster.database, crowd, rows);
+  historyFile?.rows(named);
+  const history = crowd.history(named);
   historyFile?.leaveOut(history.lostIds);
   return {
     rows: rows.length,
@@ -101,6 +131,7 @@ export async function auditRun(
       ...crowd.wrongAnswers,
       ...cluster.ownFaults().filter((line) => !history.wentBack || !restoringPattern.test(line)),
       ...(await disagreements(cluster, mine, rows)),
+      ...(await tracesOfWithdrawn(cluster, crowd, rows)),
     ],
   };
 }
@@ -118,8 +149,10 @@ export function reportLines(report: Report): string[] {
     `  ${report.attempts} requests on ${report.coupons} coupons: ${counts.ok} issued, ${counts.duplicate} had it, ` +
       `${counts.refused} refused, ${counts.indeterminate} indeterminate ` +
       `(${counts.unavailable} 503, ${counts.unanswered} unanswered, ${counts.timedOut} late, ${counts.cut} cut)`,
-    `  ${report.rows} rows; lost ${verdictCount('lost')}, twice ${verdictCount('twice')}, over ${verdictCount('over')}, ` +
+    `  ${counts.archived} coupons archived and brought back, ${counts.erased} users erased`,
+    `  ${report.rows} rows, ${report.changes} of them changed; lost ${verdictCount('lost')}, twice ${verdictCount('twice')}, over ${verdictCount('over')}, ` +
       `all accusations ${report.accusations.length}, other faults ${report.otherFaults.length}`,
+    ...(report.webhooks ? [eventLine(report.webhooks)] : []),
     ...report.accusations
       .slice(0, 20)
       .map(({ verdict, couponId, evidence }) => `  ${verdict}: coupon ${couponId}: ${evidence}`),
@@ -128,7 +161,7 @@ export function reportLines(report: Report): string[] {
 }
 
 async function inflictFaults(cluster: Cluster, crowd: Crowd, options: RunOptions) {
-  const { seed, runMs, say, faults = faultsFor(cluster) } = options;
+  const { seed, runMs, say, faults = faultsFor(cluster, runMs) } = options;
   const random = seededRandom(seed);
   const startMs = performance.now();
   let count = 0;

@@ -36,6 +36,13 @@ test('an issue is read, used and listed', () =>
     expect(status.data?.status).toBe('ISSUED');
     const used = await v1.coupons({ couponId: 1 }).issues({ userId: 42 }).use.post();
     expect(used.data?.dateUsed).toBe('2026-12-01T00:00:00.000Z');
+    const named = await v1.coupons({ couponId: 1 }).issues({ userId: 42 }).use.post({ reference: 'order-7' });
+    expect(named.data?.reference).toBe('order-7');
+    const mine = v1.coupons({ couponId: 1 }).issues({ userId: 'used' });
+    expect((await mine.use.delete(undefined, { query: { reference: 'order-1' } })).data?.status).toBe('ISSUED');
+    expect((await mine.revoke.post({ reason: 'of a test' })).error?.value).toMatchObject({
+      code: 'ISSUE_ALREADY_USED',
+    });
     const owned = await v1.users({ userId: 'a' }).issues.get({ query: { limit: 2 } });
     expect(owned.data?.issues.map(({ couponId }) => couponId)).toEqual([1, 2]);
   }));
@@ -70,4 +77,16 @@ test('public facts are read, and dead letters, load and the key by operators', (
     expect(await v1['dead-letters']({ id: '0-1-0' }).delete()).toMatchObject({ status: 204, error: null });
     expect((await v1.load.get()).data?.unpersisted).toBe(2);
     expect((await v1.key.get()).data?.scopes).toEqual(['admin']);
+  }));
+
+test('webhooks are made, listed, paused, replayed and removed', () =>
+  withEden(async ({ v1 }) => {
+    const made = await v1.webhooks.post({ url: 'https://shop.example/', kinds: ['issue.used'] });
+    expect(made.data?.secret).toBe('whsec_c2VjcmV0');
+    expect((await v1.webhooks.get()).data?.webhooks).toHaveLength(3);
+    expect((await v1.webhooks({ webhookId: 1 }).patch({ paused: true })).data?.state).toBe('paused');
+    const replayed = await v1.webhooks({ webhookId: 1 }).replay.post({ couponId: 1, after: 0 });
+    expect(replayed).toMatchObject({ status: 204, error: null });
+    expect((await v1.webhooks({ webhookId: 1 }).deliveries.get()).data?.deliveries).toHaveLength(3);
+    expect(await v1.webhooks({ webhookId: 1 }).delete()).toMatchObject({ status: 204, error: null });
   }));

@@ -234,3 +234,69 @@ describe('bounds', () => {
     expect(server.requests).toHaveLength(4);
   });
 });
+
+describe('a user whom the token alone names', () => {
+  test('is left out of the body', async () => {
+    const sent: unknown[] = [];
+    const client = createCouponClient({
+      url: 'http://localhost',
+      token: 'a token',
+      fetch: async (_, init) => {
+        sent.push(init.body);
+        return Response.json({ couponId: 1, userId: 'u1', sequence: 5, status: 'ACCEPTED' }, { status: 202 });
+      },
+    });
+    expect(await client.issue({ couponId: 1 })).toMatchObject({ kind: 'issued', sequence: 5 });
+    expect(sent).toEqual(['{"couponId":1}']);
+  });
+
+  test('may have it after an ambiguous attempt and the end, since no status can be read', async () => {
+    const closed = { code: 'INVALID_COUPON_ISSUE_DATE', detail: 'Issuing of this coupon has ended.' };
+    const answers = [Response.error(), Response.json(closed, { status: 409 })];
+    const client = createCouponClient({
+      url: 'http://localhost',
+      pause: async () => undefined,
+      fetch: async () => {
+        const answer = answers.shift();
+        if (!answer || answer.type === 'error') throw new TypeError('fetch failed');
+        return answer;
+      },
+    });
+    expect(await client.issue({ couponId: 1 })).toMatchObject({ kind: 'ambiguous', reason: 'refused', attempts: 2 });
+  });
+});
+
+describe('a page whose answers the browser keeps from it', () => {
+  const noAnswer = async (): Promise<Response> => {
+    throw new TypeError('Failed to fetch');
+  };
+  const issueAt = async (origin: string, fetch = noAnswer) => {
+    const before = Object.getOwnPropertyDescriptor(globalThis, 'location');
+    Object.defineProperty(globalThis, 'location', { value: { origin }, configurable: true });
+    try {
+      const client = createCouponClient({ url: 'https://api.example', pause: async () => undefined, fetch });
+      return await client.issue(request);
+    } finally {
+      if (before) Object.defineProperty(globalThis, 'location', before);
+      else Reflect.deleteProperty(globalThis, 'location');
+    }
+  };
+
+  test('is told of CORS_ORIGINS, with its own origin', async () => {
+    expect(await issueAt('https://shop.example')).toMatchObject({
+      kind: 'ambiguous',
+      hint: expect.stringMatching(/CORS_ORIGINS of the server must have https:\/\/shop[.]example$/) as unknown,
+    });
+  });
+
+  test('is not, where CORS plays no part: on the same origin, or after any response', async () => {
+    expect(await issueAt('https://api.example')).not.toHaveProperty('hint');
+    let attempts = 0;
+    const once = async () => {
+      attempts += 1;
+      if (attempts === 1) return new Response('', { status: 502 });
+      return noAnswer();
+    };
+    expect(await issueAt('https://shop.example', once)).not.toHaveProperty('hint');
+  });
+});

@@ -26,11 +26,20 @@ export function owningApp(closedBy: () => Outcome | null = () => null): {
     issues: {
       statusOf: async (couponId, userId) => {
         const sequence = owners.get(`${couponId}/${userId}`);
-        return sequence === undefined ? { kind: 'none' } : { kind: 'issued', sequence };
+        return sequence === undefined ? { kind: 'none' } : { kind: 'issued', sequence, ...unused };
       },
       listOf: async () => [],
-      use: async () => ({ kind: 'not issued' }),
+      change: async () => ({ kind: 'not issued' }),
     },
   });
   return { app, owners };
 }
+
+const unused = {
+  issuedMs: 0,
+  usedMs: null,
+  reference: null,
+  revokedMs: null,
+  usableFromMs: null,
+  usableUntilMs: null,
+};

@@ -33,12 +33,54 @@ const newCoupon: CouponDraft = {
   dateIssueEnd: '2027-01-01T00:00:00+09:00',
 };
 
+describe('codes', () => {
+  test('an issue is found and used by its code, whatever was typed', async () => {
+    const { result: found } = await call((client) => client.codes.find('issued'));
+    expect(found).toMatchObject({ kind: 'done', value: { couponId: 1, userId: 'issued', status: 'ISSUED' } });
+    const { result: used, requests } = await call((client) => client.codes.use('issued'));
+    expect(used).toMatchObject({ kind: 'done', value: { userId: 'issued', status: 'USED' } });
+    expect(requests).toEqual(['POST /v1/codes/issued/use']);
+    const { result: wrong, requests: asked } = await call((client) => client.codes.use('a/b c'));
+    expect(wrong).toMatchObject({ kind: 'refused', problem: { code: 'CODE_NOT_EXIST' } });
+    expect(asked).toEqual(['POST /v1/codes/a%2Fb%20c/use']);
+  });
+
+  test('a coupon gets a pattern, or codes from a list, a text or a file', async () => {
+    const { result } = await call((client) => client.codes.generate(1, 'SUMMER-####-####'));
+    expect(result).toMatchObject({ kind: 'done', value: { kind: 'GENERATED', pattern: 'SUMMER-####-####' } });
+    expect((await call((client) => client.codes.read(2))).result).toMatchObject({
+      value: { kind: 'NONE', codes: null },
+    });
+    for (const codes of [
+      ['AUTUMN-1F3K', 'AUTUMN-9Q2M'],
+      'AUTUMN-1F3K\nAUTUMN-9Q2M\n',
+      new Blob(['AUTUMN-1F3K\r\nAUTUMN-9Q2M']),
+    ])
+      expect((await call((client) => client.codes.import(1, codes))).result).toMatchObject({
+        value: { kind: 'IMPORTED', codes: 2 },
+      });
+    const { result: refused } = await call((client) => client.codes.import(1, 'AUTUMN-1F3K\nx\n'));
+    expect(refused).toMatchObject({ kind: 'refused', problem: { faults: [{ line: 2 }] } });
+    // It would be added twice.
+    const { result: lost, requests } = await call((client) => client.codes.import(1, 'AUTUMN-1F3K'), ['lost reply']);
+    expect([lost.kind, requests.length]).toEqual(['ambiguous', 1]);
+  });
+});
+
 describe('issues', () => {
   test('the status is read, and waited for', async () => {
     const { result, requests } = await call((client) =>
       client.status({ couponId: 1, userId: 'issued' }, { waitMs: 500 }),
     );
-    const value = { couponId: 1, userId: 'issued', sequence: 37, status: 'ISSUED' } as const;
+    const unbounded = { usableFrom: null, usableUntil: null, dateUsed: null, reference: null, dateRevoked: null };
+    const value = {
+      couponId: 1,
+      userId: 'issued',
+      sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
+      status: 'ISSUED',
+      ...unbounded,
+    } as const;
     expect(result).toEqual({ kind: 'done', value, isReplayed: false, serverMs });
     expect(requests).toEqual(['GET /v1/coupons/1/issues/issued?waitMs=500']);
   });
@@ -58,7 +100,15 @@ describe('issues', () => {
   test('an issue is used', async () => {
     const { result } = await call((client) => client.use({ couponId: 1, userId: 42 }));
     const dateUsed = '2026-12-01T00:00:00.000Z';
-    const value = { couponId: 1, userId: '42', sequence: 37, status: 'USED', dateUsed } as const;
+    const value = {
+      couponId: 1,
+      userId: '42',
+      sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
+      status: 'USED',
+      dateUsed,
+      reference: null,
+    } as const;
     expect(result).toEqual({ kind: 'done', value, isReplayed: false, serverMs });
   });
 
@@ -71,10 +121,72 @@ describe('issues', () => {
     expect(echo).toMatchObject({ kind: 'refused', afterAmbiguous: true, problem });
   });
 
+  test('a use with a reference is done again, also after a lost answer', async () => {
+    const used = { couponId: 1, userId: 'used' };
+    const { result, requests } = await call((client) => client.use(used, { reference: 'order-1' }), ['lost reply']);
+    expect(result).toMatchObject({ kind: 'done', value: { status: 'USED', reference: 'order-1' } });
+    expect(requests).toEqual(Array.from({ length: 2 }, () => 'POST /v1/coupons/1/issues/used/use'));
+    const { result: other } = await call((client) => client.use(used, { reference: 'order-2' }));
+    expect(other).toMatchObject({ kind: 'refused', problem: { code: 'ISSUE_ALREADY_USED' } });
+  });
+
+  test('a use is undone by its reference, whatever is in it', async () => {
+    const used = { couponId: 1, userId: 'used' };
+    const { result, requests } = await call((client) => client.undoUse(used, { reference: 'order-1' }));
+    expect(result).toMatchObject({ kind: 'done', value: { status: 'ISSUED', reference: null } });
+    expect(requests).toEqual(['DELETE /v1/coupons/1/issues/used/use?reference=order-1']);
+    for (const reference of ['.', 'a&b=c#d', '주문 7', '+'])
+      expect((await call((client) => client.undoUse(used, { reference }))).result).toMatchObject({
+        kind: 'refused',
+        problem: { code: 'ISSUE_ALREADY_USED' },
+      });
+    const { result: none } = await call((client) => client.undoUse({ couponId: 1, userId: 'issued' }));
+    expect(none).toMatchObject({ kind: 'refused', problem: { code: 'ISSUE_NOT_USED', sequence: 37 } });
+  });
+
+  test('an issue is revoked, and its refusals bring their instants', async () => {
+    const { result } = await call((client) => client.revoke({ couponId: 1, userId: 'issued' }, 'of a test'));
+    const dateRevoked = '2026-12-01T00:00:00.000Z';
+    expect(result).toMatchObject({ kind: 'done', value: { status: 'REVOKED', dateRevoked } });
+    const { result: again } = await call((client) => client.revoke({ couponId: 1, userId: 'revoked' }, 'again'));
+    expect(again).toMatchObject({ kind: 'refused', problem: { code: 'ISSUE_REVOKED', dateRevoked } });
+    const { result: late } = await call((client) => client.use({ couponId: 1, userId: 'expired' }));
+    const usableUntil = '2026-11-30T23:59:59.000Z';
+    expect(late).toMatchObject({ kind: 'refused', problem: { code: 'ISSUE_NOT_USABLE', usableUntil } });
+  });
+
   test('what a user has comes in pages', async () => {
     const { result, requests } = await call((client) => client.issuesOf('a', { after: 3, limit: 2 }));
     expect(result).toMatchObject({ kind: 'done', value: { issues: [{ couponId: 4, status: 'USED' }, {}], next: 5 } });
     expect(requests).toEqual(['GET /v1/users/a/issues?after=3&limit=2']);
+  });
+
+  test('many users are issued at once, each with an outcome', async () => {
+    const { result, requests } = await call((client) => client.issueToMany(1, ['kim', 42, 'as-3']), ['lost reply']);
+    expect(result).toMatchObject({
+      kind: 'done',
+      value: {
+        outcomes: [
+          { userId: 'kim', status: 'ACCEPTED', sequence: 37 },
+          { userId: '42' },
+          { userId: 'as-3', code: 'INVALID_COUPON_ISSUE_QUANTITY' },
+        ],
+      },
+    });
+    expect(requests).toEqual(['POST /v1/coupons/1/issues', 'POST /v1/coupons/1/issues']);
+    const { result: keyed } = await call((client) => client.issueToMany(1, ['a'], { idempotencyKey: '"seen before"' }));
+    expect(keyed).toMatchObject({ value: { outcomes: [{ replayed: true }] } });
+  });
+
+  test('the issues of a coupon come in order, and those of one user', async () => {
+    const { result, requests } = await call((client) => client.coupons.issues(1, { after: 1, limit: 1 }));
+    expect(result).toMatchObject({
+      kind: 'done',
+      value: { issues: [{ sequence: 2, userId: 'lee' }], next: 2, more: true },
+    });
+    expect(requests).toEqual(['GET /v1/coupons/1/issues?after=1&limit=1']);
+    const { requests: found } = await call((client) => client.coupons.issues(1, { userId: 'auth0|park' }));
+    expect(found).toEqual(['GET /v1/coupons/1/issues?userId=auth0%7Cpark']);
   });
 
   test('a user id is one segment of the path, whatever it holds', async () => {
@@ -163,6 +275,34 @@ describe('operations', () => {
     expect(requests).toEqual(['GET /v1/logging', 'PATCH /v1/logging']);
   });
 
+  test('webhooks are made, listed, paused, resumed, replayed, deleted, and their deliveries read', async () => {
+    const { result, requests } = await call(async ({ webhooks }) => [
+      await webhooks.create({ url: 'https://shop.example/', kinds: ['issue.created'] }),
+      await webhooks.list(),
+      await webhooks.pause(1),
+      await webhooks.resume(1),
+      await webhooks.replay(1, { couponId: 1, after: 36 }),
+      await webhooks.deliveries(1, { after: 3, limit: 1 }),
+      await webhooks.remove(1),
+      await webhooks.remove(9),
+    ]);
+    expect(result).toMatchObject([
+      { kind: 'done', value: { id: 4, secret: 'whsec_c2VjcmV0' } },
+      { kind: 'done', value: { webhooks: [{ id: 1 }, { id: 2 }, { id: 3, state: 'failed' }] } },
+      { kind: 'done', value: { state: 'paused' } },
+      { kind: 'done', value: { state: 'active' } },
+      { kind: 'done', value: 'replayed' },
+      { kind: 'done', value: { deliveries: [{ id: 2 }], next: 2 } },
+      { kind: 'done', value: 'removed' },
+      { kind: 'refused', problem: { code: 'WEBHOOK_NOT_EXIST' } },
+    ]);
+    expect(requests.slice(-3)).toEqual([
+      'GET /v1/webhooks/1/deliveries?after=3&limit=1',
+      'DELETE /v1/webhooks/1',
+      'DELETE /v1/webhooks/9',
+    ]);
+  });
+
   test('the load and the key are read', async () => {
     const { result } = await call((client) => Promise.all([client.load(), client.key()]), ['reset']);
     expect(result).toEqual([
@@ -176,8 +316,8 @@ describe('operations', () => {
       client.reports.issues({ couponId: 4, from: '2026-12-01', days: 2, timeZone: 'Asia/Seoul', limit: 7 }),
     );
     const days = [
-      { date: '2026-12-01', couponId: 4, issued: 7, used: 1, discount: 5000 },
-      { date: '2026-12-02', couponId: 4, issued: 0, used: 2, discount: 10_000 },
+      { date: '2026-12-01', couponId: 4, issued: 7, used: 1, revoked: 0, discount: 5000, currency: 'KRW' },
+      { date: '2026-12-02', couponId: 4, issued: 0, used: 2, revoked: 3, discount: 10_000, currency: 'KRW' },
     ];
     const value = { timeZone: 'Asia/Seoul', days, archived: [], next: null };
     expect(result).toEqual({ kind: 'done', value, isReplayed: false, serverMs } as never);

@@ -6,6 +6,7 @@ import { type Coupon, ID_MAX } from '../../src/coupon/coupon.ts';
 import type { IssuerName } from '../../src/issuing/issuer.ts';
 import type { Outcome } from '../../src/coupon/outcome.ts';
 import { withConnection } from '../../src/mysql/database.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { brokenPromises } from '../promises.ts';
 import { openStores } from '../stores.ts';
 
@@ -114,9 +115,10 @@ function describeStock(issue: Issue, coupon: MakeCoupon): void {
 
 function describeOrder(issue: Issue, coupon: MakeCoupon): void {
   const past = { dateIssueStart: new Date(Date.now() - 9 * MINUTE_MS), dateIssueEnd: new Date(Date.now() - MINUTE_MS) };
+  // Far enough for a machine on which the tests before take minutes.
   const future = {
-    dateIssueStart: new Date(Date.now() + MINUTE_MS),
-    dateIssueEnd: new Date(Date.now() + 9 * MINUTE_MS),
+    dateIssueStart: new Date(Date.now() + 60 * MINUTE_MS),
+    dateIssueEnd: new Date(Date.now() + 69 * MINUTE_MS),
   };
   const present = { dateIssueStart: past.dateIssueStart, dateIssueEnd: future.dateIssueEnd };
 
@@ -165,20 +167,24 @@ function describePeriodInMysql(): void {
     return { issueAt, [Symbol.asyncDispose]: stopped[Symbol.asyncDispose] };
   };
 
-  test('issues from the very millisecond of the start, and up to the last one before the end', async () => {
-    await using clock = await stopClock();
-    const startMs = Date.UTC(2031, 5, 7, 8, 9, 10, 123);
-    const endMs = startMs + 60_001;
-    const { id } = await stores.coupon({ startMs, endMs });
-    expect(await clock.issueAt(startMs - 1, id, 'a')).toEqual(refused('not started'));
-    expect(await clock.issueAt(startMs, id, 'a')).toEqual(issued(1));
-    expect(await clock.issueAt(endMs - 1, id, 'b')).toEqual(issued(2));
-    expect(await clock.issueAt(endMs, id, 'c')).toEqual(refused('ended'));
-    expect(await stores.rows(id)).toEqual([
-      { sequence: 1, userId: 'a', issuedMs: startMs },
-      { sequence: 2, userId: 'b', issuedMs: endMs - 1 },
-    ]);
-  });
+  const cannotStopClock = needsPlainMysql('stops the clock of a session by SET timestamp');
+  test.skipIf(cannotStopClock)(
+    'issues from the very millisecond of the start, and up to the last one before the end',
+    async () => {
+      await using clock = await stopClock();
+      const startMs = Date.UTC(2031, 5, 7, 8, 9, 10, 123);
+      const endMs = startMs + 60_001;
+      const { id } = await stores.coupon({ startMs, endMs });
+      expect(await clock.issueAt(startMs - 1, id, 'a')).toEqual(refused('not started'));
+      expect(await clock.issueAt(startMs, id, 'a')).toEqual(issued(1));
+      expect(await clock.issueAt(endMs - 1, id, 'b')).toEqual(issued(2));
+      expect(await clock.issueAt(endMs, id, 'c')).toEqual(refused('ended'));
+      expect(await stores.rows(id)).toEqual([
+        { sequence: 1, userId: 'a', issuedMs: startMs },
+        { sequence: 2, userId: 'b', issuedMs: endMs - 1 },
+      ]);
+    },
+  );
 }
 
 /** How often an instant may be missed by a millisecond. Decisions take a fraction of that, so that most tries hit. */

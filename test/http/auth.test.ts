@@ -58,6 +58,27 @@ describe.each([...endpoints])('POST %s', (path) => {
     expect(await ask(app, path, keyOf('read'))).toEqual(tooSmall('issue'));
   });
 
+  test('needs no user in the body from a user, whom the token names; from a backend it does', async () => {
+    const { app, calls } = guarded();
+    const issue = async (credential: string, body: object) => {
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${credential}` };
+      const init = { method: 'POST', headers, body: JSON.stringify(body) };
+      const answer = await app.fetch(new Request(`http://localhost${path}`, init));
+      return { status: answer.status, body: (await answer.json()) as Readonly<Record<string, unknown>> };
+    };
+    const own = await issue(await sign(), { couponId: 1 });
+    expect(own.status).toBeLessThan(300);
+    expect(own.body).toMatchObject({ couponId: 1, userId: 'u1' });
+    expect(calls.issued).toMatchObject([{ userId: 'u1' }]);
+    expect(await issue(await sign(), { couponId: 1, userId: 'u2' })).toMatchObject({ status: 403 });
+    const faults = [{ in: 'body', pointer: '/userId' }];
+    expect(await issue(keyOf('issue'), { couponId: 1 })).toMatchObject({ status: 422, body: { faults } });
+    // An id that no body could have, and that must not get into a store.
+    const strange = await sign({ claims: { sub: 'a{b}' } });
+    expect(await issue(strange, { couponId: 1 })).toMatchObject({ status: 422, body: { faults } });
+    expect(calls.issued).toHaveLength(1);
+  });
+
   test('refuses all other callers before anything is decided', async () => {
     const { app, calls } = guarded();
     expect(await ask(app, path)).toEqual(missing);
@@ -67,6 +88,10 @@ describe.each([...endpoints])('POST %s', (path) => {
     for (const [claims, description] of [
       [{ exp: 1 }, 'the token has expired'],
       [{ aud: 'x' }, 'the token is for another audience'],
+      [{ iss: 'x' }, 'the token is of another issuer'],
+      [{ exp: undefined }, 'the token has no exp'],
+      [{ nbf: 99_999_999_999 }, 'the token is not valid yet'],
+      [{ sub: undefined }, 'the token has no user id'],
     ] as const) {
       const challenge = `Bearer error="invalid_token", error_description="${description}"`;
       expect(await ask(app, path, await sign({ claims }))).toEqual({ ...unknown, challenge });
@@ -79,7 +104,7 @@ describe.each([...endpoints])('POST %s', (path) => {
     expect(await ask(app, path, keyOf('read'), 'u1', '"k"')).toEqual(tooSmall('issue'));
     expect(calls.issued).toEqual([]);
     expect(calls.observed).toEqual(
-      [...Array.from({ length: 8 }, () => 'unauthenticated'), 'forbidden', 'forbidden'].map(
+      [...Array.from({ length: 12 }, () => 'unauthenticated'), 'forbidden', 'forbidden'].map(
         (result) => expect.objectContaining({ result }) as unknown,
       ),
     );
@@ -355,4 +380,12 @@ describe('a CAPTCHA', () => {
     expect(await issueWith(app, { authorization: `Bearer ${await sign()}` })).toBe(403);
     expect(await issueWith(app, { authorization: `Bearer ${keyOf('issue')}` })).toBe(202);
   });
+});
+
+test('a token of a key that the issuer does not list is told so, since that list is public', async () => {
+  const tokens: Tokens = { recognize: () => null, verify: () => 'unknown key', prepare: async () => undefined };
+  const { app } = guarded(tokens);
+  const challenge =
+    'Bearer error="invalid_token", error_description="the token names a key that its issuer does not list"';
+  expect(await ask(app, '/v2/issue-async', await sign())).toEqual({ ...unknown, challenge });
 });

@@ -40,27 +40,41 @@ async function ask(route: string, credential: string | null, body?: object): Pro
 /** What each caller is answered, in the order of `callers`: let in, 401 or 403. */
 const OPEN = 'in  in  in  in  in  in  in  in  in';
 const ISSUE = '401 401 401 401 403 in  in  403 in';
+const BACKEND = '401 401 401 401 401 401 in  403 in';
 const OWN = '401 401 401 401 403 in  403 in  in';
 const READ = '401 401 401 401 401 401 403 in  in';
 const ADMIN = '401 401 401 401 401 401 403 403 in';
+/** Whose code it is, is not seen before it is looked up. */
+const CODE = '401 401 401 401 in  in  in  403 in';
 const KEY = '401 401 401 401 401 401 in  in  in';
 
 const table: readonly (readonly [route: string, expected: string, body?: object])[] = [
   ['POST /v1/issue', ISSUE, { couponId: 1, userId: 'issued' }],
   ['POST /v1/issue-async', ISSUE, { couponId: 1, userId: 'issued' }],
   ['POST /v2/issue-async', ISSUE, { couponId: 1, userId: 'issued' }],
+  ['POST /v1/coupons/1/issues', BACKEND, { users: ['issued'] }],
+  ['GET /v1/coupons/1/issues', READ],
   ['GET /v1/coupons/1/issues/issued', OWN],
   ['POST /v1/coupons/1/issues/issued/use', ISSUE],
+  ['DELETE /v1/coupons/1/issues/issued/use', BACKEND],
+  ['POST /v1/coupons/1/issues/issued/revoke', ADMIN, { reason: 'of a test' }],
   ['GET /v1/users/issued/issues', OWN],
+  ['POST /v1/codes/issued/use', CODE],
+  ['GET /v1/codes/issued', READ],
+  ['GET /v1/coupons/1/codes', READ],
+  ['POST /v1/coupons/1/codes', ADMIN, {}],
+  ['POST /v1/coupons/1/codes/import', ADMIN, []],
   ['GET /v1/coupons', READ],
   ['GET /v1/coupons/1', READ],
   ['GET /v1/coupons/1/audit', READ],
   ['GET /v1/coupons/1/preflight', READ],
+  ['GET /v1/coupons/1/timeline', READ],
   ['POST /v1/coupons', ADMIN, {}],
   ['PATCH /v1/coupons/1', ADMIN, {}],
   ['DELETE /v1/coupons/1', ADMIN],
   ['POST /v1/coupons/1/open', ADMIN],
   ['GET /v1/dead-letters', ADMIN],
+  ['GET /v1/dead-letters/1', ADMIN],
   ['POST /v1/dead-letters/1/replay', ADMIN],
   ['DELETE /v1/dead-letters/1', ADMIN],
   ['GET /v1/limited-callers', READ],
@@ -69,6 +83,12 @@ const table: readonly (readonly [route: string, expected: string, body?: object]
   ['GET /v1/load', READ],
   ['GET /v1/logging', READ],
   ['PATCH /v1/logging', ADMIN, {}],
+  ['POST /v1/webhooks', ADMIN, {}],
+  ['GET /v1/webhooks', ADMIN],
+  ['PATCH /v1/webhooks/1', ADMIN, {}],
+  ['DELETE /v1/webhooks/1', ADMIN],
+  ['POST /v1/webhooks/1/replay', ADMIN, {}],
+  ['GET /v1/webhooks/1/deliveries', ADMIN],
   ['GET /v1/key', KEY],
   ['GET /v1/coupons/1/events', OPEN],
   ['GET /v1/drops/1', OPEN],
@@ -102,6 +122,8 @@ describe('a refusal says the same', () => {
   const asked: readonly (readonly [string, (place: { couponId: string; userId: string }) => [string, object?]])[] = [
     ['the status', ({ couponId, userId }) => [`GET /v1/coupons/${couponId}/issues/${userId}`]],
     ['using', ({ couponId, userId }) => [`POST /v1/coupons/${couponId}/issues/${userId}/use`]],
+    ['undoing', ({ couponId, userId }) => [`DELETE /v1/coupons/${couponId}/issues/${userId}/use`]],
+    ['revoking', ({ couponId, userId }) => [`POST /v1/coupons/${couponId}/issues/${userId}/revoke`, { reason: 'x' }]],
     ['the list', ({ userId }) => [`GET /v1/users/${userId}/issues`]],
     ['issuing', ({ couponId, userId }) => ['POST /v2/issue-async', { couponId: Number(couponId), userId }]],
     ['a coupon', ({ couponId }) => [`GET /v1/coupons/${couponId}`]],

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { SentUserId } from '../../src/coupon/ids.ts';
 import { type ProblemCode, problems } from '../../src/http/problem.ts';
+import { describeFeed, describeMany } from './coupon-issues.ts';
 import { ADDRESS_REQUESTS_MAX, BODY_BYTES_MAX, GUARDED, OPERATOR_KEY } from './fakes.ts';
 import { sign } from './tokens.ts';
 
@@ -15,6 +16,9 @@ export type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 const json = { 'content-type': 'application/json' };
 const operator = { authorization: `Bearer ${OPERATOR_KEY}` };
 const endpoints = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'] as const;
+
+/** What a coupon has that says nothing of when it can be used. */
+const usable = { currency: 'KRW', usableFrom: null, usableUntil: null, usableDays: null, timeZone: 'UTC' };
 
 const newCoupon = {
   title: 'Spring sale',
@@ -36,11 +40,15 @@ export function servesTheSurface(name: string, ask: Ask): void {
   describe(`${name}: callers`, () => describeCallers(ask));
   describe(`${name}: idempotency keys`, () => describeKeys(ask));
   describe(`${name}: issues over their life`, () => describeIssueLife(ask));
+  describe(`${name}: many users at once`, () => describeMany(ask));
+  describe(`${name}: the issues of a coupon`, () => describeFeed(ask));
+  describe(`${name}: codes`, () => describeCodes(ask));
   describe(`${name}: operations`, () => describeOperations(ask));
+  describe(`${name}: webhooks`, () => describeWebhooks(ask));
 }
 
 /** Checks that an answer is the document of one code, whole but for what differs; returns it. */
-async function expectProblem(answer: Response, code: ProblemCode): Promise<Record<string, unknown>> {
+export async function expectProblem(answer: Response, code: ProblemCode): Promise<Record<string, unknown>> {
   const { status, title } = problems[code];
   const document = (await answer.json()) as Record<string, unknown>;
   expect({ ...document, http: answer.status, contentType: answer.headers.get('content-type') }).toMatchObject({
@@ -61,6 +69,72 @@ function post(ask: Ask, path: string, body: Body, headers: Record<string, string
   return ask(path, { method: 'POST', body, headers });
 }
 
+function describeWebhooks(ask: Ask): void {
+  const headers = { ...json, ...operator };
+  const send = (method: string, path: string, body: unknown) =>
+    ask(path, { method, headers, body: JSON.stringify(body) });
+  const draft = { url: 'https://shop.example/hooks', kinds: ['issue.used', 'coupon.ended'] };
+
+  test('one is registered, with its secret in this answer alone', async () => {
+    const answer = await send('POST', '/v1/webhooks', draft);
+    expect(answer.status).toBe(201);
+    expect(await answer.json()).toMatchObject({ id: 4, ...draft, state: 'active', secret: 'whsec_c2VjcmV0' });
+    const listed = await ask('/v1/webhooks', { headers: operator });
+    expect(await listed.json()).toMatchObject({
+      webhooks: [{ id: 1 }, { id: 2, state: 'active' }, { id: 3, state: 'failed', lastError: 'answered 503' }],
+    });
+  });
+
+  const wrong: readonly (readonly [what: string, body: object, pointer: string])[] = [
+    ['credentials', { ...draft, url: 'https://user:password@shop.example/' }, '/url'],
+    ['a file', { ...draft, url: 'file:///etc/passwd' }, '/url'],
+    ['no TLS', { ...draft, url: 'http://shop.example/' }, '/url'],
+    ['a private address', { ...draft, url: 'https://10.0.0.7/' }, '/url'],
+    ['no URL', { ...draft, url: 'hooks' }, '/url'],
+    ['a URL that is too long', { ...draft, url: `https://shop.example/${'a'.repeat(2048)}` }, '/url'],
+    ['no kinds', { ...draft, kinds: [] }, '/kinds'],
+    ['an unknown kind', { ...draft, kinds: ['issue.lost'] }, '/kinds/0'],
+    ['a kind twice', { ...draft, kinds: ['issue.used', 'issue.used'] }, '/kinds'],
+    ['a secret of its own', { ...draft, secret: 'whsec_c2VjcmV0' }, ''],
+  ];
+  test.each(wrong)('%s is refused', async (_, body, pointer) => {
+    const document = await expectProblem(await send('POST', '/v1/webhooks', body), 'INVALID_REQUEST');
+    expect(document.faults).toMatchObject([{ in: 'body', pointer }]);
+    expect(JSON.stringify(document)).not.toContain('password');
+  });
+
+  test('there may be only so many', async () => {
+    const full = { ...draft, url: 'https://full.example/' };
+    await expectProblem(await send('POST', '/v1/webhooks', full), 'WEBHOOK_LIMIT_REACHED');
+  });
+
+  test('one is paused, resumed, replayed and deleted', async () => {
+    expect(await (await send('PATCH', '/v1/webhooks/2', { paused: true })).json()).toMatchObject({ state: 'paused' });
+    expect(await (await send('PATCH', '/v1/webhooks/2', { paused: false })).json()).toMatchObject({ state: 'active' });
+    expect((await send('POST', '/v1/webhooks/2/replay', { couponId: 1, after: 0 })).status).toBe(204);
+    expect((await ask('/v1/webhooks/2', { method: 'DELETE', headers: operator })).status).toBe(204);
+    for (const body of [{}, { couponId: 1 }, { couponId: 1, after: -1 }, { couponId: '1', after: 0 }])
+      await expectProblem(await send('POST', '/v1/webhooks/2/replay', body), 'INVALID_REQUEST');
+  });
+
+  test('deliveries come in pages, the newest first', async () => {
+    const page = await (await ask('/v1/webhooks/1/deliveries?limit=2', { headers: operator })).json();
+    expect(page).toMatchObject({ deliveries: [{ id: 3, status: 204, error: null }, { id: 2 }], next: 2 });
+    const rest = await (await ask('/v1/webhooks/1/deliveries?after=2', { headers: operator })).json();
+    expect(rest).toMatchObject({ deliveries: [{ id: 1 }], next: null });
+  });
+
+  test('of one that is not there nothing is done', async () => {
+    const answers = [
+      await send('PATCH', '/v1/webhooks/9', { paused: true }),
+      await send('POST', '/v1/webhooks/9/replay', { couponId: 1, after: 0 }),
+      await ask('/v1/webhooks/9', { method: 'DELETE', headers: operator }),
+      await ask('/v1/webhooks/9/deliveries', { headers: operator }),
+    ];
+    for (const answer of answers) await expectProblem(answer, 'WEBHOOK_NOT_EXIST');
+  });
+}
+
 function describeIssuing(ask: Ask): void {
   for (const endpoint of endpoints) {
     test(`${endpoint} answers an issue with its number and where to read it`, async () => {
@@ -79,7 +153,7 @@ function describeIssuing(ask: Ask): void {
       [6, 'INVALID_COUPON_ISSUE_DATE', 'is paused'],
       [7, 'FAIL_COUPON_ISSUE_REQUEST', 'Nothing was decided'],
       [8, 'FAIL_COUPON_ISSUE_REQUEST', 'is stopping'],
-      [9, 'FAIL_COUPON_ISSUE_REQUEST', 'result is unknown'],
+      [9, 'FAIL_COUPON_ISSUE_REQUEST', 'result is ambiguous'],
       [10, 'INTERNAL', 'was logged'],
       [11, 'COUPON_NOT_EXIST', 'no coupon'],
     ];
@@ -270,6 +344,37 @@ function describeBadBodies(ask: Ask): void {
   });
 }
 
+const unchanged = { usableFrom: null, usableUntil: null, dateUsed: null, reference: null, dateRevoked: null };
+const statuses: readonly [string, object][] = [
+  ['none', { couponId: 1, userId: 'none', sequence: null, code: null, status: 'NONE' }],
+  ['accepted', { couponId: 1, userId: 'accepted', sequence: 37, code: null, status: 'ACCEPTED' }],
+  ['issued', { couponId: 1, userId: 'issued', sequence: 37, code: 'SUMMER-K7WQ-3N9X', status: 'ISSUED' }],
+  [
+    'used',
+    {
+      couponId: 1,
+      userId: 'used',
+      sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
+      status: 'USED',
+      dateUsed: '2026-12-01T00:00:00.000Z',
+      reference: 'order-1',
+    },
+  ],
+  [
+    'revoked',
+    {
+      couponId: 1,
+      userId: 'revoked',
+      sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
+      status: 'REVOKED',
+      dateRevoked: '2026-12-01T00:00:00.000Z',
+    },
+  ],
+  ['archived', { couponId: 1, userId: 'archived', sequence: null, code: null, status: 'ARCHIVED' }],
+];
+
 function describePaths(ask: Ask): void {
   const missing: readonly [string, string][] = [
     ['GET', '/nope'],
@@ -279,7 +384,6 @@ function describePaths(ask: Ask): void {
     ['GET', '//nope'],
     ['GET', '/v1'],
     ['GET', '/V1/issue'],
-    ['GET', '/v1/coupons/1/issues'],
     ['GET', '/v1/coupons/1/issues/1/2'],
     ['GET', '/swagger/assets/package.json'],
     ['GET', '/swagger/assets/..%2Fpackage.json'],
@@ -326,16 +430,9 @@ function describePaths(ask: Ask): void {
     }
   });
 
-  const statuses: readonly [string, object][] = [
-    ['none', { couponId: 1, userId: 'none', sequence: null, status: 'NONE' }],
-    ['accepted', { couponId: 1, userId: 'accepted', sequence: 37, status: 'ACCEPTED' }],
-    ['issued', { couponId: 1, userId: 'issued', sequence: 37, status: 'ISSUED' }],
-    ['used', { couponId: 1, userId: 'used', sequence: 37, status: 'USED' }],
-    ['archived', { couponId: 1, userId: 'archived', sequence: null, status: 'ARCHIVED' }],
-  ];
   test.each(statuses)('the status of an issue that is %s can be read', async (userId, expected) => {
     const answer = await ask(`/v1/coupons/1/issues/${userId}`);
-    expect(await answer.json()).toEqual(expected);
+    expect(await answer.json()).toEqual({ ...unchanged, ...expected });
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
@@ -380,6 +477,7 @@ function describeCoupons(ask: Ask): void {
     expect(answer.headers.get('location')).toBe('/v1/coupons/26');
     expect(await answer.json()).toEqual({
       ...newCoupon,
+      ...usable,
       id: 26,
       couponType: 'FIRST_COME_FIRST_SERVED',
       issuedQuantity: 0,
@@ -393,6 +491,18 @@ function describeCoupons(ask: Ask): void {
       dateCreated: '2026-11-22T08:30:00.000Z',
       dateUpdated: '2026-11-22T08:30:00.000Z',
     });
+  });
+
+  const terms: readonly object[] = [
+    { currency: 'USD', usableDays: 1, timeZone: 'America/Argentina/Buenos_Aires' },
+    { usableDays: 3650, timeZone: 'Asia/Seoul' },
+    { usableFrom: '2027-03-05T00:00:00.000Z', usableUntil: '2027-05-01T00:00:00.000Z' },
+    { usableUntil: '2027-03-01T01:00:00.001Z' },
+    { usableFrom: '2026-01-01T00:00:00.000Z', usableUntil: null, usableDays: null },
+  ];
+  test.each(terms)('a coupon may say when it can be used: %p', async (change) => {
+    const answer = await create(change);
+    expect([answer.status, await answer.json()]).toMatchObject([201, { ...usable, ...change }]);
   });
 
   test('a coupon may be announced from the start', async () => {
@@ -439,10 +549,28 @@ function describeCoupons(ask: Ask): void {
     ...['2027-03-01T01:00:00Z', '2026-01-01T00:00:00Z', '10000-01-01T00:00:00Z', 'tomorrow'].map(
       (value): [string, unknown] => ['dateIssueEnd', value],
     ),
+    ...['XXXX', 'krw', 'QQQ', '', '₩', 410, null].map((value): [string, unknown] => ['currency', value]),
+    ...['Mars/Olympus', '+09:00', '', 'x'.repeat(65), 9, null].map((value): [string, unknown] => ['timeZone', value]),
+    ...[0, -1, 1.5, 3651, 100_000, '7'].map((value): [string, unknown] => ['usableDays', value]),
+    ...['2027-03-01T01:00:00Z', '2026-01-01T00:00:00Z', '2027-02-30T00:00:00Z', 'never', 1].map(
+      (value): [string, unknown] => ['usableUntil', value],
+    ),
+    ...['2027-02-30T00:00:00Z', 'at once', 1].map((value): [string, unknown] => ['usableFrom', value]),
   ];
   test.each(wrong)('a coupon cannot have the %s %p', async (name, value) => {
     const document = await expectProblem(await create({ [name]: value }), 'INVALID_REQUEST');
     expect(document.faults).toMatchObject([{ in: 'body', pointer: `/${name}` }]);
+  });
+
+  test('a coupon cannot contradict itself in when it can be used', async () => {
+    for (const [name, change] of [
+      ['usableUntil', { usableFrom: '2027-06-01T00:00:00Z', usableUntil: '2027-06-01T00:00:00Z' }],
+      ['usableDays', { usableDays: 7, usableUntil: '2027-06-01T00:00:00Z' }],
+      ['usableDays', { usableDays: 7, usableFrom: '2027-06-01T00:00:00Z' }],
+    ] as const) {
+      const { faults } = await expectProblem(await create(change), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'body', pointer: `/${name}` }]);
+    }
   });
 
   test('members that only the system sets are refused', async () => {
@@ -497,7 +625,7 @@ function describeCoupons(ask: Ask): void {
     const page = async (query: string) => (await ask(`/v1/coupons${query}`, { headers: operator })).json();
     expect(await page('')).toMatchObject({ coupons: { length: 20 }, next: 20 });
     expect(await page('?limit=25')).toMatchObject({ coupons: { length: 25 }, next: null });
-    expect(await page('?after=25')).toEqual({ coupons: [], next: null });
+    expect(await page('?after=25')).toEqual({ coupons: [], next: null, total: 25 });
   });
 
   const queries: readonly [string, string[]][] = [
@@ -507,6 +635,8 @@ function describeCoupons(ask: Ask): void {
     ['limit=1e1', ['/limit']],
     ['after=-1', ['/after']],
     ['after=9007199254740992&limit=x', ['/after', '/limit']],
+    ['skip=-1&order=Oldest&state=', ['/skip', '/order', '/state']],
+    [`search=${'a'.repeat(201)}`, ['/search']],
   ];
   test.each(queries)('the query %s is invalid', async (query, pointers) => {
     const answer = await ask(`/v1/coupons?${query}`, { headers: operator });
@@ -525,6 +655,8 @@ function describeEdits(ask: Ask): void {
     { dateIssueStart: '2026-12-05T00:00:00.000Z' },
     { dateIssueStart: '2027-12-05T00:00:00.000Z', dateIssueEnd: '2028-01-01T00:00:00.000Z' },
     { paused: true },
+    { currency: 'USD', usableDays: 30, timeZone: 'Asia/Seoul' },
+    { usableFrom: '2026-12-05T00:00:00.000Z', usableUntil: '2027-12-05T00:00:00.000Z' },
   ];
   test.each(changes)('an operator changes %p and nothing else, and gets the new version', async (change) => {
     const before = (await (await ask('/v1/coupons/7', { headers: operator })).json()) as object;
@@ -546,6 +678,11 @@ function describeEdits(ask: Ask): void {
     ['/dateIssueEnd', { dateIssueStart: '2027-02-01T00:00:00Z', dateIssueEnd: '2027-02-01T00:00:00Z' }],
     ['/dateIssueEnd', { dateIssueEnd: '2026-01-01T00:00:00Z' }],
     ['/dateIssueEnd', { dateIssueStart: '2028-01-01T00:00:00Z' }],
+    ['/usableUntil', { usableUntil: '2026-12-01T00:00:00Z' }],
+    ['/usableDays', { usableDays: 1, usableFrom: '2027-01-01T00:00:00Z' }],
+    ['/usableDays', { usableDays: 0 }],
+    ['/timeZone', { timeZone: 'Mars/Olympus' }],
+    ['/currency', { currency: 'ABC' }],
   ];
   test.each(wrong)('at %p, the change %p is invalid', async (pointer, change) => {
     const document = await expectProblem(await edit(7, change), 'INVALID_REQUEST');
@@ -559,7 +696,8 @@ function describeEditRefusals(ask: Ask): void {
   test('a total cannot go below what was issued, and an issued coupon cannot be deleted', async () => {
     const document = await expectProblem(await edit(7, { totalQuantity: 11 }), 'COUPON_TOTAL_BELOW_ISSUED');
     expect(document.issuedQuantity).toBe(12);
-    await expectProblem(await edit(9, { discountAmount: 1 }), 'COUPON_TERMS_FIXED');
+    for (const change of [{ discountAmount: 1 }, { usableDays: 30 }, { timeZone: 'Asia/Seoul' }, { currency: 'USD' }])
+      await expectProblem(await edit(9, change), 'COUPON_TERMS_FIXED');
     await expectProblem(await edit(8, { paused: true }), 'COUPON_ARCHIVED');
     await expectProblem(await remove(7), 'COUPON_HAS_ISSUES');
     const removed = await remove(2);
@@ -684,8 +822,16 @@ function describeKeys(ask: Ask): void {
 }
 
 function describeIssueLife(ask: Ask): void {
-  const use = (couponId: number | string, userId: string) =>
-    ask(`/v1/coupons/${couponId}/issues/${userId}/use`, { method: 'POST' });
+  const use = (couponId: number | string, userId: string, init: RequestInit = {}) =>
+    ask(`/v1/coupons/${couponId}/issues/${userId}/use`, { method: 'POST', ...init });
+  const useFor = (userId: string, body: unknown) =>
+    use(1, userId, { headers: json, body: typeof body === 'string' ? body : JSON.stringify(body) });
+  const undo = (userId: string, query = '') =>
+    ask(`/v1/coupons/1/issues/${userId}/use${query}`, { method: 'DELETE', headers: operator });
+  const revoke = (userId: string, body: unknown) =>
+    post(ask, `/v1/coupons/1/issues/${userId}/revoke`, JSON.stringify(body), { ...json, ...operator });
+  /** Text that is no reference and no reason. */
+  const unreadable = ['', ' ', 'a\nb', 'a\u0000', 'a\u202eb', '\u200b'];
 
   test('a status can be waited for, in milliseconds or as a wish in seconds', async () => {
     const path = '/v1/coupons/1/issues/issued';
@@ -704,8 +850,10 @@ function describeIssueLife(ask: Ask): void {
       couponId: 1,
       userId: 'issued',
       sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
       status: 'USED',
       dateUsed: '2026-12-01T00:00:00.000Z',
+      reference: null,
     });
     const again = await expectProblem(await use(1, 'used'), 'ISSUE_ALREADY_USED');
     expect(again).toMatchObject({ sequence: 37, dateUsed: '2026-12-01T00:00:00.000Z' });
@@ -714,9 +862,80 @@ function describeIssueLife(ask: Ask): void {
     await expectProblem(await use(26, 'issued'), 'COUPON_NOT_EXIST');
     const unwritten = await expectProblem(await use(1, 'accepted'), 'FAIL_COUPON_ISSUE_REQUEST');
     expect(unwritten['detail']).toBe(
-      'The issue is accepted, and not yet a row in MySQL. Nothing was used; retry in a moment.',
+      'The issue is accepted, and not yet a row in MySQL. Nothing was changed; retry in a moment.',
     );
     await expectProblem(await use('0', 'a,b'), 'INVALID_REQUEST');
+  });
+
+  test('a use may name what it is for, and the same reference again is the same use', async () => {
+    expect(await (await useFor('issued', { reference: 'order-7' })).json()).toMatchObject({ reference: 'order-7' });
+    for (const reference of ['주문 7', '🎁'.repeat(128), "a'b, c"])
+      expect(await (await useFor('issued', { reference })).json()).toMatchObject({ reference });
+    expect(await (await useFor('used', { reference: 'order-1' })).json()).toMatchObject({ status: 'USED' });
+    const other = await expectProblem(await useFor('used', { reference: 'order-2' }), 'ISSUE_ALREADY_USED');
+    // The reference of another caller is nobody's business.
+    expect(JSON.stringify(other)).not.toContain('order-1');
+    for (const reference of [...unreadable, 'x'.repeat(129), '🎁'.repeat(129), 7, null]) {
+      const { faults } = await expectProblem(await useFor('issued', { reference }), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'body', pointer: '/reference' }]);
+    }
+    await expectProblem(await useFor('issued', { order: 7 }), 'INVALID_REQUEST');
+    await expectProblem(await useFor('issued', '{'), 'MALFORMED_REQUEST');
+    await expectProblem(await use(1, 'issued', { body: 'reference=7' }), 'UNSUPPORTED_MEDIA_TYPE');
+    // No body is no reference, whatever its type would be.
+    for (const headers of [{}, json]) expect((await use(1, 'issued', { headers })).status).toBe(200);
+    expect(await (await useFor('issued', {})).json()).toMatchObject({ reference: null });
+  });
+
+  test('outside its period an issue is not used, and says when it could be', async () => {
+    const problem = await expectProblem(await use(1, 'expired'), 'ISSUE_NOT_USABLE');
+    expect(problem).toMatchObject({ sequence: 37, usableUntil: '2026-11-30T23:59:59.000Z' });
+    expect(problem).not.toHaveProperty('usableFrom');
+    expect(await (await ask('/v1/coupons/1/issues/expired')).json()).toEqual({
+      couponId: 1,
+      userId: 'expired',
+      sequence: 37,
+      code: 'SUMMER-K7WQ-3N9X',
+      status: 'EXPIRED',
+      usableFrom: null,
+      usableUntil: '2026-11-30T23:59:59.000Z',
+      dateUsed: null,
+      reference: null,
+      dateRevoked: null,
+    });
+  });
+
+  test('a use is undone with its reference alone', async () => {
+    const undone = await undo('used', '?reference=order-1');
+    expect(await undone.json()).toMatchObject({ sequence: 37, status: 'ISSUED', dateUsed: null, reference: null });
+    for (const query of ['', '?reference=order-2'])
+      await expectProblem(await undo('used', query), 'ISSUE_ALREADY_USED');
+    await expectProblem(await undo('issued', '?reference=order-1'), 'ISSUE_NOT_USED');
+    await expectProblem(await undo('none', '?reference=order-1'), 'ISSUE_NOT_EXIST');
+    for (const text of [...unreadable, 'x'.repeat(129)]) {
+      const { faults } = await expectProblem(
+        await undo('used', `?reference=${encodeURIComponent(text)}`),
+        'INVALID_REQUEST',
+      );
+      expect(faults).toMatchObject([{ in: 'query', pointer: '/reference' }]);
+    }
+    // Whoever uses it must not give it back to themselves.
+    await expectProblem(await use(1, 'used', { method: 'DELETE' }), 'UNAUTHENTICATED');
+  });
+
+  test('an issue is revoked with a reason, and then neither used nor revoked', async () => {
+    const revoked = await revoke('issued', { reason: 'taken by a program' });
+    expect(await revoked.json()).toMatchObject({ status: 'REVOKED', dateRevoked: '2026-12-01T00:00:00.000Z' });
+    const again = await expectProblem(await revoke('revoked', { reason: 'again' }), 'ISSUE_REVOKED');
+    expect(again).toMatchObject({ sequence: 37, dateRevoked: '2026-12-01T00:00:00.000Z' });
+    await expectProblem(await use(1, 'revoked'), 'ISSUE_REVOKED');
+    await expectProblem(await undo('revoked'), 'ISSUE_REVOKED');
+    await expectProblem(await revoke('used', { reason: 'too late' }), 'ISSUE_ALREADY_USED');
+    for (const reason of [...unreadable, 'x'.repeat(201), 7, null, undefined]) {
+      const { faults } = await expectProblem(await revoke('issued', { reason }), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'body', pointer: '/reason' }]);
+    }
+    await expectProblem(await use(1, 'issued/../issued/revoke'), 'NOT_FOUND');
   });
 
   test('a user pages through their issues', async () => {
@@ -726,18 +945,28 @@ function describeIssueLife(ask: Ask): void {
         {
           couponId: 2,
           sequence: 37,
+          code: null,
           status: 'USED',
           dateIssued: '2026-12-01T00:00:00.000Z',
           dateWritten: '2026-12-01T00:00:00.064Z',
+          usableFrom: null,
+          usableUntil: null,
           dateUsed: '2026-12-01T00:00:00.001Z',
+          endpoint: 'POST /v1/issue-async',
+          reference: null,
+          dateRevoked: null,
           title: 'Winter sale',
           discountAmount: 5000,
           minAvailableAmount: 20_000,
+          currency: 'KRW',
         },
       ],
       next: 2,
     });
-    expect(await page('?after=24')).toMatchObject({ issues: [{ couponId: 25, status: 'ISSUED' }], next: null });
+    expect(await page('?after=24')).toMatchObject({
+      issues: [{ couponId: 25, status: 'ISSUED', endpoint: null }],
+      next: null,
+    });
     expect(await (await ask('/v1/users/nobody/issues')).json()).toEqual({ issues: [], next: null });
     await expectProblem(await ask('/v1/users/a,b/issues'), 'INVALID_REQUEST');
     await expectProblem(await ask('/v1/users/42/issues?limit=0'), 'INVALID_REQUEST');
@@ -796,5 +1025,134 @@ function describeOperations(ask: Ask): void {
     const etag = (await ask(path)).headers.get('etag') ?? '';
     expect(etag).toMatch(/^"[\w-]{43}"$/);
     expect((await ask(path, { headers: { 'if-none-match': etag } })).status).toBe(304);
+  });
+}
+
+function describeCodes(ask: Ask): void {
+  const generate = (couponId: number, pattern: unknown) =>
+    post(ask, `/v1/coupons/${couponId}/codes`, JSON.stringify({ pattern }), { ...json, ...operator });
+  const upload = (couponId: number, body: Body, type = 'text/csv') =>
+    post(ask, `/v1/coupons/${couponId}/codes/import`, body, { ...operator, 'content-type': type });
+
+  test('an operator reads what codes a coupon has, and gives it a pattern', async () => {
+    const read = async (id: number) => (await ask(`/v1/coupons/${id}/codes`, { headers: operator })).json();
+    const generated = { couponId: 1, kind: 'GENERATED', pattern: 'SUMMER-####-####', codes: null };
+    expect(await read(1)).toEqual(generated);
+    expect(await read(2)).toEqual({ couponId: 2, kind: 'NONE', pattern: null, codes: null });
+    expect(await (await generate(1, 'SUMMER-####-####')).json()).toEqual(generated);
+    await expectProblem(await ask('/v1/coupons/26/codes', { headers: operator }), 'COUPON_NOT_EXIST');
+  });
+
+  const wrongPatterns = [
+    '',
+    'SUMMER',
+    '####-####',
+    'SUMMER-#####',
+    'summer-########',
+    'A-########-',
+    'A-####A####',
+    42,
+    null,
+  ];
+  test.each([...wrongPatterns, `A${'#'.repeat(17)}`, `${'A'.repeat(17)}######`])(
+    '%p is no pattern',
+    async (pattern) => {
+      const { faults } = await expectProblem(await generate(1, pattern), 'INVALID_REQUEST');
+      expect(faults).toMatchObject([{ in: 'body', pointer: '/pattern' }]);
+    },
+  );
+
+  test('codes are refused where they cannot be had', async () => {
+    const csv = 'AUTUMN-1F3K\n';
+    for (const each of [generate(26, 'A-########'), upload(26, csv)])
+      await expectProblem(await each, 'COUPON_NOT_EXIST');
+    for (const each of [generate(3, 'A-########'), upload(3, csv)]) await expectProblem(await each, 'COUPON_HAS_CODES');
+    for (const each of [generate(4, 'A-########'), upload(4, csv)])
+      await expectProblem(await each, 'COUPON_TOTAL_ABOVE_CODES');
+    for (const each of [generate(8, 'A-########'), upload(8, csv)]) await expectProblem(await each, 'COUPON_ARCHIVED');
+    await expectProblem(await generate(1, 'TAKEN-########'), 'CODES_TAKEN');
+  });
+
+  const uploads: readonly [string, Body, string][] = [
+    ['CSV', 'AUTUMN-1F3K\nAUTUMN-9Q2M\n', 'text/csv'],
+    [
+      'CSV with a byte order mark, a head, quotes, CRLF and empty lines',
+      '\uFEFFCode\r\n\r\n"AUTUMN-1F3K"\r\n\r\n AUTUMN-9Q2M \r\n',
+      'text/csv; charset=utf-8',
+    ],
+    ['CSV without a last line end', 'AUTUMN-1F3K\nAUTUMN-9Q2M', 'Text/CSV'],
+    ['JSON', '["AUTUMN-1F3K","AUTUMN-9Q2M"]', 'application/json'],
+    ['JSON with blanks and escapes', '\uFEFF \n[ "AUTUMN-1F3\\u004b" ,\n "AUTUMN-9Q2M" ] \n', 'application/json'],
+  ];
+  test.each(uploads)('%s is read', async (_, body, type) => {
+    const answer = await upload(1, body, type);
+    expect(await answer.json()).toEqual({ couponId: 1, kind: 'IMPORTED', pattern: null, codes: 2 });
+  });
+
+  const wrongUploads: readonly [string, Body, string, number[]][] = [
+    ['a code of five characters', 'AUTUMN-1F3K\n\nABCDE\n', 'text/csv', [3]],
+    ['two columns and a control character', 'AUTUMN-1F3K,x\nAUTUMN-9Q\u00002M\n', 'text/csv', [1, 2]],
+    ['a code that is too long, and an open quote', `${'A'.repeat(65)}\n"AUTUMN-1F3K\n`, 'text/csv', [1, 2]],
+    ['a line without an end', 'A'.repeat(300_000), 'text/csv', [1]],
+    ['what is no text', '[1, "AUTUMN-1F3K", true, 123456, ""]', 'application/json', [1, 3, 4, 5]],
+  ];
+  test.each(wrongUploads)('%s is refused by the number of its line', async (_, body, type, lines) => {
+    const { faults } = await expectProblem(await upload(1, body, type), 'INVALID_REQUEST');
+    expect(faults).toMatchObject(lines.map((line) => ({ in: 'body', line })));
+  });
+
+  const unreadable = [
+    '',
+    '[',
+    '["AUTUMN-1F3K",]',
+    '["AUTUMN-1F3K"',
+    '[["AUTUMN-1F3K"]]',
+    '{"a":"AUTUMN-1F3K"}',
+    '[] []',
+    '["\\x"]',
+    `["${'A'.repeat(200_000)}`,
+  ];
+  test.each(unreadable)('%p is no array of codes', async (body) => {
+    await expectProblem(await upload(1, body, 'application/json'), 'MALFORMED_REQUEST');
+  });
+
+  test('what is not UTF-8, of another type, compressed or too large is refused as a whole', async () => {
+    await expectProblem(await upload(1, new Uint8Array([0x41, 0xff, 0x42, 0x0a])), 'MALFORMED_REQUEST');
+    for (const type of ['text/plain', 'multipart/form-data', 'text/csvx'])
+      await expectProblem(await upload(1, 'AUTUMN-1F3K', type), 'UNSUPPORTED_MEDIA_TYPE');
+    const zipped = { ...operator, 'content-type': 'text/csv', 'content-encoding': 'gzip' };
+    const path = '/v1/coupons/1/codes/import';
+    await expectProblem(
+      await post(ask, path, new Uint8Array(gzipSync('AUTUMN-1F3K')), zipped),
+      'UNSUPPORTED_MEDIA_TYPE',
+    );
+    await expectProblem(await upload(1, new Uint8Array(80_000_001)), 'PAYLOAD_TOO_LARGE');
+  });
+
+  test('an issue is found and used by its code', async () => {
+    const find = (code: string) => ask(`/v1/codes/${code}`, { headers: operator });
+    const use = (code: string) => ask(`/v1/codes/${code}/use`, { method: 'POST' });
+    expect(await (await find('issued')).json()).toEqual({
+      code: 'SUMMER-K7WQ-3N9X',
+      couponId: 1,
+      userId: 'issued',
+      sequence: 1,
+      status: 'ISSUED',
+      dateIssued: '2026-12-01T00:00:00.000Z',
+      dateWritten: '2026-12-01T00:00:00.064Z',
+      ...unchanged,
+      endpoint: null,
+    });
+    expect(await (await use('issued')).json()).toMatchObject({
+      userId: 'issued',
+      code: 'SUMMER-K7WQ-3N9X',
+      status: 'USED',
+    });
+    await expectProblem(await use('used'), 'ISSUE_ALREADY_USED');
+    await expectProblem(await use('archived'), 'COUPON_ARCHIVED');
+    for (const code of ['none', 'WRONG', '%C3%A9', 'a%20b', "'", '%00'])
+      for (const each of [find(code), use(code)]) await expectProblem(await each, 'CODE_NOT_EXIST');
+    for (const code of ['a'.repeat(65), '%'])
+      for (const each of [find(code), use(code)]) await expectProblem(await each, 'INVALID_REQUEST');
   });
 }

@@ -2,7 +2,10 @@
 
 import { type App, type AppDependencies, createApp } from '../../src/app.ts';
 import type { TrailEntry } from '../../src/auth/audit-trail.ts';
-import { changesTerms, type Coupon } from '../../src/coupon/coupon.ts';
+import type { Uploaded } from '../../src/codes/upload.ts';
+import { UploadFault } from '../../src/codes/upload.ts';
+import type { Coupon } from '../../src/coupon/coupon.ts';
+import { changesTerms, contradictionIn, termDefaults } from '../../src/coupon/terms.ts';
 import type { Readiness } from '../../src/operations/health-routes.ts';
 import { type AuthorityDependencies, createAuthority, digestOf } from '../../src/auth/authority.ts';
 import { Limiter } from '../../src/http/rate-limit/limiter.ts';
@@ -12,7 +15,12 @@ import { KeyRing, type Scope, type StoredKey } from '../../src/auth/api-keys.ts'
 import type { Audit } from '../../src/operations/audit.ts';
 import { finding, type Preflight } from '../../src/operations/preflight/findings.ts';
 import { type Outcome, refusal, Unavailable } from '../../src/coupon/outcome.ts';
-import type { IssueStatus, OwnedIssue, Use } from '../../src/issues/status.ts';
+import type { FeedIssue } from '../../src/issues/feed.ts';
+import { type ChangeResult, decideChange, type IssueChange } from '../../src/issues/changes.ts';
+import { type Row, toWrittenIssue } from '../../src/issues/row.ts';
+import type { IssueStatus, OwnedIssue } from '../../src/issues/status.ts';
+import { urlFault } from '../../src/webhooks/target.ts';
+import type { Webhook } from '../../src/webhooks/webhook-store.ts';
 
 export const OPERATOR_KEY = 'a-key-for-operators-only';
 export const BODY_BYTES_MAX = 4096;
@@ -43,6 +51,7 @@ export const coupon: Coupon = {
   issuedQuantity: 37,
   discountAmount: 5000,
   minAvailableAmount: 20_000,
+  ...termDefaults,
   startMs: Date.UTC(2026, 11, 1),
   endMs: Date.UTC(2027, 0, 1),
   paused: false,
@@ -104,13 +113,14 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
     issuance: {
       issue: async (issuer, couponId, userId) => {
         calls.issued.push({ issuer, couponId, userId });
-        return resultOf(couponId);
+        return resultOf(couponId, userId);
       },
     },
     issueOnce: async ({ key, issuer, couponId, userId }) => {
       if (key === 'of another request') return { kind: 'other request' };
       calls.issued.push({ key, issuer, couponId, userId });
-      return { kind: 'decided', outcome: resultOf(couponId), replayed: key === 'seen before' };
+      if (userId === 'of-many-keys') return { kind: 'too many of caller' };
+      return { kind: 'decided', outcome: resultOf(couponId, userId), replayed: key === 'seen before' };
     },
     issues: {
       statusOf: async (couponId, userId, waitMs = 0) => {
@@ -118,8 +128,11 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
         return statusOf(couponId, userId);
       },
       listOf: async (userId, { after, limit }) => (userId === 'nobody' ? [] : ownedIssues(after).slice(0, limit)),
-      use: async (couponId, userId) => useOf(couponId, userId),
+      change: async (couponId, userId, wanted) => changeOf(couponId, userId, wanted),
     },
+    feed: fakeFeed,
+    codes: fakeCodes,
+    codeLimiters: { key: fakeCodeLimiter(1000), user: fakeCodeLimiter(100) },
     progress: fakeProgress,
     places: { take: () => ({ free: () => {}, keep: () => 'a place' }) },
     catalog: {
@@ -128,24 +141,45 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
         return { ...coupon, ...created, id: 26, issuedQuantity: 0 };
       },
       read: async (id) => coupons.find((one) => one.id === id) ?? null,
-      list: async ({ after, limit }) => coupons.filter(({ id }) => id > after).slice(0, limit),
+      list: async ({ after, limit }) => ({
+        coupons: coupons.filter(({ id }) => id > after).slice(0, limit),
+        total: coupons.length,
+      }),
     },
     readPublic: async (id) => coupons.find((one) => one.id === id) ?? null,
     editor: fakeEditor,
     report: async ({ from, to, couponId, after, limit }) => ({
       days: [
-        { date: from, couponId: couponId ?? after + 1, issued: limit, used: 1, discount: 5000 },
-        { date: to, couponId: couponId ?? after + 1, issued: 0, used: 2, discount: 10_000 },
+        {
+          date: from,
+          couponId: couponId ?? after + 1,
+          issued: limit,
+          used: 1,
+          revoked: 0,
+          discount: 5000,
+          currency: 'KRW',
+        },
+        {
+          date: to,
+          couponId: couponId ?? after + 1,
+          issued: 0,
+          used: 2,
+          revoked: 3,
+          discount: 10_000,
+          currency: 'KRW',
+        },
       ],
       archived: [],
       next: null,
     }),
     audit: async (couponId) => (couponId > 25 ? null : audit),
     preflight: async (couponId) => (couponId > 25 ? null : preflight),
+    timeline: async (couponId) => (couponId > 25 ? null : timeline),
     deadLetters: fakeDeadLetters,
     load: async () => load,
     listTrail: async ({ after, limit }) => trail.filter(({ id }) => after === 0 || id < after).slice(0, limit),
     requests: new RequestObserver({ mode: 'off', isTimed: false, hashUser: null, write: () => {} }),
+    webhooks: fakeWebhooks,
     logging: {
       current: () => ({ logLevel: 'info', requestLog: 'off', untilMs: null }),
       change: async (settings, durationMs) => {
@@ -153,7 +187,7 @@ export function fakeApp(change: Partial<AppDependencies> = {}): { app: App; call
         return true;
       },
     },
-    onLoggingChanged: (by, settings) => calls.logging.push({ by: by.name, ...settings }),
+    onLoggingChanged: (by, _, settings) => calls.logging.push({ by: by.name, ...settings }),
     pages,
     readiness: async () => ready,
     metrics: {
@@ -246,6 +280,7 @@ const audit: Audit = {
   unknown: 0,
   unexpected: 0,
   outsidePeriod: 0,
+  withheld: 0,
   lost: 0,
 };
 
@@ -277,6 +312,13 @@ export const load = {
   deadLetters: 1,
 };
 
+const timeline: NonNullable<Awaited<ReturnType<AppDependencies['timeline']>>> = {
+  issues: [{ issuedMs: 0, sequence: 1, persistedMs: 5 }],
+  refusals: { 'already issued': 1, 'not started': 2, paused: 3, ended: 4, 'sold out': 5 },
+  refused: [{ atMs: 1000, count: 15 }],
+  isComplete: true,
+};
+
 /** There are 101 dead letters: 0-1-0 can be replayed, 0-2-0 is of a later release, the others are no entries. */
 const fakeDeadLetters: AppDependencies['deadLetters'] = {
   async *list() {
@@ -286,9 +328,67 @@ const fakeDeadLetters: AppDependencies['deadLetters'] = {
     yield { id: '0-2-0', entryId: '2-0', reason: 'unknown version', entry: null, allocation };
     for (let i = 3; i <= 101; i++) yield { id: `0-${i}-0`, entryId: `${i}-0`, reason: 'unknown version', entry: null };
   },
+  read: async (id) => {
+    if (id !== '0-1-0') return null;
+    const entry = { couponId: 4, epoch: 1, firstSequence: 12, acceptedMs: 0, users: ['a', 'b'] };
+    return { id, entryId: '1-0', reason: 'no such coupon', entry, fields: [{ name: 'users', value: 'a,b' }] };
+  },
   replay: async (id) => (id === '0-1-0' ? 'replayed' : id === '0-2-0' ? 'unreadable' : 'gone'),
   discard: async (id) => id === '0-1-0',
 };
+
+/** Those who have the codes of these names, all of coupon 1. */
+const holders = ['issued', 'used', 'archived', 'none'] as const;
+
+/** Coupon 1 has the code SUMMER-K7WQ-3N9X, 2 has no codes, 3 has others, and 4 would have too few. */
+const fakeCodes: AppDependencies['codes'] = {
+  codesOf: async (issues) => issues.map(({ couponId }) => (couponId === 1 ? 'SUMMER-K7WQ-3N9X' : null)),
+  issueOf: async (code) => {
+    const at = holders.findIndex((name) => name === code);
+    return at === -1 ? null : { couponId: 1, sequence: at + 1 };
+  },
+  read: async (couponId) => {
+    if (couponId > 25) return null;
+    return couponId === 2 ? { kind: 'none' } : { kind: 'generated', pattern: 'SUMMER-####-####' };
+  },
+  generate: async (couponId, { text }) => ({
+    kind: refusedCodes(couponId) ?? (text.startsWith('TAKEN') ? 'taken' : 'generated'),
+  }),
+  import: async (couponId, uploaded) => {
+    const refused = refusedCodes(couponId);
+    if (refused === 'too few') return { kind: refused, codes: 2 };
+    if (refused) return { kind: refused };
+    const found: Uploaded[] = [];
+    try {
+      for await (const page of uploaded) found.push(...page);
+    } catch (fault) {
+      if (fault instanceof UploadFault) return { kind: 'unreadable', fault };
+      throw fault;
+    }
+    const wrong = found.filter(({ code }) => code === null);
+    if (wrong.length === 0) return { kind: 'imported', codes: found.length };
+    return { kind: 'faulty', faults: wrong.map(({ line }) => ({ in: 'body', pointer: '', line, expected: 'a code' })) };
+  },
+};
+
+function refusedCodes(couponId: number) {
+  if (couponId > 25) return 'not exist';
+  if (couponId === 3) return 'has codes';
+  if (couponId === 4) return 'too few';
+  return couponId === 8 ? 'archived' : null;
+}
+
+function fakeCodeLimiter(requestsMax: number): Limiter {
+  return new Limiter({
+    kind: 'code',
+    requestsMax,
+    windowS: 3600,
+    namesMax: 1000,
+    now: Date.now,
+    sync: async ({ counts }) => counts,
+    onFault: () => undefined,
+  });
+}
 
 /** Coupons 1 to 25 are at version 1 and can be changed; 12 pieces are issued of each but coupon 2, of which none is. */
 const fakeEditor: AppDependencies['editor'] = {
@@ -298,7 +398,8 @@ const fakeEditor: AppDependencies['editor'] = {
     if ((changes.totalQuantity ?? 12) < 12) return { kind: 'issued', issued: 12 };
     if (id === 8) return { kind: 'archived' };
     if (id === 9 && changesTerms(coupon, changes)) return { kind: 'terms fixed' };
-    if ((changes.startMs ?? coupon.startMs) >= (changes.endMs ?? coupon.endMs)) return { kind: 'no period' };
+    const member = contradictionIn({ ...coupon, ...changes });
+    if (member !== null) return { kind: 'contradiction', member };
     return { kind: 'edited', coupon: { ...coupon, id, ...changes, version: 2 } };
   },
   remove: async (id, versions) =>
@@ -313,8 +414,8 @@ function refusalOf(id: number, versions: readonly number[] | null) {
 
 /** An issuer that answers like the fake one, but for coupon 12, which it issues only after `wait`. */
 export function issueWithin(wait: () => Promise<void>): AppDependencies['issuance']['issue'] {
-  return async (_, couponId) => {
-    if (couponId !== 12) return resultOf(couponId);
+  return async (_, couponId, userId) => {
+    if (couponId !== 12) return resultOf(couponId, userId);
     await wait();
     return { kind: 'issued', sequence: 9 };
   };
@@ -324,24 +425,93 @@ export function issueWithin(wait: () => Promise<void>): AppDependencies['issuanc
 function ownedIssues(after: number): readonly OwnedIssue[] {
   return coupons
     .filter(({ id }) => id > after)
-    .map(({ id, title, discountAmount, minAvailableAmount }) => ({
+    .map(({ id, title, discountAmount, minAvailableAmount, currency }) => ({
       couponId: id,
-      sequence: 37,
-      issuedMs: coupon.startMs,
+      ...toWrittenIssue({ ...rowOf('issued'), usedMs: id % 2 ? null : coupon.startMs + 1 }, coupon),
       writtenMs: coupon.startMs + 64,
-      usedMs: id % 2 ? null : coupon.startMs + 1,
+      endpoint: id % 2 ? null : 'POST /v1/issue-async',
       title,
       discountAmount,
       minAvailableAmount,
+      currency,
     }));
 }
 
-function useOf(couponId: number, userId: string): Use {
+/**
+ * Coupons 1 to 6 have 3 issues, the second of which is used; 7 has more, which cannot be read; of 8 they are archived, and Redis does not
+ * answer about 9.
+ */
+export const fakeFeed: AppDependencies['feed'] = {
+  async read(couponId, { after, limit }) {
+    if (couponId === 8) return 'archived';
+    if (couponId === 9 || (couponId === 7 && after >= 3))
+      throw new Unavailable('dependency', 'internal: redis 10.0.0.7 timed out');
+    if (couponId > 9) return 'not exist';
+    const rest = issuesInOrder.filter(({ sequence }) => sequence > after);
+    return { issues: rest.slice(0, limit), more: rest.length > limit, settledBelow: 0, holdMs: 0 };
+  },
+  async find(couponId, userId) {
+    if (couponId > 7) return couponId === 8 ? 'archived' : 'not exist';
+    return issuesInOrder.find((issue) => issue.userId === userId) ?? null;
+  },
+  async at(couponId, sequence) {
+    const name = holders[sequence - 1] ?? 'none';
+    if (name === 'archived') return 'archived';
+    if (couponId !== 1 || name === 'none') return null;
+    const issue = toWrittenIssue({ ...rowOf(name), sequence }, coupon);
+    return { ...issue, userId: name, writtenMs: coupon.startMs + 64, endpoint: null };
+  },
+  highest: async (couponId) => (couponId === 7 ? 9 : issuesInOrder.length),
+};
+
+const issuesInOrder: readonly FeedIssue[] = ['kim', 'lee', 'auth0|park'].map((userId, i) => ({
+  ...toWrittenIssue(
+    {
+      ...rowOf('issued'),
+      sequence: i + 1,
+      issuedMs: coupon.startMs + i,
+      usedMs: i === 1 ? coupon.startMs + 100 : null,
+      reference: i === 1 ? 'order 1, "gift"' : null,
+    },
+    coupon,
+  ),
+  userId,
+  writtenMs: coupon.startMs + 64,
+  endpoint: i === 2 ? null : ('POST /v2/issue-async' as const),
+}));
+
+/** When an issue of the user `expired` could no longer be used. */
+export const EXPIRED_MS = coupon.startMs - 1000;
+
+/** The row of a user who is called as their issue is. */
+function rowOf(userId: string): Row {
+  return {
+    sequence: 37,
+    issuedMs: coupon.startMs,
+    usedMs: userId === 'used' ? coupon.startMs : null,
+    reference: userId === 'used' ? 'order-1' : null,
+    revokedMs: userId === 'revoked' ? coupon.startMs : null,
+    nowMs: coupon.startMs,
+  };
+}
+
+function termsOf(userId: string) {
+  return { ...coupon, usableUntilMs: userId === 'expired' ? EXPIRED_MS : null };
+}
+
+/** As the rules decide, of rows that stay as they are. */
+function changeOf(couponId: number, userId: string, change: IssueChange): ChangeResult {
   if (couponId > 25) return { kind: 'not exist' };
   if (userId === 'none') return { kind: 'not issued' };
   if (userId === 'archived') return { kind: 'archived' };
   if (userId === 'accepted') throw new Unavailable('unwritten', 'internal: not yet a row');
-  return { kind: userId === 'used' ? 'already used' : 'used', sequence: 37, usedMs: coupon.startMs };
+  const row = rowOf(userId);
+  const kind = decideChange(row, termsOf(userId), change);
+  const usedMs = change.kind === 'use' ? coupon.startMs : null;
+  const revokedMs = change.kind === 'revoke' ? coupon.startMs : row.revokedMs;
+  const after =
+    kind === 'done' ? { ...row, usedMs, revokedMs, reference: usedMs === null ? null : row.reference } : row;
+  return { kind, issue: toWrittenIssue(after, termsOf(userId)) };
 }
 
 /** Two samples and the end, for every coupon from 1 to 25. */
@@ -355,10 +525,71 @@ const fakeProgress: AppDependencies['progress'] = {
     listener.end();
     return () => {};
   },
+  async recent(couponId) {
+    const one = { couponId, version: 1, totalQuantity: 1000, left: 963, unpersisted: 2, paused: false };
+    return { ...one, issued: 37, issuedPerSecond: 1 };
+  },
 };
 
-function resultOf(couponId: number): Outcome {
-  const outcome = outcomes[couponId] ?? refusal['not exist'];
+/** Webhooks 1 to 3, of which the third has failed. */
+const fakeWebhooks: AppDependencies['webhooks'] = {
+  create: async ({ url, kinds }) => {
+    if (url.includes('full')) return { kind: 'full' };
+    const expected = urlFault(url, false);
+    if (expected !== null) return { kind: 'wrong url', expected };
+    return { kind: 'created', webhook: { ...webhookOf(4), url, kinds }, secret: 'whsec_c2VjcmV0' };
+  },
+  list: async () => [webhookOf(1), webhookOf(2), failedWebhook],
+  setPaused: async (id, paused) => (id > 3 ? null : { ...webhookOf(id), state: paused ? 'paused' : 'active' }),
+  remove: async (id) => id <= 3,
+  replay: async (id) => id <= 3,
+  deliveries: async (id, { after, limit }) =>
+    id > 3
+      ? null
+      : [3, 2, 1]
+          .filter((each) => after === 0 || each < after)
+          .slice(0, limit)
+          .map((each) => ({ ...delivery, id: each })),
+};
+
+function webhookOf(id: number): Webhook {
+  return {
+    id,
+    url: `https://shop.example/${id}`,
+    kinds: ['issue.created', 'issue.used'],
+    state: 'active',
+    failures: 0,
+    failingSinceMs: null,
+    nextTryMs: null,
+    lastError: null,
+    createdMs: coupon.createdMs,
+  };
+}
+
+const failedWebhook: Webhook = {
+  ...webhookOf(3),
+  state: 'failed',
+  failures: 80,
+  failingSinceMs: coupon.createdMs,
+  nextTryMs: coupon.createdMs + 1000,
+  lastError: 'answered 503',
+};
+
+const delivery = {
+  atMs: coupon.createdMs,
+  couponId: 1,
+  messageId: 'msg_Qn2xZ3c8YQm0VdS1rJb6Pw',
+  events: 2,
+  firstEvent: '1:issue:36',
+  lastEvent: '1:issue:37',
+  status: 204,
+  error: null,
+  durationMs: 31,
+};
+
+/** A user such as `as-3` is answered as coupon 3 is. */
+function resultOf(couponId: number, userId = ''): Outcome {
+  const outcome = outcomes[Number(/^as-(\d+)$/.exec(userId)?.[1] ?? couponId)] ?? refusal['not exist'];
   if (outcome instanceof Error) throw outcome;
   return outcome;
 }
@@ -367,6 +598,7 @@ function statusOf(couponId: number, userId: string): IssueStatus | null {
   if (couponId === 10) throw new Error('internal: secret of the database');
   if (couponId > 10) return null;
   if (userId === 'archived') return { kind: 'archived' };
-  if (userId === 'accepted' || userId === 'issued' || userId === 'used') return { kind: userId, sequence: 37 };
+  if (userId === 'accepted') return { kind: 'accepted', sequence: 37 };
+  if (/^(issued|used|expired|revoked)$/.test(userId)) return toWrittenIssue(rowOf(userId), termsOf(userId));
   return { kind: 'none' };
 }

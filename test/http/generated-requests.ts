@@ -134,6 +134,6 @@ function mostly<T>(right: fc.Arbitrary<T>, wrong: fc.Arbitrary<T>): fc.Arbitrary
 
 /** An example whose members are things that are there, where some are known. */
 function withKnown(example: unknown, { values }: Known): unknown {
-  if (typeof example !== 'object' || example === null) return example;
+  if (typeof example !== 'object' || example === null || Array.isArray(example)) return example;
   return Object.fromEntries(Object.entries(example).map(([name, value]) => [name, values[name]?.[0] ?? value]));
 }

@@ -34,6 +34,29 @@ test('each name has its own allowance in a window, and a new one in the next', (
   expect(limiter.take('a')).toEqual({ isRefused: false, requestsMax: 3, remaining: 2, resetS: 10 });
 });
 
+test('some together are counted together, or refused together', async () => {
+  const synced: Counted['counts'][] = [];
+  const limiter = limiterWith({
+    requestsMax: 5,
+    sync: async ({ counts }) => {
+      synced.push(counts);
+      return counts;
+    },
+  });
+  expect(limiter.take('a', 6)).toEqual({ isRefused: true, requestsMax: 5, remaining: 5, resetS: 8 });
+  expect(limiter.take('a')).toMatchObject({ isRefused: false, remaining: 4 });
+  expect(limiter.take('a', 3)).toMatchObject({ isRefused: false, remaining: 1 });
+  expect(limiter.take('a', 2)).toMatchObject({ isRefused: true, remaining: 1 });
+  expect(limiter.take('b', 2)).toMatchObject({ isRefused: false, remaining: 3 });
+  await limiter.settled();
+  expect(synced).toEqual([
+    new Map([
+      ['a', 4],
+      ['b', 2],
+    ]),
+  ]);
+});
+
 test('a single request is not synced, and the second syncs both', async () => {
   const synced: Counted[] = [];
   const sync = async (counted: Counted) => {
@@ -185,4 +208,28 @@ describe('answers', () => {
     const request = new Request('http://localhost/v2/issue-async', { method: 'POST', headers, body: body('u1') });
     expect(limitsOf(await app.fetch(request))).toEqual([null, null, null, null]);
   });
+});
+
+test('what is given back is not counted, here and in Redis, however often', async () => {
+  const totals = new Map<string, number>();
+  const sync: LimiterOptions['sync'] = async ({ counts }) => {
+    for (const [name, count] of counts) totals.set(name, (totals.get(name) ?? 0) + count);
+    return new Map([...counts.keys()].map((name) => [name, totals.get(name) ?? 0]));
+  };
+  const limiter = limiterWith({ sync });
+  for (let i = 0; i < 10; i += 1) {
+    // Each alone, two at the same time, and beside one that stays counted.
+    expect(refusals(limiter, 'aaabbc')).toEqual([false, false, false, false, false, false]);
+    for (const name of 'aaabbc') limiter.giveBack(name);
+    if (i % 2) await limiter.settled();
+  }
+  await limiter.settled();
+  expect([...totals.values()].filter((count) => count > 0)).toEqual([]);
+  expect(refusals(limiter, 'aaaa')).toEqual([false, false, false, true]);
+  limiter.giveBack('a');
+  expect(refusals(limiter, 'aa')).toEqual([false, true]);
+  await limiter.settled();
+  expect(totals.get('a')).toBe(3);
+  limiter.giveBack('nobody');
+  expect(refusals(limiter, 'dddd')).toEqual([false, false, false, true]);
 });

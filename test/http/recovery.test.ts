@@ -14,6 +14,8 @@ async function ask(method: string, path: string, authorization = `Bearer ${OPERA
 const routes = [
   ['GET', '/v1/coupons/1/audit'],
   ['GET', '/v1/dead-letters'],
+  ['GET', '/v1/dead-letters/0-1-0'],
+  ['GET', '/v1/coupons/1/timeline'],
   ['POST', '/v1/dead-letters/0-1-0/replay'],
   ['DELETE', '/v1/dead-letters/0-1-0'],
 ] as const;
@@ -45,6 +47,29 @@ test('the list of dead letters is bounded, says so, and names no user', async ()
     { id: '0-2-0', reason: 'unknown version', couponId: 5, firstSequence: 7, users: 1, accepted: null },
     { id: '0-3-0', reason: 'unknown version', couponId: null, firstSequence: null, users: 0, accepted: null },
   ]);
+});
+
+test('a dead letter is read with its users and its fields', async () => {
+  const { status, body } = await ask('GET', '/v1/dead-letters/0-1-0');
+  expect({ status, users: body?.userIds, fields: body?.fields, entryId: body?.entryId }).toEqual({
+    status: 200,
+    users: ['a', 'b'],
+    fields: [{ name: 'users', value: 'a,b' }],
+    entryId: '1-0',
+  });
+  expect((await ask('GET', '/v1/dead-letters/0-3-0')).body?.code).toBe('DEAD_LETTER_NOT_EXIST');
+});
+
+test('a timeline says how often callers were refused, and why', async () => {
+  const { body } = await ask('GET', '/v1/coupons/1/timeline');
+  expect(body).toEqual({
+    couponId: 1,
+    issues: [{ date: '1970-01-01T00:00:00.000Z', sequence: 1, persistedMs: 5 }],
+    refusals: { alreadyIssued: 1, notStarted: 2, paused: 3, ended: 4, soldOut: 5 },
+    refused: [{ date: '1970-01-01T00:00:01.000Z', count: 15 }],
+    complete: true,
+  });
+  expect((await ask('GET', '/v1/coupons/26/timeline')).body?.code).toBe('COUPON_NOT_EXIST');
 });
 
 test('a dead letter is replayed, unreadable or not there; discarded or not there', async () => {

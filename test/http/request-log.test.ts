@@ -64,7 +64,7 @@ test('other routes have lines too, by the pattern of their path, and so has what
   await eventually('all lines', () => lines.length === 4);
   const user = hashUser(SECRET, USER);
   expect(lines).toMatchObject([
-    { endpoint: 'GET /v1/coupons/:couponId/issues/:userId', couponId: '7', user, status: 200 },
+    { endpoint: 'GET /v1/coupons/:couponId/issues/:userId', couponId: 7, user, status: 200 },
     { endpoint: 'GET /v1/users/:userId/issues', user, status: 200 },
     { endpoint: 'GET /v1/load', status: 401, code: 'UNAUTHENTICATED' },
     { status: 404, code: 'NOT_FOUND' },

@@ -154,7 +154,7 @@ function describeWire(port: () => number): void {
     ]) {
       const wire = await openWire(port());
       wire.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-      expect(await wire.closed()).toMatch(/^HTTP\/1.1 400 ([^]*`Host` names no host|.*\r\n(.+\r\n)*\r\n$)/);
+      expect(await wire.closed()).toMatch(/^HTTP\/1.1 400 ([^]*`Host` is not a valid host|.*\r\n(.+\r\n)*\r\n$)/);
     }
   });
 

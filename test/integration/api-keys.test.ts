@@ -27,6 +27,7 @@ const environment = (change: Readonly<Record<string, string>> = {}): Record<stri
   PATH: process.env.PATH ?? '',
   DATABASE_URL: stores.config.DATABASE_URL,
   REDIS_URL: stores.config.REDIS_URL,
+  KEY_PREFIX: stores.config.KEY_PREFIX ?? '',
   HOST: '127.0.0.1',
   PORT: '0',
   KEYS_MS_MAX: '100',

@@ -1,11 +1,13 @@
 // archive.test.ts -- The issues of a coupon move to a file and back: exactly, beside running processes, and whatever is interrupted where.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { SYSTEM } from '../../src/auth/audit-trail.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { writeEntries } from '../../src/ledger/ledger.ts';
 import { withConnection } from '../../src/mysql/database.ts';
@@ -15,6 +17,7 @@ import { auditCoupon } from '../../src/operations/audit.ts';
 import { closeCoupon } from '../../src/stock/closing.ts';
 import { eventually } from '../eventually.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
+import { runEntry } from '../started-entry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'archive-'));
 let stores: Stores;
@@ -31,6 +34,7 @@ afterAll(async () => {
 const people = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `user-${from + i}`);
 const fileOf = (id: number) => join(folder, `${id}.csv`);
 const ignore = () => undefined;
+const USE = { kind: 'use', reference: null } as const;
 const withSay = (say: (step: string) => void = ignore) => ({
   redisStock: api.redisStock,
   database: stores.database,
@@ -56,7 +60,7 @@ async function endedCoupon(issues: number) {
   for (let from = 0; from < issues; from += 500)
     await api.issuers.synchronous.issue(id, people(Math.min(500, issues - from), from));
   for (let i = 0; i < Math.min(issues, 30); i += 3)
-    expect(await api.issues.use(id, `user-${i}`)).toMatchObject({ kind: 'used' });
+    expect(await api.issues.change(id, `user-${i}`, USE)).toMatchObject({ kind: 'done' });
   await setPeriod(id, Date.now() - 1000);
   return { id, rows: await allOf(id) };
 }
@@ -86,10 +90,11 @@ test('the rows are in the file and nowhere else, and come back with the same num
   expect([typeof archivedMs, issuedQuantity]).toEqual(['number', 1500]);
   const lines = readFileSync(fileOf(id), 'utf8').split('\n');
   expect(lines.slice(0, 2)).toEqual([
-    `#coupon=${id},archived=${new Date(archivedMs ?? 0).toISOString()},format=1`,
-    'sequence,user_id,date_issued,date_used,date_created,date_updated',
+    `#coupon=${id},archived=${new Date(archivedMs ?? 0).toISOString()},format=2`,
+    'sequence,user_id,date_issued,date_used,date_created,date_updated,reference,date_revoked,endpoint',
   ]);
   expect(lines[2]).toStartWith(`1,user-0,${rows[0]?.dateIssued.toISOString()},${rows[0]?.dateUsed?.toISOString()},`);
+  expect(lines[2]).toEndWith(',POST /v1/issue');
   expect(lines.at(-2)).toMatch(/^#rows=1500,sha256=[0-9a-f]{64}$/);
   expect(await auditCoupon({ redisStock: api.redisStock, database: stores.database }, id)).toMatchObject({
     archived: true,
@@ -99,14 +104,61 @@ test('the rows are in the file and nowhere else, and come back with the same num
     unexpected: 0,
   });
   expect(await api.issues.statusOf(id, 'user-0')).toEqual({ kind: 'archived' });
-  expect(await api.issues.use(id, 'user-1')).toEqual({ kind: 'archived' });
+  expect(await api.issues.change(id, 'user-1', USE)).toEqual({ kind: 'archived' });
   // A repetition finds all done.
   expect(await archiveCoupon(withSay(), id, fileOf(id))).toBe(1500);
   expect(await restoreArchive(withSay(), fileOf(id))).toBe(1500);
   expect(await allOf(id)).toEqual(rows);
   expect((await stores.couponNow(id)).archivedMs).toBeNull();
-  expect(await api.issues.statusOf(id, 'user-1')).toEqual({ kind: 'issued', sequence: 2 });
-  expect(await api.issues.use(id, 'user-1')).toMatchObject({ kind: 'used', sequence: 2 });
+  expect(await api.issues.statusOf(id, 'user-1')).toMatchObject({ kind: 'issued', sequence: 2 });
+  expect(await api.issues.change(id, 'user-1', USE)).toMatchObject({ kind: 'done', issue: { sequence: 2 } });
+});
+
+test('what an issue was used for, and that it was revoked, comes back with it', async () => {
+  const { id } = await stores.coupon({ totalQuantity: 10 });
+  await api.issuers.synchronous.issue(id, people(4));
+  const references = ['order,1 "quoted"\\', '#주문 100% 🎁', '%2C'];
+  for (const [i, reference] of references.entries())
+    expect(await api.issues.change(id, `user-${i}`, { kind: 'use', reference })).toMatchObject({ kind: 'done' });
+  await api.issues.change(id, 'user-3', { kind: 'revoke', reason: 'of a test', by: SYSTEM });
+  await setPeriod(id, Date.now() - 1000);
+  const rows = await allOf(id);
+  expect(rows.map(({ reference, dateRevoked }) => [reference, dateRevoked !== null])).toEqual([
+    ...references.map((reference) => [reference, false]),
+    [null, true],
+  ]);
+  await archiveCoupon(withSay(), id, fileOf(id));
+  await restoreArchive(withSay(), fileOf(id));
+  expect(await allOf(id)).toEqual(rows);
+});
+
+test('a file of a release that knew neither is restored', async () => {
+  const { id, rows } = await endedCoupon(5);
+  await archiveCoupon(withSay(), id, fileOf(id));
+  const [head = '', columns = '', ...lines] = readFileSync(fileOf(id), 'utf8').trimEnd().split('\n');
+  const old = [head.replace('format=2', 'format=1'), columns.replace(',reference,date_revoked,endpoint', '')];
+  for (const line of lines.slice(0, -1)) old.push(line.replace(/,,,[^,]*$/, ''));
+  const text = `${old.join('\n')}\n`;
+  const sum = createHash('sha256').update(text).digest('hex');
+  writeFileSync(fileOf(id), `${text}#rows=5,sha256=${sum}\n`);
+  expect(await restoreArchive(withSay(), fileOf(id))).toBe(5);
+  expect(await allOf(id)).toEqual(rows.map((row) => ({ ...row, endpoint: null })));
+});
+
+test('a file of the format before is taken up again, and restored without the endpoint', async () => {
+  const { id, rows } = await endedCoupon(30);
+  expect(await crashAfter(3, (say) => archiveCoupon(withSay(say), id, fileOf(id)))).toBe(true);
+  expect((await allOf(id)).length).toBe(30);
+  const [head = '', , ...lines] = readFileSync(fileOf(id), 'utf8').split('\n').slice(0, -2);
+  const columns = 'sequence,user_id,date_issued,date_used,date_created,date_updated';
+  const before = [head.replace('format=2', 'format=1'), columns, ...lines.map((line) => line.replace(/,,,[^,]*$/, ''))];
+  const text = before.map((line) => `${line}\n`).join('');
+  const sum = new Bun.CryptoHasher('sha256').update(text).digest('hex');
+  writeFileSync(fileOf(id), `${text}#rows=30,sha256=${sum}\n`);
+  expect(await archiveCoupon(withSay(), id, fileOf(id))).toBe(30);
+  expect(await allOf(id)).toEqual([]);
+  expect(await restoreArchive(withSay(), fileOf(id))).toBe(30);
+  expect(await allOf(id)).toEqual(rows.map((row) => ({ ...row, endpoint: null })));
 });
 
 test('whatever step it is interrupted after, a repetition ends it, and the same back', async () => {
@@ -135,30 +187,9 @@ test('whatever step it is interrupted after, a repetition ends it, and the same 
 test('a command that is killed again and again ends with all rows in one place', async () => {
   const { id, rows } = await endedCoupon(3000);
   const path = fileOf(id);
-  const { DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS } = stores.config;
-  const root = resolve(import.meta.dir, '../..');
-  const run = async (args: readonly string[], killAfterMs?: number) => {
-    const child = Bun.spawn([process.execPath, join(root, 'src/commands/archive.ts'), ...args], {
-      cwd: folder,
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        DATABASE_URL,
-        REDIS_URL,
-        PARTITIONS: String(PARTITIONS),
-        ...(KEY_PREFIX !== undefined && { KEY_PREFIX }),
-      },
-      stdout: 'pipe',
-      stderr: 'pipe',
-    });
-    if (killAfterMs !== undefined) {
-      // From its first step on.
-      const first = child.stderr.getReader().read();
-      await Promise.race([first, child.exited]);
-      await Bun.sleep(killAfterMs);
-      child.kill('SIGKILL');
-    }
-    await child.exited;
-    return { code: child.exitCode, out: await new Response(child.stdout).text() };
+  const run = async (words: readonly string[], killAfterMs?: number) => {
+    const { out, code } = await runEntry(stores.config, 'src/commands/archive.ts', words, { cwd: folder, killAfterMs });
+    return { out, code };
   };
   const archiving = ['--coupon', String(id), '--file', path];
   for (const ms of [0, 5, 20]) {
@@ -181,7 +212,11 @@ test('an archived coupon is prolonged, opened and issued by no endpoint, not eve
   await archiveCoupon(withSay(), id, fileOf(id));
   for (const changes of [{ endMs: Date.now() + 60_000 }, { paused: true }, { totalQuantity: 100 }])
     expect(await api.editor.edit(id, changes, null)).toEqual({ kind: 'archived' });
-  expect(await api.editor.remove(id, null)).toMatchObject({ kind: 'issued' });
+  expect(await api.editor.remove(id, null)).toEqual({ kind: 'archived' });
+  // Also where a MySQL that went back knows an earlier epoch than Redis.
+  await stores.redis.hset(stores.keys(id).state, { run: 'a former server', form: 1, epoch: 99 });
+  expect(await api.editor.edit(id, { paused: true }, null)).toEqual({ kind: 'archived' });
+  await stores.redis.del(stores.keys(id).state);
   await setPeriod(id, Date.now() + 60_000);
   expect(await api.editor.open(id)).toEqual({ kind: 'ended' });
   expect(await api.stock.open(id, true)).toEqual({ kind: 'ended' });
@@ -208,7 +243,7 @@ test('what is used while it is archived is used in the file, or was refused', as
   const caller = async () => {
     while (!ended && next < 1500) {
       const userId = `user-${next++}`;
-      const answer = await api.issues.use(id, userId);
+      const answer = await api.issues.change(id, userId, USE);
       answers.set(userId, answer.kind);
     }
   };
@@ -218,10 +253,10 @@ test('what is used while it is archived is used in the file, or was refused', as
   await eventually('some to be refused', () => [...answers.values()].includes('archived') || next >= 1500);
   ended = true;
   await calling;
-  expect([...new Set(answers.values())].sort()).toEqual(['archived', 'used']);
+  expect([...new Set(answers.values())].sort()).toEqual(['archived', 'done']);
   await restoreArchive(withSay(), fileOf(id));
   const rows = new Map((await allOf(id)).map(({ userId, dateUsed }) => [userId, dateUsed]));
-  const wrong = [...answers].filter(([userId, kind]) => (kind === 'used') !== (rows.get(userId) !== null));
+  const wrong = [...answers].filter(([userId, kind]) => (kind === 'done') !== (rows.get(userId) !== null));
   expect(wrong).toEqual([]);
 });
 
@@ -273,7 +308,7 @@ describe('it is refused, and nothing is changed', () => {
     await expect(archiveCoupon(withSay(), 1, fileOf(1))).rejects.toThrow(/no coupon 1/);
     const { id } = await endedCoupon(3);
     writeFileSync(fileOf(id), 'something else');
-    await expect(archiveCoupon(withSay(), id, fileOf(id))).rejects.toThrow(/is there already/);
+    await expect(archiveCoupon(withSay(), id, fileOf(id))).rejects.toThrow(/already exists/);
     expect(readFileSync(fileOf(id), 'utf8')).toBe('something else');
     rmSync(fileOf(id));
     await withConnection(stores.database, (session) =>

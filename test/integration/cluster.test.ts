@@ -31,16 +31,19 @@ import {
   type PrivateCluster,
   replicasOf,
   slotOf,
+  slotRanges,
   startRedisCluster,
   whole,
 } from '../redis-cluster.ts';
+import { needsOneRedis } from '../other-stores.ts';
 import { brokenPromises } from '../promises.ts';
 import { reconcileOnce } from '../reconcile-once.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
 
 const folder = tempFolder('coupon-cluster-');
 const NODE_TIMEOUT_MS = 2000;
-const quick = { REDIS_COMMAND_MS_MAX: 1000, REDIS_CONNECT_MS_MAX: 1000, BATCHES_IN_FLIGHT_MAX: 4 };
+// So many that every node has some, wherever single slots are moved.
+const quick = { PARTITIONS: 64, REDIS_COMMAND_MS_MAX: 1000, REDIS_CONNECT_MS_MAX: 1000, BATCHES_IN_FLIGHT_MAX: 4 };
 let cluster: PrivateCluster;
 let stores: Stores;
 let api: TestApi;
@@ -95,6 +98,8 @@ describe('under load', () => {
     const others = (await mastersOf(cluster)).filter((node) => node !== owner);
     for (const to of [...others.slice(0, 1), owner]) {
       await moveSlot(cluster, slot, to);
+      // Every node knows the epoch of the owner. Moved on before, a slot can return: the next owner would not take the highest epoch.
+      await whole(cluster);
       await load.answered(100);
     }
     await load.stop();
@@ -252,10 +257,10 @@ describe('at start', () => {
     expect(faults).toHaveLength(1);
   });
 
-  test('one Redis behind the URL of a cluster is named', async () => {
+  test.skipIf(needsOneRedis('is about one'))('one Redis behind the URL of a cluster is named', async () => {
     const { host } = new URL(process.env['TEST_REDIS_URL'] ?? '');
     const faults = await faultsOf(`redis+cluster://${host}`);
-    expect(faults.join('\n')).toMatch(/^REDIS_URL: .* it has no cluster mode; leave `\+cluster` out of the URL.*$/);
+    expect(faults.join('\n')).toMatch(/^REDIS_URL: .* it is not in cluster mode; remove `\+cluster` from the URL.*$/);
   });
 
   test('a node that is down is skipped, and subscriptions go to the next one', async () => {
@@ -308,5 +313,7 @@ async function couponsOn(node: ClusterNode | undefined, count: number): Promise<
     const { id } = await stores.coupon({ totalQuantity: null });
     if ((await placeOf(id)).owner === node) ids.push(id);
   }
+  if (ids.length < count)
+    throw new Error(`no ${count} coupons on ${node?.server.port}: ${JSON.stringify(await slotRanges(cluster))}`);
   return ids;
 }

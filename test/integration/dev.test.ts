@@ -15,7 +15,7 @@ afterAll(() => stores.close());
 
 /** Starts it on the stores of this test, and stops it after use. */
 async function startDev(environment: Readonly<Record<string, string>>) {
-  const { DATABASE_URL, REDIS_URL } = stores.config;
+  const { DATABASE_URL, REDIS_URL, KEY_PREFIX } = stores.config;
   const port = await freePort();
   const child = Bun.spawn([process.execPath, 'tools/dev.ts'], {
     cwd: resolve(import.meta.dirname, '../..'),
@@ -24,6 +24,7 @@ async function startDev(environment: Readonly<Record<string, string>>) {
       HOME: process.env['HOME'],
       DATABASE_URL,
       REDIS_URL,
+      KEY_PREFIX,
       PORT: `${port}`,
       ...environment,
     },
@@ -35,14 +36,16 @@ async function startDev(environment: Readonly<Record<string, string>>) {
     for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) said += piece;
   };
   void read();
-  await eventually('bun run dev to be ready', () => said.includes('\nReady in ') || child.exitCode !== null);
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await child.exited;
-    },
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await child.exited;
   };
+  const isReady = () => said.includes('\nReady in ') || child.exitCode !== null;
+  await eventually('bun run dev to be ready', isReady).catch(async (error: unknown) => {
+    await stop();
+    throw new Error(`it is not ready:\n${said}`, { cause: error });
+  });
+  return { port, [Symbol.asyncDispose]: stop };
 }
 
 /** Whether anything listens there. Every address of 127.0.0.0/8 is this machine, and the wildcard address is all of them. */

@@ -2,7 +2,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { rmSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { CheckName, PreflightCheck } from '../../src/operations/preflight/findings.ts';
 import { nodeOf } from '../../src/redis/connection.ts';
 import { tempFolder } from '../../tools/leftovers.ts';
@@ -14,6 +13,7 @@ import { type PrivateCluster, startRedisCluster, whole } from '../redis-cluster.
 import { connectTo } from '../redis-database.ts';
 import { type SentinelSetup, startSentinelSetup } from '../redis-sentinel.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
+import { runEntry } from '../started-entry.ts';
 
 const folder = tempFolder('coupon-preflight-');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -62,7 +62,7 @@ describe('one server', () => {
     expect((await checksOf(api, id)).find(({ name }) => name === 'memory')).toMatchObject({
       code: 'MEMORY_SHORT',
       detail: expect.stringMatching(
-        /^uses \d+ MB of 210 MB, and what is issued meanwhile takes 245 MB at most$/,
+        /^uses \d+ MB of 210 MB, and what is issued meanwhile takes 248 MB at most$/,
       ) as unknown,
       server: new URL(server.url).host,
     });
@@ -81,7 +81,7 @@ describe('one server', () => {
     await api.issuers.scripted.issue(id, ['a', 'b']);
     expect(await api.preflight(id)).toMatchObject({
       pieces: 98,
-      redisBytes: 98 * 245,
+      redisBytes: 98 * 248,
       mysqlBytes: 98 * 316,
       unpersisted: 2,
     });
@@ -129,26 +129,13 @@ describe('one server', () => {
 
   test('the command prints a line for each check, and ends with 1 where it will not hold', async () => {
     const { id } = await stores.coupon({ ...later(), totalQuantity: 1_000_000 });
-    const run = async (...args: string[]) => {
-      const child = Bun.spawn([process.execPath, 'src/commands/preflight.ts', ...args], {
-        cwd: resolve(import.meta.dir, '../..'),
-        env: {
-          PATH: process.env['PATH'] ?? '',
-          DATABASE_URL: stores.config.DATABASE_URL,
-          REDIS_URL: stores.config.REDIS_URL,
-          PARTITIONS: String(stores.config.PARTITIONS),
-        },
-        stdout: 'pipe',
-        stderr: 'pipe',
-      });
-      return { out: await child.stdout.text(), err: await child.stderr.text(), code: await child.exited };
-    };
+    const run = (...words: string[]) => runEntry(stores.config, 'src/commands/preflight.ts', words);
     {
       await using _worker = await stores.startWorker();
       await eventually('the worker to be seen', async () => (await codeOf(api, id, 'writing')) !== 'NO_WORKER');
       const { out, err, code } = await run('--coupon', String(id));
       expect({ err, code }).toEqual({ err: '', code: 0 });
-      expect(out).toMatch(/^1,000,000 pieces take at most 245 MB in Redis and 316 MB in MySQL\.$/m);
+      expect(out).toMatch(/^1,000,000 pieces take at most 248 MB in Redis and 316 MB in MySQL\.$/m);
       expect(out).toMatch(/^warning +memory +\S+ +MEMORY_UNBOUNDED: uses .+\. Set maxmemory of Redis/m);
       expect(out).toMatch(/^ok +period +begins in [\d,]+ s$/m);
     }
@@ -249,7 +236,7 @@ describe('on a cluster', () => {
     ]);
     const { options } = nodeOf(api.redis, stores.keys(id).state);
     const owner = `${options.host}:${options.port}`;
-    const needs = checks.filter(({ name, detail }) => name === 'memory' && detail.includes('takes 245 MB'));
+    const needs = checks.filter(({ name, detail }) => name === 'memory' && detail.includes('takes 248 MB'));
     // It, and its replica.
     expect(needs.map(({ server }) => server)).toContain(owner);
     expect(needs).toHaveLength(2);

@@ -212,7 +212,7 @@ test('a crash before the commit of a lower total leaves cached settings that are
   await ask(id);
   await api.editor.open(id);
   const keys = stores.keys(id);
-  const input = { keys, server: serverOf(api.redis), version, total: 5 };
+  const input = { keys, server: serverOf(api.redis, keys.state), version, total: 5 };
   expect(await lowerTotal(api.redis, input)).toEqual({ kind: 'lowered' });
   await expectToSell(id, 5);
   expect(await api.editor.repair(id)).toBe('repaired');
@@ -235,7 +235,7 @@ test('a crash after the commit of a higher total leaves stale cached settings, a
   expect(await api.editor.edit(id, { totalQuantity: 7 }, null)).toMatchObject({ kind: 'edited' });
   await expectToSell(id, 7);
   // The other half of the first edit, arriving at last.
-  const late = { keys: stores.keys(id), server: serverOf(api.redis), coupon: committed };
+  const late = { keys: stores.keys(id), server: api.redisStock.serverOfCoupon(id), coupon: committed };
   expect(await applyEdit(api.redis, late)).toEqual({ kind: 'different', version: committed.version + 1 });
   await expectToSell(id, 7);
 });
@@ -305,11 +305,36 @@ test('terms change while nothing is issued, also of a coupon that is open, which
   expect((await stores.couponNow(id)).minAvailableAmount).toBe(300);
 });
 
+test('when a coupon can be used changes while nothing is issued, and never contradicts its period', async () => {
+  const { id, startMs, endMs } = await stores.coupon();
+  const usable = { currency: 'USD', usableDays: 30, timeZone: 'Asia/Seoul' };
+  expect(await edit(id, usable)).toMatchObject(usable);
+  const contradiction = (member: string) => ({ kind: 'contradiction', member }) as never;
+  expect(await api.editor.edit(id, { usableUntilMs: endMs }, null)).toEqual(contradiction('usableDays'));
+  const until = { usableDays: null, usableFromMs: startMs, usableUntilMs: endMs };
+  expect(await edit(id, until)).toMatchObject(until);
+  expect(await stores.couponNow(id)).toMatchObject({ ...until, currency: 'USD', timeZone: 'Asia/Seoul' });
+  // An issuing that would start when nothing can be used any more.
+  expect(await api.editor.edit(id, { startMs: endMs, endMs: endMs + 1000 }, null)).toEqual(
+    contradiction('usableUntil'),
+  );
+  expect(await edit(id, { usableUntilMs: null, usableFromMs: null })).toMatchObject({ usableUntilMs: null });
+});
+
 for (const issuer of issuerNames) {
   test(`terms are fixed from the first issue on, by ${issuer}, also before it is a row`, async () => {
     const { id, discountAmount } = await stores.coupon();
     expect(await kindOf(api, issuer, id)).toBe('issued');
-    for (const changes of [{ discountAmount: 1 }, { minAvailableAmount: 1 }, { discountAmount: 1, totalQuantity: 3 }]) {
+    for (const changes of [
+      { discountAmount: 1 },
+      { minAvailableAmount: 1 },
+      { discountAmount: 1, totalQuantity: 3 },
+      { usableDays: 30 },
+      { usableFromMs: Date.now() },
+      { usableUntilMs: Date.now() + 3_600_000 },
+      { timeZone: 'Asia/Seoul' },
+      { currency: 'USD' },
+    ]) {
       expect(await other.editor.edit(id, changes, null)).toEqual({ kind: 'terms fixed' });
     }
     // What says the same is no change.

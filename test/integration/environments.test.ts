@@ -18,6 +18,7 @@ import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { eventually } from '../eventually.ts';
 import { AUDIENCE, ISSUER, sign } from '../http/tokens.ts';
 import { type EntryOptions, startEntry } from '../started-entry.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { openStores, type Stores } from '../stores.ts';
 
 const root = resolve(import.meta.dir, '../..');
@@ -150,7 +151,9 @@ test.skipIf(!hasIpv6)('stores are reached by addresses of IPv6', async () => {
   }
 });
 
-const isMysql = !isMariadb(await withConnection(stores.database, readServerVersion));
+const isMysql =
+  !isMariadb(await withConnection(stores.database, readServerVersion)) &&
+  !needsPlainMysql('makes a user of the server');
 
 test.skipIf(!isMysql)(
   'a user of caching_sha2_password is let in without TLS, before and after MySQL caches the hash',

@@ -32,7 +32,7 @@ test('callers who wait for their rows are answered as soon as these are there', 
   const statuses = await Promise.all(waiting);
   await worker.drained();
   const rows = new Map((await stores.rows(id)).map(({ userId, sequence }) => [userId, sequence]));
-  expect(statuses).toEqual(names.map((name) => ({ kind: 'issued', sequence: rows.get(name) ?? 0 })));
+  expect(statuses).toMatchObject(names.map((name) => ({ kind: 'issued', sequence: rows.get(name) ?? 0 })));
 });
 
 test('waiting ends with its time, its caller or its server, and returns what is known', async () => {
@@ -50,6 +50,7 @@ test('waiting ends with its time, its caller or its server, and returns what is 
     database: stores.database,
     stock: api.stock,
     exists: () => true,
+    read: stores.couponNow,
     epochInRedis: () => 0,
     watch,
     settings,
@@ -74,27 +75,29 @@ test('a user without the coupon is answered immediately, however long they would
   expect(await api.issues.statusOf(id + 1_000_000, 'nobody', 30_000)).toBe(null);
 });
 
+const USE = { kind: 'use', reference: null } as const;
+
 test('of many concurrent uses of an issue one succeeds, and all return its time', async () => {
   const { id } = await stores.coupon();
   await api.issuance.issue('synchronous', id, 'someone');
-  const uses = await Promise.all(users(20).map(() => api.issues.use(id, 'someone')));
-  expect(uses.filter(({ kind }) => kind === 'used')).toHaveLength(1);
-  const [used] = uses.filter(({ kind }) => kind === 'used');
-  for (const use of uses) expect({ ...use, kind: 'used' }).toEqual({ ...used } as never);
-  expect(await api.issues.statusOf(id, 'someone')).toEqual({ kind: 'used', sequence: 1 });
-  expect(await api.issues.use(id, 'another')).toEqual({ kind: 'not issued' });
-  expect(await api.issues.use(id + 1_000_000, 'someone')).toEqual({ kind: 'not exist' });
+  const uses = await Promise.all(users(20).map(() => api.issues.change(id, 'someone', USE)));
+  expect(uses.filter(({ kind }) => kind === 'done')).toHaveLength(1);
+  const [used] = uses.filter(({ kind }) => kind === 'done');
+  for (const use of uses) expect({ ...use, kind: 'done' }).toEqual({ ...used } as never);
+  expect(await api.issues.statusOf(id, 'someone')).toMatchObject({ kind: 'used', sequence: 1 });
+  expect(await api.issues.change(id, 'another', USE)).toEqual({ kind: 'not issued' });
+  expect(await api.issues.change(id + 1_000_000, 'someone', USE)).toEqual({ kind: 'not exist' });
 });
 
 test('an accepted issue is used as soon as it is a row, and not refused before', async () => {
   const { id } = await stores.coupon();
   await accept(id, ['eager']);
   // Nobody writes rows yet: nothing is decided, and asking again is right.
-  await expect(api.issues.use(id, 'eager')).rejects.toMatchObject({ name: 'Unavailable', reason: 'unwritten' });
+  await expect(api.issues.change(id, 'eager', USE)).rejects.toMatchObject({ name: 'Unavailable', reason: 'unwritten' });
   const patient = await stores.createApi({ USE_WAIT_MS: 20_000 });
-  const using_ = patient.issues.use(id, 'eager');
+  const using_ = patient.issues.change(id, 'eager', USE);
   await using worker = await stores.startWorker();
-  expect(await using_).toMatchObject({ kind: 'used', sequence: 1 });
+  expect(await using_).toMatchObject({ kind: 'done', issue: { kind: 'used', sequence: 1 } });
   await worker.drained();
 });
 

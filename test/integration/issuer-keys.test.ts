@@ -98,7 +98,7 @@ test('the reason of every 401 is in a metric and in the log, and no token is', a
   const text = await (await fetch(`${metricsUrl}/metrics`)).text();
   for (const [reason, token] of Object.entries(tokens)) {
     expect(text).toContain(`coupon_unauthenticated_requests_total{reason="${reason}"} 1\n`);
-    await eventually(`a line about ${reason}`, () => logOf().includes(`a caller was turned away (401): ${reason}"`));
+    await eventually(`a line about ${reason}`, () => logOf().includes(`a request was refused (401): ${reason}"`));
     if (token !== undefined) expect(logOf()).not.toContain(token);
   }
 });

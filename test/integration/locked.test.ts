@@ -164,7 +164,7 @@ test('the fenced write itself does nothing without the lock, and nothing on an o
     await stores.redis.xrange(keys.stream, '-', '+'),
   ];
   const before = await everything();
-  const server = serverOf(other.redis);
+  const server = serverOf(other.redis, keys.state);
   // Coupons of other tests may share the partition, and their users count too.
   const unpersistedUsers = Number(await stores.redis.get(keys.unpersisted));
   const right = {
@@ -177,7 +177,8 @@ test('the fenced write itself does nothing without the lock, and nothing on an o
     version: 1,
     next: 3,
     taken: ['c'],
-  };
+    endpoint: 'POST /v1/issue-async',
+  } as const;
   const wrong = [
     ['lost', { token: 'theirs' }],
     ['changed', { epoch: 2 }],

@@ -8,6 +8,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { eq } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
+import { SYSTEM } from '../../src/auth/audit-trail.ts';
+import { removeAbandoned } from '../../src/codes/abandoned.ts';
+import { parsePattern } from '../../src/codes/pattern.ts';
+import { invariant } from '../../src/invariant.ts';
 import { startMysqlServer } from '../../tools/stack/mysql-server.ts';
 import { closeDatabase, openDatabase, type Session, withConnection } from '../../src/mysql/database.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
@@ -17,6 +21,8 @@ import { explainMysql } from '../../src/runtime/store-faults.ts';
 import { eventually } from '../eventually.ts';
 import { startEntry } from '../started-entry.ts';
 import { openStores, type Stores } from '../stores.ts';
+import { startTestDelivering } from '../test-delivering.ts';
+import { startReceiver } from '../webhook-receiver.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mysql-preflight-'));
 const stores = await openStores();
@@ -66,7 +72,7 @@ test('a healthy MySQL passes; nothing is left in it, and no id of a coupon is us
 test('users with the rights that the guide names migrate, start, issue, record and delete', async () => {
   const guide = await Bun.file(resolve(import.meta.dir, '../../deploy/README.md')).text();
   const grants = [...guide.matchAll(/^GRANT .+;$/gm)].map(([line]) => line.slice(0, -1));
-  expect(grants.map((line) => / TO (\w+)@/.exec(line)?.[1])).toEqual(['migrate', ...Array<string>(5).fill('serve')]);
+  expect(grants.map((line) => / TO (\w+)@/.exec(line)?.[1])).toEqual(['migrate', ...Array<string>(13).fill('serve')]);
   const name = `rights_${crypto.randomUUID().slice(0, 8)}`;
   await set(`CREATE DATABASE ${name}`);
   for (const user of ['migrate', 'serve']) await set(`CREATE USER ${user}@'%' IDENTIFIED BY 'pw'`);
@@ -85,7 +91,7 @@ test('users with the rights that the guide names migrate, start, issue, record a
   const running = startEntry({ config: { ...own.config, DATABASE_URL } }, 'src/server.ts');
   undo.push(() => running.child.kill('SIGKILL'));
   expect((await fetch(`${await running.url()}/readyz`)).status).toBe(200);
-  await using api = await own.createApi({ DATABASE_URL });
+  await using api = await own.createApi({ DATABASE_URL, WEBHOOK_PRIVATE: 'on' });
   await using worker = await own.startWorker({ DATABASE_URL });
   const draft = {
     title: 'a',
@@ -101,7 +107,28 @@ test('users with the rights that the guide names migrate, start, issue, record a
     expect((await api.issuance.issue(issuer, coupon.id, issuer)).kind).toBe('issued');
   await worker.drained();
   const unused = await api.catalog.create(draft);
+  const pattern = parsePattern('RIGHTS-########');
+  invariant(pattern, 'not a pattern');
+  expect(await api.codes.generate(coupon.id, pattern, SYSTEM)).toEqual({ kind: 'generated' });
+  const uploaded = (async function* () {
+    yield [1, 2, 3].map((line) => ({ line, code: `RIGHTS-${line}` }));
+  })();
+  expect(await api.codes.import(unused.id, uploaded, SYSTEM)).toEqual({ kind: 'imported', codes: 3 });
   expect(await api.editor.remove(unused.id, null)).toMatchObject({ kind: 'removed' });
+  await removeAbandoned(api.database);
+  await using receiver = startReceiver();
+  expect(
+    await api.webhooks.create({ url: receiver.url, kinds: ['issue.created', 'issue.used'] }, SYSTEM),
+  ).toMatchObject({
+    kind: 'created',
+  });
+  const delivering = startTestDelivering(own, { DATABASE_URL, WEBHOOK_PRIVATE: 'on', WEBHOOK_POLL_MS: 20 });
+  expect(await api.issues.change(coupon.id, 'locked', { kind: 'use', reference: null })).toMatchObject({
+    kind: 'done',
+  });
+  await eventually('the event', () => receiver.events.length === 1);
+  await delivering[Symbol.asyncDispose]();
+  expect(delivering.faults).toEqual([]);
   // What they need not write they cannot write.
   const restricted = openDatabase({ ...own.config, DATABASE_URL });
   undo.push(() => closeDatabase(restricted));
@@ -127,7 +154,7 @@ describe('refused is', () => {
     await root('ALTER TABLE coupons DROP CONSTRAINT coupons_never_too_many');
     try {
       expect(await faultsOf()).toEqual([
-        'DATABASE_URL: MySQL does not refuse what violates a CHECK, the last guard of P1; turn it on there',
+        'DATABASE_URL: MySQL does not enforce CHECK constraints, the last guard of P1; turn them on there',
       ]);
     } finally {
       await root('ALTER TABLE coupons ADD CONSTRAINT coupons_never_too_many CHECK (issued_quantity <= total_quantity)');
@@ -149,7 +176,7 @@ describe('refused is', () => {
     const [line = '', ...more] = await faultsOf(proxy);
     expect(more).toEqual([]);
     expect(line).toMatch(
-      /^DATABASE_URL: sessions do not keep what they are set to \(time_zone, sql_mode[a-z_, ]*\); have the proxy pass `SET` on/,
+      /^DATABASE_URL: sessions do not keep their settings \(time_zone, sql_mode[a-z_, ]*\); let the proxy pass `SET`/,
     );
   });
 
@@ -245,8 +272,8 @@ describe.skipIf(!isMariadb)('a server of gbk that ignores the character set of t
   test('is refused behind a proxy that drops SET NAMES', async () => {
     const proxy = await changingProxy(stand().config.DATABASE_URL, DROP_NAMES);
     expect(await faultsOf(proxy)).toEqual([
-      'DATABASE_URL: sessions do not keep what they are set to (character_set_client, character_set_connection, ' +
-        'character_set_results); have the proxy pass `SET` on, or connect without it',
+      'DATABASE_URL: sessions do not keep their settings (character_set_client, character_set_connection, ' +
+        'character_set_results); let the proxy pass `SET`, or connect without it',
     ]);
   });
 

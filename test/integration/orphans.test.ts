@@ -1,17 +1,17 @@
 // orphans.test.ts -- Coupons that Redis has and MySQL does not: nothing more is issued of them, what was promised stays, the rest goes.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { join, resolve } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
 import { couponIssues, coupons } from '../../drizzle/schema.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { auditCoupon } from '../../src/operations/audit.ts';
-import { couponKeys, lostKey, offersKey } from '../../src/stream/keys.ts';
-import { createRedisStock } from '../../src/stock/redis-stock.ts';
-import { reconcile } from '../../workers/reconcile.ts';
+import { couponKeys, offersKey } from '../../src/stream/keys.ts';
 import { eventually } from '../eventually.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { draftOf, openStores, type Stores, type TestApi } from '../stores.ts';
+import { runEntry } from '../started-entry.ts';
+import { reconcileOnce } from '../reconcile-once.ts';
 
 let stores: Stores;
 beforeAll(async () => {
@@ -33,31 +33,11 @@ async function deleteBySql(id: number) {
   });
 }
 
-const ignore = () => undefined;
-
 /** One round of the reconciler, with what it says of unknown coupons. */
 async function round(api: TestApi) {
   const unknown = new Map<number, string>();
-  await stores.redis.del('reconciler');
-  await reconcile({
-    redisStock: createRedisStock(api.redis, stores.config),
-    database: stores.database,
-    settings: stores.config,
-    repair: api.editor.repair,
-    open: (couponId) => api.stock.open(couponId, true),
-    observer: {
-      drift: ignore,
-      repaired: ignore,
-      closed: ignore,
-      restored: ignore,
-      unknownCoupon: (couponId, left) => unknown.set(couponId, left),
-      round: ignore,
-    },
-    onFault: (fault) => {
-      throw fault;
-    },
-    stop: new AbortController().signal,
-  });
+  const unknownCoupon = (couponId: number, left: string) => unknown.set(couponId, left);
+  await reconcileOnce(api, { settings: stores.config, observer: { unknownCoupon } });
   return unknown;
 }
 
@@ -65,24 +45,7 @@ const keysOf = (id: number) =>
   Object.values<string>({ ...couponKeys(id, stores.config.PARTITIONS) }).filter((key) => key.startsWith('coupon:'));
 
 /** Runs `bun run reconcile`. */
-async function run(...args: string[]) {
-  const root = resolve(import.meta.dir, '../..');
-  const { DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS } = stores.config;
-  const child = Bun.spawn([process.execPath, join(root, 'src/commands/reconcile.ts'), ...args], {
-    cwd: root,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL,
-      REDIS_URL,
-      PARTITIONS: String(PARTITIONS),
-      ...(KEY_PREFIX !== undefined && { KEY_PREFIX }),
-    },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  });
-  const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { code: await child.exited, out, error };
-}
+const run = (...words: string[]) => runEntry(stores.config, 'src/commands/reconcile.ts', words);
 
 test.each([
   ['', false],
@@ -206,23 +169,30 @@ test.each(['state', 'owners', 'entry', 'letter'] as const)(
   },
 );
 
-test('what else stands under the id of a new coupon is removed, and without Redis none is made', async () => {
-  await using api = await stores.createApi();
-  const { id, ...rest } = await stores.coupon();
-  const keys = stores.keys(id + 1);
-  await stores.redis.hset(offersKey(keys), 'somebody', '1 0');
-  await stores.redis.set(lostKey(keys), 3);
-  await stores.redis.set(keys.opening, 'a token');
-  const made = await api.catalog.create(draftOf({ id, ...rest }));
-  expect(made.id).toBe(id + 1);
-  expect(await stores.redis.exists(offersKey(keys), lostKey(keys), keys.opening)).toBe(0);
-  api.redis.disconnect();
-  const before = await withConnection(stores.database, (session) => session.select({ id: coupons.id }).from(coupons));
-  await expect(api.catalog.create(draftOf({ id, ...rest }))).rejects.toThrow();
-  expect(await withConnection(stores.database, (session) => session.select({ id: coupons.id }).from(coupons))).toEqual(
-    before,
-  );
-});
+const cannotForetell = needsPlainMysql('foretells the next id, and other files take ids of the same sequence');
+test.skipIf(cannotForetell)(
+  'what else stands under the id of a new coupon is removed, and without Redis none is made',
+  async () => {
+    await using api = await stores.createApi();
+    const { id, ...rest } = await stores.coupon();
+    const keys = stores.keys(id + 1);
+    await stores.redis.hset(offersKey(keys), 'somebody', '1 0');
+    const beside = ['offers', 'lost', 'gaps', 'refusals', 'refused'].map((name) =>
+      keys.owners.replace(/owners$/, name),
+    );
+    for (const key of beside) await stores.redis.setnx(key, 3);
+    await stores.redis.set(keys.opening, 'a token');
+    const made = await api.catalog.create(draftOf({ id, ...rest }));
+    expect(made.id).toBe(id + 1);
+    expect(await stores.redis.exists(...beside, keys.opening)).toBe(0);
+    api.redis.disconnect();
+    const before = await withConnection(stores.database, (session) => session.select({ id: coupons.id }).from(coupons));
+    await expect(api.catalog.create(draftOf({ id, ...rest }))).rejects.toThrow();
+    expect(
+      await withConnection(stores.database, (session) => session.select({ id: coupons.id }).from(coupons)),
+    ).toEqual(before);
+  },
+);
 
 test('the command lists what MySQL does not have, and discards it on request', async () => {
   await using api = await stores.createApi();
@@ -232,7 +202,7 @@ test('the command lists what MySQL does not have, and discards it on request', a
   await api.issuance.issue('scripted', kept.id, 'd');
   await deleteBySql(id);
   const waiting = await run('--coupon', String(id), '--discard');
-  expect(waiting.error).toContain('3 entries');
+  expect(waiting.err).toContain('3 entries');
   expect(waiting.code).toBe(1);
   {
     await using worker = await stores.startWorker();
@@ -243,7 +213,7 @@ test('the command lists what MySQL does not have, and discards it on request', a
     out: `coupon ${id}\t3 owners\t0 waiting\t3 dead letters\n`,
   });
   expect(await run('--coupon', String(kept.id), '--discard')).toMatchObject({ code: 1 });
-  expect(await stores.redis.exists(stores.keys(kept.id).state)).toBe(1);
+  expect(await api.issuance.issue('scripted', kept.id, 'e')).toEqual({ kind: 'issued', sequence: 2 });
   expect((await run('--coupon', String(id), '--discard')).out).toContain('3 owners, 3 dead letters');
   expect(await stores.redis.exists(...keysOf(id))).toBe(0);
   expect(await run('--orphans')).toMatchObject({ code: 0, out: '' });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import type { Pool } from 'mysql2/promise';
 import { validKeys } from '../../src/auth/api-key-store.ts';
 import { eventually } from '../eventually.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
 
 let stores: Stores;
@@ -79,12 +80,15 @@ const reads: Readonly<Record<string, (couponId: number) => Promise<unknown>>> = 
   'the status of an issue': (id) => api.issues.statusOf(id, 'nobody'),
   'waiting for a row': (id) => api.issues.statusOf(id, 'owner', 50),
   "a user's issues": () => api.issues.listOf('nobody', { after: 0, limit: 10 }),
-  'the use of an issue': (id) => api.issues.use(id, 'nobody'),
+  'the use of an issue': (id) => api.issues.change(id, 'nobody', { kind: 'use', reference: null }),
   'an audit': (id) => api.audit(id),
   'the keys that are valid': () => validKeys(api.database),
 };
 
-test.each(Object.entries(reads))('%s reads nothing outside of a transaction', async (_, read) => {
+const readsAlone = needsPlainMysql(
+  'looks whether reads are in transactions, which Vitess sends to the primary without them',
+);
+test.skipIf(readsAlone).each(Object.entries(reads))('%s reads nothing outside of a transaction', async (_, read) => {
   const { id } = await stores.coupon();
   await api.issuers.scripted.issue(id, ['owner']);
   sent.length = 0;

@@ -30,7 +30,7 @@ test('nothing is found when every promise is kept', async () => {
 
 test('P1: a row too many is found', async () => {
   const { id, answers } = await issued();
-  await run(`INSERT INTO coupon_issues SELECT coupon_id, 3, 'c', date_issued, NULL, date_created, date_updated
+  await run(`INSERT INTO coupon_issues (coupon_id, sequence, user_id, date_issued) SELECT coupon_id, 3, 'c', date_issued
     FROM coupon_issues WHERE coupon_id = ${id} AND sequence = 1`);
   const broken = await brokenPromises(stores, id, [
     ...answers,

@@ -11,6 +11,7 @@ import { withConnection } from '../../src/mysql/database.ts';
 import { beginOpening, finishOpening } from '../../src/stock/opening-scripts.ts';
 import { closeCoupon } from '../../src/stock/closing.ts';
 import { createRedisStock } from '../../src/stock/redis-stock.ts';
+import { partitionOf } from '../../src/stream/keys.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { connect, issuingConnection, serverOf } from '../../src/redis/connection.ts';
 import { type ReconcileDependencies, reconcile } from '../../workers/reconcile.ts';
@@ -320,7 +321,7 @@ test('an opening that is under way while a coupon is closed swaps no second stoc
   await stores.redis.del(keys.state);
   // As far as it comes before it reads the rows: it has the lease, and has raised the epoch.
   const opener = { keys, token: 'slow', leaseMs: 60_000 };
-  const server = serverOf(api.redis);
+  const server = serverOf(api.redis, keys.state);
   expect(await beginOpening(redis, { ...opener, server })).toEqual({ kind: 'begun' });
   await endNow(id);
   await eventually('it is closed', async () => (await round(api, { CLOSE_AFTER_MS: 0 })).closed.includes(id));
@@ -362,34 +363,37 @@ test('one worker at a time reconciles', async () => {
   expect(await reconcile({ ...dependencies, stop: stop.signal })).toBe(false);
 });
 
-async function bury(fields: readonly string[], reason = 'a test'): Promise<string> {
-  const id = await stores.redis.xadd('issues:{0}:dead', '*', 'entry', '1-1', 'reason', reason, ...fields);
-  return `0-${id}`;
+async function bury(fields: readonly string[], reason = 'a test', couponId = 0): Promise<string> {
+  const id = await stores.redis.xadd(stores.keys(couponId).dead, '*', 'entry', '1-1', 'reason', reason, ...fields);
+  return `${partitionOf(couponId, stores.config.PARTITIONS)}-${id}`;
 }
 
 test('a dead letter that is replayed becomes the row that was promised, under its sequence', async () => {
   const { id: couponId } = await stores.coupon();
-  const id = await bury(
-    writeEntry({ couponId, epoch: 0, firstSequence: 3, acceptedMs: 1_700_000_000_123, users: ['a', 'b'] }),
-  );
+  const entry = { couponId, epoch: 0, firstSequence: 3, acceptedMs: 1_700_000_000_123, users: ['a', 'b'] };
+  const id = await bury(writeEntry(entry), 'a test', couponId);
   expect((await Array.fromAsync(letters.list())).map((letter) => letter.id)).toEqual([id]);
   expect(await letters.replay(id)).toBe('replayed');
   expect(await letters.replay(id)).toBe('gone');
   expect(await Array.fromAsync(letters.list())).toEqual([]);
-  expect(await stores.redis.get('issues:{0}:unpersisted')).toBe('2');
+  expect(await stores.redis.get(stores.keys(couponId).unpersisted)).toBe('2');
   await using worker = await stores.startWorker();
   await worker.drained();
   expect(await stores.rows(couponId)).toEqual([
     { sequence: 3, userId: 'a', issuedMs: 1_700_000_000_123 },
     { sequence: 4, userId: 'b', issuedMs: 1_700_000_000_123 },
   ]);
-  expect(await stores.redis.get('issues:{0}:unpersisted')).toBe('0');
+  expect(await stores.redis.get(stores.keys(couponId).unpersisted)).toBe('0');
 });
 
 test('a dead letter that is no entry stays as it is, until it is discarded', async () => {
   const id = await bury(['v', '99', 'x', 'y'], 'unknown version');
   expect(await letters.replay(id)).toBe('unreadable');
-  expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null });
+  const fields = [
+    { name: 'v', value: '99' },
+    { name: 'x', value: 'y' },
+  ];
+  expect(await letters.read(id)).toEqual({ id, entryId: '1-1', reason: 'unknown version', entry: null, fields });
   expect(await letters.discard(id)).toBe(true);
   expect(await letters.discard(id)).toBe(false);
 });
@@ -399,14 +403,14 @@ test('an entry of a later release is written once a worker can read it, by itsel
   const entry = { couponId, epoch: 0, firstSequence: 3, acceptedMs: 1_700_000_000_123, users: ['a', 'b'] };
   const later = ['v', '3', 'c', String(couponId), 's', '5', 'u', 'c', 'new', 'field'];
   await using api = await stores.createApi();
-  await bury(later, 'unknown version');
+  await bury(later, 'unknown version', couponId);
   expect((await api.load()).deadLetters).toBe(0);
-  const refused = await bury(writeEntry({ ...entry, firstSequence: 6, users: ['d'] }), 'no stock left');
+  const refused = await bury(writeEntry({ ...entry, firstSequence: 6, users: ['d'] }), 'no stock left', couponId);
   expect((await api.load()).deadLetters).toBe(1);
   const kept = (await Array.fromAsync(letters.list())).map(({ id }) => id);
   expect(kept).toContain(refused);
   // As a worker of an earlier release left it, which could not read what this one can.
-  await bury(writeEntry(entry), 'unknown version');
+  await bury(writeEntry(entry), 'unknown version', couponId);
   await round(api);
   expect((await Array.fromAsync(letters.list())).map(({ id }) => id)).toEqual(kept);
   await using worker = await stores.startWorker();
@@ -574,32 +578,33 @@ test('`bun run dead-letters` lists, shows, replays and discards, and says in a l
   expect(dead('replay', '--all')).toEqual({ exitCode: 1, said: 'There are no dead letters.' });
   expect(dead('show', '0-1-1')).toEqual({ exitCode: 1, said: 'There is no dead letter 0-1-1.' });
   const help = dead('--help');
-  expect({ ...help, said: help.said.split('\n')[0] }).toEqual({
-    exitCode: 0,
-    said: 'usage: bun run dead-letters list',
-  });
+  expect(help.exitCode).toBe(0);
+  expect(help.said).toMatch(/^usage: bun run dead-letters list {2,}/);
   for (const wrong of [[], ['list', 'x'], ['show'], ['bury', '0-1-1'], ['replay', '0-1-1', 'x']]) {
     const { exitCode, said } = dead(...wrong);
-    expect({ exitCode, usage: said.split('\n')[1] }).toEqual({
-      exitCode: 2,
-      usage: 'usage: bun run dead-letters list',
-    });
+    expect(exitCode).toBe(2);
+    expect(said.split('\n')[1]).toMatch(/^usage: bun run dead-letters list {2,}/);
   }
   const { id: couponId } = await stores.coupon();
   const entry = { couponId, epoch: 0, firstSequence: 1, acceptedMs: 0, users: ['a'] };
-  const good = await bury(writeEntry(entry), 'no stock left');
-  const bad = await bury(['v', '99'], 'unknown version');
-  const later = await bury(['v', '3', 'c', String(couponId), 's', '2', 'u', 'b,c', 'new', 'field'], 'unknown version');
+  const good = await bury(writeEntry(entry), 'no stock left', couponId);
+  const bad = await bury(['v', '99'], 'unknown version', couponId);
+  const later = await bury(
+    ['v', '3', 'c', String(couponId), 's', '2', 'u', 'b,c', 'new', 'field'],
+    'unknown version',
+    couponId,
+  );
   expect(dead('list').said.split('\n')).toEqual([
     `${good}  no stock left  coupon ${couponId}, sequence 1, 1 user(s), accepted 1970-01-01T00:00:00.000Z`,
     `${bad}  unknown version  (no entry)`,
     `${later}  unknown version  coupon ${couponId}, sequence 2, 2 user(s), not readable by this release`,
     '3 dead letter(s).',
   ]);
-  expect(JSON.parse(dead('show', good).said)).toEqual({ id: good, entryId: '1-1', reason: 'no stock left', entry });
+  const shown: unknown = JSON.parse(dead('show', good).said);
+  expect(shown).toMatchObject({ id: good, entryId: '1-1', reason: 'no stock left', entry });
   expect(dead('replay', '--all')).toEqual({
     exitCode: 1,
-    said: `Replayed 1.\nLeft as they are, since this release cannot read them: ${bad}, ${later}`,
+    said: `Replayed 1.\nNot replayed, because this release cannot read them: ${bad}, ${later}`,
   });
   expect(dead('discard', bad)).toEqual({ exitCode: 0, said: `Discarded ${bad}.` });
 });

@@ -23,8 +23,10 @@ import { connectTo } from '../redis-database.ts';
 import { openStores } from '../stores.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'redis-preflight-'));
-const stores = await openStores();
-const undo: (() => Promise<unknown>)[] = [() => stores.close()];
+// Its users are of one server, wherever the other tests run.
+const own = await startRedisServer({ folder: join(folder, 'own') });
+const stores = await openStores({ redisUrl: own.url });
+const undo: (() => Promise<unknown>)[] = [() => own.stop(), () => stores.close()];
 afterAll(async () => {
   for (const step of undo.reverse()) await step();
   rmSync(folder, { recursive: true });
@@ -97,7 +99,7 @@ for (const path of new Bun.Glob('src/**/*.lua').scanSync(resolve(import.meta.dir
   for (const [, name = '', subcommand] of source.matchAll(/redis\.p?call\('(\w+)'(?:, '([A-Z]+)')?/g))
     calls.add([name, ...(subcommand ? [subcommand] : [])].join('|').toLowerCase());
 }
-const own = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup', 'scan'] };
+const ofRole = { API: ['subscribe'], worker: ['xgroup|create', 'xautoclaim', 'xreadgroup', 'scan'] };
 /** Of its own scripts. */
 const onlyOf: Record<string, Role> = { 'xgroup|delconsumer': 'worker', 'xinfo|consumers': 'worker' };
 
@@ -110,7 +112,7 @@ describe.each(roles)('%s', (role) => {
 
   // Counting requests, and idempotency keys.
   const onlyOfApi = ['hincrby', 'expire'];
-  test.each([...calls, ...own[role], 'evalsha', 'eval', 'hscan', 'publish', 'xinfo|stream'])(
+  test.each([...calls, ...ofRole[role], 'evalsha', 'eval', 'hscan', 'publish', 'xinfo|stream'])(
     'a user without %s is refused',
     async (name) => {
       if ((onlyOf[name] ?? (onlyOfApi.includes(name) ? 'API' : role)) !== role) return;

@@ -11,7 +11,7 @@ import { GROUP } from '../../src/stream/keys.ts';
 import { eraseOwner } from '../../src/stock/edit-scripts.ts';
 import { discard, replaceLetter, replay } from '../../src/stream/scripts/letters.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
-import { serverOf } from '../../src/redis/connection.ts';
+import { connect, issuingConnection, primariesOf, serverOf } from '../../src/redis/connection.ts';
 import { openStores, type Stores, type TestApi } from '../stores.ts';
 
 let stores: Stores;
@@ -46,13 +46,14 @@ const runs: Readonly<Record<string, Script>> = {
   take: {
     source: '../../src/stock/scripts/take.lua',
     run: (redis, couponId) => {
-      const server = serverOf(api.redis);
+      const server = serverOf(api.redis, stores.keys(couponId).state);
       return take(redis, {
         keys: stores.keys(couponId),
         server,
         couponId,
         unpersistedUsersMax: 1000,
         users: ['x', 'y'],
+        endpoint: 'POST /v1/issue',
       });
     },
   },
@@ -60,12 +61,12 @@ const runs: Readonly<Record<string, Script>> = {
     source: '../../src/stock/scripts/put.lua',
     run: async (redis, couponId) => {
       const keys = stores.keys(couponId);
-      const server = serverOf(api.redis);
+      const server = serverOf(api.redis, stores.keys(couponId).state);
       await stores.redis.set(keys.lock, 'token');
       const seen = await look(stores.redis, { keys, server, users: [] });
       if (seen.kind !== 'open') throw new Error('the coupon is not open');
       const { epoch, version } = seen;
-      const read = { epoch, version, next: seen.stock.next, taken: ['x', 'y'] };
+      const read = { epoch, version, next: seen.stock.next, taken: ['x', 'y'], endpoint: 'POST /v1/issue' } as const;
       return put(redis, { keys, server, couponId, token: 'token', unpersistedUsersMax: 1000, ...read });
     },
   },
@@ -103,7 +104,13 @@ const runs: Readonly<Record<string, Script>> = {
     source: '../../src/stock/scripts/erase-owner.lua',
     calls: ['HDEL', 'HGET', 'HSET'],
     run: (redis, couponId) =>
-      eraseOwner(redis, { keys: stores.keys(couponId), userId: 'a', pseudonym: 'erased-a', erasureKey: 'key' }),
+      eraseOwner(redis, {
+        keys: stores.keys(couponId),
+        userId: 'a',
+        pseudonym: 'erased-a',
+        erasureKey: 'key',
+        offered: ['a 1'],
+      }),
   },
 };
 
@@ -144,15 +151,17 @@ async function everythingOf(couponId: number, but: readonly string[] = []): Prom
 /** Runs `use` as a user without the right to one command. */
 async function without<Result>(command: string, use: (redis: Redis) => Promise<Result>): Promise<Result> {
   const username = `no-${command.toLowerCase()}-${crypto.randomUUID().slice(0, 8)}`;
-  await stores.redis.acl('SETUSER', username, 'on', '>secret', '~*', '&*', '+@all', `-${command.toLowerCase()}`);
-  const limited = stores.redis.duplicate({ username, password: 'secret', lazyConnect: true });
-  limited.on('error', () => undefined);
+  const rights = ['on', '>secret', '~*', '&*', '+@all', `-${command.toLowerCase()}`];
+  const nodes = primariesOf(stores.redis);
+  for (const node of nodes) await node.acl('SETUSER', username, ...rights);
+  const REDIS_URL = stores.config.REDIS_URL.replace('://', `://${username}:secret@`);
+  const limited = issuingConnection({ ...stores.config, REDIS_URL }, () => undefined);
   try {
-    await limited.connect();
+    await connect(limited);
     return await use(limited);
   } finally {
     limited.disconnect();
-    await stores.redis.acl('DELUSER', username);
+    for (const node of nodes) await node.acl('DELUSER', username);
   }
 }
 

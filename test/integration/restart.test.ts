@@ -205,7 +205,7 @@ test('every script that decides, or reads the owners of a coupon, checks which s
   const { epoch } = await stores.couponNow(id);
   // What a promotion behind a standing connection leaves: caller and state agree on a name, and the server has another.
   const name = serverOf(api.redis).replace(/\w+$/, 'of-before');
-  const input = { keys, couponId: id, unpersistedUsersMax: 10, users: ['b'] };
+  const input = { keys, couponId: id, unpersistedUsersMax: 10, users: ['b'], endpoint: 'POST /v1/issue' } as const;
   const fence = { token: 'mine', epoch, version: 1, next: 2, taken: ['b'] };
   const askAll = async (ofServer: string) => {
     await stores.redis.hset(keys.state, 'run', ofServer);

@@ -9,9 +9,9 @@ import { couponKeys } from '../../src/stream/keys.ts';
 import { issuerNames } from '../../src/issuing/issuer.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { auditCoupon } from '../../src/operations/audit.ts';
-import { createRedisStock } from '../../src/stock/redis-stock.ts';
-import { reconcile } from '../../workers/reconcile.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { draftOf, openStores, type Stores, type TestApi } from '../stores.ts';
+import { reconcileOnce } from '../reconcile-once.ts';
 
 let stores: Stores;
 beforeAll(async () => {
@@ -49,26 +49,11 @@ async function drain(): Promise<void> {
 async function round(api: TestApi) {
   const restored: [number, number][] = [];
   const unknown: number[] = [];
-  await stores.redis.del('reconciler');
-  await reconcile({
-    redisStock: createRedisStock(api.redis, stores.config),
-    database: stores.database,
-    settings: stores.config,
-    repair: api.editor.repair,
-    open: (couponId) => api.stock.open(couponId, true),
-    observer: {
-      drift: () => undefined,
-      repaired: () => undefined,
-      closed: () => undefined,
-      restored: (couponId, issues) => restored.push([couponId, issues]),
-      unknownCoupon: (couponId) => unknown.push(couponId),
-      round: () => undefined,
-    },
-    onFault: (fault) => {
-      throw fault;
-    },
-    stop: new AbortController().signal,
-  });
+  const observer = {
+    restored: (couponId: number, issues: number) => restored.push([couponId, issues]),
+    unknownCoupon: (couponId: number) => unknown.push(couponId),
+  };
+  await reconcileOnce(api, { settings: stores.config, observer });
   return { restored, unknown };
 }
 
@@ -128,6 +113,28 @@ test('a backup from before the opening: nothing is issued from MySQL meanwhile, 
   }
   await drain();
   await expectClean(api, coupon, 10);
+});
+
+test('who gets a piece that MySQL lost is never told that it is sold out, by a process that knows who had it before', async () => {
+  await using api = await stores.createApi({ SIGN_MS_MAX: 40 });
+  const coupon = await stores.coupon({ totalQuantity: 2 });
+  const ask = (userId: string) => api.issuance.issue('synchronous', coupon.id, userId);
+  await ask('first');
+  const backup = await backUp();
+  await ask('second');
+  // It loads the owners, and keeps them while its refusal is renewed.
+  for (let i = 0; i < 10; i += 1) {
+    expect(await ask('late')).toEqual({ kind: 'sold out' });
+    await Bun.sleep(20);
+  }
+  await goBackTo(backup);
+  await Bun.sleep(60);
+  expect(await ask('third')).toEqual({ kind: 'issued', sequence: 2 });
+  for (let i = 0; i < 10; i += 1) {
+    expect(await ask('late')).toEqual({ kind: 'sold out' });
+    expect(await ask('third')).toEqual({ kind: 'already issued', sequence: 2 });
+    await Bun.sleep(20);
+  }
 });
 
 test('a state that must be proven is kept when it is of a later epoch than MySQL knows', async () => {
@@ -210,22 +217,29 @@ test('a coupon that MySQL does not have any more is reported, and its id is give
 test('coupons that are made at the same time where the server gives ids again get one each', async () => {
   const coupon = await stores.coupon();
   const free = coupon.id + 1000;
-  const freeIdFrom = (id: number) => Promise.resolve(Math.max(id, free));
-  const catalog = createCatalog(stores.database, () => Promise.resolve(), freeIdFrom);
+  const ids = {
+    clear: (id: number) => Promise.resolve(id >= free),
+    freeFrom: (id: number) => Promise.resolve(Math.max(id, free)),
+  };
+  const catalog = createCatalog(stores.database, () => Promise.resolve(), ids);
   const draft = draftOf(coupon);
   const made = await Promise.all(Array.from({ length: 5 }, () => catalog.create(draft)));
   expect(made.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4].map((i) => free + i));
 });
 
-test('what a start tries in Redis is no coupon: it is not reported, and no id is given because of it', async () => {
-  await using api = await stores.createApi();
-  // As the self-test of another process leaves it for a moment: an id near the highest, in a partition of its own.
-  const { state } = couponKeys(ID_MAX - 5, ID_MAX);
-  await stores.redis.hset(state, { epoch: 1 });
-  expect((await round(api)).unknown).not.toContain(ID_MAX - 5);
-  const coupon = await stores.coupon();
-  await stores.redis.hset(stores.keys(coupon.id + 1).state, { epoch: 1 });
-  const made = await api.catalog.create(draftOf(coupon));
-  expect(made.id).toBe(coupon.id + 2);
-  await stores.redis.del(state, stores.keys(coupon.id + 1).state);
-});
+const cannotForetell = needsPlainMysql('foretells the next id, and other files take ids of the same sequence');
+test.skipIf(cannotForetell)(
+  'what a start tries in Redis is no coupon: it is not reported, and no id is given because of it',
+  async () => {
+    await using api = await stores.createApi();
+    // As the self-test of another process leaves it for a moment: an id near the highest, in a partition of its own.
+    const { state } = couponKeys(ID_MAX - 5, ID_MAX);
+    await stores.redis.hset(state, { epoch: 1 });
+    expect((await round(api)).unknown).not.toContain(ID_MAX - 5);
+    const coupon = await stores.coupon();
+    await stores.redis.hset(stores.keys(coupon.id + 1).state, { epoch: 1 });
+    const made = await api.catalog.create(draftOf(coupon));
+    expect(made.id).toBe(coupon.id + 2);
+    await stores.redis.del(state, stores.keys(coupon.id + 1).state);
+  },
+);

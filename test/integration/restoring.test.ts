@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { withConnection } from '../../src/mysql/database.ts';
 import { tempFolder } from '../../tools/leftovers.ts';
 import { findProgram } from '../../tools/stack/find-program.ts';
@@ -10,13 +10,14 @@ import type { PrivateServer } from '../../tools/stack/private-server.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { eventually } from '../eventually.ts';
 import { connectTo } from '../redis-database.ts';
-import { startEntry } from '../started-entry.ts';
+import { runEntry, startEntry } from '../started-entry.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { openStores, type Stores } from '../stores.ts';
 
-const root = resolve(import.meta.dir, '../..');
 const folder = tempFolder('coupon-restoring-');
 const [dumpProgram, clientProgram] = [findProgram('mariadb-dump', 'mysqldump'), findProgram('mariadb', 'mysql')];
-const isPlayable = dumpProgram !== undefined && clientProgram !== undefined && !process.env['TEST_KEYSPACES'];
+const hasPrograms = dumpProgram !== undefined && clientProgram !== undefined;
+const isPlayable = hasPrograms && !needsPlainMysql('dumps and restores a database');
 
 let redisServer: PrivateServer;
 let stores: Stores;
@@ -35,27 +36,15 @@ type Environment = Readonly<Record<string, string>>;
 type Config = Stores['config'];
 
 /** A command, or an entry that is to end by itself. */
-async function run(
+function run(
   entry: string,
-  args: readonly string[],
-  config: Config = stores.config,
+  words: readonly string[],
+  { DATABASE_URL, REDIS_URL }: Config = stores.config,
   environment: Environment = {},
 ) {
-  const child = Bun.spawn([process.execPath, entry, ...args], {
-    cwd: root,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      DATABASE_URL: config.DATABASE_URL,
-      REDIS_URL: config.REDIS_URL,
-      PORT: '0',
-      HOST: '127.0.0.1',
-      ...environment,
-    },
-    stdout: 'pipe',
-    stderr: 'pipe',
+  return runEntry({ DATABASE_URL, REDIS_URL }, entry, words, {
+    environment: { PORT: '0', HOST: '127.0.0.1', ...environment },
   });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { out, err, code };
 }
 
 /** An API as a process of its own, and a worker unless there is to be none. */
@@ -310,7 +299,7 @@ describe.skipIf(!isPlayable)('restored', () => {
       expect(await run('src/commands/detach.ts', [], staging)).toEqual({
         code: 0,
         err: '',
-        out: '1 key(s) are revoked. This database is an installation of its own now.\n',
+        out: '1 key(s) are revoked. This database is now a separate installation.\n',
       });
       for (const entry of ['src/server.ts', 'workers/worker.ts'])
         expect(await run(entry, [], wrong, { AUTH: 'off', WORKER_PORT: '0' })).toMatchObject({

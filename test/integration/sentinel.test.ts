@@ -72,7 +72,7 @@ test('a connection leaves the former primary as soon as the sentinels name anoth
 
 test('a failover that is announced while a connection is being made does not end it, and is not missed', async () => {
   // Any Redis passes the message on as a sentinel does.
-  const { hostname: host, port } = new URL(process.env['TEST_REDIS_URL'] ?? '');
+  const { hostname: host, port } = new URL(setup.servers[0]?.url ?? '');
   const ended: string[] = [];
   const connection = Object.assign(new EventEmitter(), {
     status: 'ready',
@@ -161,12 +161,16 @@ test('with REPLICAS_MIN answers are waited for, before a failover and after it',
 });
 
 test.each([
-  ['no sentinel listens', async () => `redis+sentinel://127.0.0.1:${await freePort()}/mymaster`, /no sentinel answers/],
-  ['the name is wrong', async () => setup.url.replace('mymaster', 'other'), /none knows a primary of this name/],
+  [
+    'no sentinel listens',
+    async () => `redis+sentinel://127.0.0.1:${await freePort()}/mymaster`,
+    /no sentinel responds/,
+  ],
+  ['the name is wrong', async () => setup.url.replace('mymaster', 'other'), /none knows a primary with this name/],
   [
     'it is a Redis, not a sentinel',
-    async () => `redis+sentinel://${new URL(process.env['TEST_REDIS_URL'] ?? '').host}/mymaster`,
-    /no sentinel listens there; leave `\+sentinel` out/,
+    async () => `redis+sentinel://${new URL(setup.servers[0]?.url ?? '').host}/mymaster`,
+    /this is not a sentinel; remove `\+sentinel` from/,
   ],
 ])('one line says that %s', async (_, urlOf, expected) => {
   const redis = issuingConnection({ ...stores.config, REDIS_URL: await urlOf() }, () => undefined);

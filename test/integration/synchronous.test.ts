@@ -7,6 +7,7 @@ import type { Outcome } from '../../src/coupon/outcome.ts';
 import { createSynchronous } from '../../src/issuing/synchronous.ts';
 import { type Session, withTransaction } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();
@@ -33,7 +34,7 @@ for (const opened of [false, true]) {
     ]);
     expect(await rowsOf(id)).toEqual(['1 a', '2 b', '3 c']);
     expect((await stores.couponNow(id)).issuedQuantity).toBe(3);
-    expect(await api.issues.statusOf(id, 'c')).toEqual({ kind: 'issued', sequence: 3 });
+    expect(await api.issues.statusOf(id, 'c')).toMatchObject({ kind: 'issued', sequence: 3 });
   });
 }
 
@@ -46,19 +47,24 @@ test('a process that decided in MySQL goes on in Redis as soon as another has op
   expect(await rowsOf(id)).toEqual(['1 a', '3 c']);
 });
 
-test('the clock is read under the lock: a request that waits past the end of the period is refused', async () => {
-  const { id } = await stores.coupon();
-  const waiting = await withTransaction(stores.database, async (tx) => {
-    await lockCoupon(tx, id);
-    const issuing = api.issuers.synchronous.issue(id, ['late']);
-    await eventually('the issuer to wait for the lock', () => isWaiting(tx, id));
-    // The end comes while it waits.
-    await tx.execute(sql`UPDATE coupons SET date_issue_end = NOW(3) WHERE id = ${id}`);
-    return { issuing };
-  });
-  expect(await waiting.issuing).toEqual([{ kind: 'ended' }]);
-  expect(await rowsOf(id)).toEqual([]);
-});
+const cannotSeeWaits = needsPlainMysql('looks for a lock wait in the process list, which shows one shard');
+
+test.skipIf(cannotSeeWaits)(
+  'the clock is read under the lock: a request that waits past the end of the period is refused',
+  async () => {
+    const { id } = await stores.coupon();
+    const waiting = await withTransaction(stores.database, async (tx) => {
+      await lockCoupon(tx, id);
+      const issuing = api.issuers.synchronous.issue(id, ['late']);
+      await eventually('the issuer to wait for the lock', () => isWaiting(tx, id));
+      // The end comes while it waits.
+      await tx.execute(sql`UPDATE coupons SET date_issue_end = NOW(3) WHERE id = ${id}`);
+      return { issuing };
+    });
+    expect(await waiting.issuing).toEqual([{ kind: 'ended' }]);
+    expect(await rowsOf(id)).toEqual([]);
+  },
+);
 
 test('a sold-out coupon in MySQL costs one transaction a batch, whether or not owners are among the users', async () => {
   const { id } = await stores.coupon({ totalQuantity: 1 });
@@ -84,8 +90,9 @@ test('a sold-out coupon in MySQL costs one transaction a batch, whether or not o
 /** Whether a session waits for the lock of a coupon's row. */
 async function isWaiting(tx: Session, couponId: number): Promise<boolean> {
   const [rows] = await tx.execute(sql`SHOW FULL PROCESSLIST`);
-  const asked = (rows as unknown as { Info: string | null }[]).map(({ Info }) => Info ?? '');
-  return asked.some((text) => text.includes(`FROM coupons WHERE id = ${couponId} FOR UPDATE`));
+  // Vitess writes keywords in small letters.
+  const asked = (rows as unknown as { Info: string | null }[]).map(({ Info }) => (Info ?? '').toLowerCase());
+  return asked.some((text) => text.includes(`from coupons where id = ${couponId} for update`));
 }
 
 /** Makes Redis forget its last issue, as a crash without durability would, and think it whole. */

@@ -9,6 +9,7 @@ import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { openAccess } from '../../src/wiring/access.ts';
 import { pages } from '../http/fakes.ts';
 import { AUDIENCE, bytesOf, ISSUER, SECRET, sign } from '../http/tokens.ts';
+import { needsPlainMysql } from '../other-stores.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores();
@@ -103,7 +104,8 @@ test('a coupon of such users is rebuilt from rows and entries, and nobody gets a
   expect(outcomes.map(({ kind }) => kind)).toEqual(users.map((_, i) => (i < 8 ? 'already issued' : 'issued')));
 });
 
-test('an id of a coupon that numbers do not hold exactly is given to no coupon', async () => {
+const cannotSetNextId = needsPlainMysql('sets the next id of a table');
+test.skipIf(cannotSetNextId)('an id of a coupon that numbers do not hold exactly is given to no coupon', async () => {
   const own = await openStores();
   try {
     const other = await own.createApi();

@@ -2,19 +2,20 @@
 
 import { afterAll, beforeEach, expect, test } from 'bun:test';
 import type { Redis } from 'ioredis';
+import { blockingConnection, connect, nodeOf } from '../../src/redis/connection.ts';
 import { GROUP, partitionKeys } from '../../src/stream/keys.ts';
 import { removeConsumers } from '../../src/stream/scripts/remove-consumers.ts';
 import { settle } from '../../src/stream/scripts/settle.ts';
 import { Inbox } from '../../workers/inbox.ts';
 import { eventually } from '../eventually.ts';
 import { reconcileOnce } from '../reconcile-once.ts';
-import { connectTo } from '../redis-database.ts';
 import { openStores } from '../stores.ts';
 
 const stores = await openStores({ settings: { CLAIM_IDLE_MS: 100 } });
 const api = await stores.createApi();
 const { redis, config } = stores;
-const blocking = await connectTo(config.REDIS_URL);
+const blocking = blockingConnection(config, 10_000, () => undefined);
+await connect(blocking);
 afterAll(() => blocking.disconnect());
 afterAll(() => stores.close());
 beforeEach(() => redis.flushdb());
@@ -92,7 +93,9 @@ test('a worker that blocks while its consumer is removed gets the next entry, an
   await redis.xgroup('CREATE', stream, GROUP, '0', 'MKSTREAM');
   await join('blocked');
   const next = blocking.xreadgroup('GROUP', GROUP, 'blocked', 'COUNT', 1, 'BLOCK', 10_000, 'STREAMS', stream, '>');
-  await eventually('it to block', async () => / flags=b .* cmd=xreadgroup /.test(String(await redis.client('LIST'))));
+  await eventually('it to block', async () =>
+    / flags=b .* cmd=xreadgroup /.test(String(await nodeOf(redis, stream).client('LIST'))),
+  );
   expect(await removeConsumers(redis, { keys, idleMs: 0 })).toBe(1);
   await append('someone');
   expect(await next).toHaveLength(1);

@@ -14,7 +14,7 @@ const exitCodes = { ok: 0, refused: 1, undecided: 2, unavailable: 2 } as const;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { bound: { type: 'string', default: '30' }, help: { type: 'boolean', default: false } },
+  options: { bound: { type: 'string', default: '30' }, help: { type: 'boolean', short: 'h', default: false } },
 });
 const [path] = positionals;
 if (values.help || path === undefined || !/^[1-9]\d{0,4}$/.test(values.bound)) {

@@ -34,6 +34,8 @@ export interface Erasing {
   /** Whether a letter was added to the dead letters since it began to look. */
   added: number;
   issues: number;
+  /** Whether it is over, and its key forgotten. */
+  over: number;
 }
 
 export const newErasing = (): Erasing => ({
@@ -55,6 +57,7 @@ export const newErasing = (): Erasing => ({
   last: 0,
   added: 0,
   issues: 0,
+  over: 0,
 });
 
 /** Where the eraser has ended. */
@@ -79,6 +82,11 @@ export function erasingSteps(s: State, emit: Emit): void {
   openingSteps(e, each);
   for (const w of e.hands.keys()) workerSteps(e, w, each);
   eraserSteps(e, each);
+  const isWritten = e.row > 0 && e.stream + e.dead === 0;
+  if (e.over === 0 && isWritten && e.eraser === ERASED)
+    each('the coupon is over and closed, and its key forgotten', (now) =>
+      Object.assign(now, { over: 1, key: 0, home: 0, state: 0, stateKey: 0, owner: 0, lease: 0 }),
+    );
 }
 
 const has = (place: number, name: number): boolean => (place & name) === name;
@@ -101,7 +109,7 @@ function askingSteps(e: Erasing, emit: EmitChange): void {
       now.stream = ID;
     });
   const looksUpInMysql = !isLeftOut('synchronous: pseudonyms are looked up');
-  if (e.home === 0 && !isKnown(e.row, e.key, looksUpInMysql))
+  if (e.home === 0 && e.over === 0 && !isKnown(e.row, e.key, looksUpInMysql))
     emit('synchronous: issues in MySQL', (now, n) => {
       issue(now, n);
       now.row |= ID;
@@ -119,7 +127,7 @@ function openingSteps(e: Erasing, emit: EmitChange): void {
       now.loaded |= placeOf(now);
       now.opener += 1;
     });
-  if (e.opener === 0 && e.state === 0 && e.lease === 0)
+  if (e.opener === 0 && e.state === 0 && e.lease === 0 && e.over === 0)
     emit('opener claims', (now) => Object.assign(now, { opener: 1, lease: 1, home: 1, openerKey: now.key }));
   if (e.opener === 1) reads('the stream', ({ stream }) => stream);
   if (e.opener === 2) reads('the dead letters', ({ dead }) => dead);
@@ -165,8 +173,13 @@ function workerSteps(e: Erasing, w: number, emit: EmitChange): void {
     });
 }
 
-/** Under the row lock: the name under which an entry is written. The key is there with the note that the user was erased. */
-function nameOfRow({ key }: Erasing, hand: number): number {
+/**
+ * Under the row lock: the name under which an entry is written. The key is there with the note that the user was erased. Without it an entry of
+ * before the closing is taken for the row that has its sequence.
+ */
+function nameOfRow({ key, over, row }: Erasing, hand: number): number {
+  if (over === 1 && row === PSEUDONYM && !isLeftOut('ledger: an old entry whose sequence an erased user has is a row'))
+    return row;
   return key === 1 && !isLeftOut('ledger: an entry of an erased user is of the pseudonym') ? PSEUDONYM : hand;
 }
 

@@ -91,6 +91,7 @@ export const guardFiles = {
   'synchronous: pseudonyms are looked up': 'src/issuing/synchronous.ts',
   'opening: the key is read after the owners': 'src/stock/opening.ts',
   'ledger: an entry of an erased user is of the pseudonym': 'src/ledger/ledger.ts',
+  'ledger: an old entry whose sequence an erased user has is a row': 'src/ledger/ledger.ts',
   'erasing: the row and the key change together': 'src/operations/erasing.ts',
   'erase-owner: key and pseudonym are one step': 'src/stock/scripts/erase-owner.lua',
   'erasing: no dead letter was added while it looked': 'src/operations/erasing.ts',

@@ -71,6 +71,10 @@ export const reasons: { readonly [Name in Guard]?: Reason } = {
   'synchronous: pseudonyms are looked up': { world: 'erasing', promise: anotherSequence },
   'opening: the key is read after the owners': { world: 'erasing', promise: anotherSequence },
   'ledger: an entry of an erased user is of the pseudonym': { world: 'erasing', promise: 'P2: a user has two rows' },
+  'ledger: an old entry whose sequence an erased user has is a row': {
+    world: 'erasing',
+    promise: 'P2: a user has two rows',
+  },
   'erasing: the row and the key change together': { world: 'erasing', promise: anotherSequence },
   'erase-owner: key and pseudonym are one step': { world: 'erasing', promise: anotherSequence },
   'erasing: no dead letter was added while it looked': {

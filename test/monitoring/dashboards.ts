@@ -13,16 +13,36 @@ export interface Asked {
 
 interface Dashboard {
   panels: { title: string; datasource: { uid: string }; targets: { expr: string }[] }[];
+  annotations: { list: { name: string; expr: string }[] };
+  templating: { list: { name: string; query: { query: string } }[] };
 }
 
-/** Every expression of every panel. */
+/** The dashboards, by the names of their files. */
+export function dashboards(): Map<string, Dashboard> {
+  const files = globSync('grafana/dashboards/*.json', { cwd: monitoringFolder });
+  const read = (file: string) => JSON.parse(readFileSync(resolve(monitoringFolder, file), 'utf8')) as Dashboard;
+  return new Map(files.map((file) => [basename(file, '.json'), read(file)]));
+}
+
+/** Every expression of every panel, with everything chosen, at a step of five seconds. */
 export function panelExpressions(): Asked[] {
-  return globSync('grafana/dashboards/*.json', { cwd: monitoringFolder }).flatMap((file) => {
-    const dashboard = JSON.parse(readFileSync(resolve(monitoringFolder, file), 'utf8')) as Dashboard;
-    return dashboard.panels.flatMap(({ title, targets }) =>
-      targets.map(({ expr }) => ({ where: `${basename(file, '.json')}: ${title}`, expr })),
-    );
-  });
+  return [...dashboards()].flatMap(([name, { panels }]) =>
+    panels.flatMap(({ title, targets }) =>
+      targets.map(({ expr }) => ({ where: `${name}: ${title}`, expr: withVariables(expr) })),
+    ),
+  );
+}
+
+/** Every expression whose moments are marked in the panels. */
+export function annotationExpressions(): Asked[] {
+  return [...dashboards()].flatMap(([dashboard, { annotations }]) =>
+    annotations.list.map(({ name, expr }) => ({ where: `${dashboard}: ${name}`, expr: withVariables(expr) })),
+  );
+}
+
+function withVariables(expr: string): string {
+  const values = { $__interval: '5s', $__range: '1m', $coupon: '.*', $instance: '.*' };
+  return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(name, value), expr);
 }
 
 /** Every recording rule, with the name of what it records. */

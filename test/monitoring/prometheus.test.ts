@@ -6,10 +6,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findMonitoringPrograms } from '../../tools/monitoring-programs.ts';
+import { findMonitoringPrograms } from '../../tools/monitor/programs.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
-import { type Asked, alertExpressions, metricsIn, panelExpressions, recordingRules } from './dashboards.ts';
+import {
+  type Asked,
+  alertExpressions,
+  annotationExpressions,
+  metricsIn,
+  panelExpressions,
+  recordingRules,
+} from './dashboards.ts';
 import { adminApiKey, startWatchedSystem, type RollbackError, type WatchedSystem } from './watched-system.ts';
 
 const programs = findMonitoringPrograms();
@@ -28,15 +35,21 @@ describe.skipIf(programs === undefined)('Prometheus', () => {
     load = await startLoad(system.apiUrl);
     undo.push(() => load.stop());
     // A rate needs two scrapes, and a rule one more: whatever order the tests come in, there is something to be seen.
-    const seen = 'sum(result:coupon_ledger_rows:rate1m) > 10 and on () coupon:coupon_stock_left:min == 0';
-    await waitUntil('Prometheus to see the load', async () => (await ask(seen)).length > 0, { waitMsMax });
-  }, 60_000);
+    const rows = 'max_over_time((sum(result:coupon_ledger_rows:irate))[1m:1s])';
+    const seen = `${rows} > 10 and on () coupon:coupon_stock_left:min == 0`;
+    await waitUntil('Prometheus to see the load', async () => (await ask(seen)).length > 0, {
+      waitMsMax: 60_000,
+    });
+  }, 120_000);
 
   afterAll(async () => {
     for (const step of undo.splice(0).reverse()) await step();
   }, 60_000);
 
   test('every panel expression returns data', () => withData(panelExpressions()));
+
+  test('start, sold out and deploy are marked at their moments', () =>
+    withData(annotationExpressions().map(({ where, expr }) => ({ where, expr: `count_over_time((${expr})[5m:1s])` }))));
 
   test('every recording rule returns data', () =>
     withData(recordingRules().map(({ record }) => ({ where: record, expr: record }))));
@@ -108,7 +121,7 @@ async function value(expr: string): Promise<number | undefined> {
 
 /** Waits until each finds at least one number; those that never do are named. */
 async function withData(asked: readonly Asked[]): Promise<void> {
-  expect(asked.length).toBeGreaterThan(10);
+  expect(asked.length).toBeGreaterThan(9);
   let empty = asked;
   const allFound = async (): Promise<boolean> => {
     const found = await Promise.all(
@@ -135,6 +148,9 @@ interface Load {
 /** A few callers without pause, on a coupon that runs out and one that does not, through all three endpoints. */
 async function startLoad(apiUrl: string): Promise<Load> {
   const couponIds = [await createCoupon(apiUrl, 500), await createCoupon(apiUrl, null)];
+  // As in life: a coupon is there before its first issue.
+  const untouched = 'count(coupon:coupon_stock_issued:max == 0)';
+  await waitUntil('Prometheus to see both coupons', async () => (await value(untouched)) === 2, { waitMsMax });
   const paths = ['/v1/issue', '/v1/issue-async', '/v2/issue-async'];
   let stopping = false;
   let next = 0;

@@ -1,17 +1,15 @@
 // The whole system as `monitoring/` watches it: API, worker, exporters and Prometheus as processes of their own, on free ports.
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readConfig } from '../../src/config/config.ts';
 import { type ChildProcess, startChild } from '../../tools/stack/child-process.ts';
-import { freePort } from '../../tools/stack/free-port.ts';
-import type { MonitoringPrograms } from '../../tools/monitoring-programs.ts';
+import { startMonitoring, type WatchedAddresses } from '../../tools/monitor/processes.ts';
+import type { MonitoringPrograms } from '../../tools/monitor/programs.ts';
 import { startRedisServer } from '../../tools/stack/redis-server.ts';
 import { mustRun } from '../../tools/stack/run-command.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { closeDatabase, openDatabase, withConnection } from '../../src/mysql/database.ts';
-import { monitoringFolder } from './dashboards.ts';
 
 export interface WatchedSystem {
   readonly apiUrl: string;
@@ -39,7 +37,7 @@ export async function startWatchedSystem(
 ): Promise<WatchedSystem> {
   const redis = await startRedisServer({ folder });
   undo.push(() => redis.stop());
-  const { databaseUrl, optionFile } = await createDatabase(folder, undo);
+  const { databaseUrl, mysql } = await createDatabase(undo);
   const environment = {
     ...process.env,
     REDIS_URL: redis.url,
@@ -52,67 +50,17 @@ export async function startWatchedSystem(
     LOG_LEVEL: 'info',
   };
   await mustRun(process.execPath, ['src/commands/migrate.ts'], { folder: root, environment });
-  const [apiUrl, workerUrl, redisTarget, mysqlTarget] = await Promise.all([
+  const [apiUrl, workerUrl] = await Promise.all([
     startOurs('src/server.ts', environment, undo),
     startOurs('workers/worker.ts', environment, undo),
-    startTheirs(
-      programs.redisExporter,
-      (port) => [`--redis.addr=${redis.url}`, `--web.listen-address=127.0.0.1:${port}`],
-      undo,
-    ),
-    startTheirs(
-      programs.mysqldExporter,
-      (port) => [`--config.my-cnf=${optionFile}`, `--web.listen-address=127.0.0.1:${port}`],
-      undo,
-    ),
   ]);
-  const targets = {
-    api: new URL(apiUrl).host,
-    worker: new URL(workerUrl).host,
-    redis: redisTarget,
-    mysql: mysqlTarget,
-  };
-  const configFile = writePrometheusConfig(folder, targets);
-  const prometheus = await startTheirs(
-    programs.prometheus,
-    (port) => [
-      `--config.file=${configFile}`,
-      `--storage.tsdb.path=${join(folder, 'prometheus')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    undo,
-    '/-/ready',
-  );
-  return { apiUrl, workerUrl, prometheusUrl: `http://${prometheus}` };
-}
-
-/** The configuration of `monitoring/`, with the addresses of this run, and every second where it has every five. */
-function writePrometheusConfig(folder: string, targets: Readonly<Record<string, string>>): string {
-  const config = Bun.YAML.parse(readFileSync(join(monitoringFolder, 'prometheus.yml'), 'utf8')) as {
-    global: Record<string, string>;
-    rule_files: string[];
-    scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
-  };
-  const ours = {
-    ...config,
-    global: { scrape_interval: '1s', evaluation_interval: '1s' },
-    rule_files: config.rule_files.map((path) => join(monitoringFolder, path)),
-    scrape_configs: config.scrape_configs.map((job) => ({
-      ...job,
-      static_configs: [{ targets: [targets[job.job_name]] }],
-    })),
-  };
-  const file = join(folder, 'prometheus.json');
-  // JSON is YAML too.
-  writeFileSync(file, JSON.stringify(ours));
-  return file;
+  const watched = { apiUrl, workerUrl, redisUrl: redis.url, mysql };
+  const prometheusUrl = await startMonitoring(programs, watched, { folder, undo: (each) => undo.push(each) });
+  return { apiUrl, workerUrl, prometheusUrl };
 }
 
 /** A database and a user for the exporter, which wants one with a password. */
-async function createDatabase(
-  folder: string,
-  undo: RollbackError,
-): Promise<{ databaseUrl: string; optionFile: string }> {
+async function createDatabase(undo: RollbackError): Promise<{ databaseUrl: string; mysql: WatchedAddresses['mysql'] }> {
   const serverUrl = process.env['TEST_DATABASE_URL'];
   if (!serverUrl) throw new Error('TEST_DATABASE_URL is not set: start the tests with `bun run test`');
   const bounds = readConfig(
@@ -140,11 +88,8 @@ async function createDatabase(
   undo.push(() => run(`DROP DATABASE ${name}`, `DROP USER ${name}@'%'`));
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const optionFile = join(folder, 'exporter.cnf');
-  const options = { user: name, password: name, host: url.hostname, port: url.port || '3306' };
-  const lines = Object.entries(options).map(([option, value]) => `${option}=${value}\n`);
-  writeFileSync(optionFile, `[client]\n${lines.join('')}`);
-  return { databaseUrl: url.href, optionFile };
+  const mysql = { user: name, password: name, host: url.hostname, port: url.port || '3306' };
+  return { databaseUrl: url.href, mysql };
 }
 
 /** Starts an entry of ours and returns where it listens, as its log tells. */
@@ -172,32 +117,6 @@ async function startOurs(
   });
   await waitUntil(`${entry} to listen`, () => stillRuns(child, entry) && url !== undefined, { waitMsMax });
   return url ?? '';
-}
-
-/** Starts a program that tells nothing of its port, and returns host and port once it answers there. */
-async function startTheirs(
-  program: string,
-  args: (port: number) => string[],
-  undo: RollbackError,
-  readyPath = '/metrics',
-): Promise<string> {
-  const port = await freePort();
-  const child = await startChild({ program, args: args(port), stdio: 'ignore' });
-  undo.push(() => child.stop());
-  const answers = async (): Promise<boolean> => {
-    try {
-      return (
-        stillRuns(child, program) &&
-        (await fetch(`http://127.0.0.1:${port}${readyPath}`, { signal: AbortSignal.timeout(2000) })).ok
-      );
-    } catch (error) {
-      if (child.hasEnded()) throw error;
-      // Not listening yet.
-      return false;
-    }
-  };
-  await waitUntil(`${program} to answer`, answers, { waitMsMax });
-  return `127.0.0.1:${port}`;
 }
 
 function stillRuns(child: ChildProcess, what: string): boolean {

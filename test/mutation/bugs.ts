@@ -27,11 +27,58 @@ const integration = 'test/integration';
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
+    name: 'the feed answers rows that it read before its end',
+    changes: [
+      {
+        file: 'src/issues/feed.ts',
+        from: 'const again = below > after + 1 ? await readRows(database, couponId, after, limit + 1) : [];',
+        to: 'const again = below > after + 1 ? rows : [];',
+      },
+    ],
+    guard: [`${integration}/feed.test.ts`, 'what becomes a row while the end is looked for is on the page'],
+  },
+  {
+    name: 'the feed passes a gap whose entry a worker may have in hand',
+    changes: [
+      {
+        file: 'src/issues/settled-sequences.ts',
+        from: 'return holdMs > 0 ? { below: gap, holdMs } : { below, holdMs: 0 };',
+        to: 'return { below, holdMs: holdMs * 0 };',
+      },
+    ],
+    guard: [
+      `${integration}/feed.test.ts`,
+      'an entry that a worker has in hand while Redis loses everything is not passed before it is written',
+    ],
+  },
+  {
+    name: 'the feed passes what waits for a worker',
+    changes: [
+      {
+        file: 'src/issues/settled-sequences.ts',
+        from: 'if (span.from <= gap && gap < span.to) return unsettled;',
+        to: 'if (span.from <= gap && gap < span.from) return unsettled;',
+      },
+    ],
+    guard: [`${integration}/feed.test.ts`, 'a page ends before an issue that is accepted and not yet a row'],
+  },
+  {
+    name: 'the feed does not count the owners in Redis',
+    changes: [
+      {
+        file: 'src/issues/settled-sequences.ts',
+        from: 'return isUsable ? known === owners : known >= owners;',
+        to: 'return isUsable ? known >= 0 : known >= owners;',
+      },
+    ],
+    guard: [`${integration}/feed.test.ts`, 'what only the owners in Redis know is waited for until it is put back'],
+  },
+  {
     name: 'the stream is appended to outside the script',
     changes: [
       {
         file: 'src/stream/scripts/included/accept.lua',
-        from: "    done = redis.pcall('XADD', KEYS[3], '*', 'v', version, 'c', coupon, 'e', epoch, 's', first, 't', now, 'u', users)\n",
+        from: "    done = redis.pcall('XADD', KEYS[3], '*', 'v', version, 'c', coupon, 'e', epoch, 's', first, 't', now, 'p', endpoint, 'u', users)\n",
         to: '',
       },
       {
@@ -1266,7 +1313,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a new coupon gets an id under which Redis has owners',
-    changes: [{ file: 'src/operations/orphans.ts', from: '(await countOwners(free)) > 0 || ', to: '' }],
+    changes: [{ file: 'src/operations/orphans.ts', from: '(await countOwners(couponId)) > 0 || ', to: '' }],
     guard: [
       `${integration}/orphans.test.ts`,
       'an id under which Redis has a promise (owners) is given to no other coupon',
@@ -1286,13 +1333,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'an issue is used while its coupon is archived',
     changes: [
       {
-        file: 'src/issues/status.ts',
-        from: 'if (coupon && coupon.archivedMs !== null) throw new Archived();',
-        to: 'if (coupon && coupon.archivedMs === 0) throw new Archived();',
+        file: 'src/issues/changes.ts',
+        from: "if (coupon.archivedMs !== null) return { kind: 'archived' };",
+        to: "if (coupon.archivedMs === 0) return { kind: 'archived' };",
       },
     ],
     guard: [`${integration}/archive.test.ts`, 'what is used while it is archived is used in the file, or was refused'],
   },
+  ...changeBugs(),
   {
     name: 'a command that a node of a cluster did not answer is sent again',
     changes: [
@@ -1360,9 +1408,194 @@ export const plantedBugs: readonly PlantedBug[] = [
       'without either, an audit says how many answers were lost, and the stock is exact all the same',
     ],
   },
+  ...codeBugs(),
+  {
+    name: 'a webhook receives a row while one with a lower sequence may still appear',
+    changes: [
+      {
+        file: 'workers/webhook-reach.ts',
+        from: 'const certain = last ?? after;',
+        to: 'const certain = last ?? (await feed.highest(couponId));',
+      },
+    ],
+    guard: [`${integration}/webhooks.test.ts`, 'a row is not sent while one with a lower sequence may still appear'],
+  },
+  {
+    name: 'events of the outbox are read by their ids, which commit in another order',
+    changes: [
+      {
+        file: 'src/webhooks/outbox.ts',
+        from: 'const position = sql`${last.position - ids.length} + FIELD(${outbox.id}, ${sql.raw(ids.join())})`;',
+        to: 'const position = sql`${outbox.id}`;',
+      },
+    ],
+    guard: [`${integration}/webhooks.test.ts`, 'an event whose transaction commits late is not skipped'],
+  },
+  {
+    name: 'a use is no event',
+    changes: [
+      {
+        file: 'src/issues/changes.ts',
+        from: '  await recordEvent(tx, {',
+        to: "  if (change.kind !== 'use') await recordEvent(tx, {",
+      },
+    ],
+    guard: [
+      `${integration}/webhooks.test.ts`,
+      'every event arrives, signed, in order, an issue before its use, and none that did not happen',
+    ],
+  },
+  {
+    name: 'a use is committed before its event is added',
+    changes: [
+      {
+        file: 'src/issues/changes.ts',
+        from: '  await recordEvent(tx, {',
+        to: '  await tx.execute(sql`COMMIT`);\n  await recordEvent(tx, {',
+      },
+    ],
+    guard: [
+      'test/chaos/crashes.test.ts',
+      'an API that dies between a change and its event leaves a use with its event or neither, and a retry leads to one of each',
+    ],
+  },
+  {
+    name: 'a request that failed is not sent again',
+    changes: [{ file: 'src/webhooks/delivering.ts', from: "      return 'failed';\n", to: '' }],
+    guard: [
+      `${integration}/webhooks.test.ts`,
+      'what fails is sent again, before anything that follows it, and the failures end with the first success',
+    ],
+  },
+  {
+    name: 'every worker delivers',
+    changes: [
+      {
+        file: 'workers/webhooks.ts',
+        from: 'if (!(await renew(database, state))) return observer.webhooks([]);',
+        to: 'await renew(database, state); state.heldUntilMs = performance.now() + state.leaseMs;',
+      },
+    ],
+    guard: [`${integration}/webhooks.test.ts`, 'of several workers one delivers; when it stops, another one does'],
+  },
+  {
+    name: 'a name of a webhook may lead to a private address',
+    changes: [
+      {
+        file: 'src/webhooks/target.ts',
+        from: 'if (!isPrivateAllowed && addresses.some(({ address }) => !isPublicAddress(address)))',
+        to: 'if (!isPrivateAllowed && !addresses.some(({ address }) => isPublicAddress(address) || address !== host))',
+      },
+    ],
+    guard: [
+      'test/unit/webhook-target.test.ts',
+      'a name is refused if any of its addresses is private, whatever it was before',
+    ],
+  },
   // Only where there is an nginx to run them.
   ...(findNginx() === undefined ? [] : proxyBugs()),
 ];
+
+function changeBugs(): PlantedBug[] {
+  const file = 'src/issues/changes.ts';
+  const pairs = `${integration}/issue-changes.test.ts`;
+  return [
+    {
+      name: 'an issue is changed by what was read without its lock',
+      changes: [
+        { file, from: "\n    .for('update');", to: ';' },
+        {
+          file,
+          from: 'row.usedMs === null ? isNull(couponIssues.dateUsed) : isNotNull(couponIssues.dateUsed),',
+          to: '',
+        },
+        { file, from: '        isNull(couponIssues.dateRevoked),\n', to: '' },
+      ],
+      guard: [pairs, 'of issues that are issued, while the worker writes their rows again'],
+    },
+    {
+      name: 'an undo takes back the use for another order',
+      changes: [
+        { file, from: "return change.reference === row.reference ? 'done'", to: "return row.usedMs > 0 ? 'done'" },
+      ],
+      guard: [pairs, 'of issues that are used A, while the worker writes their rows again'],
+    },
+    {
+      name: 'the audit trail knows nothing of a use that is undone',
+      changes: [
+        {
+          file,
+          from: "if (change.kind !== 'use') await recordChange",
+          to: "if (change.kind === 'revoke') await recordChange",
+        },
+      ],
+      guard: [pairs, 'of issues that are used A, while the worker writes their rows again'],
+    },
+    {
+      name: 'the end of a day is taken for that of the half hour after it',
+      changes: [
+        {
+          file: 'src/coupon/time-zone.ts',
+          from: 'while (dateOf(lastMs) >= next) {',
+          to: 'while (dateOf(lastMs) > next) {',
+        },
+      ],
+      guard: [
+        'test/unit/time-zone.test.ts',
+        'in every zone a day ends where its last instant is followed by a later day, and does not come back',
+      ],
+    },
+  ];
+}
+
+/** Of codes. */
+function codeBugs(): PlantedBug[] {
+  const [pattern, codes] = ['test/codes/pattern.test.ts', 'test/codes/codes.test.ts'];
+  const importing = 'src/codes/importing.ts';
+  return [
+    {
+      name: 'the characters of a code have no weights',
+      changes: [{ file: 'src/codes/pattern.ts', from: 'const WEIGHT = 3;', to: 'const WEIGHT = 1;' }],
+      guard: [pattern, 'no single wrong character and no exchange of neighbours gives a code of any coupon'],
+    },
+    {
+      name: 'a code of another beginning with the same value is taken',
+      changes: [{ file: 'src/codes/pattern.ts', from: ' || !code.startsWith(beginning)', to: '' }],
+      guard: [pattern, 'no single wrong character and no exchange of neighbours gives a code of any coupon'],
+    },
+    {
+      name: 'codes of uploads that are not complete are found',
+      changes: [
+        {
+          file: 'src/codes/codes.ts',
+          from: '  eq(codeImports.complete, true),\n);\n\n/** By coupon',
+          to: ');\n\n/** By coupon',
+        },
+      ],
+      guard: [codes, 'of a process that was killed nothing is shown, and what it left is removed'],
+    },
+    {
+      name: 'two uploads to one coupon both become complete',
+      changes: [{ file: importing, from: ' || (await countCodes(tx, couponId)) !== after)', to: ')' }],
+      guard: [
+        codes,
+        'of uploads to one coupon at the same time one succeeds; one code goes to at most one of two coupons',
+      ],
+    },
+    {
+      name: 'an upload goes on after it was taken for abandoned',
+      changes: [
+        { file: importing, from: '  if (affectedRows !== 1) throw new Abandoned();\n', to: '  void affectedRows;\n' },
+      ],
+      guard: [codes, 'an upload that stood still for too long adds nothing, whatever of it is left'],
+    },
+    {
+      name: 'a total may exceed the codes',
+      changes: [{ file: 'src/codes/code-tables.ts', from: 'total <= codes', to: 'total >= 0' }],
+      guard: [codes, 'the total never exceeds the codes'],
+    },
+  ];
+}
 
 function proxyBugs(): PlantedBug[] {
   const guard = 'test/network/nginx.test.ts';

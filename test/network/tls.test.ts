@@ -165,7 +165,7 @@ describe('MySQL', () => {
       'its certificate is for another host name',
     );
     const plain = process.env['TEST_DATABASE_URL'] ?? '';
-    expect(await mysqlCipher({ DATABASE_URL: `${plain}${strict}`, ...trusted })).toContain('it offers no TLS');
+    expect(await mysqlCipher({ DATABASE_URL: `${plain}${strict}`, ...trusted })).toContain('it does not support TLS');
   });
 
   test('it is reached over its socket', async () => {
@@ -193,11 +193,11 @@ describe('Redis', () => {
       'name the file of that authority in REDIS_CA',
     );
     expect(await redisPing({ REDIS_URL: redis.server.url.replace('redis:', 'rediss:'), ...trusted })).toContain(
-      'leave out TLS if it offers none',
+      'remove TLS if it does not support it',
     );
     expect(await redisPing({ REDIS_URL: redis.tlsUrl, ...trusted })).toContain('REDIS_CERT');
     expect(await redisPing({ REDIS_URL: redis.tlsUrl.replace('rediss:', 'redis:') })).toContain(
-      'speaks TLS where the URL does',
+      'supports TLS if the URL uses it',
     );
   });
 });

@@ -42,6 +42,8 @@ async function startApi(environment: Readonly<Record<string, string>>) {
       PATH: process.env['PATH'] ?? '',
       DATABASE_URL: stores.config.DATABASE_URL,
       REDIS_URL: stores.config.REDIS_URL,
+      // On a cluster it is what tells test files apart.
+      KEY_PREFIX: stores.config.KEY_PREFIX ?? '',
       HOST: '127.0.0.1',
       PORT: '0',
       ADMIN_API_KEY,

@@ -2,8 +2,10 @@
 // commands, settings, hosts of the proxy, and the objects that they change.
 
 import { expect, test } from 'bun:test';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import manifest from '../../package.json' with { type: 'json' };
 import { settings } from '../../src/config/settings.ts';
 import { findProgram } from '../../tools/stack/find-program.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
@@ -85,6 +87,11 @@ test('its example sets known settings within their bounds, and names a cluster a
 const overlay = Bun.YAML.parse(read('deploy/kubernetes-large/kustomization.yaml')) as {
   readonly resources: readonly string[];
   readonly patches: readonly Patch[];
+  readonly configMapGenerator: readonly {
+    readonly name: string;
+    readonly behavior: string;
+    readonly literals: readonly string[];
+  }[];
 };
 
 /** The objects of ../kubernetes, by kind and name. */
@@ -111,31 +118,66 @@ test('the manifests change values that are there, and add settings that there ar
       values[`${target.name}${path}`] = value;
     }
   }
-  expect(values).toMatchObject({
-    'coupon-settings/data/PARTITIONS': example.get('PARTITIONS'),
-    'coupon-settings/data/REDIS_COMMAND_MS_MAX': example.get('REDIS_COMMAND_MS_MAX'),
+  const [merged] = overlay.configMapGenerator;
+  expect(merged).toMatchObject({ name: 'coupon-settings', behavior: 'merge' });
+  const settingsOfLarge = new Map(merged?.literals.map((literal) => literal.split('=') as [string, string]));
+  expect([...settingsOfLarge.keys()].filter((name) => !isKnown(name))).toEqual([]);
+  expect(Object.fromEntries(settingsOfLarge)).toEqual({
+    PARTITIONS: example.get('PARTITIONS') ?? '',
+    REDIS_COMMAND_MS_MAX: example.get('REDIS_COMMAND_MS_MAX') ?? '',
   });
   expect(Number(values['coupon-api/spec/minReplicas'])).toBeGreaterThan(2);
   // More workers than partitions bring nothing.
   expect(Number(values['coupon-worker/spec/maxReplicas'])).toBeLessThanOrEqual(Number(example.get('PARTITIONS')));
 });
 
+/** What Kustomize makes of a folder. */
+async function build(folder: string): Promise<string> {
+  const args = [...(kubectl?.endsWith('kubectl') ? ['kustomize'] : ['build']), folder];
+  const { ok, output } = await runCommand(kubectl ?? '', args, { folder: root });
+  expect([ok, ok ? '' : output]).toEqual([true, '']);
+  return output;
+}
+
 const kubectl = findProgram('kubectl', 'kustomize');
 
 test.skipIf(kubectl === undefined)(
   'Kustomize builds both installations, and the large one differs in what it says',
   async () => {
-    const build = async (folder: string): Promise<string> => {
-      const args = [...(kubectl?.endsWith('kubectl') ? ['kustomize'] : ['build']), folder];
-      const { ok, output } = await runCommand(kubectl ?? '', args, { folder: root });
-      expect([ok, ok ? '' : output]).toEqual([true, '']);
-      return output;
-    };
     const [small, big] = [await build('deploy/kubernetes'), await build('deploy/kubernetes-large')];
     const kinds = (text: string) => [...text.matchAll(/^kind: (\w+)$/gm)].map(([, kind]) => kind);
     expect(kinds(big)).toEqual(kinds(small));
     expect(big).toContain('PARTITIONS: "64"');
     expect(big).toContain('maxReplicas: 64');
     expect(big).toContain('namespace: coupon');
+  },
+);
+
+test.skipIf(kubectl === undefined)('what Kustomize builds has the release in every place that needs it', async () => {
+  const { version } = manifest;
+  const text = await build('deploy/kubernetes');
+  expect([...text.matchAll(/image: (.*)$/gm)].map(([, image]) => image)).toEqual(
+    Array.from({ length: 3 }, () => `coupon-issuing:${version}`),
+  );
+  expect(text).toContain(`name: coupon-migrate-${version}`);
+  expect(text).not.toContain('coupon-release');
+});
+
+test.skipIf(kubectl === undefined)(
+  'a changed setting restarts the pods: the name of the settings changes with them',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'coupon-manifests-'));
+    try {
+      cpSync(join(root, 'deploy/kubernetes'), folder, { recursive: true });
+      const namesIn = (text: string) => new Set([...text.matchAll(/\bcoupon-settings-\w+/g)].map(([name]) => name));
+      const before = namesIn(await build(folder));
+      const file = join(folder, 'settings.env');
+      writeFileSync(file, readFileSync(file, 'utf8').replace('AUTH=on', 'AUTH=off'));
+      const after = namesIn(await build(folder));
+      // One for the ConfigMap and for both that refer to it.
+      expect([before.size, after.size, [...before].some((name) => after.has(name))]).toEqual([1, 1, false]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   },
 );

@@ -3,11 +3,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import { secretSettings } from '../../src/config/environment.ts';
 import { settings } from '../../src/config/settings.ts';
 import { info } from '../../src/http/document/openapi.ts';
+import { freePort } from '../../tools/stack/free-port.ts';
 import { type ProblemCode, problems, problemText } from '../../src/http/problem.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -30,6 +31,7 @@ const entries = [
   'src/commands/archive.ts',
   'src/commands/partitions.ts',
   'src/commands/erase.ts',
+  'src/commands/find-user.ts',
 ];
 
 describe('the version', () => {
@@ -37,8 +39,21 @@ describe('the version', () => {
     const { version } = manifest;
     expect(info.version).toBe(version);
     expect(/^## \[(\d.*?)\]/m.exec(read('CHANGELOG.md'))?.[1]).toBe(version);
-    expect(textsAt(parse('deploy/kubernetes/kustomization.yaml'), 'newTag')).toEqual([version]);
-    expect(objects.filter(({ kind }) => kind === 'Job').map(nameOf)).toEqual([`coupon-migrate-${version}`]);
+    expect(literalsOf('coupon-release')).toEqual({ version });
+    // Kustomize puts it wherever a manifest needs it.
+    expect(textsAt(kustomization, 'newTag')).toEqual([]);
+    const elsewhere = globSync('deploy/kubernetes*/*.yaml', { cwd: root }).filter((path) =>
+      read(path).includes(version),
+    );
+    expect(elsewhere).toEqual(['deploy/kubernetes/kustomization.yaml']);
+  });
+
+  test('rises with every migration: its minor number is that of the newest one', () => {
+    const journal = asTree(JSON.parse(read('drizzle/migrations/meta/_journal.json')));
+    const newest = Number(textsAt(journal, 'tag').at(-1)?.slice(0, 4));
+    const [, minor] = manifest.version.split('.');
+    const cure = `put 0.${newest}.0 into package.json and CHANGELOG.md, and run \`bun run docs\``;
+    expect(Number(minor), cure).toBe(newest);
   });
 
   test('of Bun is the one that the types are pinned to, in the image as in the workflow', () => {
@@ -95,10 +110,21 @@ describe('the image', () => {
     expect(read('.dockerignore').split('\n')).toContain('*');
   });
 
+  test('leaves out of its packages what only editors and debuggers read', async () => {
+    const [, command = ''] = /&& \\\n {4}(find node_modules [^\n]*)/.exec(dockerfile) ?? [];
+    const packages = mkdtempSync(join(tmpdir(), 'coupon-packages-'));
+    const files = ['a.js', 'a.js.map', 'a.d.ts', 'a.d.mts', 'a.d.cts', 'a.ts', 'README.md', 'a.json', 'a.css'];
+    for (const file of files) await Bun.write(join(packages, 'node_modules/one', file), '');
+    expect(await Bun.spawn(['bash', '-c', command], { cwd: packages }).exited).toBe(0);
+    const left = globSync('node_modules/one/*', { cwd: packages }).map((path) => basename(path));
+    rmSync(packages, { recursive: true });
+    expect(left.toSorted()).toEqual(['a.css', 'a.js', 'a.json', 'a.ts']);
+  });
+
   test('is pinned, does not run as root, has a health check, and runs an entry that is there', () => {
     const stages = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image);
     expect(stages.length).toBeGreaterThan(1);
-    expect(stages.filter((image) => image !== 'oven/bun:${BUN_VERSION}-slim')).toEqual([]);
+    expect(stages.filter((image) => image !== 'oven/bun:${BUN_VERSION}-slim${BUN_DIGEST}')).toEqual([]);
     const run = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
     expect(/^USER (\d+):\d+$/m.exec(run)?.[1]).toBe('1000');
     const command = /^CMD (.*)$/m.exec(run)?.[1] ?? '';
@@ -108,20 +134,19 @@ describe('the image', () => {
 
   test('is healthy as long as API or worker answers, and not when neither does', async () => {
     const check = asTexts(JSON.parse(/^ {2}CMD (.*)$/m.exec(dockerfile)?.[1] ?? '[]'));
-    expect(check.slice(0, 2)).toEqual(['bun', '-e']);
+    // No runtime is started for it, every few seconds.
+    expect(check.slice(0, 2)).toEqual(['bash', '-c']);
     const alive = Bun.serve({ port: 0, fetch: () => new Response('alive') });
     const deaf = Bun.serve({ port: 0, fetch: () => new Response('', { status: 500 }) });
+    const closed = await freePort();
     const run = async (port: number, workerPort: number): Promise<number> => {
-      const env = { PORT: String(port), WORKER_PORT: String(workerPort) };
-      return await Bun.spawn([process.execPath, ...check.slice(1)], { env, stderr: 'ignore' }).exited;
+      const env = { PATH: process.env['PATH'] ?? '', PORT: String(port), WORKER_PORT: String(workerPort) };
+      return await Bun.spawn(check, { env, stderr: 'ignore' }).exited;
     };
     try {
-      const [api, worker, neither] = await Promise.all([
-        run(alive.port ?? 0, deaf.port ?? 0),
-        run(deaf.port ?? 0, alive.port ?? 0),
-        run(deaf.port ?? 0, deaf.port ?? 0),
-      ]);
-      expect([api, worker, neither === 0]).toEqual([0, 0, false]);
+      const [yes, no] = [alive.port ?? 0, deaf.port ?? 0];
+      const codes = await Promise.all([run(yes, no), run(no, yes), run(closed, yes), run(no, no), run(closed, closed)]);
+      expect(codes).toEqual([0, 0, 0, 1, 1]);
     } finally {
       await Promise.all([alive.stop(true), deaf.stop(true)]);
     }
@@ -146,9 +171,9 @@ describe('the compose file', () => {
     }
   });
 
-  test('pins third-party images, listens on loopback alone, and mounts files that are there', () => {
+  test('pins third-party images by digest, listens on loopback alone, and mounts files that are there', () => {
     for (const { service } of services) {
-      expect(String(service['image'])).toMatch(/^coupon-issuing:|:v?\d+\.\d+/);
+      expect(String(service['image'])).toMatch(/^coupon-issuing:|:v?\d+\.\d+[\w.-]*@sha256:[0-9a-f]{64}$/);
       for (const port of asTexts(service['ports'] ?? [])) expect(port).toStartWith('127.0.0.1:');
       const mounted = asTexts(service['volumes'] ?? []).map((volume) => volume.split(':')[0] ?? '');
       const volumes = Object.keys(asTree(compose['volumes']));
@@ -182,7 +207,7 @@ describe('the compose file', () => {
           .filter(([setting]) => setting.endsWith('PORT'))
           .map(([, port]) => `${name}:${String(port)}`),
       ),
-      ...['redis-exporter:9121', 'mysqld-exporter:9104'].filter((address) =>
+      ...['redis-exporter:9121', 'mysqld-exporter:9104', 'alertmanager:9093'].filter((address) =>
         names.includes(address.split(':')[0] ?? ''),
       ),
     ];
@@ -232,7 +257,7 @@ describe('the compose file', () => {
       expect(expected.filter((name) => !String(given[name]).startsWith(`\${${name}:`))).toEqual([]);
     }
     const access =
-      /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|URL|KEYS|KEEP)_|^LIMITED_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$|^REQUEST_LOG|^SERVER_TIMING$/;
+      /^(JWT|CAPTCHA|USER|ADDRESS|LIMIT|CORS|FRAME|DROP|URL|KEYS|KEEP)_|^LIMITED_|^WRONG_CODES_|^TRUSTED_|^ADMIN_API_KEY$|^AUTH$|^REQUEST_LOG|^SERVER_TIMING$/;
     const worker = environmentOf('worker');
     expect(variables.filter((name) => !access.test(name) && !(name in worker))).toEqual([]);
   });
@@ -258,6 +283,13 @@ const objects = asTexts(kustomization['resources']).flatMap((file) =>
     .split(/^---$/m)
     .map((text) => asTree(Bun.YAML.parse(text))),
 );
+/** What API, worker and migration share: Kustomize makes a ConfigMap of it. */
+const sharedSettings = Object.fromEntries(
+  [...read(`${manifestFolder}/settings.env`).matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [
+    name ?? '',
+    value,
+  ]),
+);
 const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'Job');
 
 describe('the manifests', () => {
@@ -265,6 +297,7 @@ describe('the manifests', () => {
     const files = globSync('*.yaml', { cwd: join(root, manifestFolder) });
     const used = ['kustomization.yaml', 'adapter-rules.yaml', ...asTexts(kustomization['resources'])];
     expect(files.toSorted()).toEqual(used.toSorted());
+    expect(globSync('*.env', { cwd: join(root, manifestFolder) })).toEqual(['settings.env']);
   });
 
   test('workloads run commands that are there, under settings that there are', () => {
@@ -274,8 +307,7 @@ describe('the manifests', () => {
       expect(faultsOfCommand(asTexts(container['command']))).toEqual([]);
       expect(unknownSettings(asTrees(container['env']).map(({ name }) => String(name)))).toEqual([]);
     }
-    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
-    expect(unknownSettings(Object.keys(shared))).toEqual([]);
+    expect(unknownSettings(Object.keys(sharedSettings))).toEqual([]);
   });
 
   test('what holds a secret is named and never held', () => {
@@ -308,13 +340,14 @@ describe('the manifests', () => {
   });
 
   test('the ports of containers are those of the settings, and probes, service and policy name ports that there are', () => {
-    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
     const portsOf = (name: string): unknown => containerOf(byName(name, 'Deployment'))['ports'];
     expect(portsOf('coupon-api')).toEqual([
-      { name: 'http', containerPort: Number(shared['PORT']) },
-      { name: 'metrics', containerPort: Number(shared['METRICS_PORT']) },
+      { name: 'http', containerPort: Number(sharedSettings['PORT']) },
+      { name: 'metrics', containerPort: Number(sharedSettings['METRICS_PORT']) },
     ]);
-    expect(portsOf('coupon-worker')).toEqual([{ name: 'metrics', containerPort: Number(shared['WORKER_PORT']) }]);
+    expect(portsOf('coupon-worker')).toEqual([
+      { name: 'metrics', containerPort: Number(sharedSettings['WORKER_PORT']) },
+    ]);
     for (const workload of workloads.filter(({ kind }) => kind === 'Deployment')) {
       const container = containerOf(workload);
       const named = asTrees(container['ports']).map(({ name }) => String(name));
@@ -327,13 +360,24 @@ describe('the manifests', () => {
   });
 
   test('a pod has more time to go than it needs to answer what it accepted', () => {
-    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
     for (const name of ['coupon-api', 'coupon-worker']) {
       const workload = byName(name, 'Deployment');
       const graceMs = Number(podOf(workload)['terminationGracePeriodSeconds']) * 1000;
       const pauseMs =
         name === 'coupon-api' ? Number(textsAt(containerOf(workload)['lifecycle'], 'command')[1]) * 1000 : 0;
-      expect(graceMs).toBeGreaterThan(Number(shared['SHUTDOWN_MS_MAX']) + pauseMs);
+      expect(graceMs).toBeGreaterThan(Number(sharedSettings['SHUTDOWN_MS_MAX']) + pauseMs);
+    }
+  });
+
+  test('the ingress leads to the service, by the limits of the proxy', () => {
+    for (const name of ['coupon-api', 'coupon-codes-import']) {
+      const ingress = byName(name, 'Ingress');
+      expect(textsAt(ingress, 'name').slice(-2)).toEqual(['coupon-api', 'http']);
+      const annotations = asTree(asTree(ingress['metadata'])['annotations']);
+      const limit = name === 'coupon-api' ? read('deploy/compose/nginx.conf') : read('deploy/compose/proxy.conf');
+      const bytes = String(annotations['nginx.ingress.kubernetes.io/proxy-body-size']);
+      expect(limit).toContain(`client_max_body_size ${bytes};`);
+      expect(annotations['nginx.ingress.kubernetes.io/proxy-next-upstream']).toBe('off');
     }
   });
 
@@ -352,8 +396,7 @@ describe('the manifests', () => {
 
   test('workers are scaled by a backlog that is measured, up to the number of partitions', () => {
     const { spec } = byName('coupon-worker', 'HorizontalPodAutoscaler');
-    const shared = asTree(objects.find(({ kind }) => kind === 'ConfigMap')?.['data']);
-    expect(asTree(spec)['maxReplicas']).toBe(Number(shared['PARTITIONS']));
+    expect(asTree(spec)['maxReplicas']).toBe(Number(sharedSettings['PARTITIONS']));
     const metric = backlogName(spec);
     expect(read('monitoring/README.md')).toContain(`\`${metric}\` | gauge`);
     expect(read(`${manifestFolder}/adapter-rules.yaml`)).toContain(`as: ${metric}`);
@@ -448,13 +491,23 @@ const knownNames = new Set([
   'MYSQL_PASSWORD',
   'MYSQL_ROOT_PASSWORD',
   'GRAFANA_PASSWORD',
+  'PROMETHEUS_URL',
+  'METRICS_URL',
   'USER_ID_PREFIX',
   'REDIS_PASSWORD',
   'REDIS_EXPORTER_PASSWORD',
   'MYSQL_EXPORTER_PASSWORD',
   'TLS_FOLDER',
   'VIRTUAL_USERS',
+  'COUPON_URL',
+  'COUPON_KEY',
 ]);
+
+/** The literals of a generated ConfigMap. */
+function literalsOf(name: string): Tree {
+  const generator = asTrees(kustomization['configMapGenerator']).find((each) => each['name'] === name);
+  return Object.fromEntries(asTexts(generator?.['literals']).map((text) => text.split('=') as [string, string]));
+}
 
 function backlogName(spec: unknown): string {
   return String(asTree(asTree(asTree(asTrees(asTree(spec)['metrics'])[0])['external'])['metric'])['name']);

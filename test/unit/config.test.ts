@@ -71,7 +71,7 @@ test('all faults are reported together, each in a line that names its setting', 
 
 test('a fault says what is allowed', () => {
   expect(faultsOf({ ...required, PORT: '-1' })).toEqual([
-    'PORT is wrong: expected integer 0-65535 (port of the API; 0 takes a free one)',
+    'PORT is wrong: expected integer 0-65535 (port of the API; 0: any free port)',
   ]);
   expect(faultsOf({ ...required, ALLOW_VOLATILE_REDIS: 'true' })[0]).toContain('expected one of on, off');
   expect(faultsOf({ ...required, ADMIN_API_KEY: 'short' })[0]).toContain('expected string of at least 16 characters');
@@ -243,6 +243,14 @@ describe('settings that are wrong together', () => {
     ['a CAPTCHA without its address', { CAPTCHA_SECRET: 's' }, 'CAPTCHA_VERIFY_URL and CAPTCHA_SECRET'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS is wrong'],
     ['an origin with a path', { CORS_ORIGINS: 'https://shop.example/' }, 'CORS_ORIGINS is wrong'],
+    ['any origin as a frame', { FRAME_ANCESTORS: '*' }, 'FRAME_ANCESTORS is wrong'],
+    ['a colour with more in it', { DROP_COLOR: '#ffd400}' }, 'DROP_COLOR is wrong'],
+    ['a link that is a script', { DROP_NEXT_URL: 'javascript:alert(1)' }, 'DROP_NEXT_URL is wrong'],
+    [
+      'a picture that ends a directive',
+      { DROP_PICTURE_URL: 'https://a.example;script-src *' },
+      'DROP_PICTURE_URL is wrong',
+    ],
   ])('%s', (_, environment, fault) => {
     expect(faultsOf({ ...required, ...environment })).toEqual([expect.stringContaining(fault) as unknown as string]);
   });

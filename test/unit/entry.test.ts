@@ -6,12 +6,14 @@ import { type Entry, entryVersion, readEntry, readAllocation, writeEntry } from 
 
 const instantMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const userId = fc.stringMatching(new RegExp(USER_ID_PATTERN)).filter(isUserId);
+const endpointNames = ['POST /v1/issue', 'POST /v1/issue-async', 'POST /v2/issue-async'] as const;
 const entry: fc.Arbitrary<Entry> = fc.record({
   couponId: fc.integer({ min: 1, max: ID_MAX }),
   epoch: fc.integer({ min: 0, max: ID_MAX }),
   firstSequence: fc.integer({ min: 1, max: ID_MAX }),
   acceptedMs: fc.integer({ min: 0, max: instantMsMax }),
   users: fc.array(userId, { minLength: 1, maxLength: 50 }),
+  endpoint: fc.option(fc.constantFrom(...endpointNames), { nil: undefined }),
 });
 const good = { v: '1', c: '7', e: '3', s: '41', t: '1700000000000', u: 'alice-4711,bob' };
 
@@ -31,6 +33,17 @@ test('an entry is read from the fields that the scripts write', () => {
   };
   expect(readEntry(fieldsOf(good))).toEqual(read);
   expect(writeEntry(read)).toEqual(fieldsOf(good));
+  for (const [i, endpoint] of endpointNames.entries()) {
+    const { u, ...head } = good;
+    const fields = fieldsOf({ ...head, p: String(i + 1), u });
+    expect(readEntry(fields)).toEqual({ ...read, endpoint });
+    expect(writeEntry({ ...read, endpoint })).toEqual(fields);
+  }
+});
+
+test('an endpoint that is missing, malformed or of a later release is not known, and the entry is read all the same', () => {
+  for (const p of ['', '0', '4', '-1', '1.5', 'one', '99999999999999999'])
+    expect(readEntry(fieldsOf({ ...good, p }))).toEqual(readEntry(fieldsOf(good)));
 });
 
 test('an entry with a user whom the release before does not know has a version that it does not know either', () => {

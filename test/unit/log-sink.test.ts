@@ -51,6 +51,18 @@ test('a process whose log nobody reads goes on, and says how many lines were dro
   });
 }, 15_000);
 
+test('a process that ends waits a moment for a reader that is behind', () => {
+  const script = `
+    const { createLogSink } = await import('${import.meta.dir}/../../src/telemetry/log-sink.ts');
+    const sink = createLogSink('api');
+    for (let i = 0; i < 300; i += 1) sink.write('x'.repeat(999) + '\\n');
+    process.exit(0);`;
+  // The reader takes up the pipe once the writer has begun to end.
+  const pipeline = '"$@" | { read -r first; sleep 0.1; wc -c; }';
+  const { stdout } = Bun.spawnSync(['sh', '-c', pipeline, 'sh', process.execPath, '-e', script]);
+  expect(Number(stdout.toString())).toBe(299_000);
+});
+
 /** A disk with room for so many bytes, as many at a time. */
 function diskOf(size: number, atATime = 1000) {
   let room = size;

@@ -87,7 +87,7 @@ test('the tables have metrics, and no name twice in a process', () => {
 
 const UNITS =
   'seconds users rows issues issued left quantity entries openings batches in_flight hits failures requests connections faults ' +
-  'promises errors retries letters coupons lines';
+  'promises errors retries letters coupons lines events webhooks';
 const UNIT = new RegExp(`_(${UNITS.replaceAll(' ', '|')})(_total|_max)?$`);
 
 for (const { name, kind, help, labels, buckets } of distinct) {

@@ -63,9 +63,16 @@ const cases: readonly Case[] = [
   scriptCase(
     'take',
     take,
-    { keys, couponId: 6, server: 'run1', unpersistedUsersMax: 9, users: ['a', 'b', 'c'] },
     {
-      words: [4, state, owners, stream, unpersisted, 6, 'run1', 9, 'a,b,c', 1],
+      keys,
+      couponId: 6,
+      server: 'run1',
+      unpersistedUsersMax: 9,
+      users: ['a', 'b', 'c'],
+      endpoint: 'POST /v1/issue',
+    },
+    {
+      words: [4, state, owners, stream, unpersisted, 6, 'run1', 9, 'a,b,c', 1, 1],
       understood: [
         [['not open'], { kind: 'not open' }],
         [['overloaded'], { kind: 'overloaded' }],
@@ -192,9 +199,10 @@ const cases: readonly Case[] = [
       version: 2,
       next: 8,
       taken: ['a', 'b'],
+      endpoint: 'POST /v2/issue-async',
     },
     {
-      words: [5, state, owners, stream, unpersisted, lock, 6, 't1', 9, 'run1', 3, 2, 8, 'a,b', 1],
+      words: [5, state, owners, stream, unpersisted, lock, 6, 't1', 9, 'run1', 3, 2, 8, 'a,b', 1, 3],
       understood: [
         [['written'], 'written'],
         [['changed'], 'changed'],

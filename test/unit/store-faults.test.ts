@@ -1,7 +1,7 @@
 // store-faults.test.ts -- The reason of a failed start is a code, never a message that may hold addresses and names of users.
 import { expect, test } from 'bun:test';
 import { DrizzleQueryError } from 'drizzle-orm/errors';
-import { explainMysql, reasonOf } from '../../src/runtime/store-faults.ts';
+import { explainMysql, explainRedis, reasonOf } from '../../src/runtime/store-faults.ts';
 import { serverFault, socketFault } from './faults.ts';
 
 test.each([
@@ -20,6 +20,11 @@ test.each([
   ['nothing', undefined, 'unknown reason'],
 ])('the reason of a failure of %s', (_, failure, reason) => {
   expect(reasonOf(failure)).toBe(reason);
+});
+
+test('a reply of a cluster is no fault of TLS, whatever its letters', () => {
+  const { line } = explainRedis(Object.assign(new Error('CROSSSLOT Keys in request'), { name: 'ReplyError' }));
+  expect(line).toBe('REDIS_URL: Redis cannot be used (CROSSSLOT): see its log');
 });
 
 test('the number that Vitess has for most of its faults means nothing of any other server', () => {

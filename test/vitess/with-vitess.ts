@@ -2,12 +2,18 @@
 
 import { cleanUpOnSignals } from '../../tools/stack/cleanup.ts';
 import { runCommand } from '../../tools/stack/run-command.ts';
+import { wantsHelp } from '../../tools/help.ts';
 import { say } from '../../tools/progress.ts';
 import { findVitess, howToGetVitess, startVitess } from './vitess-server.ts';
 
 const USAGE = `bun run vitess SHARDS COMMAND…
 
 SHARDS is 0 (not sharded), 2 or 4. The command gets TEST_DATABASE_URL, and TEST_KEYSPACES with the names of empty keyspaces.`;
+
+if (wantsHelp(process.argv.slice(2, 3))) {
+  say(USAGE);
+  process.exit();
+}
 
 /** Files of tests that run at a time, and some. */
 const KEYSPACES = 6;
