@@ -81,6 +81,8 @@ async function claimPrefix(url: string): Promise<RedisDatabase> {
     settings,
     redis,
     async release() {
+      // After a failover it may still be looking for the new primary.
+      await eventually('the connection of the test', async () => redis.status === 'ready');
       await flushdb();
       redis.disconnect();
     },

@@ -104,7 +104,8 @@ export function dropRoutes(dependencies: DropDependencies) {
         tag: 'users',
         summary: 'Public view of a coupon',
         description: `For pages that count down to the start and show the stock left without an event stream. Everything except \`now\` may be a
-second old; \`now\` too, and all of it up to two seconds, if a cache (a CDN) keeps the answer as allowed. A coupon that is not \`listed\` is answered as unknown.`,
+second old; \`now\` too, and all of it up to two seconds, if a cache (a CDN) keeps the answer as allowed. A coupon that is not
+\`listed\` is answered as unknown.`,
         params: { couponId: couponIdParameter },
         answers: {
           200: { description: 'The coupon.', schema: DropAnswer, example: dropExample },

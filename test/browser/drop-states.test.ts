@@ -129,6 +129,23 @@ describe.skipIf(findBrowser() === undefined)('the states of the page for people'
     site.become({ ...terms, usableDays: 30, usableUntilMs: null });
   }, 60_000);
 
+  test('an edit is shown, also when the first answer after it is an old one of a cache', async () => {
+    const { page } = await site.open({ language: 'en-GB' });
+    await page.goto('/drop/1');
+    await page.getByRole('heading', { name: terms.title }).waitFor();
+    const old = await (await fetch(`${site.url}/v1/drops/1`)).text();
+    let answers = 0;
+    await page.route('**/v1/drops/1', (route) => {
+      answers += 1;
+      return answers <= 2 ? route.fulfill({ body: old, contentType: 'application/json' }) : route.continue();
+    });
+    site.become({ title: 'Spring sale' });
+    await page.getByRole('heading', { name: 'Spring sale' }).waitFor();
+    expect(answers).toBe(3);
+    await page.context().close();
+    site.become(terms);
+  }, 60_000);
+
   test('the start can be put into a calendar', async () => {
     const startMs = Date.UTC(2099, 10, 30, 1);
     site.become({ startMs, endMs: startMs + 3_600_000 });

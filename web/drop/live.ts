@@ -89,6 +89,7 @@ export async function read(): Promise<void> {
     failures.value = 0;
     isMissing.value = false;
     take(result.value, sentMs, performance.now());
+    if (stock.value) catchUp(stock.value.version);
     listen();
   } else if (result.kind === 'refused' && result.problem.status !== 429) isMissing.value = true;
   else failures.value += 1;
@@ -138,7 +139,7 @@ function heard({ paused, version, totalQuantity, left }: Stock): void {
   stock.value = { paused, version, totalQuantity, left };
 }
 
-/** A newer version is an edit: title and period may be other ones now. The server may answer with the old one for a second. */
+/** A newer version is an edit: title and period may be other ones now. A cache may answer with the old one for two seconds. */
 function catchUp(version: number): void {
   if (!drop.value || version <= drop.value.version) return;
   clearTimeout(catchingUp);

@@ -1,6 +1,6 @@
 // issue-actions.tsx -- What an operator may do with one issue: use it, undo the use, revoke it. Each asks before it does.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { CouponIssue, RequestResult } from '../../../client/coupon-client.ts';
 import { Confirm } from '../confirm.tsx';
 import { announce, announceFailure, say } from '../say.ts';
@@ -66,7 +66,8 @@ export function IssueActions({ user, issue, title, label, onChanged }: IssueActi
 function useKeptFocus(status: Issue['status']) {
   const box = useRef<HTMLDivElement>(null);
   const isKept = useRef(false);
-  useEffect(() => {
+  // At once: an effect that waits for the next frame leaves a moment in which a key is lost.
+  useLayoutEffect(() => {
     if (!isKept.current) return;
     isKept.current = false;
     (box.current?.querySelector('button') ?? box.current)?.focus();
