@@ -121,8 +121,14 @@ async function stageAll(
       const placed = page.flatMap(({ line, code }) =>
         code === null ? [] : [{ line, code, position: (position += 1) }],
       );
-      faults.push(...page.filter(({ code }) => code === null).map(({ line }) => faultAt(line, UPLOADED_CODE_TEXT)));
-      faults.push(...placed.filter(({ code }) => isOfPattern(code, taken)).map(({ line }) => faultAt(line, OF_OTHER)));
+      faults.push(
+        ...page.filter(({ code }) => code === null).map(({ line }) => faultAt(line, expectedCodes.wellFormed)),
+      );
+      faults.push(
+        ...placed
+          .filter(({ code }) => isOfPattern(code, taken))
+          .map(({ line }) => faultAt(line, expectedCodes.ofNoOther)),
+      );
       if (placed.length > 0) faults.push(...(await stage(database, begun, placed)));
     }
   };
@@ -133,12 +139,17 @@ async function stageAll(
   }
   await stageWaiting(0);
   if (position === begun.after && faults.length === 0)
-    faults.push({ in: 'body', pointer: '', expected: 'at least one code' });
+    faults.push({ in: 'body', pointer: '', expected: expectedCodes.any });
   return faults.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)).slice(0, FAULTS_MAX);
 }
 
-const TWICE = 'a code that is on no line before, and that the coupon does not have yet';
-const OF_OTHER = 'a code of no other coupon';
+/** What is expected instead of a line that cannot be added, or of a file. */
+export const expectedCodes = {
+  wellFormed: UPLOADED_CODE_TEXT,
+  unused: 'a code that is on no line before, and that the coupon does not have yet',
+  ofNoOther: 'a code of no other coupon',
+  any: 'at least one code',
+} as const;
 
 function faultAt(line: number, expected: string): Fault {
   return { in: 'body', pointer: '', line, expected };
@@ -170,8 +181,10 @@ async function stage(database: Database, begun: Import, page: readonly Placed[])
   const twice = page.filter(({ code, position }) => (positionOf.get(code) ?? position) !== position);
   const others = await conflicting(database, begun, rows);
   return [
-    ...twice.map(({ line }) => faultAt(line, TWICE)),
-    ...others.map((row) => faultAt(lineOf.get(row.code) ?? 0, row.couponId === couponId ? TWICE : OF_OTHER)),
+    ...twice.map(({ line }) => faultAt(line, expectedCodes.unused)),
+    ...others.map((row) =>
+      faultAt(lineOf.get(row.code) ?? 0, row.couponId === couponId ? expectedCodes.unused : expectedCodes.ofNoOther),
+    ),
   ];
 }
 

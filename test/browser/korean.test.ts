@@ -64,7 +64,7 @@ describe.skipIf(findBrowser() === undefined)('the console in Korean', () => {
       'entry',
       '1-0',
       'reason',
-      'the coupon was missing',
+      'no such coupon',
     );
   }, 60_000);
   afterAll(() => system[Symbol.asyncDispose](), 30_000);

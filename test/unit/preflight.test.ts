@@ -2,15 +2,19 @@
 
 import { expect, test } from 'bun:test';
 import type { Redis } from 'ioredis';
+import { readConfig } from '../../src/config/config.ts';
 import { checkDrop } from '../../src/operations/preflight/checks.ts';
 import type { Facts, PreflightSettings } from '../../src/operations/preflight/facts.ts';
 import { type FindingCode, findings } from '../../src/operations/preflight/findings.ts';
 import type { RedisFacts, RedisServer } from '../../src/redis/servers.ts';
+import { fileLimitFault } from '../../src/runtime/file-limit.ts';
+import { koreanDetail } from '../../web/console/preflight/korean-details.ts';
 import { coupon } from '../http/fakes.ts';
 
 /** A connection is only compared with others. */
 const primary = { name: 'primary' } as unknown as Redis;
 
+const config = readConfig(undefined, { DATABASE_URL: 'mysql://u@h/d', REDIS_URL: 'redis://h' });
 const settings: PreflightSettings = {
   UNPERSISTED_USERS_MAX: 100_000,
   MYSQL_CONNECTIONS_MAX: 10,
@@ -112,7 +116,7 @@ const cases: readonly (readonly [FindingCode, Partial<Facts>, Partial<PreflightS
   ['CONNECTIONS_UNKNOWN', withMysql({ connectionsMax: null })],
   ['CONNECTIONS_UNKNOWN', withRedis({ clientsMax: 0 })],
   ['REDIS_CONNECTIONS_SHORT', withRedis({ clientsMax: 39 })],
-  ['FILES_SHORT', { filesFault: 'this process may open 1024 files' }],
+  ['FILES_SHORT', { filesFault: fileLimitFault(config, 'Max open files  1024  1024  files') }],
   ['LIMITS_OFF', {}, { USER_REQUESTS_MAX: 0 }],
   ['LIMITS_ONE_ADDRESS', {}, { ADDRESS_REQUESTS_MAX: 10 }],
   ['CLOCKS_APART', withMysql({ ahead: [101, 103] })],
@@ -146,6 +150,29 @@ test.each(cases.map(([code, change, changed = {}]) => [code, change, changed] as
 
 test('every finding has a case', () => {
   expect(new Set(['OK', ...cases.map(([code]) => code)])).toEqual(new Set(Object.keys(findings)));
+});
+
+test('every detail is also in Korean, with the same figures', () => {
+  const facts = [
+    ...cases,
+    ['OK', { rowsPerS: 10_000, backlog: { ...backlog, oldestMs: 5000 }, mysql: { ...healthy.mysql, nowMs: 2.05e12 } }],
+    ['OK', { drop: { ...drop, left: null, newOwners: null } }],
+    ['OK', { processes: null, backlog: null }],
+    ['OK', {}, { USER_REQUESTS_MAX: 0, ADDRESS_REQUESTS_MAX: 0 }],
+  ] as typeof cases;
+  const details = facts.flatMap(([, change, changed = {}]) =>
+    checkDrop({ ...healthy, ...change }, { ...settings, ...changed }).checks.map(({ detail }) => detail),
+  );
+  /** Names of settings and products, which have no translation. */
+  const names =
+    /\bappendfsync(?: always| everysec)?|innodb_flush_log_at_trx_commit|net\.core\.somaxconn|ulimit -Hn|\bms\b/g;
+  const figures = (text: string) => (text.match(/\d[\d.,]*\d|\d/g) ?? []).toSorted();
+  expect(new Set(details).size).toBeGreaterThan(50);
+  for (const detail of new Set(details)) {
+    const korean = koreanDetail(detail);
+    expect([detail, korean.replace(names, '').match(/\b[a-z]{2,}/g)]).toEqual([detail, null]);
+    expect([detail, figures(korean)]).toEqual([detail, figures(detail.replace('ten minutes', '10'))]);
+  }
 });
 
 test('what is not known hides nothing that is wrong', () => {

@@ -2,10 +2,11 @@
 
 import { useRef, useState } from 'preact/hooks';
 import type { CouponCodes, Fault } from '../../../client/coupon-client.ts';
-import { percent, wholeNumber } from '../../shared/language.ts';
+import { language, percent, wholeNumber } from '../../shared/language.ts';
 import { Loaded } from '../loaded.tsx';
 import { announce, announceFailure, say } from '../say.ts';
 import { asOperator, mayChange, uploadAsOperator } from '../session.ts';
+import { koreanFault } from './korean-faults.ts';
 
 export function CodesCard({ id, archived }: { readonly id: number; readonly archived: boolean }) {
   return (
@@ -152,11 +153,14 @@ function Faults({ faults }: { readonly faults: readonly Fault[] }) {
     <div class="notice bad" role="alert">
       <p>{say('codesFaulty')}</p>
       <ol class="entries">
-        {faults.map(({ line, expected }) => (
-          <li key={`${line} ${expected}`}>
-            {line === undefined ? expected : say('codesFaultAt', { line: wholeNumber(line), expected })}
-          </li>
-        ))}
+        {faults.map(({ line, expected: english }) => {
+          const expected = language.value === 'ko' ? koreanFault(english) : english;
+          return (
+            <li key={`${line} ${english}`}>
+              {line === undefined ? expected : say('codesFaultAt', { line: wholeNumber(line), expected })}
+            </li>
+          );
+        })}
       </ol>
     </div>
   );

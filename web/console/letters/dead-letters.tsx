@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { CouponClient, DeadLetterList, RequestResult } from '../../../client/coupon-client.ts';
-import { instant } from '../../shared/language.ts';
+import { instant, language } from '../../shared/language.ts';
 import { Confirm } from '../confirm.tsx';
 import { Fact } from '../fact.tsx';
 import { Loaded } from '../loaded.tsx';
@@ -10,6 +10,7 @@ import { addressOf } from '../place.ts';
 import { announce, announceFailure, say } from '../say.ts';
 import { asOperator } from '../session.ts';
 import { LetterContent } from './letter-content.tsx';
+import { koreanReason } from './letter-texts.ts';
 import { ReplayAll } from './replay-all.tsx';
 
 type DeadLetter = DeadLetterList['deadLetters'][number];
@@ -52,7 +53,7 @@ function Letter({ letter, onChanged }: { readonly letter: DeadLetter; onChanged(
   const isReadable = accepted !== null;
   return (
     <li class="card letter">
-      <h2 lang="en">{reason}</h2>
+      <h2>{language.value === 'ko' ? koreanReason(reason) : reason}</h2>
       <dl class="facts">
         <Fact name={say('coupon')} value={couponId === null ? say('unreadable') : <CouponLink id={couponId} />} />
         <Fact name={say('users')} value={couponId === null ? '–' : String(users)} />

@@ -24,3 +24,20 @@ const ko: Record<keyof typeof en, string> = {
 };
 
 export const letterTexts = { en, ko };
+
+/** Why entries could not be written, as the API states it in English. One that is not here is shown as it is. */
+const koreanReasons: Readonly<Record<string, string>> = {
+  'no such coupon': '쿠폰이 없음',
+  'no stock left': '남은 수량이 없음',
+  'coupon is archived': '보관된 쿠폰',
+  'unknown version': '이 버전에서 모르는 형식',
+  'malformed coupon id': '쿠폰 번호가 잘못됨',
+  'malformed epoch': 'epoch이 잘못됨',
+  'malformed sequence': '순번이 잘못됨',
+  'malformed time': '시각이 잘못됨',
+  'malformed user id': '사용자 ID가 잘못됨',
+};
+
+export function koreanReason(reason: string): string {
+  return koreanReasons[reason] ?? reason.replace(/^MySQL error (\d+)$/, 'MySQL 오류 $1');
+}

@@ -5,6 +5,7 @@ import type { Preflight } from '../../../client/coupon-client.ts';
 import { fill, language } from '../../shared/language.ts';
 import { announceFailure } from '../say.ts';
 import { asOperator, patientClient } from '../session.ts';
+import { koreanDetail } from './korean-details.ts';
 import { koreanAdvice, preflightTexts } from './preflight-texts.ts';
 
 const textsNow = () => preflightTexts[language.value];
@@ -64,9 +65,7 @@ function Checks({ checks }: Pick<Preflight, 'checks'>) {
           <p class={status === 'error' ? 'fault' : 'hint'}>
             {status === 'ok' ? '' : language.value === 'ko' ? koreanAdvice[code] : advice}
           </p>
-          <p class="hint number" lang="en">
-            {detail}
-          </p>
+          <p class="hint number">{language.value === 'ko' ? koreanDetail(detail) : detail}</p>
         </li>
       ))}
     </ul>
