@@ -6,7 +6,6 @@ import { listTrail } from '../../src/auth/audit-trail.ts';
 import { couponIssues } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
-import { partitionKeys } from '../../src/stream/keys.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { eventually } from '../eventually.ts';
 import { issueTexts } from '../../web/console/users/issue-texts.ts';
@@ -497,7 +496,8 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
       });
     await seeWorker();
     await page.getByText('5,000 pieces take at most 2 MB in Redis and 2 MB in MySQL.').waitFor();
-    const memory = page.getByRole('listitem').filter({ hasText: 'Memory of Redis' });
+    // Of each server, where Redis is a cluster.
+    const memory = page.getByRole('listitem').filter({ hasText: 'Memory of Redis' }).first();
     await memory.getByText('Set maxmemory of Redis').waitFor();
     const opening = page.getByRole('listitem').filter({ hasText: 'Opening' });
     await opening.getByText('its first request waits').waitFor();
@@ -517,7 +517,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
 
   test.concurrent('a dead letter is replayed, and one that cannot be read is discarded after a question', async () => {
     const { id } = await system.stores.coupon({ title: 'Came back' });
-    const { dead } = partitionKeys(0);
+    const { dead } = system.stores.keys(id);
     const entry = writeEntry({ couponId: id, epoch: 0, firstSequence: 1, acceptedMs: Date.now(), users: ['lost'] });
     await system.stores.redis.xadd(dead, '*', ...entry, 'entry', '1-0', 'reason', 'the coupon was missing');
     await system.stores.redis.xadd(dead, '*', 'v', '9', 'entry', '2-0', 'reason', 'unknown version');

@@ -47,7 +47,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people without an eve
       await route.fulfill({ response: answer, json: { ...((await answer.json()) as object), left: null } });
     });
     await page.goto(`/drop/${id}`);
-    await page.getByText('30 coupons').first().waitFor();
+    await page.getByText('How many30').waitFor();
     expect(await page.getByRole('progressbar').count()).toBe(0);
     await passes(page, 'drop-stock-unknown');
     await page.getByRole('button', { name: 'Get the coupon' }).click();

@@ -265,7 +265,7 @@ describe.skipIf(findBrowser() === undefined)('the page for people', () => {
 });
 
 /** Starts the API as the README says. */
-async function startOnDeno({ DATABASE_URL, REDIS_URL, PARTITIONS }: PartitionedConfig) {
+async function startOnDeno({ DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS }: PartitionedConfig) {
   const built = Bun.spawn([process.execPath, 'src/commands/build-pages.ts'], { cwd: root, stdout: 'ignore' });
   expect(await built.exited).toBe(0);
   const server = Bun.spawn(
@@ -276,6 +276,7 @@ async function startOnDeno({ DATABASE_URL, REDIS_URL, PARTITIONS }: PartitionedC
         PATH: process.env.PATH,
         DATABASE_URL,
         REDIS_URL,
+        KEY_PREFIX,
         PARTITIONS: String(PARTITIONS),
         HOST: '127.0.0.1',
         PORT: '0',

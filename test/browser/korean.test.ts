@@ -2,7 +2,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Page } from 'playwright-core';
-import { partitionKeys } from '../../src/stream/keys.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
 import { eventually } from '../eventually.ts';
@@ -58,7 +57,7 @@ describe.skipIf(findBrowser() === undefined)('the console in Korean', () => {
     webhookId = (webhook as { id: number }).id;
     const dead = { couponId, epoch: 0, firstSequence: 201, acceptedMs: Date.now(), users: ['kim', 'lee'] };
     await system.stores.redis.xadd(
-      partitionKeys(0).dead,
+      system.stores.keys(couponId).dead,
       '*',
       ...writeEntry(dead),
       'entry',

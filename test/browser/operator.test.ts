@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { coupons } from '../../drizzle/schema.ts';
 import { withConnection } from '../../src/mysql/database.ts';
-import { partitionKeys } from '../../src/stream/keys.ts';
 import { writeEntry } from '../../src/stream/entry.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
 import { consoleTexts } from '../../web/console/texts.ts';
@@ -365,7 +364,7 @@ describe.skipIf(findBrowser() === undefined)('the console of an operator', () =>
     async (language) => {
       const words = consoleTexts[language];
       const { id } = await system.stores.coupon({ title: `Letters ${language}` });
-      const { dead } = partitionKeys(0);
+      const { dead } = system.stores.keys(id);
       const bury = (firstSequence: number, user: string) =>
         system.stores.redis.xadd(
           dead,

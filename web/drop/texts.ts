@@ -16,7 +16,7 @@ const en = {
   minutes: 'min',
   seconds: 'sec',
   left: '{left} of {total} left',
-  total: '{total} coupons',
+  total: '{total}',
   noLimit: 'One for everybody',
   issuedFrom: 'Issued from',
   issuedUntil: 'Issued until',
