@@ -3,7 +3,16 @@
 import type { Curve, Point } from '../growth/growth.ts';
 import { type Machine, wasBusy } from '../testbed/machine.ts';
 import type { Report } from './report.ts';
-import { busyTable, type Column, comparisonTable, figureColumns, number, type Table, tableOf } from './tables.ts';
+import {
+  busyTable,
+  type Column,
+  comparisonTable,
+  figureColumns,
+  number,
+  secondsTable,
+  type Table,
+  tableOf,
+} from './tables.ts';
 import { targetTable } from './targets.ts';
 
 export interface Section {
@@ -82,7 +91,7 @@ function millionSection({ machine, findings }: NonNullable<Report['million']>): 
         `after the last answer; the API had ${findings.apiMemoryMib} MiB. ` +
         (broken.length === 0 ? 'Every winner has the row and the sequence of its answer.' : broken.join('; ')),
     ],
-    tables: [],
+    tables: findings.overTime === undefined ? [] : [secondsTable(findings.overTime)],
   };
 }
 

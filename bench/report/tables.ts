@@ -1,5 +1,6 @@
 // tables.ts -- Findings as tables of text: for the terminal, for documents and for the page, from the same cells.
 
+import type { Second } from '../runs/watch.ts';
 import type { CaseResult, Figures } from '../compare/figures.ts';
 
 /** The first row is the head, the first column the name; all others are figures. */
@@ -60,6 +61,22 @@ export function busyTable(cases: readonly CaseResult[], cores: number): Table {
     ],
     cases.filter(({ group, name }) => group === 'system' || name === 'echo' || name === 'idle'),
   );
+}
+
+/** Answers by outcome and the backlog, second by second. */
+export function secondsTable(seconds: readonly Second[]): Table {
+  const outcomes = outcomesIn(seconds);
+  const rows = seconds.map(({ atS, answers, backlog }) => [
+    number(atS, 1),
+    ...outcomes.map((outcome) => number(answers[outcome] ?? 0)),
+    number(backlog),
+  ]);
+  return [['second', ...outcomes, 'backlog'], ...rows];
+}
+
+/** Every outcome that came at all. */
+function outcomesIn(seconds: readonly Second[]): readonly string[] {
+  return [...new Set(seconds.flatMap(({ answers }) => Object.keys(answers)))].sort();
 }
 
 /** `41,499`, `0.62`; zero has no sign; an empty text for what does not apply. */

@@ -1,10 +1,9 @@
 // run-sections.ts -- A run of a load tool as notes and tables: for the page and for Markdown.
 
 import type { Section } from '../report/sections.ts';
-import { number, type Table } from '../report/tables.ts';
+import { number, secondsTable, type Table } from '../report/tables.ts';
 import { wasBusy } from '../testbed/machine.ts';
 import type { Earlier, Figures, RunReport } from './run-report.ts';
-import type { Second } from './watch.ts';
 
 export function runSection(run: RunReport): Section {
   const { tool, run: name, settings, figures, watched, promises, earlier } = run;
@@ -81,19 +80,4 @@ function responseTimesTable(responseTimes: RunReport['watched']['responseTimes']
     `${number((100 * answers) / all, 1)} %`,
   ]);
   return [['response time in the API, ms', 'answers', 'share'], ...rows];
-}
-
-function secondsTable(seconds: readonly Second[]): Table {
-  const outcomes = outcomesIn(seconds);
-  const rows = seconds.map(({ atS, answers, backlog }) => [
-    number(atS, 1),
-    ...outcomes.map((outcome) => number(answers[outcome] ?? 0)),
-    number(backlog),
-  ]);
-  return [['second', ...outcomes, 'backlog'], ...rows];
-}
-
-/** Every outcome that came at all. */
-export function outcomesIn(seconds: readonly Second[]): readonly string[] {
-  return [...new Set(seconds.flatMap(({ answers }) => Object.keys(answers)))].sort();
 }

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BenchError } from '../bench-error.ts';
+import { type Second, startWatching } from '../runs/watch.ts';
 import { drained, makeCoupon } from '../testbed/coupons.ts';
 import { brokenByRecord } from '../testbed/exactness.ts';
 import { residentBytesOf } from '../testbed/process-cost.ts';
@@ -34,6 +35,8 @@ export interface Rush {
   /** From the last answer until every accepted issue was a row. */
   readonly backlogMs: number;
   readonly apiMemoryMib: number;
+  /** The run second by second, until every accepted issue was a row. Reports of earlier versions do not have it. */
+  readonly overTime?: readonly Second[];
   /** What is not exact, as sentences; empty when everything held. */
   readonly broken: readonly string[];
 }
@@ -41,6 +44,7 @@ export interface Rush {
 export async function rush(testbed: Testbed): Promise<Rush> {
   const couponId = await makeCoupon(testbed, COUPONS);
   const file = join(tmpdir(), `coupon-winners-${process.pid}`);
+  const watching = startWatching([testbed.api.url]);
   try {
     const load = {
       url: `${testbed.api.url}/v2/issue-async`,
@@ -55,6 +59,7 @@ export async function rush(testbed: Testbed): Promise<Rush> {
     testbed.api.mustRun();
     await drained(testbed);
     const backlogMs = performance.now() - endedMs;
+    const { seconds: overTime } = await watching.stop();
     const record = readRecord(readFileSync(file, 'utf8'), couponId);
     const { accepted, soldOut: refused, indeterminate: unavailable } = record.counts;
     const broken = [
@@ -75,9 +80,11 @@ export async function rush(testbed: Testbed): Promise<Rush> {
       unavailable,
       backlogMs,
       apiMemoryMib: Math.round(residentBytesOf(testbed.api.pid) / 2 ** 20),
+      overTime,
       broken,
     };
   } finally {
+    await watching.stop();
     rmSync(file, { force: true });
   }
 }

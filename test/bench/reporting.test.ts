@@ -10,7 +10,7 @@ import { busyTable, markdownTable, number, tableOf } from '../../bench/report/ta
 import { generatorBound } from '../../bench/k6/summary.ts';
 import { targetsOf } from '../../bench/report/targets.ts';
 import { findBrowser } from '../../tools/test-programs.ts';
-import { sampleReport, sampleRun } from './sample-report.ts';
+import { sampleMillion, sampleReport, sampleRun } from './sample-report.ts';
 
 test('a number that does not apply is an empty cell, never zero, and zero has no sign', () => {
   expect([number(41_499.4), number(0.617, 2), number(0), number(null)]).toEqual(['41,499', '0.62', '0', '']);
@@ -62,11 +62,20 @@ describe.skipIf(findBrowser() === undefined)('in a browser', () => {
     const faults: string[] = [];
     page.on('pageerror', ({ message }) => faults.push(message));
     page.on('console', (message) => faults.push(message.text()));
-    await page.setContent(reportPage(sampleReport(), [sampleRun()]));
+    const report = sampleReport();
+    const { machine } = report.compare ?? {};
+    if (machine === undefined) throw new Error('the sample has no comparison');
+    await page.setContent(reportPage({ ...report, million: sampleMillion(machine) }, [sampleRun()]));
     expect(faults).toEqual([]);
-    expect(await page.locator('h2').allTextContents()).toEqual(['k6 mixed-rush', 'Comparison', 'Growth', 'Targets']);
-    expect(await page.locator('.wide > table').count()).toBe(8);
-    expect(await page.getByText('A <fast> CPU').count()).toBe(2);
+    expect(await page.locator('h2').allTextContents()).toEqual([
+      'k6 mixed-rush',
+      'Comparison',
+      'A million requests',
+      'Growth',
+      'Targets',
+    ]);
+    expect(await page.locator('.wide > table').count()).toBe(9);
+    expect(await page.getByText('A <fast> CPU').count()).toBe(3);
     expect(await page.getByRole('cell', { name: '31,000', exact: true }).count()).toBe(1);
     expect(await page.getByRole('link', { name: 'The page of k6' }).getAttribute('href')).toBe(
       'k6/mixed-rush/report.html',
@@ -79,6 +88,8 @@ describe.skipIf(findBrowser() === undefined)('in a browser', () => {
       'CPU of ',
       'Response time',
       'Rows in ',
+      'Answers a second',
+      'Backlog',
       'Throughput by',
       'Cost by',
       'Opening by',

@@ -1,6 +1,7 @@
 // sample-report.ts -- A small report with round numbers, to check pages and tables with.
 import type { CaseResult, Figures, Group } from '../../bench/compare/figures.ts';
 import type { Report } from '../../bench/report/report.ts';
+import type { Machine } from '../../bench/testbed/machine.ts';
 import type { RunReport } from '../../bench/runs/run-report.ts';
 
 /** Figures, some of them given. */
@@ -65,6 +66,30 @@ export function sampleReport(): Report {
     compare: { machine, findings: { rounds: 3, seconds: 2, connections: 256, cases } },
     growth: { machine, findings: [{ name: 'owners', xTitle: 'owners of the coupon', points }] },
   };
+}
+
+/** A million requests that took two seconds. */
+export function sampleMillion(machine: Machine): NonNullable<Report['million']> {
+  const findings = {
+    requests: 1_000_000,
+    coupons: 100_000,
+    connections: 2000,
+    seconds: 2,
+    requestsPerS: 500_000,
+    p50Ms: 1,
+    p99Ms: 9,
+    accepted: 100_000,
+    refused: 900_000,
+    unavailable: 0,
+    backlogMs: 300,
+    apiMemoryMib: 200,
+    overTime: [
+      { atS: 1, answers: { issued: 100_000, sold_out: 400_000 }, backlog: 60_000 },
+      { atS: 2, answers: { sold_out: 500_000 }, backlog: 0 },
+    ],
+    broken: [],
+  };
+  return { machine, findings };
 }
 
 function result(name: string, group: Group, median: Figures): CaseResult {
