@@ -60,10 +60,10 @@ async function test(args: readonly string[]): Promise<TestCounts> {
     () => installPackages(root),
     (installed) => (installed ? 'installed' : 'as in bun.lock'),
   );
+  const named = filesOf(isUnit ? ['test/unit'] : args.length > 0 ? args : ['test']);
   const folder = tempFolder('coupon-test-');
   cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
   const environment = isUnit ? { ...process.env } : await prepare(folder);
-  const named = filesOf(isUnit ? ['test/unit'] : args.length > 0 ? args : ['test']);
   const files = named.filter((file) => !reasonToSkip(file, environment));
   const total: TestCounts = { passed: 0, failed: 0, skipped: 0 };
   const failures: string[] = [];
@@ -135,13 +135,17 @@ async function prepare(folder: string): Promise<Record<string, string | undefine
   };
 }
 
+/** @throws Error for a place without a test: a misspelt name must not look like a success of the others */
 function filesOf(places: readonly string[]): string[] {
-  const patterns = places.map((place) => {
+  const files = places.flatMap((place) => {
     // `model` for `test/model`.
     const path = existsSync(resolve(root, place)) ? place : `test/${place}`;
-    return path.endsWith('.ts') ? path : `${path.replace(/\/+$/, '')}/**/*.test.ts`;
+    const found = globSync(path.endsWith('.ts') ? path : `${path.replace(/\/+$/, '')}/**/*.test.ts`, { cwd: root });
+    if (found.length === 0)
+      throw new Error(`No test is in ${place}: name files such as test/unit/bloom-filter.test.ts, or folders`);
+    return found;
   });
-  return globSync(patterns, { cwd: root });
+  return [...new Set(files)];
 }
 
 async function runGroup(files: readonly string[], folder: string, environment: Record<string, string | undefined>) {

@@ -48,6 +48,14 @@ describe('a Bun that is too old', () => {
   );
 });
 
+test('bun run test runs nothing when one of the places has no test, and names it', async () => {
+  const command = [process.execPath, 'run', '--silent', 'test', 'test/unit/bloom-filter.test.ts', 'test/unit/no-such'];
+  const { out, err, code } = await run(root, command);
+  expect(err).toStartWith('No test is in test/unit/no-such: ');
+  expect(out).toEndWith('0 passed, 1 failed\n');
+  expect(code).toBe(1);
+}, 20_000);
+
 const npm = findProgram('npm');
 
 // Node need not be there: Bun is all that the tests ask for.
