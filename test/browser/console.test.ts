@@ -509,7 +509,7 @@ describe.skipIf(findBrowser() === undefined)('the console', () => {
     await seeWorker();
     await page.getByLabel('Language').selectOption('한국어');
     await page.getByText('감당하지 못할 수 있습니다. 경고를 확인하세요.').waitFor();
-    await page.getByText('Redis에 noeviction과 함께 maxmemory를 설정하세요.').waitFor();
+    await page.getByText('Redis에 noeviction과 함께 maxmemory를 설정하세요.').first().waitFor();
     await passes(page, 'preflight-korean');
     expect(faults).toEqual([]);
     await page.context().close();

@@ -292,9 +292,10 @@ describe.skipIf(findBrowser() === undefined)('the console of an operator', () =>
     await system.stores.edit(id, { title: 'Their title', totalQuantity: 250 });
     await page.getByRole('button', { name: 'Save changes' }).click();
     await page.getByText('Somebody else has saved this coupon meanwhile.').waitFor();
+    // What the other saved is read once the conflict is known.
+    await page.getByText('Saved now: Their title').waitFor();
     expect(await page.getByLabel('Title').inputValue()).toBe('My title');
     expect(await page.getByLabel('How many').inputValue()).toBe('250');
-    await page.getByText('Saved now: Their title').waitFor();
     await passes(page, 'edit-conflict');
     await page.getByLabel('Language').selectOption('한국어');
     await page.getByText('현재 저장된 값: Their title').waitFor();
