@@ -33,6 +33,8 @@ const ofPlainMysql: Readonly<Record<string, string>> = {
   'test/conformance/conformance.test.ts': 'sets the clock of a session, which is that of a story',
   'test/integration/migrations.test.ts': 'creates databases, and migrates them again after every statement',
   'test/integration/mysql-preflight.test.ts': 'tries users, settings and proxies of a MySQL',
+  'test/monitoring/prometheus.test.ts': 'creates a database, and a user for the exporter',
+  'test/mutation/mutation.test.ts': 'plants bugs and ends tests early, which would keep their keyspaces',
 };
 
 /** Why a whole file is skipped on these stores; undefined: it is not. */

@@ -17,11 +17,11 @@ import {
   panelExpressions,
   recordingRules,
 } from './dashboards.ts';
-import { adminApiKey, startWatchedSystem, type RollbackError, type WatchedSystem } from './watched-system.ts';
+import { adminApiKey, startWatchedSystem, type Undo, type WatchedSystem } from './watched-system.ts';
 
 const programs = findMonitoringPrograms();
 const waitMsMax = 20_000;
-const undo: RollbackError = [];
+const undo: Undo = [];
 let system: WatchedSystem;
 let load: Load;
 

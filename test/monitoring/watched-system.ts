@@ -18,7 +18,7 @@ export interface WatchedSystem {
 }
 
 /** What undoes a step; run in reverse order. */
-export type RollbackError = (() => unknown)[];
+export type Undo = (() => unknown)[];
 
 export const adminApiKey = 'a-key-for-this-test-alone';
 const root = resolve(import.meta.dirname, '../..');
@@ -33,7 +33,7 @@ const waitMsMax = 20_000;
 export async function startWatchedSystem(
   programs: MonitoringPrograms,
   folder: string,
-  undo: RollbackError,
+  undo: Undo,
 ): Promise<WatchedSystem> {
   const redis = await startRedisServer({ folder });
   undo.push(() => redis.stop());
@@ -60,7 +60,7 @@ export async function startWatchedSystem(
 }
 
 /** A database and a user for the exporter, which wants one with a password. */
-async function createDatabase(undo: RollbackError): Promise<{ databaseUrl: string; mysql: WatchedAddresses['mysql'] }> {
+async function createDatabase(undo: Undo): Promise<{ databaseUrl: string; mysql: WatchedAddresses['mysql'] }> {
   const serverUrl = process.env['TEST_DATABASE_URL'];
   if (!serverUrl) throw new Error('TEST_DATABASE_URL is not set: start the tests with `bun run test`');
   const bounds = readConfig(
@@ -93,11 +93,7 @@ async function createDatabase(undo: RollbackError): Promise<{ databaseUrl: strin
 }
 
 /** Starts an entry of ours and returns where it listens, as its log tells. */
-async function startOurs(
-  entry: string,
-  environment: Record<string, string | undefined>,
-  undo: RollbackError,
-): Promise<string> {
+async function startOurs(entry: string, environment: Record<string, string | undefined>, undo: Undo): Promise<string> {
   const child = await startChild({
     program: process.execPath,
     args: [entry],

@@ -5,7 +5,10 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
-const documents = globSync('**/*.md', { cwd: root, exclude: (path) => /node_modules|^\.local|^reports/.test(path) });
+const documents = globSync('**/*.md', {
+  cwd: root,
+  exclude: (path) => /node_modules|^\.local|^reports|^dist/.test(path),
+});
 
 test('README.md fits on two screens', () => {
   expect(readFileSync(join(root, 'README.md'), 'utf8').split('\n').length).toBeLessThanOrEqual(161);

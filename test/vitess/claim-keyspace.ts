@@ -30,7 +30,8 @@ export interface KeyspacesOptions {
 /** Takes one of the keyspaces that nobody has, with empty tables. Waits, with a bound, while all are taken. */
 export async function claimKeyspace({ names, urlOf, redisUrl, migrate }: KeyspacesOptions): Promise<Keyspace> {
   const marks = await connectForMarks(redisUrl);
-  const markOf = (name: string) => `test:keyspace:${name}`;
+  // Two servers may have keyspaces of the same name.
+  const markOf = (name: string) => `test:keyspace:${new URL(urlOf(name)).host}:${name}`;
   let taken: string | undefined;
   await eventually('a free keyspace', async () => {
     for (const name of names) {
