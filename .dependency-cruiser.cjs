@@ -18,7 +18,7 @@ const column = [
   ['^src/auth/'],
   ['^src/http/'],
   ['^src/mysql/', '^src/redis/', '^src/telemetry/'],
-  ['^src/config/', '^src/(invariant|operator-error)[.]ts$', '^drizzle/schema[.]ts$'],
+  ['^src/config/', '^src/(invariant|operator-error)[.]ts$', '^drizzle/(columns|schema|webhook-tables)[.]ts$'],
 ];
 
 const any = (patterns) => patterns.join('|');

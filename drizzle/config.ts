@@ -4,6 +4,6 @@ import { defineConfig } from 'drizzle-kit';
 
 export default defineConfig({
   dialect: 'mysql',
-  schema: './drizzle/schema.ts',
+  schema: ['./drizzle/schema.ts', './drizzle/webhook-tables.ts'],
   out: './drizzle/migrations',
 });

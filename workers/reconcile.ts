@@ -8,7 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import type { Redis } from 'ioredis';
-import { coupons, erasedUsers } from '../drizzle/schema.ts';
+import { coupons } from '../drizzle/schema.ts';
 import type { Config } from '../src/config/config.ts';
 import { type Coupon, lastSequence } from '../src/coupon/coupon.ts';
 import { type Owner, ownerPages } from '../src/coupon/issue-rows.ts';
@@ -25,10 +25,11 @@ import { holdOrphan } from '../src/operations/orphans.ts';
 import { forgetRequestsOf } from '../src/issuing/idempotency.ts';
 import type { OpenStock } from '../src/stock/decision-scripts.ts';
 import type { RedisStock } from '../src/stock/redis-stock.ts';
-import { type Database, readFromPrimary, withTransaction } from '../src/mysql/database.ts';
+import { type Database, readFromPrimary } from '../src/mysql/database.ts';
 import { keysetPages } from '../src/mysql/pages.ts';
 import { askServer, isCluster, primariesOf } from '../src/redis/connection.ts';
 import { createRoundParts } from './round-parts.ts';
+import { overMs, forgetErasureKeys } from './erasure-keys.ts';
 
 export interface ReconcileObserver {
   /** A coupon whose numbers do not add up, counted to the last sequence. */
@@ -144,44 +145,6 @@ async function tidyPartition(
   await settle(redis, { keys, entries: [], deadLetters: [] });
   const idleMs = settings.CLAIM_IDLE_MS + settings.BLOCK_MS;
   return { users, consumers: await removeConsumers(redis, { keys, idleMs }) };
-}
-
-/** By the clock of MySQL, in milliseconds. */
-const overMs = sql`TIMESTAMPDIFF(MICROSECOND, ${coupons.dateIssueEnd}, UTC_TIMESTAMP(3)) / 1000`;
-
-/** Nobody can ask for a coupon that is long over, so that nothing needs to lead from a pseudonym to its user any more. */
-async function forgetErasureKeys({ database, settings, stop }: ReconcileDependencies): Promise<void> {
-  const isOver = and(eq(coupons.stockHome, 'mysql'), sql`${overMs} >= ${settings.CLOSE_AFTER_MS}`);
-  const pages = keysetPages(
-    database,
-    PAGE,
-    ({ id }: { readonly id: number }) => id,
-    (session, after, limit) =>
-      session
-        .selectDistinct({ id: erasedUsers.couponId })
-        .from(erasedUsers)
-        .where(gt(erasedUsers.couponId, after))
-        .orderBy(erasedUsers.couponId)
-        .limit(limit),
-  );
-  for await (const page of pages) {
-    if (stop.aborted) return;
-    const ids = page.map(({ id }) => id);
-    const found = await readFromPrimary(database, (session) =>
-      session
-        .select({ id: coupons.id })
-        .from(coupons)
-        .where(and(inArray(coupons.id, ids), isOver)),
-    );
-    for (const { id } of found)
-      await withTransaction(database, async (tx) => {
-        // Compared again, since it may have been prolonged.
-        const still = and(eq(coupons.id, id), isOver);
-        if ((await tx.select({ id: coupons.id }).from(coupons).where(still).for('update')).length === 0) return;
-        await tx.update(coupons).set({ erasureKey: null }).where(eq(coupons.id, id));
-        await tx.delete(erasedUsers).where(eq(erasedUsers.couponId, id));
-      });
-  }
 }
 
 function openCoupons({ database }: ReconcileDependencies): AsyncGenerator<readonly OpenCoupon[]> {

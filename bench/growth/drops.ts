@@ -2,7 +2,8 @@
 
 import { coupons } from '../../drizzle/schema.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
-import { insertIssues, raiseIssued } from '../../src/ledger/ledger.ts';
+import { raiseIssued } from '../../src/ledger/ledger.ts';
+import { insertIssues } from '../../src/ledger/insert.ts';
 import { withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { ask, makeCoupon } from '../testbed/coupons.ts';
 import type { Testbed } from '../testbed/testbed.ts';

@@ -70,7 +70,7 @@ export async function runWrk(load: Load, isDone?: () => boolean): Promise<LoadRe
       `-c${load.connections}`,
       `-d${load.seconds}s`,
       `--timeout=${ANSWER_S_MAX}s`,
-      `-s${resolve(import.meta.dirname, `${load.script}.lua`)}`,
+      `-s${resolve(import.meta.dirname, `wrk/${load.script}.lua`)}`,
       load.url,
       '--',
       ...load.args.map(String),

@@ -8,7 +8,7 @@ import type { KeyRing, Scope, StoredKey } from './api-keys.ts';
 import type { Actor } from './audit-trail.ts';
 import { type TokenFault, tokenFaults } from './hs256.ts';
 import type { Caller, Tokens, Verified } from './tokens.ts';
-import type { Access } from '../http/document/openapi.ts';
+import type { Access } from '../http/document/declaration.ts';
 import { problem, retryAfter } from '../http/problem.ts';
 import { addressOf } from '../http/rate-limit/address.ts';
 import { invariant } from '../invariant.ts';

@@ -5,7 +5,8 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { OperatorError } from '../operator-error.ts';
 import { valueOf } from './environment.ts';
-import { allowedValues, settings } from './settings.ts';
+import { allowedValues } from './setting-types.ts';
+import { settings } from './settings.ts';
 
 /** What the process runs with. */
 export type Config = Readonly<Static<typeof settings>>;

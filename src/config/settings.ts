@@ -3,36 +3,10 @@
 // Each bound of the system is a setting here, so that nothing is unbounded, and nothing is bounded by a number that an operator
 // cannot see. docs/configuration.md and .env.example are generated from it.
 
-import { hostname } from 'node:os';
-import { type TSchema, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { LogLevel, REQUEST_LOG_MODE } from './log-settings.ts';
-
-const integer = (description: string, [fallback, minimum, maximum]: readonly [number, number, number]) =>
-  Type.Integer({ default: fallback, minimum, maximum, description });
-
-interface StringOptions {
-  readonly default?: string;
-  /** What documents say instead of a default that depends on the machine. */
-  readonly defaultName?: string;
-  readonly pattern?: string;
-  readonly minLength?: number;
-}
-
-const string = (description: string, options: StringOptions = {}) => Type.String({ description, ...options });
-
-const optional = (description: string, options?: StringOptions) => Type.Optional(string(description, options));
-
-const flag = (description: string, fallback: 'on' | 'off' = 'off') =>
-  Type.Union([Type.Literal('on'), Type.Literal('off')], { default: fallback, description });
-
-/** Algorithms that a token may be signed with. `none` is not among them. */
-const ALGORITHM = '(HS|RS|PS|ES)(256|384|512)|EdDSA';
-/** Secrets and keys go over TLS, or stay on this machine. */
-const HTTPS_OR_LOCAL = '^(https://.+|http://(localhost|127[.]0[.]0[.]1|\\[::1\\])[:/].+)';
-/** What a browser loads, and what it goes to. No character that ends an attribute or a directive of a policy. */
-const LINK = '^https?://[A-Za-z0-9.:_\\[\\]-]+(/[^\\s"\'<>;,]*)?$';
-const IMAGE = '^(https://|http://(localhost|127[.]0[.]0[.]1)[:/])[^\\s"\'<>;,]+$';
-const ORIGIN = 'https?://[A-Za-z0-9.:_-]+';
+import { integer, string, optional, flag, ALGORITHM, HTTPS_OR_LOCAL, LINK, IMAGE, ORIGIN } from './setting-types.ts';
+import { workerSettings } from './worker-settings.ts';
 
 /** Every setting: its type, default and description, in the order of docs/configuration.md. */
 export const settings = Type.Object({
@@ -320,52 +294,6 @@ export const settings = Type.Object({
     [10_000, 100, 19_000],
   ),
 
-  WORKER_NAME: string('name of the worker in the consumer group; unique among running workers', {
-    default: hostname(),
-    defaultName: 'the host name',
-    pattern: '^[A-Za-z0-9_.-]{1,128}$',
-  }),
-  ROWS_PER_TRANSACTION_MAX: integer('maximum rows that the worker writes in one transaction', [5000, 1, 20_000]),
-  ENTRIES_PER_READ_MAX: integer('maximum entries that the worker reads from a stream in one command', [500, 1, 10_000]),
-  BLOCK_MS: integer(
-    'how long a read waits for new entries, and so the delay until a stop is noticed',
-    [1000, 10, 10_000],
-  ),
-  GATHER_MS: integer(
-    'pause after a transaction, in which entries gather for the next: fewer, larger transactions',
-    [50, 0, 1000],
-  ),
-  CLAIM_IDLE_MS: integer(
-    'pending time after which a worker takes over an entry of another worker',
-    [10_000, 100, 3_600_000],
-  ),
-  RECONCILE_MS: integer('interval of the comparison of Redis with MySQL', [10_000, 100, 3_600_000]),
-  CLOSE_AFTER_MS: integer(
-    'how long after its end a coupon is closed: its owners are removed from Redis',
-    [86_400_000, 60_000, 2_592_000_000],
-  ),
-  WEBHOOK_PRIVATE: flag(
-    '`on` allows webhooks on private networks, and without TLS on this machine: for development, or if operators may reach the network',
-  ),
-  WEBHOOK_MS_MAX: integer('maximum time for a webhook receiver to answer', [15_000, 100, 60_000]),
-  WEBHOOK_EVENTS_MAX: integer('maximum events in one request to a webhook', [100, 1, 1000]),
-  WEBHOOK_POLL_MS: integer('interval of polling for events to deliver', [1000, 10, 60_000]),
-  WEBHOOK_RETRY_S_MAX: integer('maximum backoff before a failed delivery is retried', [3600, 1, 86_400]),
-  WEBHOOK_FAILING_H_MAX: integer('hours of only failures after which a webhook is stopped', [72, 1, 720]),
-  WEBHOOK_DAYS: integer(
-    'days that events of use and results of deliveries are kept: more than a webhook is ever paused',
-    [30, 1, 365],
-  ),
-  RETRY_MS_MAX: integer('maximum backoff between two attempts of the worker during an outage', [5000, 10, 60_000]),
+  ...workerSettings,
   SHUTDOWN_MS_MAX: integer('maximum time to finish work in progress on SIGTERM', [25_000, 100, 600_000]),
 });
-
-/** What a setting may be, in words. */
-export function allowedValues(schema: TSchema): string {
-  if (schema.type === 'integer') return `integer ${schema.minimum}-${schema.maximum}`;
-  const choices = schema.anyOf as readonly TSchema[] | undefined;
-  if (choices) return `one of ${choices.map((choice) => String(choice.const)).join(', ')}`;
-  if (schema.pattern) return `string matching ${schema.pattern}`;
-  const lengthMin: unknown = schema.minLength ?? 1;
-  return lengthMin === 1 ? 'non-empty string' : `string of at least ${String(lengthMin)} characters`;
-}

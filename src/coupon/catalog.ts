@@ -7,12 +7,12 @@ import { invariant } from '../invariant.ts';
 import {
   clockMs,
   type Database,
-  type Rows,
   type Session,
   readFromPrimary,
   RollbackError,
   withTransaction,
 } from '../mysql/database.ts';
+import type { Rows } from '../mysql/read-then-write.ts';
 import { errorNumber } from '../mysql/faults.ts';
 import { type Coupon, type CouponChanges, type CouponDraft, ID_MAX } from './coupon.ts';
 import { toAnswer } from './json.ts';

@@ -1,6 +1,6 @@
 // routes.ts -- The operators' routes: coupons over their life. None of them works without a key of this installation.
 
-import { type Static, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import type { Actor } from '../auth/audit-trail.ts';
 import { type Authority, operatorOf, operatorsWith } from '../auth/authority.ts';
 import { ifMatch, versionTag } from '../http/etag.ts';
@@ -22,6 +22,7 @@ import {
 import { isKeyset, listParameters } from './listing.ts';
 import type { Refusal } from './outcome.ts';
 import type { Contradiction } from './terms.ts';
+import { thisYear, draftExample, usableExample, couponExample } from './examples.ts';
 
 export interface CouponDependencies {
   readonly config: { readonly BODY_BYTES_MAX: number };
@@ -74,36 +75,6 @@ export function couponRoutes(dependencies: CouponDependencies) {
     openRoute(dependencies),
   ] as const;
 }
-
-/** Examples are issued when they are sent as they stand: the period is this year and the next. */
-const thisYear = new Date().getUTCFullYear();
-
-const draftExample = {
-  title: 'Winter sale: 5,000 off',
-  totalQuantity: 1000,
-  discountAmount: 5000,
-  minAvailableAmount: 20_000,
-  dateIssueStart: `${thisYear}-01-01T00:00:00+09:00`,
-  dateIssueEnd: `${thisYear + 2}-01-01T00:00:00+09:00`,
-};
-
-const usableExample = { currency: 'KRW', usableFrom: null, usableUntil: null, usableDays: 30, timeZone: 'Asia/Seoul' };
-
-const couponExample: Static<typeof CouponAnswer> = {
-  ...draftExample,
-  ...usableExample,
-  id: 1,
-  couponType: 'FIRST_COME_FIRST_SERVED',
-  issuedQuantity: 0,
-  dateIssueStart: `${thisYear - 1}-12-31T15:00:00.000Z`,
-  dateIssueEnd: `${thisYear + 1}-12-31T15:00:00.000Z`,
-  paused: false,
-  listed: false,
-  dateArchived: null,
-  version: 1,
-  dateCreated: '2026-11-22T08:30:00.000Z',
-  dateUpdated: '2026-11-22T08:30:00.000Z',
-};
 
 const tagHeader = { ETag: 'The version of the coupon, for `If-Match`.' };
 const answerOf = (description: string, example = couponExample) =>

@@ -6,14 +6,10 @@ import type { Static, TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type CreateEden, Elysia } from 'elysia';
 import { bodyReader, isBodiless } from './body.ts';
-import {
-  type Declaration,
-  operation,
-  type Parameter,
-  type Parameters,
-  type RawParameters,
-} from './document/openapi.ts';
-import { type Fault, invalid, type ProblemDocument, type ProblemStatus } from './problem.ts';
+import { operation } from './document/openapi.ts';
+import type { Declaration, Parameter, Parameters, RawParameters } from './document/declaration.ts';
+import { type Fault, invalid, type ProblemDocument } from './problem.ts';
+import type { ProblemStatus } from './document/problems.ts';
 import { noteOf } from './request-log/request-notes.ts';
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';

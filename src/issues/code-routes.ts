@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox';
 import { type Authority, digestOf, mayActFor, operatorOf, operatorsWith } from '../auth/authority.ts';
 import type { Caller } from '../auth/tokens.ts';
 import type { Codes } from '../codes/codes.ts';
-import type { Access } from '../http/document/openapi.ts';
+import type { Access } from '../http/document/declaration.ts';
 import { problem, retryAfter } from '../http/problem.ts';
 import { addressOf } from '../http/rate-limit/address.ts';
 import { type Limiter, setRateLimitHeaders } from '../http/rate-limit/limiter.ts';

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox';
 import type { Authority } from '../auth/authority.ts';
 import { CouponId, UserId } from '../coupon/ids.ts';
 import { codeSamples } from '../http/document/code-samples.ts';
-import type { Declaration } from '../http/document/openapi.ts';
+import type { Declaration } from '../http/document/declaration.ts';
 import { rawRoute } from '../http/route.ts';
 import { Sequence } from '../issues/json.ts';
 import { type EndpointDependencies, IdempotencyKey, IssueRequest, issueEndpoint, OwnIssueRequest } from './endpoint.ts';

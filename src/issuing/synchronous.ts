@@ -8,18 +8,13 @@ import { lockedCoupon, lockStatement } from '../coupon/catalog.ts';
 import { pseudonymOf } from '../coupon/pseudonym.ts';
 import { decide, lastSequence } from '../coupon/coupon.ts';
 import { InvariantViolation, invariant } from '../invariant.ts';
-import {
-  type Database,
-  DuplicateRow,
-  readThenWrite,
-  retryUndone,
-  type Rows,
-  type WritePlan,
-} from '../mysql/database.ts';
+import { type Database, retryUndone } from '../mysql/database.ts';
+import { DuplicateRow, readThenWrite, type Rows, type WritePlan } from '../mysql/read-then-write.ts';
 import type { Entry } from '../stream/entry.ts';
 import type { EpochReader } from '../stock/restoring.ts';
 import type { Issuer } from './issuer.ts';
-import { issueStatements, type Written, writeEntries } from '../ledger/ledger.ts';
+import { type Written, writeEntries } from '../ledger/ledger.ts';
+import { issueStatements } from '../ledger/insert.ts';
 import type { Issue } from '../ledger/plan.ts';
 import { userLiterals } from '../ledger/sql-literals.ts';
 import { type Outcome, refusal, Unavailable } from '../coupon/outcome.ts';

@@ -8,7 +8,6 @@ import { sql } from 'drizzle-orm';
 import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2';
 import type { Connection as CallbackConnection } from 'mysql2';
 import type { Connection, Pool, PoolConnection, QueryOptions, QueryValues } from 'mysql2/promise';
-import { invariant } from '../invariant.ts';
 import { isDemoted, wasUndone } from './faults.ts';
 import { type DatabaseSettings, lifeOf, openPool } from './pool.ts';
 import { isVitess } from './server-version.ts';
@@ -70,11 +69,6 @@ export class RollbackError extends Error {
   override readonly name: string = 'RollbackError';
 }
 
-/** A statement of `readThenWrite` found a row where it was to insert one. Everything was rolled back. */
-export class DuplicateRow extends RollbackError {
-  override readonly name = 'DuplicateRow';
-}
-
 /** Makes the pools; they connect on first use. */
 export function openDatabase(settings: DatabaseSettings, onTransaction: OnTransaction = () => {}): Database {
   const sizes = poolSizes(settings);
@@ -129,61 +123,6 @@ export function withTransaction<Result>(database: Database, work: (tx: Session) 
   );
 }
 
-/** What is to be written, after what was read. */
-export interface WritePlan<Result> {
-  /** Statements, in order, each with how many rows it must affect; none: the transaction ends with nothing written. */
-  readonly write: readonly Write[];
-  readonly result: Result;
-}
-
-export interface Write {
-  readonly statement: string;
-  readonly rows: number;
-}
-
-/** Rows as MySQL names their columns. */
-export type Rows = readonly Readonly<Record<string, unknown>>[];
-
-/**
- * A transaction in two round trips, whatever its number of statements: BEGIN with all reads, then all writes with COMMIT. Locks
- * taken by the reads are held for one round trip.
- *
- * The server stops at the first statement that fails, so that a COMMIT is reached only when all before it were done. (Vitess
- * does so since its version 9.)
- *
- * @param read the statements after BEGIN: constants, checked numbers and checked user ids, since a text of a caller could bring
- *   statements of its own
- * @param plan gets the rows of each of them, in order
- * @throws DuplicateRow when a row was there that was to be inserted; everything is rolled back
- * @throws InvariantViolation when a statement did not do what it was to do: the server ended the transaction in between
- * @throws what `plan` or MySQL throws, after which nothing was written, unless the COMMIT itself failed: then the result is ambiguous
- * @throws DatabaseTimeout as `withTransaction` does
- */
-export function readThenWrite<Result>(
-  database: Database,
-  read: readonly string[],
-  plan: (rows: readonly Rows[]) => WritePlan<Result>,
-): Promise<Result> {
-  return timed(database, () =>
-    retryUndone(() =>
-      onConnection(database, 'issuing', async (connection) => {
-        const [replies] = (await query(connection, { sql: ['BEGIN', ...read].join(';') })) as [readonly Rows[]];
-        const { write, result } = plan(replies.slice(1));
-        try {
-          const statements = write.length === 0 ? ['ROLLBACK'] : [...write.map(({ statement }) => statement), 'COMMIT'];
-          const [done] = (await query(connection, { sql: statements.join(';') })) as readonly unknown[];
-          if (write.length > 0) expectDone(done, write);
-          return { result };
-        } catch (error) {
-          if (!(error instanceof Error && 'code' in error && error.code === 'ER_DUP_ENTRY')) throw error;
-          await query(connection, { sql: 'ROLLBACK' });
-          return new DuplicateRow('a row was there already', { cause: error });
-        }
-      }),
-    ),
-  );
-}
-
 /** Tries once more what the server says it has rolled back, or never begun: the caller of a request would only do the same. */
 export async function retryUndone<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
@@ -194,15 +133,8 @@ export async function retryUndone<Result>(work: () => Promise<Result>): Promise<
   }
 }
 
-/** A success of the whole is believed statement by statement, since a server may roll back between two of them. */
-function expectDone(replies: unknown, write: readonly Write[]): void {
-  const parts = Array.isArray(replies) ? (replies as readonly { readonly affectedRows?: number }[]) : [];
-  const isDone = parts.length === write.length + 1 && write.every(({ rows }, i) => parts[i]?.affectedRows === rows);
-  invariant(isDone, 'P3: a transaction was committed without all of its statements');
-}
-
 /** Runs a transaction, which returns instead of throwing when its connection can be used again. */
-async function timed<Result>(
+export async function timed<Result>(
   database: Database,
   transaction: () => Promise<{ readonly result: Result } | RollbackError>,
 ): Promise<Result> {
@@ -261,7 +193,7 @@ export async function readFromPrimary<Result>(
   }
 }
 
-async function onConnection<Result>(
+export async function onConnection<Result>(
   database: Database,
   poolName: PoolName,
   work: (connection: PoolConnection) => Promise<Result>,
@@ -324,7 +256,11 @@ function drizzleClient(connection: PoolConnection): Connection {
 }
 
 /** Sends a statement. The driver's own promises take a stack trace for every query, for an error that hardly ever comes. */
-function query(connection: PoolConnection, options: QueryOptions, values: readonly unknown[] = []): Promise<unknown> {
+export function query(
+  connection: PoolConnection,
+  options: QueryOptions,
+  values: readonly unknown[] = [],
+): Promise<unknown> {
   // Typed as promising, though it is the one below the promises.
   const raw = connection.connection as unknown as CallbackConnection;
   return new Promise((resolve, reject) => {

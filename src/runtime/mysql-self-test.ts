@@ -4,16 +4,8 @@
 import { randomInt } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { ID_MAX } from '../coupon/coupon.ts';
-import {
-  type Database,
-  DuplicateRow,
-  readThenWrite,
-  RollbackError,
-  type Rows,
-  type Session,
-  withConnection,
-  withTransaction,
-} from '../mysql/database.ts';
+import { type Database, RollbackError, type Session, withConnection, withTransaction } from '../mysql/database.ts';
+import { DuplicateRow, readThenWrite, type Rows } from '../mysql/read-then-write.ts';
 import { errorNumber } from '../mysql/faults.ts';
 import { sessionSettings } from '../mysql/pool.ts';
 import { isMariadb } from '../mysql/server-version.ts';

@@ -2,7 +2,8 @@
 // happened to an issue after the row of the issue itself.
 
 import { and, asc, eq, gt, inArray, lte } from 'drizzle-orm';
-import { couponIssues, outbox } from '../../drizzle/schema.ts';
+import { couponIssues } from '../../drizzle/schema.ts';
+import { outbox } from '../../drizzle/webhook-tables.ts';
 import { readCoupon } from '../coupon/catalog.ts';
 import { type Database, readFromPrimary, type Session } from '../mysql/database.ts';
 import { type EventKind, eventOf, type WebhookEvent } from './events.ts';

@@ -1,7 +1,7 @@
 // delivery-store.ts -- What the worker that delivers reads and writes of webhooks: cursors, results, when to try again.
 
 import { and, between, eq, inArray, type SQL, sql } from 'drizzle-orm';
-import { outbox, webhookCursors, webhookDeliveries, webhooks } from '../../drizzle/schema.ts';
+import { outbox, webhookCursors, webhookDeliveries, webhooks } from '../../drizzle/webhook-tables.ts';
 import { type Database, readFromPrimary, type Session, withConnection } from '../mysql/database.ts';
 import type { Cursor } from './batch.ts';
 import type { EventKind } from './events.ts';

@@ -6,7 +6,7 @@
 // Two events of one issue keep their order, since the second is added under the lock of a row that the first has changed.
 
 import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
-import { outbox, webhookCursors } from '../../drizzle/schema.ts';
+import { outbox, webhookCursors } from '../../drizzle/webhook-tables.ts';
 import { invariant } from '../invariant.ts';
 import { type Database, readFromPrimary, type Session, withConnection, withTransaction } from '../mysql/database.ts';
 import type { EventKind } from './events.ts';

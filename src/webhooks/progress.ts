@@ -1,7 +1,8 @@
 // progress.ts -- How far each coupon is: the highest sequence of its rows, and the last position of its events in the outbox.
 
 import { and, asc, between, eq, gt, sql } from 'drizzle-orm';
-import { couponIssues, coupons, webhookCursors } from '../../drizzle/schema.ts';
+import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { webhookCursors } from '../../drizzle/webhook-tables.ts';
 import { type Database, readFromPrimary, type Session } from '../mysql/database.ts';
 import { keysetPages } from '../mysql/pages.ts';
 import { LAST_GIVEN, recordCouponEvents } from './outbox.ts';

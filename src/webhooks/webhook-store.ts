@@ -2,7 +2,7 @@
 // with its row in the audit trail. The secret is shown only when it is made.
 
 import { and, count, desc, eq, getTableColumns, gt, lt, sql } from 'drizzle-orm';
-import { outbox, webhookCursors, webhookDeliveries, webhooks } from '../../drizzle/schema.ts';
+import { outbox, webhookCursors, webhookDeliveries, webhooks } from '../../drizzle/webhook-tables.ts';
 import { recorded } from '../auth/api-key-store.ts';
 import { type Actor, record } from '../auth/audit-trail.ts';
 import type { Page } from '../http/pagination.ts';

@@ -14,10 +14,9 @@ import { createRedisStock, type RedisStock } from '../stock/redis-stock.ts';
 import { createSnapshots, type Snapshots } from '../stock/snapshot.ts';
 import { answerTotals } from '../issuing/metrics.ts';
 import { createIssueOnce } from '../issuing/idempotency.ts';
-import { createPipeline, type IssuePipeline, type PipelineObserver } from '../issuing/pipeline.ts';
-import { type Issuer, type IssuerName, issuerNames } from '../issuing/issuer.ts';
+import { createPipeline } from '../issuing/pipeline.ts';
+import type { Issuer, IssuerName } from '../issuing/issuer.ts';
 import { readBacklog } from '../stream/backlog.ts';
-import { partitionOf } from '../stream/keys.ts';
 import type { Load } from '../operations/routes.ts';
 import { checkDrop } from '../operations/preflight/checks.ts';
 import { readFacts } from '../operations/preflight/facts.ts';
@@ -57,9 +56,15 @@ import { issuingConnection, type OnFault, subscribingConnection } from '../redis
 import { wireOffering } from './offering.ts';
 import { wireRequestLog } from './logging.ts';
 import type { Log } from '../telemetry/log.ts';
-import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
 import { certainSequenceReader } from '../webhooks/certain-sequence.ts';
 import { createWebhooks } from '../webhooks/webhook-store.ts';
+import {
+  type FaultObservers,
+  createFaultObservers,
+  createPipelineObserver,
+  createLockObserver,
+  measureLoad,
+} from './api-observers.ts';
 
 /** Everything that answers requests, before HTTP. */
 export type ApiParts = ReturnType<typeof wireApi>;
@@ -149,24 +154,6 @@ export function wireApi(config: Config, metrics: ApiMetrics, log: Log) {
   };
 }
 
-type FaultObservers = ReturnType<typeof createFaultObservers>;
-
-function createFaultObservers(metrics: ApiMetrics, log: Log) {
-  // Of a request: it is logged where the request is known.
-  const onStoreFault = () => metrics.storeFailures.of().add();
-  return {
-    onStoreFault,
-    onBackgroundFault(error: unknown) {
-      onStoreFault();
-      log.error({ error }, 'store request failed; result unknown to the caller');
-    },
-    onRedisFault(error: unknown) {
-      metrics.redisFaults.of().add();
-      log.warn({ error }, 'the connection to Redis failed; trying again');
-    },
-  };
-}
-
 /** `connections` are all of them, the one that decides first. */
 function connectRedis(config: Config, onFault: OnFault) {
   const redis = issuingConnection(config, onFault);
@@ -244,67 +231,6 @@ function boundsOf(config: Config): CombinerBounds {
     batchesInFlightMax: config.BATCHES_IN_FLIGHT_MAX,
     waitingMax: config.WAITING_USERS_MAX,
   };
-}
-
-function createPipelineObserver(
-  metrics: ApiMetrics,
-  log: Log,
-  {
-    onRequested,
-    counts,
-    redisStock,
-  }: {
-    readonly onRequested: (couponId: number) => void;
-    readonly counts: RefusalCounts;
-    readonly redisStock: Pick<RedisStock, 'partitions'>;
-  },
-): PipelineObserver {
-  const seriesOf = (issuer: IssuerName) => {
-    return { batchUsers: metrics.batchUsers.of(issuer), decisionSeconds: metrics.decisionSeconds.of(issuer) };
-  };
-  const series = { synchronous: seriesOf('synchronous'), locked: seriesOf('locked'), scripted: seriesOf('scripted') };
-  const refusalCacheHits = metrics.refusalCacheHits.of();
-  return {
-    batch(issuer, { users, startedMs, endedMs }) {
-      const { batchUsers, decisionSeconds } = series[issuer];
-      batchUsers.observe(users);
-      decisionSeconds.observe((endedMs - startedMs) / 1000);
-    },
-    refusedByCache(couponId, refusal) {
-      refusalCacheHits.add();
-      counts.count(couponId, refusal);
-    },
-    requested(couponId, outcomes) {
-      onRequested(couponId);
-      for (const outcome of outcomes) counts.count(couponId, outcome);
-    },
-    failed(issuer, failure, { couponId, users }) {
-      metrics.failedBatches.of(issuer).add();
-      const promise = promiseBrokenBy(failure);
-      if (promise) metrics.brokenPromises.of(promise).add();
-      const partition = partitionOf(couponId, redisStock.partitions.length);
-      const batch = { issuer, couponId, partition, users, promise, error: failure };
-      log.error(batch, 'a batch failed; its results are unknown to the callers');
-    },
-  };
-}
-
-function createLockObserver({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockObserver {
-  return {
-    waited: (result, seconds) => lockWaitSeconds.of(result).observe(seconds),
-    held: (seconds) => lockHeldSeconds.of().observe(seconds),
-  };
-}
-
-/** Gauges are read when they are asked for. */
-function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
-  metrics.onRender(() => {
-    for (const issuer of issuerNames) {
-      const { waiting, batchesInFlight } = issuance.load(issuer);
-      metrics.waiting.of(issuer).set(waiting);
-      metrics.inFlight.of(issuer).set(batchesInFlight);
-    }
-  });
 }
 
 function createPreflight(foundation: Foundation): (couponId: number) => Promise<Preflight | null> {

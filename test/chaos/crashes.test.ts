@@ -3,7 +3,8 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { and, eq, isNotNull } from 'drizzle-orm';
-import { couponIssues, coupons, outbox } from '../../drizzle/schema.ts';
+import { couponIssues, coupons } from '../../drizzle/schema.ts';
+import { outbox } from '../../drizzle/webhook-tables.ts';
 import { couponKeys } from '../../src/stream/keys.ts';
 import { waitUntil } from '../../tools/stack/wait-until.ts';
 import { withConnection } from '../../src/mysql/database.ts';

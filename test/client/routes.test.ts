@@ -9,7 +9,7 @@ import {
   type Progress,
   type ProgressEvent,
 } from '../../client/coupon-client.ts';
-import { problems } from '../../src/http/problem.ts';
+import { problems } from '../../src/http/document/problems.ts';
 import type { Progress as ServerProgress } from '../../src/issues/progress.ts';
 import { fakeApp, limitedCallers, load, OPERATOR_KEY, preflight } from '../http/fakes.ts';
 import { type Mishap, startFlakyServer } from './flaky-server.ts';

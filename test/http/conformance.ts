@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { SentUserId } from '../../src/coupon/ids.ts';
-import { type ProblemCode, problems } from '../../src/http/problem.ts';
+import { type ProblemCode, problems } from '../../src/http/document/problems.ts';
 import { describeFeed, describeMany } from './coupon-issues.ts';
 import { ADDRESS_REQUESTS_MAX, BODY_BYTES_MAX, GUARDED, OPERATOR_KEY } from './fakes.ts';
 import { sign } from './tokens.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Type } from '@sinclair/typebox';
 import { toOpenApi } from '../../src/http/document/openapi-schema.ts';
-import { problems } from '../../src/http/problem.ts';
+import { problems } from '../../src/http/document/problems.ts';
 import { fakeApp, OPERATOR_KEY } from './fakes.ts';
 
 interface Media {

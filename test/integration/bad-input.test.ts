@@ -5,16 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { MySqlTable } from 'drizzle-orm/mysql-core';
-import {
-  auditTrail,
-  codeImports,
-  codePatterns,
-  couponIssues,
-  coupons,
-  importedCodes,
-  outbox,
-  webhooks,
-} from '../../drizzle/schema.ts';
+import { auditTrail, codeImports, codePatterns, couponIssues, coupons, importedCodes } from '../../drizzle/schema.ts';
+import { outbox, webhooks } from '../../drizzle/webhook-tables.ts';
 import { SYSTEM } from '../../src/auth/audit-trail.ts';
 import { withConnection } from '../../src/mysql/database.ts';
 import { eventually } from '../eventually.ts';

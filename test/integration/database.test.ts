@@ -4,18 +4,17 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { eq, sql } from 'drizzle-orm';
 import { coupons } from '../../drizzle/schema.ts';
 import { lockCoupon, readCoupon } from '../../src/coupon/catalog.ts';
-import { insertIssues } from '../../src/ledger/ledger.ts';
+import { insertIssues } from '../../src/ledger/insert.ts';
 import type { Issue } from '../../src/ledger/plan.ts';
 import {
   closeDatabase,
   type Database,
   openDatabase,
-  readThenWrite,
-  type Rows,
   type Session,
   withConnection,
   withTransaction,
 } from '../../src/mysql/database.ts';
+import { readThenWrite, type Rows } from '../../src/mysql/read-then-write.ts';
 import { errorNumber, isDataFault } from '../../src/mysql/faults.ts';
 import { eventually } from '../eventually.ts';
 import { isOnVitess, needsPlainMysql } from '../other-stores.ts';

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import fc from 'fast-check';
-import { codeImports, importedCodes, webhooks } from '../../drizzle/schema.ts';
+import { codeImports, importedCodes } from '../../drizzle/schema.ts';
+import { webhooks } from '../../drizzle/webhook-tables.ts';
 import { SYSTEM } from '../../src/auth/audit-trail.ts';
 import { createAuthMetrics } from '../../src/auth/metrics.ts';
 import { createCodes } from '../../src/codes/codes.ts';

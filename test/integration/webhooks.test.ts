@@ -2,7 +2,8 @@
 
 import { afterAll, beforeEach, expect, test } from 'bun:test';
 import { and, eq, sql } from 'drizzle-orm';
-import { couponIssues, outbox, webhookCursors, webhookDeliveries, webhooks } from '../../drizzle/schema.ts';
+import { couponIssues } from '../../drizzle/schema.ts';
+import { outbox, webhookCursors, webhookDeliveries, webhooks } from '../../drizzle/webhook-tables.ts';
 import { listTrail, SYSTEM } from '../../src/auth/audit-trail.ts';
 import { RollbackError, withConnection, withTransaction } from '../../src/mysql/database.ts';
 import { type EventKind, eventKinds, type WebhookEvent } from '../../src/webhooks/events.ts';

@@ -7,7 +7,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isProblemCode, problems } from '../../src/http/problem.ts';
+import { isProblemCode, problems } from '../../src/http/document/problems.ts';
 import { serve } from '../../src/runtime/serve.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
 import type { PrivateServer } from '../../tools/stack/private-server.ts';

@@ -9,7 +9,8 @@ import { secretSettings } from '../../src/config/environment.ts';
 import { settings } from '../../src/config/settings.ts';
 import { info } from '../../src/http/document/openapi.ts';
 import { freePort } from '../../tools/stack/free-port.ts';
-import { type ProblemCode, problems, problemText } from '../../src/http/problem.ts';
+import { problemText } from '../../src/http/problem.ts';
+import { type ProblemCode, problems } from '../../src/http/document/problems.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
 

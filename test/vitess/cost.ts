@@ -4,8 +4,10 @@
 
 import { cpuUsOf } from '../../bench/testbed/process-cost.ts';
 import { lockedCoupon, lockStatement } from '../../src/coupon/catalog.ts';
-import { closeDatabase, type Database, openDatabase, readThenWrite, withConnection } from '../../src/mysql/database.ts';
-import { issueStatements, writeEntries } from '../../src/ledger/ledger.ts';
+import { closeDatabase, type Database, openDatabase, withConnection } from '../../src/mysql/database.ts';
+import { readThenWrite } from '../../src/mysql/read-then-write.ts';
+import { writeEntries } from '../../src/ledger/ledger.ts';
+import { issueStatements } from '../../src/ledger/insert.ts';
 import { applyMigrations } from '../../src/mysql/migrations.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { cleanUpOnSignals } from '../../tools/stack/cleanup.ts';

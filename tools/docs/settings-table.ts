@@ -2,7 +2,8 @@
 // that they cannot differ from what the code does. `bun run docs` writes both.
 
 import { resolve } from 'node:path';
-import { allowedValues, settings } from '../../src/config/settings.ts';
+import { allowedValues } from '../../src/config/setting-types.ts';
+import { settings } from '../../src/config/settings.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 

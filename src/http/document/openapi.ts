@@ -1,22 +1,12 @@
 // openapi.ts -- The OpenAPI 3.0.3 document, built from the same schemas that validate and the same table that answers.
 
-import type { TObject, TSchema } from '@sinclair/typebox';
-import type { DocumentDecoration } from 'elysia';
+import type { TSchema } from '@sinclair/typebox';
 import release from '../../../package.json' with { type: 'json' };
-import type { CodeSample } from './code-samples.ts';
 import { collectNamed, reference, toOpenApi } from './openapi-schema.ts';
-import { ProblemDocument, type ProblemCode, type ProblemMembers, problems, problemText } from '../problem.ts';
-
-type Detail = NonNullable<DocumentDecoration>;
-type Responses = NonNullable<Detail['responses']>;
-
-/** The groups of the document, in its order. */
-export const tags = {
-  issuing: 'Three ways to issue a coupon. They share one stock and keep the same promises.',
-  users: 'The status of an issue, the issues of a user, and the public view of a coupon.',
-  operators: 'Managing coupons, audits and dead letters.',
-  service: 'Health, metrics and documentation of the service itself.',
-} as const;
+import { ProblemDocument, type ProblemMembers, problemText } from '../problem.ts';
+import { type ProblemCode, problems } from './problems.ts';
+import type { Detail, Responses, Declaration, Parameters, Answer } from './declaration.ts';
+import { securitySchemes } from './tags.ts';
 
 export const info = {
   title: 'Coupon issuing',
@@ -56,77 +46,6 @@ Every error is an \`application/problem+json\` document (RFC 9457) with a stable
 \`MALFORMED_REQUEST\` for a URL that is too long; where an operator limits addresses, every path but \`/livez\`, \`/readyz\` and
 \`/metrics\` may answer \`TOO_MANY_REQUESTS\`.`,
 } as const;
-
-/** A route but for its method, path and handler: what it takes and what it answers. See `route.ts`, which also checks by it. */
-export interface Declaration {
-  /** Names the method in generated clients: a verb and its object. */
-  readonly operationId: string;
-  readonly tag: keyof typeof tags;
-  readonly summary: string;
-  readonly description: string;
-  /** Who may call it; left out: everybody. */
-  readonly access?: Access;
-  readonly params?: Parameters;
-  readonly query?: Parameters;
-  readonly headers?: Parameters;
-  /** JSON, a named schema. */
-  readonly body?: {
-    readonly schema: TObject;
-    readonly bytesMax: number;
-    /** A request without a body is one without members. */
-    readonly isOptional?: true;
-    readonly examples: Readonly<Record<string, { summary: string; value: unknown }>>;
-  };
-  /** Or a body of one of several types, which the handler reads itself; by type. */
-  readonly upload?: Readonly<Record<string, UploadBody>>;
-  /** By status; the first is the one that a handler means when it names none. */
-  readonly answers: Readonly<Record<number, Answer>>;
-  /** How programs call it. */
-  readonly samples?: readonly CodeSample[];
-  /** What its handler reports. Those of access, parameters and body are known. */
-  readonly problems?: readonly ProblemCode[];
-}
-
-interface UploadBody {
-  /** Named, or text. */
-  readonly schema: TSchema;
-  readonly examples: Readonly<Record<string, { summary: string; value: unknown }>>;
-}
-
-/** Who may call a route, and how they show it. */
-export interface Access {
-  readonly callers: readonly (keyof typeof securitySchemes)[];
-  /** Returns null, or the answer that refuses. `params` as the path has them; null where it cannot be decoded. */
-  refuse(request: Request, params: RawParameters): Response | null | Promise<Response | null>;
-}
-
-/** Parameters as they were sent. */
-export type RawParameters = Readonly<Record<string, string | null>>;
-
-/** Parameters of one place, by name. */
-export type Parameters = Readonly<Record<string, Parameter>>;
-
-export interface Parameter {
-  /** Text, or an integer in decimal digits. */
-  readonly schema: TSchema;
-  /** Left out where no one value fits every call, such as a key that must be new each time. */
-  readonly example?: unknown;
-  /** Reads what no schema can say; null: nothing was sent. Returns undefined for what is no such value. */
-  readonly read?: (text: string | null) => unknown;
-}
-
-/** An answer that is no problem: JSON with a named schema, or text. */
-export interface Answer {
-  readonly description: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly type?: string;
-  /** Without one the answer is text. */
-  readonly schema?: TSchema;
-  /** Left out where the answer has no body. */
-  readonly example?: unknown;
-  /** Texts that a caller may ask for instead by `Accept`: an example by media type. */
-  readonly others?: Readonly<Record<string, string>>;
-}
 
 /** The part of the document for one route. */
 export function operation(route: Declaration): Detail {
@@ -180,17 +99,6 @@ function problemsOf(route: Declaration): readonly ProblemCode[] {
 function hasParameters({ params, query, headers }: Declaration): boolean {
   return params !== undefined || query !== undefined || headers !== undefined;
 }
-
-const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description });
-
-/** Who callers are, and how they show it. */
-const securitySchemes = {
-  operator: bearer(
-    'A key with the scope `admin` (for reading, `read` is enough): ADMIN_API_KEY, or one from `bun run keys create`.',
-  ),
-  backend: bearer('A key with the scope `issue`, of a backend that acts for its users.'),
-  user: { ...bearer('A token of the user, valid only for that user.'), bearerFormat: 'JWT' },
-};
 
 /** The parts that the routes refer to by name. Where users need not authenticate, only operators have a scheme. */
 export function components(routes: readonly Declaration[], isAuthOn: boolean) {

@@ -9,8 +9,10 @@ import { createRequire } from 'node:module';
 import { swagger } from '@elysiajs/swagger';
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { components, info, tags } from './openapi.ts';
-import { isProblemCode, problem, problems } from '../problem.ts';
+import { components, info } from './openapi.ts';
+import { tags } from './tags.ts';
+import { problem } from '../problem.ts';
+import { isProblemCode, problems } from './problems.ts';
 import { type Route, route } from '../route.ts';
 
 const PATH = '/swagger';
