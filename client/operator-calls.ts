@@ -23,8 +23,10 @@ import type {
   CouponClient,
 } from './calls.ts';
 
+/** Sends a request with retries, as the client was set up. */
 export type Send = <Value>(request: RequestSpec<Value>, call?: CallOptions) => Promise<RequestResult<Value>>;
 
+/** The calls about coupons. */
 export function couponCalls(send: Send) {
   const path = (couponId: number) => `/v1/coupons/${couponId}`;
   const calls: CouponClient['coupons'] = {
@@ -71,6 +73,7 @@ export function couponCalls(send: Send) {
 /** As long as a million codes may take on a slow line. */
 const IMPORT_MS = 600_000;
 
+/** The calls about codes. */
 export function codeCalls(send: Send) {
   const path = (couponId: number) => `/v1/coupons/${couponId}/codes`;
   const calls: CouponClient['codes'] = {
@@ -93,6 +96,7 @@ export function codeCalls(send: Send) {
   return calls;
 }
 
+/** The calls about dead letters. */
 export function deadLetterCalls(send: Send) {
   const path = (id: string) => `/v1/dead-letters/${segment(id)}`;
   // A letter leaves its place once: the second request finds nothing and is refused.
@@ -111,6 +115,7 @@ function ifMatch({ version }: VersionOptions) {
   return { 'if-match': version === undefined ? undefined : `"${version}"` };
 }
 
+/** The query of a list: a `?` and its parameters, or nothing. */
 export function queryOf(options: AuditTrailOptions & ReportOptions & CouponIssueOptions & CouponListOptions): string {
   const { after, limit, from, days, timeZone, couponId, key, userId, skip, order, state, search } = options;
   const sent = { after, limit, from, days, timeZone, couponId, key, userId, skip, order, state, search };

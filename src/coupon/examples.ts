@@ -6,6 +6,7 @@ import type { CouponAnswer } from './json.ts';
 /** Examples are issued when they are sent as they stand: the period is this year and the next. */
 export const thisYear = new Date().getUTCFullYear();
 
+/** What makes a coupon. */
 export const draftExample = {
   title: 'Winter sale: 5,000 off',
   totalQuantity: 1000,
@@ -15,6 +16,7 @@ export const draftExample = {
   dateIssueEnd: `${thisYear + 2}-01-01T00:00:00+09:00`,
 };
 
+/** When it can be used, and its currency. */
 export const usableExample = {
   currency: 'KRW',
   usableFrom: null,
@@ -23,6 +25,7 @@ export const usableExample = {
   timeZone: 'Asia/Seoul',
 };
 
+/** The coupon that it makes. */
 export const couponExample: Static<typeof CouponAnswer> = {
   ...draftExample,
   ...usableExample,

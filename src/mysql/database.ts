@@ -1,4 +1,5 @@
-// database.ts -- The pools of MySQL connections, and the only ways to use one: `withTransaction`, `readThenWrite`, `withConnection`.
+// database.ts -- The pools of MySQL connections, and the only ways to use one: `withTransaction`, `withConnection`, and `readThenWrite` of
+// read-then-write.ts.
 //
 // Each pool is a bulkhead: who waits in one never delays those in another.
 // A connection on which anything failed is destroyed, never returned: after a lost reply or a timeout it may still hold an
@@ -134,6 +135,7 @@ export async function retryUndone<Result>(work: () => Promise<Result>): Promise<
 }
 
 /** Runs a transaction, which returns instead of throwing when its connection can be used again. */
+/** Runs a transaction, reports how it ended and how long it took, and throws a `RollbackError` that it returns. */
 export async function timed<Result>(
   database: Database,
   transaction: () => Promise<{ readonly result: Result } | RollbackError>,
@@ -193,6 +195,7 @@ export async function readFromPrimary<Result>(
   }
 }
 
+/** Runs `work` on one connection of a pool; beyond `transactionMsMax` the connection is destroyed. Throws as `withTransaction` does. */
 export async function onConnection<Result>(
   database: Database,
   poolName: PoolName,

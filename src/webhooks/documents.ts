@@ -5,6 +5,7 @@ import { CouponId } from '../coupon/ids.ts';
 import { eventKinds } from './events.ts';
 
 const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'id of a webhook' });
+/** The parameter of routes of one webhook. */
 export const ofWebhook = { webhookId: { schema: Id, example: 1 } };
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 const textOrNull = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
@@ -91,6 +92,7 @@ export const DeliveryPage = Type.Object(
   { $id: 'DeliveryPage' },
 );
 
+/** A webhook that works. */
 export const example: Static<typeof WebhookAnswer> = {
   id: 1,
   url: 'https://shop.example/webhooks/coupons',

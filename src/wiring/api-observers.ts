@@ -12,6 +12,7 @@ import { promiseBrokenBy } from '../telemetry/process-metrics.ts';
 
 export type FaultObservers = ReturnType<typeof createFaultObservers>;
 
+/** Counts faults of the stores; logs those of the connections and of background work. */
 export function createFaultObservers(metrics: ApiMetrics, log: Log) {
   // Of a request: it is logged where the request is known.
   const onStoreFault = () => metrics.storeFailures.of().add();
@@ -28,6 +29,7 @@ export function createFaultObservers(metrics: ApiMetrics, log: Log) {
   };
 }
 
+/** Measures batches and decisions, counts refusals by coupon, and logs a batch that failed. */
 export function createPipelineObserver(
   metrics: ApiMetrics,
   log: Log,
@@ -71,6 +73,7 @@ export function createPipelineObserver(
   };
 }
 
+/** How long the Redlock lock was waited for, and held. */
 export function createLockObserver({ lockWaitSeconds, lockHeldSeconds }: ApiMetrics): LockObserver {
   return {
     waited: (result, seconds) => lockWaitSeconds.of(result).observe(seconds),
@@ -78,7 +81,7 @@ export function createLockObserver({ lockWaitSeconds, lockHeldSeconds }: ApiMetr
   };
 }
 
-/** Gauges are read when they are asked for. */
+/** How many users wait and how many batches are in flight: gauges that are read when they are asked for. */
 export function measureLoad(metrics: ApiMetrics, issuance: IssuePipeline): void {
   metrics.onRender(() => {
     for (const issuer of issuerNames) {
