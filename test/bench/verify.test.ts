@@ -43,8 +43,8 @@ async function finishedCoupon(): Promise<LoadRecord> {
 }
 
 function judged(record: LoadRecord, waitMsMax = 100): Promise<Verdict> {
-  const { DATABASE_URL, REDIS_URL, PARTITIONS } = stores.config;
-  const environment = { DATABASE_URL, REDIS_URL, PARTITIONS: String(PARTITIONS) };
+  const { DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS } = stores.config;
+  const environment = { DATABASE_URL, REDIS_URL, KEY_PREFIX, PARTITIONS: String(PARTITIONS) };
   return verify({ environment, couponId: record.couponId, record, waitMsMax });
 }
 
