@@ -476,7 +476,7 @@ function missingTestsIn(text: string): string[] {
 const knownNames = new Set([
   ...Object.keys(settings.properties),
   ...secretSettings.map((name) => `${name}_FILE`),
-  ...(read('src/http/problem.ts').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []),
+  ...(read('src/http/document/problems.ts').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g) ?? []),
   'TEST_REDIS_URL',
   'TEST_REDIS',
   'TEST_DATABASE_URL',
