@@ -148,11 +148,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the ledger inserts with IGNORE',
     changes: [
       {
-        file: 'src/ledger/ledger.ts',
+        file: 'src/ledger/insert.ts',
         from: '`INSERT INTO coupon_issues',
         to: '`INSERT IGNORE INTO coupon_issues',
       },
-      { file: 'src/ledger/ledger.ts', from: ' ON DUPLICATE KEY UPDATE date_used = date_used`', to: '`' },
+      { file: 'src/ledger/insert.ts', from: ' ON DUPLICATE KEY UPDATE date_used = date_used`', to: '`' },
     ],
     guard: [
       `${integration}/worker.test.ts`,
@@ -709,7 +709,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a compound statement is believed as a whole',
     changes: [
-      { file: 'src/mysql/database.ts', from: '        if (write.length > 0) expectDone(done, write);\n', to: '' },
+      { file: 'src/mysql/read-then-write.ts', from: '        if (write.length > 0) expectDone(done, write);\n', to: '' },
     ],
     guard: [
       `${integration}/database.test.ts`,
