@@ -709,7 +709,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a compound statement is believed as a whole',
     changes: [
-      { file: 'src/mysql/read-then-write.ts', from: '        if (write.length > 0) expectDone(done, write);\n', to: '' },
+      {
+        file: 'src/mysql/read-then-write.ts',
+        from: '        if (write.length > 0) expectDone(done, write);\n',
+        to: '',
+      },
     ],
     guard: [
       `${integration}/database.test.ts`,
