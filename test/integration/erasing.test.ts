@@ -392,7 +392,8 @@ test('under load, from the command line, exactly those are erased who are named,
   let isErasing = true;
   const again: Outcome[] = [];
   const askOn = async () => {
-    for (let i = 0; isErasing; i += 1) {
+    // Each leaver at each coupon by each endpoint at least once, however soon they are all erased.
+    for (let i = 0; isErasing || again.length < 24; i += 1) {
       const issuer = issuerNames[i % issuerNames.length] ?? 'scripted';
       const couponId = ids[i % ids.length] ?? 0;
       again.push(...(await api.issuers[issuer].issue(couponId, [leavers[i % leavers.length] ?? '']).catch(() => [])));
@@ -411,7 +412,6 @@ test('under load, from the command line, exactly those are erased who are named,
   await Promise.all(loads.map((load) => load.stop()));
   await worker.drained();
   expect(again.filter(({ kind }) => kind !== 'already issued')).toEqual([]);
-  expect(again.length).toBeGreaterThan(20);
   const left = await everything();
   expect(leavers.filter((leaver) => left.includes(`"${leaver}"`))).toEqual([]);
   for (const [i, id] of ids.entries()) {
