@@ -147,7 +147,7 @@ export interface CouponClient {
     ): Promise<RequestResult<CouponCodes>>;
   };
   readonly drops: {
-    /** What is public of a coupon, with the clock of the server. Requires no authentication; may be a second old. */
+    /** What is public of a coupon, with the clock of the server. Requires no authentication; may be a second old, and two through a cache. */
     read(couponId: number, options?: CallOptions): Promise<RequestResult<Drop>>;
   };
   /** Accepted issues that could not be written. Refused with `afterAmbiguous`, a letter may be gone by this very call. */

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { Page } from 'playwright-core';
 import { findBrowser } from '../../tools/test-programs.ts';
+import { eventually } from '../eventually.ts';
 import { type FakeSite, startFakeSite } from './fake-site.ts';
 import { barriersIn, passes } from './page-checks.ts';
 
@@ -144,6 +145,37 @@ describe.skipIf(findBrowser() === undefined)('the states of the page for people'
     expect(answers).toBe(3);
     await page.context().close();
     site.become(terms);
+  }, 60_000);
+
+  test('news do not put the reading of an edit off, and an edit that never comes is not asked for without end', async () => {
+    const { page } = await site.open({ language: 'en-GB' });
+    await page.clock.install();
+    await page.goto('/drop/1');
+    await page.getByRole('heading', { name: terms.title }).waitFor();
+    const old = await (await fetch(`${site.url}/v1/drops/1`)).text();
+    let answers = 0;
+    await page.route('**/v1/drops/1', async (route) => {
+      await route.fulfill({ body: old, contentType: 'application/json' });
+      answers += 1;
+    });
+    site.become({ title: 'Lost sale', left: 900 });
+    await page.getByText('900 of').waitFor();
+    const current: unknown = await (await fetch(`${site.url}/v1/drops/1`)).json();
+    for (let i = 1; i <= 5; i += 1) {
+      await page.clock.runFor(600);
+      site.tell({ left: 900 - i });
+      await page.getByText(`${900 - i} of`).waitFor();
+      await page.clock.runFor(600);
+      await eventually('the next reading', () => answers === i);
+    }
+    for (let i = 0; i < 5; i += 1) {
+      await page.clock.runFor(1200);
+      site.tell({ left: 800 - i });
+      await page.getByText(`${800 - i} of`).waitFor();
+    }
+    expect({ answers, current }).toMatchObject({ answers: 5, current: { title: 'Lost sale' } });
+    await page.context().close();
+    site.become({ ...terms, left: 963 });
   }, 60_000);
 
   test('the start can be put into a calendar', async () => {

@@ -16,6 +16,8 @@ export interface FakeSite extends AsyncDisposable {
   open(options?: PageOptions): ReturnType<typeof openPage>;
   /** From now on the coupon is so; pages that listen are told. */
   become(change: Partial<Coupon> & { readonly left?: number | null }): void;
+  /** From now on so many are left; pages that listen are told, and the coupon stays at its version. */
+  tell(stock: { readonly left: number }): void;
 }
 
 /** One coupon, number 1, of which the first user gets number 37. */
@@ -63,6 +65,10 @@ export async function startFakeSite(
       const { left: nowLeft = left, ...terms } = change;
       left = nowLeft;
       now = { ...now, ...terms, version: now.version + 1 };
+      for (const listener of listeners) listener.next(progress());
+    },
+    tell(stock) {
+      left = stock.left;
       for (const listener of listeners) listener.next(progress());
     },
     async [Symbol.asyncDispose]() {

@@ -49,11 +49,15 @@ let heardMs = 0;
 let reading: ReturnType<typeof setTimeout> | undefined;
 let ticking: ReturnType<typeof setTimeout> | undefined;
 let catchingUp: ReturnType<typeof setTimeout> | undefined;
+/** The version that the coupon is read for, and how often it was. */
+let wanted = { version: 0, reads: 0 };
 let stopFollowing: (() => void) | null = null;
 
 /** Longer than any pause between two reads of an open drop. */
 const STOCK_AGE_MS_MAX = 45_000;
 const CATCH_UP_MS = 1000;
+/** Caches are behind for two reads at most. A version that does not come at all, as after a restored backup, is not asked for without end. */
+const CATCH_UPS_MAX = 5;
 const STREAM_PAUSE_MS_MAX = 300_000;
 
 /** Begins with what the server put into the page. */
@@ -141,9 +145,15 @@ function heard({ paused, version, totalQuantity, left }: Stock): void {
 
 /** A newer version is an edit: title and period may be other ones now. A cache may answer with the old one for two seconds. */
 function catchUp(version: number): void {
-  if (!drop.value || version <= drop.value.version) return;
-  clearTimeout(catchingUp);
-  catchingUp = setTimeout(() => void read(), CATCH_UP_MS);
+  // One that is due is not put off: news may come as often as it takes.
+  if (!drop.value || version <= drop.value.version || catchingUp !== undefined) return;
+  if (wanted.version !== version) wanted = { version, reads: 0 };
+  if (wanted.reads >= CATCH_UPS_MAX) return;
+  wanted.reads += 1;
+  catchingUp = setTimeout(() => {
+    catchingUp = undefined;
+    void read();
+  }, CATCH_UP_MS);
 }
 
 /** Draws at the next whole second of the server, so that the countdown ends when the drop begins. */
